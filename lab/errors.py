@@ -1,0 +1,73 @@
+"""Every error of the lab: what happened, the evidence, what to do next, and the exit code."""
+
+from collections.abc import Iterable
+
+LAST_LINES = 10
+
+
+class LabError(Exception):
+    """Anything the lab can explain; `exit_code` is the documented one of the command."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, *, evidence: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.evidence = evidence
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        lines += [f"    {line}" for line in self.evidence.splitlines()]
+        if self.hint:
+            lines.append(f"next: {self.hint}")
+        return "\n".join(lines)
+
+
+class CheckFailed(LabError):
+    """A check said no, or the thing asked for is not there yet."""
+
+    exit_code = 1
+
+
+class BadInput(LabError):
+    """Wrong input or configuration; names every mistake at once."""
+
+    exit_code = 2
+
+    @classmethod
+    def listing(cls, what: str, mistakes: Iterable[str], hint: str = "") -> "BadInput":
+        """Build the error that shows each of `mistakes` on a line of its own."""
+        return cls(what, evidence="\n".join(f"- {mistake}" for mistake in mistakes), hint=hint)
+
+
+class RigBroken(LabError):
+    """The hosting machine, the hypervisor or the way to a node is broken."""
+
+
+class LabNotUp(LabError):
+    """The command needs a running lab and there is none."""
+
+
+class Locked(LabError):
+    """Another command is changing the lab; the message names it."""
+
+    exit_code = 7
+
+
+class Unreachable(RigBroken):
+    """A node does not answer on ssh."""
+
+
+class TimedOut(RigBroken):
+    """A named condition did not come true before its deadline."""
+
+
+class CommandFailed(RigBroken):
+    """A command ended with an exit code that its caller did not allow."""
+
+    def __init__(self, where: str, command: str, exit_code: int, output: str, hint: str = "") -> None:
+        last = output.strip().splitlines()[-LAST_LINES:]
+        evidence = "\n".join([f"{where}$ {command}", f"exit {exit_code}", *last])
+        super().__init__(f"{where}: a command failed", evidence=evidence, hint=hint)
+        self.command_exit_code = exit_code

@@ -1,0 +1,156 @@
+"""Power: what the machines are doing, pulling a plug, starting again; and Vagrant with deadlines."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import vagrant
+import yaml
+
+from lab import process
+from lab.errors import LabError, LabNotUp, RigBroken
+from lab.topology import ROOT, Lab, Node
+
+FOUND = ROOT / ".lab" / "vagrant.yml"
+VAGRANT_ENV = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
+LIBVIRT = ("virsh", "-c", "qemu:///system")
+LIBVIRT_STATES = {"running": "running", "idle": "running", "paused": "paused", "in shutdown": "running"}
+PREFIX = "weblab_"
+BOOT_S, HALT_S, DESTROY_S, QUICK_S = 600.0, 180.0, 180.0, 60.0
+
+
+class Vagrant(vagrant.Vagrant):
+    """python-vagrant's words, run with a deadline, progress, and the last lines in every error."""
+
+    def _call_vagrant_command(self, args: list[str | None]) -> None:
+        self.say(args, show=_worth_showing)
+
+    def _run_vagrant_command(self, args: list[str | None]) -> str:
+        return self.say(args)
+
+    def say(self, args: list[str | None], *, show: process.Show | None = None) -> str:
+        """Run a Vagrant command to its end; `show` as in lab.process."""
+        words = [word for word in args if word is not None]
+        deadline = {"up": BOOT_S, "halt": HALT_S, "destroy": DESTROY_S}.get(words[0], QUICK_S)
+        argv = ["vagrant", *words]
+        return process.run(argv, timeout=deadline, env=VAGRANT_ENV, cwd=str(ROOT), show=show).output
+
+
+def _worth_showing(line: str) -> tuple[str, str] | None:
+    """A line of Vagrant's as progress of its machine, without settings, percentages and advice."""
+    machine, colon, text = line.removeprefix("==> ").partition(": ")
+    quiet = ("-- ", "Progress", "See http", "No version detected", "generating a local", "Serial console", "Updating")
+    if not line.startswith("==> ") or not colon or text.strip().startswith(quiet):
+        return None
+    return machine, text.strip()
+
+
+def vagrant_here() -> Vagrant:
+    """Vagrant for this checkout."""
+    return Vagrant(str(ROOT))
+
+
+def save_found(found: Mapping[str, Any], path: Path = FOUND) -> None:
+    """Write what lab.up found out about this host, for the Vagrantfile and later commands."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(yaml.safe_dump(dict(found)), encoding="utf-8")
+
+
+def found() -> dict[str, Any]:
+    """What lab.up found out about this host; raises LabNotUp where it never ran."""
+    if not FOUND.exists():
+        raise LabNotUp("no lab exists in this checkout", hint="make one: invoke lab.up")
+    return dict(yaml.safe_load(FOUND.read_text(encoding="utf-8")))
+
+
+def provider() -> str:
+    """The Vagrant provider of this lab."""
+    return str(found()["provider"])
+
+
+def states(lab: Lab) -> dict[str, str]:
+    """Each node's power state: running, paused, off or absent."""
+    asked = {"libvirt": _libvirt_states, "virtualbox": _virtualbox_states}.get(provider(), _vagrant_states)
+    known = asked(lab)
+    return {node.name: known.get(node.name, "absent") for node in lab.nodes}
+
+
+def power_off(node: Node) -> None:
+    """Pull the plug: nothing graceful happens inside the guest."""
+    if provider() == "libvirt":
+        process.run([*LIBVIRT, "destroy", PREFIX + node.name], timeout=QUICK_S)
+    elif provider() == "virtualbox":
+        process.run(["VBoxManage", "controlvm", _id(node), "poweroff"], timeout=QUICK_S)
+    else:
+        vagrant_here().say(["halt", "--force", node.name])
+
+
+def power_on(node: Node) -> None:
+    """Start a machine that is off; does not wait for it."""
+    if provider() == "libvirt":
+        process.run([*LIBVIRT, "start", PREFIX + node.name], timeout=QUICK_S)
+    elif provider() == "virtualbox":
+        process.run(["VBoxManage", "startvm", _id(node), "--type", "headless"], timeout=QUICK_S)
+    else:
+        vagrant_here().say(["up", "--no-provision", node.name])
+
+
+def console(node: Node, lines: int = 12) -> str:
+    """The last lines of a node's serial console, as evidence; empty where there is none."""
+    path = Path(f"/var/log/libvirt/qemu/{PREFIX}{node.name}.console")
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def leases() -> str:
+    """The management network's lease table, as evidence of who got an address."""
+    if provider() != "libvirt":
+        return ""
+    try:
+        return process.run([*LIBVIRT, "net-dhcp-leases", "weblab-management"], timeout=QUICK_S).output.strip()
+    except LabError as error:
+        return str(error)
+
+
+def _libvirt_states(lab: Lab) -> dict[str, str]:
+    output = process.run([*LIBVIRT, "list", "--all"], timeout=QUICK_S).output
+    return parse_virsh_list(output)
+
+
+def parse_virsh_list(output: str) -> dict[str, str]:
+    """`virsh list --all` as node name -> power state, for the lab's machines only."""
+    states = {}
+    for line in output.splitlines()[2:]:
+        words = line.split(None, 2)
+        if len(words) == 3 and words[1].startswith(PREFIX):
+            states[words[1].removeprefix(PREFIX)] = LIBVIRT_STATES.get(words[2].strip(), "off")
+    return states
+
+
+def _virtualbox_states(lab: Lab) -> dict[str, str]:
+    running = process.run(["VBoxManage", "list", "runningvms"], timeout=QUICK_S).output
+    every = process.run(["VBoxManage", "list", "vms"], timeout=QUICK_S).output
+    return {
+        node.name: "running" if f'"{PREFIX}{node.name}"' in running else "off"
+        for node in lab.nodes
+        if f'"{PREFIX}{node.name}"' in every
+    }
+
+
+def _vagrant_states(lab: Lab) -> dict[str, str]:
+    words = {"running": "running", "not_created": "absent", "paused": "paused", "saved": "paused"}
+    try:
+        return {it.name: words.get(it.state, "off") for it in vagrant_here().status()}
+    except (ValueError, IndexError, subprocess.CalledProcessError) as error:
+        raise RigBroken("vagrant status printed what python-vagrant cannot read", evidence=str(error)) from error
+
+
+def _id(node: Node) -> str:
+    path = ROOT / ".vagrant" / "machines" / node.name / provider() / "id"
+    if not path.exists():
+        raise LabNotUp(f"{node.name}: there is no such machine yet", hint="make it: invoke lab.up")
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,81 @@
+"""Machines from nothing to 'answers on ssh', and back to nothing."""
+
+from lab import facts, hypervisor, progress
+from lab.errors import CommandFailed, LabError, RigBroken, TimedOut
+from lab.hypervisor import vagrant_here
+from lab.machine import SSH_CONFIG, Machine, together
+from lab.topology import Lab, Node
+from lab.wait import until
+
+SSH_TIMEOUT_S = 240.0
+
+
+def boot(lab: Lab, only: Node | None = None) -> None:
+    """Bring every machine of lab.yml up, or only one; machines that run already cost one question.
+
+    Raises RigBroken with console and lease table where a machine does not come up.
+    """
+    states = hypervisor.states(lab)
+    wanted = [only] if only else lab.nodes
+    missing = [f"{node.name} ({states[node.name]})" for node in wanted if states[node.name] != "running"]
+    if missing:
+        progress.say("host", f"boots {', '.join(missing)}")
+        try:
+            vagrant_here().up(vm_name=only.name if only else None, provider=hypervisor.provider())
+        except (CommandFailed, TimedOut) as error:
+            raise _not_up(lab, error) from error
+    if missing or not SSH_CONFIG.exists():
+        write_ssh_config()
+
+
+def write_ssh_config() -> None:
+    """Keep what `vagrant ssh-config` says, so that no later command has to start Vagrant."""
+    text = vagrant_here().ssh_config()
+    SSH_CONFIG.parent.mkdir(exist_ok=True)
+    SSH_CONFIG.write_text(text, encoding="utf-8")
+
+
+def machines(lab: Lab) -> list[Machine]:
+    """A door to each node; raises LabNotUp where no lab was started."""
+    return [Machine(node) for node in lab.nodes]
+
+
+def systems(doors: list[Machine], timeout: float = SSH_TIMEOUT_S) -> dict[str, str]:
+    """Wait until every node answers on ssh; each node's /etc/os-release."""
+    texts = together(lambda machine: answering(machine, timeout), doors)
+    return {machine.node.name: text for machine, text in zip(doors, texts, strict=True)}
+
+
+def answering(machine: Machine, timeout: float = SSH_TIMEOUT_S) -> str:
+    """Wait until a node answers on ssh, with its console as evidence if it does not."""
+    return until(
+        "answers on ssh",
+        lambda: facts.ready(machine),
+        timeout,
+        where=machine.node.name,
+        evidence=lambda: f"console:\n{hypervisor.console(machine.node)}",
+        hint=f"vagrant ssh {machine.node.name}; or make it anew: invoke lab.destroy lab.up",
+    )
+
+
+def halt(node: Node | None) -> None:
+    """Shut one machine or all of them down, gracefully."""
+    vagrant_here().halt(vm_name=node.name if node else None)
+
+
+def destroy() -> None:
+    """Remove the machines and their disks."""
+    vagrant_here().destroy()
+    SSH_CONFIG.unlink(missing_ok=True)
+
+
+def _not_up(lab: Lab, error: LabError) -> RigBroken:
+    evidence = [error.what, error.evidence]
+    for node in lab.nodes:
+        evidence.append(f"console of {node.name}:\n{hypervisor.console(node)}")
+    evidence.append(f"addresses given:\n{hypervisor.leases()}")
+    return RigBroken(
+        "the machines did not come up",
+        evidence="\n".join(evidence),
+        hint="run it again: invoke lab.up; if it fails the same way: invoke lab.doctor, or invoke lab.destroy lab.up",
+    )

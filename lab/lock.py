@@ -1,0 +1,50 @@
+"""One changing command at a time: a lock that names who holds it."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lab.errors import Locked
+from lab.topology import ROOT
+
+LOCK = ROOT / ".lab" / "lock"
+
+
+@contextmanager
+def held(path: Path = LOCK) -> Iterator[None]:
+    """Hold the lab's lock; raises Locked naming the command that holds it.
+
+    The kernel drops the lock when its holder dies, however it dies.
+    """
+    path.parent.mkdir(exist_ok=True)
+    holder = path.with_suffix(".holder")
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Locked(_name(holder), hint="wait for it to end, or stop it with Ctrl-C where it runs") from None
+    try:
+        me = {
+            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "pid": os.getpid(),
+            "since": time.time(),
+        }
+        holder.write_text(json.dumps(me), encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _name(holder: Path) -> str:
+    try:
+        it = json.loads(holder.read_text(encoding="utf-8"))
+        return f"locked by `{it['command']}` (process {it['pid']}, for {time.time() - it['since']:.0f} s)"
+    except (OSError, ValueError, KeyError):
+        return "locked by a command that is just starting"

@@ -1,0 +1,159 @@
+"""The one door to a node: commands over ssh, as root, quoted, with their allowed exit codes."""
+
+import shlex
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import paramiko
+from fabric import Config, Connection
+
+from lab import progress
+from lab.errors import CommandFailed, LabError, LabNotUp, TimedOut, Unreachable
+from lab.topology import ROOT, Node
+from lab.wait import SAY_EVERY_S, pause
+
+SSH_CONFIG = ROOT / ".lab" / "ssh-config"
+CONNECT_TIMEOUT_S = 8
+POLL_S = 0.02
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command on a node said."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+class Machine:
+    """A node that can be told things; `channels` counts the round trips so far."""
+
+    def __init__(self, node: Node) -> None:
+        if not SSH_CONFIG.exists():
+            raise LabNotUp("no lab is up in this checkout", hint="start it: invoke lab.up")
+        self.node = node
+        self.channels = 0
+        self._connection: Connection | None = None
+        self._opening = threading.Lock()
+
+    def run(
+        self, command: str, *words: object, ok: Sequence[int] = (0,), timeout: float = 30.0, title: str = ""
+    ) -> Answer:
+        """Run a shell command as root; each %s in it becomes the next of `words`, quoted.
+
+        `timeout` is seconds; `title` names the step in progress lines. Raises CommandFailed,
+        TimedOut, or Unreachable when ssh itself fails.
+        """
+        line = command % tuple(shlex.quote(str(word)) for word in words) if words else command
+        return self.script(line, ok=ok, timeout=timeout, title=title or line)
+
+    def script(self, text: str, *, ok: Sequence[int] = (0,), timeout: float = 30.0, title: str) -> Answer:
+        """Run a bash script as root, sent on standard input: nothing of it shows in a process list."""
+        answer = self._exchange("sudo -n bash -s", text, timeout, title)
+        if answer.exit_code not in ok:
+            output = "\n".join(filter(None, [answer.stdout.rstrip(), answer.stderr.rstrip()]))
+            raise CommandFailed(self.node.name, title, answer.exit_code, output)
+        return answer
+
+    def close(self) -> None:
+        """Drop the connection, as after a power-off."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _exchange(self, command: str, stdin: str, timeout: float, title: str) -> Answer:
+        try:
+            channel = self._open()
+            channel.exec_command(command)
+            channel.sendall(stdin.encode())
+            channel.shutdown_write()
+            return self._read(channel, timeout, title)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self.close()
+            raise Unreachable(
+                f"{self.node.name}: ssh failed during: {title}",
+                evidence=f"{type(error).__name__}: {error}",
+                hint=f"see what the machine is doing: invoke lab.status, vagrant ssh {self.node.name}",
+            ) from error
+
+    def _open(self) -> paramiko.Channel:
+        with self._opening:
+            if self._connection is None or not self._connection.is_connected:
+                self._connection = _connect(self.node.name)
+            transport = self._connection.transport
+            assert transport is not None
+            self.channels += 1
+            return transport.open_session(timeout=CONNECT_TIMEOUT_S)
+
+    def _read(self, channel: paramiko.Channel, timeout: float, title: str) -> Answer:
+        out, err = bytearray(), bytearray()
+        start = said = time.monotonic()
+        while not (channel.exit_status_ready() and channel.eof_received):
+            if not _drain(channel, out, err):
+                pause(POLL_S)
+            now = time.monotonic()
+            if now - start > timeout:
+                channel.close()
+                last = (out + err).decode(errors="replace").splitlines()[-10:]
+                raise TimedOut(f"{self.node.name}: {title}: not done within {timeout:g} s", evidence="\n".join(last))
+            if now - said >= SAY_EVERY_S:
+                progress.say(self.node.name, f"{title} ({now - start:.0f} s)")
+                said = now
+        while _drain(channel, out, err):
+            pass
+        return Answer(channel.recv_exit_status(), out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def _connect(name: str) -> Connection:
+    connection = Connection(
+        name,
+        config=Config(runtime_ssh_path=str(SSH_CONFIG)),
+        connect_timeout=CONNECT_TIMEOUT_S,
+        connect_kwargs={
+            "allow_agent": False,
+            "look_for_keys": False,
+            "banner_timeout": 30,
+            "auth_timeout": 30,
+        },
+    )
+    connection.open()
+    return connection
+
+
+def _drain(channel: paramiko.Channel, out: bytearray, err: bytearray) -> bool:
+    got = False
+    if channel.recv_ready():
+        out += channel.recv(65536)
+        got = True
+    if channel.recv_stderr_ready():
+        err += channel.recv_stderr(65536)
+        got = True
+    return got
+
+
+def together(work: Callable[[Machine], T], machines: Sequence[Machine]) -> list[T]:
+    """Do the work on all machines at once; when some fail, all end first and every error is told."""
+    with ThreadPoolExecutor(max_workers=max(1, len(machines))) as pool:
+        futures = [pool.submit(work, machine) for machine in machines]
+    errors = [future.exception() for future in futures]
+    broken = [error for error in errors if error is not None]
+    for error in broken:
+        if not isinstance(error, LabError):
+            raise error
+    if len(broken) == 1:
+        raise broken[0]
+    if broken:
+        raise _joined([error for error in broken if isinstance(error, LabError)])
+    return [future.result() for future in futures]
+
+
+def _joined(errors: Sequence[LabError]) -> LabError:
+    joined = type(errors[0]).__new__(type(errors[0]))
+    LabError.__init__(joined, f"{len(errors)} nodes failed", evidence="\n".join(map(str, errors)))
+    return joined

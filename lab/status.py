@@ -1,0 +1,153 @@
+"""What is true now: asked of hypervisor, nodes, balancer and databases; as data and as a table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lab import choices, hypervisor, site
+from lab.errors import LabError
+from lab.facts import NodeFacts, ask
+from lab.lifecycle import machines
+from lab.machine import together
+from lab.topology import Lab
+
+RED, GREEN, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
+DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}
+
+
+def collect(lab: Lab) -> dict[str, Any]:
+    """The status in the shape of the stable interface; what can't be asked is null and in `errors`.
+
+    Raises LabNotUp only where no lab exists in this checkout.
+    """
+    states = hypervisor.states(lab)
+    chosen = {**DEFAULTS, **choices.load()}
+    errors: list[str] = []
+    facts = _ask(lab, states, errors)
+    return {
+        "stage": chosen["stage"],
+        "site": {
+            "url": lab.url,
+            "ok": states[lab.having("balancer")[0].name] == "running" and site.healthy(lab),
+        },
+        "nodes": [
+            {
+                "name": node.name,
+                "ip": str(node.ip),
+                "state": "unreachable" if node.name in facts and facts[node.name].error else states[node.name],
+                "roles": list(node.roles),
+                "services": dict(facts[node.name].services) if node.name in facts else None,
+            }
+            for node in lab.nodes
+        ],
+        "balancer": _balancer(lab, facts, chosen, errors),
+        "database": _database(lab, facts, errors),
+        "faults": [],
+        "errors": errors,
+    }
+
+
+def _ask(lab: Lab, states: Mapping[str, str], errors: list[str]) -> dict[str, NodeFacts]:
+    running = [node.name for node in lab.nodes if states[node.name] == "running"]
+    errors += [f"{name}: the machine is {state}" for name, state in states.items() if state != "running"]
+    try:
+        doors = [door for door in machines(lab) if door.node.name in running]
+    except LabError as error:
+        errors.append(error.what)
+        return {}
+    answers = dict(zip((door.node.name for door in doors), together(ask, doors), strict=True))
+    errors += [f"{name}: {it.error.splitlines()[0]}" for name, it in answers.items() if it.error]
+    return answers
+
+
+def _balancer(
+    lab: Lab, facts: Mapping[str, NodeFacts], chosen: Mapping[str, Any], errors: list[str]
+) -> dict[str, Any] | None:
+    name = lab.having("balancer")[0].name
+    servers = facts[name].servers if name in facts else None
+    if servers is None:
+        errors.append(f"balancer: HAProxy on {name} can't be asked")
+        return None
+    shown = {server.name: server for server in servers if server.backend == "web"}
+    return {
+        "algorithm": chosen["algorithm"],
+        "mode": chosen["mode"],
+        "servers": [{"name": name, "status": server.status, "weight": server.weight} for name, server in shown.items()],
+    }
+
+
+def _database(lab: Lab, facts: Mapping[str, NodeFacts], errors: list[str]) -> dict[str, Any] | None:
+    servers: list[dict[str, Any]] = []
+    for node in lab.having("database"):
+        it = facts[node.name].database if node.name in facts else None
+        if it is None:
+            errors.append(f"database: MySQL on {node.name} can't be asked")
+            continue
+        servers.append(
+            {
+                "name": node.name,
+                "role": it.role,
+                "writable": it.writable,
+                "replicating": it.replicating,
+                "lag_s": it.lag_s,
+                "gtid_executed": it.gtid_executed,
+            }
+        )
+    if not servers:
+        return None
+    primaries = [it["name"] for it in servers if it["role"] == "primary"]
+    if len(primaries) != 1:
+        errors.append(f"database: {len(primaries)} primaries, there should be 1; next: invoke lab.provision")
+    return {
+        "primary": primaries[0] if len(primaries) == 1 else None,
+        "durability": "async",
+        "servers": servers,
+    }
+
+
+def table(status: Mapping[str, Any], *, colour: bool) -> str:
+    """The status for people; red where something is wrong, then what to do."""
+    paint = _painter(colour)
+    ok = status["site"]["ok"]
+    lines = [f"site      {status['site']['url']}  {paint('answers', True) if ok else paint('does not answer', False)}"]
+    for node in status["nodes"]:
+        state = paint(f"{node['state']:<12}", node["state"] == "running")
+        services = [f"{unit} {paint(it, it == 'active')}" for unit, it in (node["services"] or {}).items()]
+        lines.append(f"{node['name']:<9} {node['ip']:<16} {state} {', '.join(services)}")
+    lines += _balancer_lines(status["balancer"], paint) + _database_lines(status["database"], paint)
+    lines += [paint(f"wrong     {error}", False) for error in status["errors"]]
+    if status["errors"] or not ok:
+        lines.append("next      invoke lab.up (starts what is off, repairs what differs)")
+    return "\n".join(lines)
+
+
+def _balancer_lines(balancer: Mapping[str, Any] | None, paint: Any) -> list[str]:
+    if balancer is None:
+        return []
+    servers = [f"{it['name']} {paint(it['status'], it['status'] == 'UP')}" for it in balancer["servers"]]
+    return [f"balancer  {balancer['algorithm']}, {balancer['mode']}: {', '.join(servers)}"]
+
+
+def _database_lines(database: Mapping[str, Any] | None, paint: Any) -> list[str]:
+    if database is None:
+        return []
+    lines = [f"database  durability {database['durability']}"]
+    for it in database["servers"]:
+        replica = it["role"] == "replica"
+        good = it["replicating"] if replica else it["role"] == "primary"
+        words = [it["role"], "writable" if it["writable"] else "read-only"]
+        if replica:
+            words.append(f"{it['lag_s']} s behind" if it["replicating"] else "not replicating")
+        lines.append(f"  {it['name']:<8} {paint(', '.join(words), good)}")
+    return lines
+
+
+def _painter(colour: bool) -> Any:
+    def paint(text: str, good: bool) -> str:
+        return f"{GREEN if good else RED}{text}{PLAIN}" if colour else text
+
+    return paint
+
+
+def wrong(status: Mapping[str, Any]) -> Sequence[str]:
+    """What is not as it should be, in words; empty for a healthy lab."""
+    return [*status["errors"], *([] if status["site"]["ok"] else ["the site does not answer"])]

@@ -1,0 +1,209 @@
+"""lab.yml, checked whole, as frozen data."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lab.errors import BadInput
+
+ROOT = Path(__file__).resolve().parents[1]
+Role = Literal["nameserver", "balancer", "web", "database"]
+ROLES: tuple[str, ...] = get_args(Role)
+NAME = r"^[a-z][a-z0-9-]{0,14}$"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine: memory in MB; `mac` is that of its network card on the lab network."""
+
+    name: str
+    ip: IPv4Address
+    roles: tuple[str, ...]
+    memory: int
+    cpus: int
+
+    @property
+    def mac(self) -> str:
+        """QEMU's prefix and the last three bytes of the address; the Vagrantfile has the same rule."""
+        return "52:54:00:" + ":".join(f"{byte:02x}" for byte in self.ip.packed[1:])
+
+    @property
+    def server_id(self) -> int:
+        """MySQL's server_id: unique in the lab because addresses are."""
+        return self.ip.packed[3]
+
+
+@dataclass(frozen=True)
+class Box:
+    """The Vagrant box of ordinary hosts, pinned."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Lab:
+    """All that lab.yml says."""
+
+    site: str
+    network: IPv4Network
+    box: Box
+    nodes: tuple[Node, ...]
+
+    def having(self, role: str) -> tuple[Node, ...]:
+        """The nodes with a role, in the order of lab.yml."""
+        return tuple(node for node in self.nodes if role in node.roles)
+
+    def node(self, name: str) -> Node:
+        """The node of that name; raises BadInput naming those that exist."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        names = ", ".join(node.name for node in self.nodes)
+        raise BadInput(f"there is no node {name!r}", hint=f"nodes are: {names}")
+
+    @property
+    def url(self) -> str:
+        """The site by address, as clients on the hosting machine reach it."""
+        return f"http://{self.having('balancer')[0].ip}/"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Box(_Strict):
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+
+
+class _Node(_Strict):
+    ip: IPv4Address
+    roles: list[Role] = Field(min_length=1)
+    memory: int = Field(ge=512, le=65536)
+    cpus: int = Field(default=1, ge=1, le=16)
+
+
+class _Lab(_Strict):
+    site: str = Field(pattern=r"^([a-z0-9-]+\.)+[a-z]+$")
+    network: IPv4Network
+    box: _Box
+    nodes: dict[str, _Node] = Field(min_length=1)
+
+
+def load(path: Path = ROOT / "lab.yml") -> Lab:
+    """Read and check lab.yml; raises BadInput that lists every mistake with its line and place."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    tree, data = _parse(path.name, text)
+    lines = dict(_lines(tree))
+    mistakes: list[tuple[tuple[str, ...], str]] = list(_duplicates(tree))
+    parsed: _Lab | None = None
+    try:
+        parsed = _Lab.model_validate(data)
+    except ValidationError as error:
+        mistakes += [(tuple(map(str, e["loc"])), _text(e)) for e in error.errors()]
+    mistakes += _between(data if isinstance(data, dict) else {})
+    if mistakes or parsed is None:
+        raise BadInput.listing(
+            f"{path.name} has {len(mistakes)} mistake{'s' * (len(mistakes) != 1)}",
+            [f"line {_line(lines, place)}: {'.'.join(place)}: {text}" for place, text in mistakes],
+            hint=f"correct {path.name}, then run the command again; nothing was changed",
+        )
+    return _freeze(parsed)
+
+
+def _parse(name: str, text: str) -> tuple[yaml.Node | None, Any]:
+    try:
+        return yaml.compose(text), yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{name} is not YAML", evidence=str(error), hint=f"correct {name}") from error
+
+
+def _lines(node: yaml.Node | None, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    if node is not None:
+        yield place, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*place, str(key.value)), key.start_mark.line + 1
+            yield from list(_lines(value, (*place, str(key.value))))[1:]
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _lines(item, (*place, str(index)))
+
+
+def _line(lines: Mapping[tuple[str, ...], int], place: tuple[str, ...]) -> int:
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def _duplicates(node: yaml.Node | None, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            here = (*place, str(key.value))
+            if key.value in seen:
+                yield here, "stands here twice"
+            seen.add(key.value)
+            yield from _duplicates(value, here)
+
+
+def _text(error: Any) -> str:
+    message = str(error["msg"])
+    if error["type"] in {"missing", "extra_forbidden"}:
+        return {"missing": "is missing", "extra_forbidden": "is not a setting of the lab"}[error["type"]]
+    return f"{message[0].lower()}{message[1:]} (it is {error['input']!r})"
+
+
+def _between(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Mistakes between settings, looked for even where single settings are wrong too."""
+    nodes = data.get("nodes")
+    nodes = {str(k): v for k, v in nodes.items() if isinstance(v, dict)} if isinstance(nodes, dict) else {}
+    yield from _names(nodes)
+    yield from _addresses(nodes, str(data.get("network")))
+    yield from _missing_roles(nodes)
+
+
+def _names(nodes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    for name in nodes:
+        if not re.match(NAME, name):
+            yield (
+                ("nodes", name),
+                "a node's name is a lower-case letter, then letters, digits or '-', 15 at most",
+            )
+
+
+def _addresses(nodes: Mapping[str, Any], network: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    first: dict[IPv4Address, str] = {}
+    for name, node in nodes.items():
+        try:
+            ip, net = IPv4Address(node.get("ip")), IPv4Network(network)
+        except (AddressValueError, ValueError):
+            continue
+        place = ("nodes", name, "ip")
+        if ip not in net or ip in (net[0], net[1], net[-1]):
+            yield place, f"{ip} is not a usable address of {net} (the first belongs to the hosting machine)"
+        if ip in first:
+            yield place, f"{ip} is already the address of {first[ip]}"
+        first.setdefault(ip, name)
+
+
+def _missing_roles(nodes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    given = [role for node in nodes.values() for role in node.get("roles") or () if isinstance(role, str)]
+    for role in ROLES:
+        if nodes and role not in given:
+            yield ("nodes",), f"no node has the role {role}"
+    for role, most in (("balancer", 1), ("nameserver", 1), ("database", 2)):
+        if given.count(role) > most:
+            yield ("nodes",), f"{given.count(role)} nodes have the role {role}; the lab can use {most}"
+
+
+def _freeze(parsed: _Lab) -> Lab:
+    nodes = tuple(Node(name, node.ip, tuple(node.roles), node.memory, node.cpus) for name, node in parsed.nodes.items())
+    return Lab(parsed.site, parsed.network, Box(parsed.box.name, parsed.box.version), nodes)

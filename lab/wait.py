@@ -1,0 +1,50 @@
+"""Waiting for a named condition, with a deadline: the only sleep in the project."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from lab import progress
+from lab.errors import LabError, TimedOut
+
+T = TypeVar("T")
+SAY_EVERY_S = 10.0
+
+
+def until(
+    what: str,
+    ask: Callable[[], T],
+    timeout: float,
+    *,
+    every: float = 0.5,
+    where: str = "",
+    evidence: Callable[[], str] = lambda: "",
+    hint: str = "",
+) -> T:
+    """Ask until the answer is truthy and return it.
+
+    `timeout` and `every` are seconds. A LabError raised by `ask` counts as "not yet".
+    Raises TimedOut with the last answer and `evidence()`.
+    """
+    start = said = time.monotonic()
+    while True:
+        try:
+            answer: T | None = ask()
+            last = repr(answer)
+        except LabError as error:
+            answer, last = None, str(error)
+        if answer:
+            return answer
+        now = time.monotonic()
+        if now - start >= timeout:
+            text = "\n".join(filter(None, [f"last answer: {last}", evidence()]))
+            raise TimedOut(f"{where or 'lab'}: {what}: not within {timeout:g} s", evidence=text, hint=hint)
+        if now - said >= SAY_EVERY_S:
+            progress.say(where, f"still waiting: {what} ({now - start:.0f} of {timeout:g} s)")
+            said = now
+        pause(every)
+
+
+def pause(seconds: float) -> None:
+    """Sleep; for pacing loops that are bounded by their caller."""
+    time.sleep(seconds)

@@ -1,0 +1,68 @@
+"""The lock, the choices and the secrets: what .lab/ holds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import choices, credentials, lock
+from lab.errors import BadInput, Locked
+
+HOLD = """
+import sys
+from pathlib import Path
+from lab import lock
+with lock.held(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_command_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
+    """Exit code 7, and who holds it."""
+    path = tmp_path / "lock"
+    argv = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(Locked, match=rf"process {holder.pid}") as caught, lock.held(path):
+            pass
+        assert caught.value.exit_code == 7
+        holder.kill()
+    with lock.held(path):
+        pass
+
+
+def test_choices_are_kept_beside_earlier_ones(tmp_path: Path) -> None:
+    """A later choice does not forget the first."""
+    path = tmp_path / "choices.yml"
+    choices.save({"box": "local"}, path)
+    choices.save({"provider": "libvirt"}, path)
+    assert choices.load(path) == {"box": "local", "provider": "libvirt"}
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "word"])
+def test_damaged_choices_are_named(tmp_path: Path, text: str) -> None:
+    """The file and the way out."""
+    path = tmp_path / "choices.yml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=r"choices\.yml"):
+        choices.load(path)
+
+
+def test_passwords_are_made_once_and_kept_private(tmp_path: Path) -> None:
+    """Mode 600, the same at the second call, new ones for new accounts only."""
+    path = tmp_path / "secrets.yml"
+    first = credentials.passwords(["a"], path)
+    both = credentials.passwords(["a", "b"], path)
+    assert both["a"] == first["a"] != both["b"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_secrets_file_is_named(tmp_path: Path) -> None:
+    """Removing it is the way out: a converge makes new passwords."""
+    path = tmp_path / "secrets.yml"
+    path.write_text("[")
+    with pytest.raises(BadInput, match="remove"):
+        credentials.passwords(["a"], path)

@@ -1,0 +1,54 @@
+"""lab.yml is refused whole, or becomes frozen data."""
+
+from pathlib import Path
+
+import pytest
+
+from lab import topology
+from lab.errors import BadInput
+
+CASES = Path(__file__).parent / "cases" / "topology"
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("*.txt")), ids=lambda path: path.stem)
+def test_every_mistake_is_named_at_once(case: Path) -> None:
+    """Each wrong file gives exactly the text beside it."""
+    with pytest.raises(BadInput) as caught:
+        topology.load(case.with_suffix(".yml"))
+    assert str(caught.value) + "\n" == case.read_text(encoding="utf-8")
+    assert caught.value.exit_code == 2
+
+
+def test_a_file_that_is_not_yaml_is_told_with_its_line() -> None:
+    """The parser's own place is kept."""
+    with pytest.raises(BadInput, match=r"not-yaml\.yml is not YAML"):
+        topology.load(CASES / "not-yaml.yml")
+
+
+@pytest.mark.parametrize("name", ["empty.yml", "absent.yml"])
+def test_an_empty_or_absent_file_is_refused(name: str) -> None:
+    """Nothing to read is a mistake, not an empty lab."""
+    with pytest.raises(BadInput, match="valid dictionary"):
+        topology.load(CASES / name)
+
+
+def test_the_shipped_file_is_the_three_machines_of_the_design() -> None:
+    """One balancer, two servers, addresses as documented."""
+    lab = topology.load()
+    assert {node.name: str(node.ip) for node in lab.nodes} == {
+        "lb1": "192.168.56.10",
+        "web1": "192.168.56.11",
+        "web2": "192.168.56.12",
+    }
+    assert lab.url == "http://192.168.56.10/"
+
+
+def test_hardware_addresses_follow_from_addresses() -> None:
+    """The Vagrantfile computes the same, from the same rule."""
+    assert topology.load().node("web2").mac == "52:54:00:a8:38:0c"
+
+
+def test_an_unknown_node_is_refused_with_the_names_that_exist() -> None:
+    """A typing mistake is answered with the choice."""
+    with pytest.raises(BadInput, match=r"(?s)no node 'web3'.*lb1, web1, web2"):
+        topology.load().node("web3")
