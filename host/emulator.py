@@ -1,0 +1,56 @@
+"""The QEMU that emulated machines use: a wrapper with a small translation cache."""
+
+import shutil
+from pathlib import Path
+
+from host.accelerator import QEMU
+from host.names import IS_ROOT, STATE
+from lab.errors import RigBroken
+
+APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
+WRAPPER = STATE / QEMU
+# libvirt caches what a binary can do by its ctime: the stamp makes a QEMU upgrade a new wrapper.
+TEXT = """\
+#!/bin/sh
+# Made by the lab for {emulator}, stamp {stamp}.
+# QEMU's translation cache is 1 GiB a machine unless told otherwise; vagrant-libvirt has no setting for it.
+set -eu
+left=$#
+while [ "$left" -gt 0 ]; do
+    argument=$1
+    shift
+    if [ "$argument" = tcg ]; then
+        argument=tcg,tb-size=128,thread=multi
+    fi
+    set -- "$@" "$argument"
+    left=$((left - 1))
+done
+exec {emulator} "$@"
+"""
+
+
+def emulator_path() -> str:
+    """The emulator for a domain without KVM; writes the wrapper where it is not there yet."""
+    real = shutil.which(QEMU)
+    if not real:
+        raise RigBroken(f"host: the program {QEMU} is not installed", hint="run ./bootstrap.sh")
+    if apparmor_enabled() or not IS_ROOT:
+        return real  # AppArmor lets machines run the distribution's QEMU only; they cannot read a user's home
+    text = wrapper_text(real, Path(real).stat().st_mtime_ns)
+    if not WRAPPER.exists() or WRAPPER.read_text() != text:
+        WRAPPER.parent.mkdir(parents=True, exist_ok=True)
+        fresh = WRAPPER.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.chmod(0o755)
+        fresh.replace(WRAPPER)
+    return str(WRAPPER)
+
+
+def wrapper_text(emulator: str, stamp: int) -> str:
+    """The wrapper script around `emulator`."""
+    return TEXT.format(emulator=emulator, stamp=stamp)
+
+
+def apparmor_enabled() -> bool:
+    """Whether the kernel confines libvirt's guests with AppArmor."""
+    return APPARMOR.exists() and APPARMOR.read_text().strip() == "Y"

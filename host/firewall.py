@@ -1,0 +1,54 @@
+"""iptables rules, one at a time: there, first, or gone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab import process
+
+TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: its table and chain, and what it matches and does in iptables' own words."""
+
+    table: str
+    chain: str
+    spec: str
+
+
+def ensure(rule: Rule, where: Sequence[str] = ()) -> None:
+    """Put a rule at the head of its chain unless it is in there; `where` is the prefix of the command."""
+    if _iptables(rule, "-C", where, ok=(0, 1)):
+        _iptables(rule, "-I", where)
+
+
+def remove(rule: Rule, where: Sequence[str] = ()) -> None:
+    """Take a rule away; a rule that is not there is fine."""
+    _iptables(rule, "-D", where, ok=(0, 1, 2))
+
+
+def put_first(rules: Sequence[Rule], where: Sequence[str] = ()) -> None:
+    """Make `rules`, all of one chain, its first ones, in this order; does nothing where they are."""
+    chain = rules[0]
+    command = [*where, "iptables", "-w", "-t", chain.table, "-S", chain.chain]
+    if are_first([rule.spec for rule in rules], process.run(command, timeout=TIMEOUT_S).output):
+        return
+    for rule in reversed(rules):
+        remove(rule, where)
+        _iptables(rule, "-I", where)
+
+
+def are_first(specs: Sequence[str], listing: str) -> bool:
+    """Whether the rules of `iptables -S` begin with `specs`; iptables writes states in an order of its own."""
+    listed = [line.split()[2:] for line in listing.splitlines() if line.startswith("-A ")]
+    return [_sorted(words) for words in listed[: len(specs)]] == [_sorted(spec.split()) for spec in specs]
+
+
+def _sorted(words: Sequence[str]) -> list[str]:
+    return [",".join(sorted(word.split(","))) for word in words]
+
+
+def _iptables(rule: Rule, verb: str, where: Sequence[str], ok: tuple[int, ...] = (0,)) -> int:
+    command = [*where, "iptables", "-w", "-t", rule.table, verb, rule.chain, *rule.spec.split()]
+    return process.run(command, timeout=TIMEOUT_S, ok=ok).exit_code

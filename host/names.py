@@ -1,0 +1,27 @@
+"""Everything that the lab makes on the hosting machine is found again by these names."""
+
+import os
+from ipaddress import IPv4Network
+from pathlib import Path
+
+PREFIX = "weblab_"
+NAMESPACE = "weblab"
+UPLINK_OUTSIDE = "weblab-veth"
+UPLINK_INSIDE = "uplink"
+LAB_NETWORK = "weblab"
+MANAGEMENT_NETWORK = "weblab-management"
+PROBE_NETWORK = "weblab-probe"
+NETWORKS = (LAB_NETWORK, MANAGEMENT_NETWORK, PROBE_NETWORK)
+POOL = "default"
+
+LAB_RANGE = IPv4Network("192.168.56.0/24")
+MANAGEMENT_RANGE = IPv4Network("192.168.121.0/24")
+LAST_RESORT_METRIC = 4096
+ROUTE_METRIC = 100
+
+# An ordinary user works with the system's libvirtd or VirtualBox, and keeps state at home.
+IS_ROOT = getattr(os, "geteuid", lambda: 1)() == 0  # Windows has no such call
+STATE = Path("/var/lib/weblab") if IS_ROOT else Path.home() / ".local/state/weblab"
+RUN = Path("/run/weblab")
+IMAGES = Path("/var/lib/libvirt/images")
+LIBVIRT_URI = "qemu:///system"

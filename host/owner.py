@@ -1,0 +1,59 @@
+"""Which checkout's lab this machine runs: only one fits, so it is written down."""
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from host import processes
+from host.names import STATE
+from host.processes import Process
+
+FILE = STATE / "owner.json"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The checkout that claimed this machine, since when, and the commands that did it."""
+
+    checkout: Path
+    since: str
+    processes: tuple[Process, ...]
+
+
+def claim(checkout: Path) -> None:
+    """Write down that `checkout` owns the lab of this machine, through this very process."""
+    known = owner()
+    since = known.since if known and known.checkout == checkout else datetime.now(UTC).isoformat(timespec="seconds")
+    me = processes.process_of(os.getpid())
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    fresh = FILE.with_suffix(".new")
+    fresh.write_text(json.dumps({"checkout": str(checkout), "since": since, "processes": _plain(me)}) + "\n")
+    fresh.replace(FILE)  # a power cut leaves the old record or the new one, never half of one
+
+
+def release(checkout: Path) -> None:
+    """Forget the claim, if it is this checkout's."""
+    known = owner()
+    if known and known.checkout == checkout:
+        FILE.unlink(missing_ok=True)
+
+
+def owner() -> Owner | None:
+    """Who claimed this machine, None where nobody did or the record cannot be read."""
+    try:
+        return parse(FILE.read_text())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def parse(text: str) -> Owner:
+    """An owner from its record."""
+    data = json.loads(text)
+    known = tuple(Process(int(entry["pid"]), int(entry["started"])) for entry in data["processes"])
+    return Owner(Path(data["checkout"]), str(data["since"]), known)
+
+
+def _plain(process: Process | None) -> list[dict[str, int]]:
+    return [{"pid": process.pid, "started": process.started}] if process else []

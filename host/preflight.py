@@ -1,0 +1,175 @@
+"""Whether this machine can carry the lab: what was looked at, what is wrong, and a fix a line."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from host import addresses, inventory
+from host.accelerator import QEMU, probe
+from host.inventory import Inventory
+from host.names import IMAGES, MANAGEMENT_RANGE, PREFIX
+from host.provider import has_plugin, virtualbox_version
+from lab import process
+from lab.errors import LabError
+from lab.topology import Lab
+
+TIMEOUT_S = 30.0
+MEMORY_OVERHEAD_MB = 250  # a machine's emulator itself: its translation cache, device models
+DISK_PER_NODE_MB = 1500
+DISK_FOR_BOX_MB = 2500
+VAGRANT_OLDEST = (2, 3)
+BOOTSTRAP = "./bootstrap.sh"
+FIX_NETWORK = "free it, or change `network:` and the `ip:` lines in lab.yml"
+FIX_MANAGEMENT = "free it; if Vagrant's usual network has it: virsh net-destroy vagrant-libvirt, and net-undefine"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: what was seen and, where it is not right, how to put it right."""
+
+    name: str
+    ok: bool
+    text: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{'ok ' if self.ok else 'BAD'}  {self.name:<12} {self.text}{f'; {self.fix}' if not self.ok else ''}"
+
+
+def check(lab: Lab, *, provider: str) -> list[Finding]:
+    """Look at everything that the lab needs from this machine; changes nothing."""
+    present = inventory.take() if provider == "libvirt" else Inventory()
+    return [
+        *_memory(lab, present),
+        *_disk(lab, present, provider),
+        *addresses_of(lab, present),
+        _accelerator(provider),
+        _vagrant(),
+        *(_libvirt() if provider == "libvirt" else _virtualbox()),
+        clock(datetime.now(UTC), _newest_source()),
+    ]
+
+
+def memory(needed_mb: int, available_mb: int) -> Finding:
+    """Whether the machines that do not run yet fit into what is free."""
+    text = f"{needed_mb} MB needed, {available_mb} MB available"
+    return Finding("memory", needed_mb <= available_mb, text, "close programs, or lower `memory:` in lab.yml")
+
+
+def memory_needed(lab: Lab, present: Inventory) -> int:
+    """MB for the nodes that do not run yet."""
+    running = {domain.name.removeprefix(PREFIX) for domain in present.domains if domain.running}
+    return sum(node.memory + MEMORY_OVERHEAD_MB for node in lab.nodes if node.name not in running)
+
+
+def memory_available(meminfo: str) -> int:
+    """MB of MemAvailable in /proc/meminfo."""
+    for line in meminfo.splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+def disk(folder: Path, needed_mb: int, free_mb: int) -> Finding:
+    """Whether what is still to be written to `folder` fits."""
+    text = f"{needed_mb} MB needed in {folder}, {free_mb} MB free"
+    return Finding("disk", needed_mb <= free_mb, text, f"free space there, see: df -h {folder}")
+
+
+def addresses_of(lab: Lab, present: Inventory) -> list[Finding]:
+    """Whether someone else uses the lab's ranges on this machine."""
+    bridges = {network.bridge for network in present.networks}
+    if not shutil.which("ip"):
+        return [Finding("addresses", True, f"{lab.network}: not looked at, there is no `ip` command")]
+    shown = addresses.ask()
+    fixes = {lab.network: FIX_NETWORK, MANAGEMENT_RANGE: FIX_MANAGEMENT}
+    return [range_finding(network, addresses.clashes(network, shown, bridges), fix) for network, fix in fixes.items()]
+
+
+def range_finding(network: IPv4Network, users: list[str], fix: str) -> Finding:
+    """Whether an address range is left to the lab."""
+    text = f"{network} is used by {', '.join(users)}" if users else f"{network} is free for the lab"
+    return Finding("addresses", not users, text, fix)
+
+
+def vagrant(output: str) -> Finding:
+    """Whether `vagrant --version` tells a version that the lab knows."""
+    version = output.strip().removeprefix("Vagrant ")
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    oldest = ".".join(map(str, VAGRANT_OLDEST))
+    fix = f"install Vagrant {oldest} or newer: {BOOTSTRAP}"
+    return Finding("vagrant", numbers >= VAGRANT_OLDEST, version or "it tells no version", fix)
+
+
+def clock(now: datetime, newest_source: datetime) -> Finding:
+    """A clock that is before the lab's own files makes every certificate and package list invalid."""
+    text = f"{now:%Y-%m-%d %H:%M} UTC"
+    sane = now >= newest_source
+    if not sane:
+        text += f", but the lab's files are from {newest_source:%Y-%m-%d %H:%M} UTC"
+    return Finding("clock", sane, text, "set it: date --set")
+
+
+def _memory(lab: Lab, present: Inventory) -> list[Finding]:
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.exists():
+        return []
+    return [memory(memory_needed(lab, present), memory_available(meminfo.read_text()))]
+
+
+def _disk(lab: Lab, present: Inventory, provider: str) -> list[Finding]:
+    made = {domain.name.removeprefix(PREFIX) for domain in present.domains}
+    per_node = sum(DISK_PER_NODE_MB for node in lab.nodes if node.name not in made)
+    box = DISK_FOR_BOX_MB if per_node else 0
+    home = Path.home()
+    images = _existing(IMAGES) if provider == "libvirt" else home
+    if images.stat().st_dev == home.stat().st_dev:
+        return [disk(images, per_node + 2 * box, _free_mb(images))]
+    return [disk(images, per_node + box, _free_mb(images)), disk(home, box, _free_mb(home))]
+
+
+def _accelerator(provider: str) -> Finding:
+    why = probe().why if provider == "libvirt" else "VirtualBox brings its own"
+    return Finding("accelerator", True, why)
+
+
+def _vagrant() -> Finding:
+    return vagrant(_told("vagrant", "--version"))
+
+
+def _libvirt() -> list[Finding]:
+    qemu = _told(QEMU, "--version").partition("\n")[0]
+    return [
+        Finding("provider", has_plugin(), "vagrant-libvirt", f"install it: {BOOTSTRAP}"),
+        Finding("qemu", bool(qemu), qemu or "it is not installed", f"install it: {BOOTSTRAP}"),
+    ]
+
+
+def _virtualbox() -> list[Finding]:
+    version = virtualbox_version(_told("VBoxManage", "--version"))
+    text = f"VirtualBox {version}" if version else "VirtualBox does not work"
+    return [Finding("provider", bool(version), text, "install VirtualBox and load its kernel module")]
+
+
+def _told(*command: str) -> str:
+    try:
+        return process.run(command, timeout=TIMEOUT_S, env={"VAGRANT_CHECKPOINT_DISABLE": "1"}).output.strip()
+    except LabError:
+        return ""
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _free_mb(folder: Path) -> int:
+    return shutil.disk_usage(folder).free // 2**20
+
+
+def _newest_source() -> datetime:
+    newest = max(path.stat().st_mtime for path in Path(__file__).parent.glob("*.py"))
+    return datetime.fromtimestamp(newest, UTC)

@@ -1,0 +1,76 @@
+"""The hosting machine before lab.up and after lab.destroy: provider, leftovers, hypervisor, box."""
+
+from box import choose as boxes
+from host import leftovers, preflight, private, provider
+from host.emulator import emulator_path
+from host.preflight import Finding
+from host.provider import Provider
+from lab import choices, hypervisor, lifecycle, progress
+from lab.errors import LabError, RigBroken
+from lab.topology import ROOT, Lab
+
+
+def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
+    """Make this host ready to boot the lab, and write down what was found for the Vagrantfile.
+
+    `box` and `provider` are remembered as choices. Raises RigBroken naming everything that stands in the way.
+    """
+    wanted = {key: value for key, value in {"box": box, "provider": provider}.items() if value}
+    if wanted:
+        choices.save(wanted)
+    chosen = choices.load()
+    using = _take_over(lab, chosen.get("provider"))
+    _check(lab, using)
+    emulated = using.driver == "qemu"
+    its_box = boxes.choose(lab, using.name, emulated=emulated, wanted=chosen.get("box", ""))
+    found = {"provider": using.name, "driver": using.driver, "box": its_box.name}
+    hypervisor.save_found(found | ({"emulator": emulator_path()} if emulated else {}))
+
+
+def remove(lab: Lab, *, host: bool) -> None:
+    """Remove the lab's machines, disks and networks; with `host` the private hypervisor too.
+
+    Raises RigBroken naming what is left.
+    """
+    using = _take_over(lab, choices.load().get("provider"))
+    lifecycle.destroy()
+    if using.name == "libvirt":
+        leftovers.clear()
+        leftovers.release(ROOT)
+        left = leftovers.verify_gone()
+        if left:
+            raise RigBroken("the lab is not gone", evidence="\n".join(left), hint="run it again: invoke lab.destroy")
+    hypervisor.FOUND.unlink(missing_ok=True)
+    if host and using.private:
+        private.stop()
+
+
+def examine(lab: Lab) -> list[Finding]:
+    """All findings about this host, for lab.doctor."""
+    try:
+        using = _provider(choices.load().get("provider"))
+    except LabError as error:
+        return [Finding("provider", False, error.what, error.hint)]
+    return preflight.check(lab, provider=using.name)
+
+
+def _take_over(lab: Lab, wanted: str | None) -> Provider:
+    using = _provider(wanted)
+    if using.private:
+        private.start(lab.network)
+    if using.name == "libvirt":
+        leftovers.take_over(ROOT, lab.nodes, lab.box.name)
+    return using
+
+
+def _provider(wanted: str | None) -> Provider:
+    using = provider.choose(wanted)
+    progress.say("host", f"{using.name}, {using.driver}: {using.why}")
+    return using
+
+
+def _check(lab: Lab, using: Provider) -> None:
+    failed = [it for it in preflight.check(lab, provider=using.name) if not it.ok]
+    if failed:
+        evidence = "\n".join(f"- {it.name}: {it.text}; {it.fix}" for it in failed)
+        raise RigBroken("this machine is not ready for the lab", evidence=evidence, hint="invoke lab.doctor")
