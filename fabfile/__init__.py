@@ -1,0 +1,30 @@
+"""The roles as fab tasks: `fab --list`. Each converges the nodes that have the role, and only that role."""
+
+import sys
+from typing import Any
+
+from fabric import task
+from invoke.collection import Collection
+from invoke.exceptions import Exit
+
+from fabfile.converge import ROLES, everything
+from lab import lock, topology
+from lab.errors import LabError
+
+
+def _task(role: str) -> Any:
+    def converge(c: Any, dry_run: bool = False) -> None:
+        try:
+            with lock.held():
+                changed = everything(topology.load(), only=(role,), dry_run=dry_run)
+        except LabError as error:
+            raise Exit(str(error), code=error.exit_code) from error
+        sys.stdout.write("\n".join(changed or ["nothing to change"]) + "\n")
+
+    converge.__doc__ = f"Converge the role {role}; --dry-run only says what differs."
+    return task(converge, name=role)
+
+
+ns = Collection()
+for _role in ROLES:
+    ns.add_task(_task(_role), name=_role)

@@ -1,0 +1,104 @@
+"""MySQL accounts with least rights per purpose: asked for, and repaired where they differ.
+
+The account's attribute keeps a hash of its password as we set it and of what MySQL stores for it,
+so that a password changed by hand, or a lost secrets file, is seen without ever reading a password.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from lab.topology import ROOT, Lab
+
+ACCOUNTS = ROOT / "provision" / "sql" / "accounts.yml"
+
+STORED = """SELECT CONCAT('@', User, '@', Host, ' ', IFNULL(User_attributes->>'$.metadata.weblab', ''), ' ',
+SHA2(CONCAT(plugin, authentication_string), 256)) FROM mysql.user;"""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account; `grants` are as SHOW GRANTS prints them, without the account they are given to."""
+
+    name: str
+    host: str
+    grants: tuple[str, ...]
+    max_user_connections: int
+
+    @property
+    def quoted(self) -> str:
+        """The account as SQL writes it."""
+        return f"`{self.name}`@`{self.host}`"
+
+
+def load(lab: Lab) -> tuple[Account, ...]:
+    """The accounts of provision/sql/accounts.yml for this lab's network."""
+    hosts = {"localhost": "localhost", "lab": f"{lab.network.network_address}/{lab.network.netmask}"}
+    rows = yaml.safe_load(ACCOUNTS.read_text(encoding="utf-8"))["accounts"]
+    return tuple(
+        Account(it["name"], hosts[it["host"]], tuple(map(_grant, it["grants"])), it.get("max_user_connections", 0))
+        for it in rows
+    )
+
+
+def _grant(row: Mapping[str, str]) -> str:
+    schema, table = row["object"].split(".")
+    place = ".".join(word if word == "*" else f"`{word}`" for word in (schema, table))
+    return f"GRANT {row['privileges']} ON {place}"
+
+
+def question(accounts: Sequence[Account]) -> str:
+    """Bash that prints what is stored about all accounts, then the grants of each that exists."""
+    grants = " ".join(f"SHOW GRANTS FOR {it.quoted};" for it in accounts)
+    sql = f"{STORED}\n{grants}"
+    return f"mysql --connect-timeout=5 --force --skip-column-names <<'END_OF_SQL'\n{sql}\nEND_OF_SQL"
+
+
+def differing(accounts: Sequence[Account], passwords: Mapping[str, str], answer: str) -> list[Account]:
+    """The accounts that are missing, or whose password or grants are not as they should be."""
+    lines = answer.splitlines()
+    stored = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("@")}
+    return [
+        it
+        for it in accounts
+        if not _same_password(it, passwords[it.name], stored.get(f"@{it.name}@{it.host}", []))
+        or set(_expected(it)) != {line for line in lines if line.endswith(f" TO {it.quoted}")}
+    ]
+
+
+def _same_password(account: Account, password: str, stored: Sequence[str]) -> bool:
+    if len(stored) != 2:
+        return False
+    ours, _, theirs = stored[0].partition(":")
+    return ours == _digest(account, password) and theirs == stored[1]
+
+
+def _digest(account: Account, password: str) -> str:
+    whole = f"{account.quoted} {account.max_user_connections} {password}"
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _expected(account: Account) -> list[str]:
+    grants = [f"{grant} TO {account.quoted}" for grant in account.grants]
+    if not any(grant.endswith(" ON *.*") for grant in account.grants):
+        grants.append(f"GRANT USAGE ON *.* TO {account.quoted}")
+    return grants
+
+
+def repair(account: Account, password: str) -> str:
+    """SQL that makes the account anew with its password and grants, and keeps the hashes beside it."""
+    who = account.quoted
+    limit = f"WITH MAX_USER_CONNECTIONS {account.max_user_connections}"
+    lines = [f"DROP USER IF EXISTS {who};", f"CREATE USER {who} IDENTIFIED BY '{password}' {limit};"]
+    lines += [f"{grant} TO {who};" for grant in account.grants]
+    lines += [
+        f"SELECT SHA2(CONCAT(plugin, authentication_string), 256) INTO @stored FROM mysql.user "
+        f"WHERE User = '{account.name}' AND Host = '{account.host}';",
+        f"SET @kept = JSON_OBJECT('weblab', CONCAT('{_digest(account, password)}:', @stored));",
+        f"SET @keep = CONCAT('ALTER USER {who} ATTRIBUTE ', QUOTE(@kept));",
+        "PREPARE keep FROM @keep;",
+        "EXECUTE keep;",
+    ]
+    return "\n".join(lines)

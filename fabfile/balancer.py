@@ -1,0 +1,22 @@
+"""Role balancer: HAProxy in front of the web servers."""
+
+from fabfile.target import Target
+from lab.ensure import Desired, File, Unit
+
+
+def desired(target: Target) -> Desired:
+    """What the balancer role wants of a node."""
+    release = target.release
+    conf = release.haproxy_conf
+    check = f"{release.haproxy_binary} -c -f %s"
+    return Desired(
+        packages=("haproxy", "socat"),  # socat speaks to HAProxy's admin socket
+        files=(File(conf, target.render("haproxy.cfg.j2"), check=check),),
+        units=(
+            Unit(
+                f"{release.haproxy_unit}.service",
+                watches=(conf,),
+                on_change=f"systemctl reload {release.haproxy_unit}",
+            ),
+        ),
+    )

@@ -1,0 +1,38 @@
+"""Role base, for every node: its name, its address on the lab network, the names of the others."""
+
+from fabfile.target import Target
+from lab.ensure import Command, Desired, File, Unit
+
+NETWORK = "/etc/systemd/network/10-weblab.network"
+HOSTS = "/etc/hosts"
+RESTART = "systemctl restart systemd-networkd"  # networkctl needs a message bus, which a small box has not
+
+
+def desired(target: Target) -> Desired:
+    """What the base role wants of a node."""
+    name, address = target.node.name, f"{target.node.ip}/{target.lab.network.prefixlen}"
+    has_address = f"ip -4 -o address show | grep -qF ' {address} '"
+    return Desired(
+        files=(
+            File(NETWORK, target.render("lab.network.j2")),
+            File(HOSTS, target.render("hosts.j2")),
+        ),
+        units=(Unit("systemd-networkd.service", watches=(NETWORK,), on_change=RESTART),),
+        commands=(
+            Command(
+                "hostname",
+                f'[ "$(cat /etc/hostname)" = {name} ] && [ "$(uname -n)" = {name} ]',
+                _rename(name),
+            ),
+            Command("lab address", has_address, _take_address(has_address)),
+        ),
+    )
+
+
+def _rename(name: str) -> str:
+    return f"echo {name} > /etc/hostname && hostname {name}"
+
+
+def _take_address(has_address: str) -> str:
+    """networkd takes a moment: ask again until the address is there, 10 s at most."""
+    return f"{RESTART}; for _ in $(seq 100); do {has_address} && break; sleep 0.1; done; {has_address}"

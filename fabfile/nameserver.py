@@ -1,0 +1,16 @@
+"""Role nameserver: dnsmasq answers for the site's name with the balancer's address."""
+
+from fabfile.target import Target
+from lab.ensure import Desired, File, Unit
+
+CONF = "/etc/dnsmasq.conf"
+
+
+def desired(target: Target) -> Desired:
+    """What the nameserver role wants of a node."""
+    restart = "systemctl restart dnsmasq"  # dnsmasq reads its configuration only when it starts
+    return Desired(
+        packages=("dnsmasq",),
+        files=(File(CONF, target.render("dnsmasq.conf.j2"), check="dnsmasq --test -C %s"),),
+        units=(Unit("dnsmasq.service", watches=(CONF,), on_change=restart),),
+    )

@@ -1,0 +1,36 @@
+<?php
+
+// What goes back to the client when it is not the page.
+
+declare(strict_types=1);
+
+/** A request that ends with an error which the client is told. */
+final class Problem extends RuntimeException
+{
+    public function __construct(public readonly int $status, string $message)
+    {
+        parent::__construct($message);
+    }
+}
+
+function answer_json(int $status, array $data): void
+{
+    http_response_code($status);
+    header('Content-Type: application/json');
+    echo json_encode($data, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR), "\n";
+}
+
+function answer_problem(Problem $problem, bool $as_page): void
+{
+    if ($problem->status === 503) {
+        header('Retry-After: 2');
+    }
+    if (!$as_page) {
+        answer_json($problem->status, ['error' => $problem->getMessage()]);
+        return;
+    }
+    http_response_code($problem->status);
+    header("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; form-action 'self'");
+    header('Content-Type: text/html; charset=utf-8');
+    echo problem_page($problem);
+}

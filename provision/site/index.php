@@ -1,0 +1,101 @@
+<?php
+
+// Every address of the site comes in here: nginx sends all of them to this file.
+
+declare(strict_types=1);
+
+require __DIR__ . '/answer.php';
+require __DIR__ . '/database.php';
+require __DIR__ . '/notes.php';
+require __DIR__ . '/page.php';
+
+$config = require '/etc/weblab/site.php';
+header('X-Served-By: ' . $config['served_by']);
+header('X-Db: none');  // until a database has answered
+header('Cache-Control: no-store');
+header('X-Content-Type-Options: nosniff');
+
+$method = $_SERVER['REQUEST_METHOD'] === 'HEAD' ? 'GET' : $_SERVER['REQUEST_METHOD'];
+$path = explode('?', $_SERVER['REQUEST_URI'], 2)[0];
+
+try {
+    match (true) {
+        $path === '/' => by_method($method, ['GET' => show_page(...), 'POST' => take_form(...)], $config),
+        $path === '/health' => by_method($method, ['GET' => show_health(...)], $config),
+        $path === '/api/notes' => by_method($method, ['GET' => list_notes(...), 'POST' => take_json(...)], $config),
+        str_starts_with($path, '/api/notes/') => by_method($method, ['GET' => show_note(...)], $config),
+        default => throw new Problem(404, 'there is no such address'),
+    };
+} catch (Problem $problem) {
+    answer_problem($problem, as_page: $path === '/');
+} catch (mysqli_sql_exception $error) {
+    // Only reads end here. The balancer asks another server when it sees a 503.
+    error_log($error->getMessage());
+    answer_problem(new Problem(503, "the database on {$config['served_by']} does not answer"), as_page: $path === '/');
+}
+
+function by_method(string $method, array $handlers, array $config): void
+{
+    if (!isset($handlers[$method])) {
+        header('Allow: ' . implode(', ', array_keys($handlers)));
+        throw new Problem(405, "$method is not possible here");
+    }
+    $handlers[$method]($config);
+}
+
+/** PHP and a read: what visitors need. Never whether writes work, or a lost primary would stop the reads too. */
+function show_health(array $config): void
+{
+    local_database($config)->query('SELECT token FROM notes LIMIT 1');
+    answer_json(200, ['status' => 'ok']);
+}
+
+function show_page(array $config): void
+{
+    $db = local_database($config);
+    $notes = latest_notes($db);
+    try {
+        $replication = replication($db, $config);
+    } catch (mysqli_sql_exception) {
+        $replication = null;  // the notes are here: no reason to show an error instead
+    }
+    header("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'");
+    header('Content-Type: text/html; charset=utf-8');
+    echo page($config, server_name($db), $replication, $notes, (string) ($_GET['saved'] ?? ''));
+}
+
+function list_notes(array $config): void
+{
+    answer_json(200, ['notes' => latest_notes(local_database($config))]);
+}
+
+function show_note(array $config): void
+{
+    $token = rawurldecode(substr(explode('?', $_SERVER['REQUEST_URI'], 2)[0], strlen('/api/notes/')));
+    $db = local_database($config);
+    $note = is_token($token) ? find_note($db, $token) : null;
+    answer_json(200, $note ?? throw new Problem(404, 'there is no note with this token'));
+}
+
+function take_json(array $config): void
+{
+    $text = file_get_contents('php://input', length: LONGEST_REQUEST + 1);
+    if (strlen($text) > LONGEST_REQUEST) {
+        throw new Problem(413, 'the request is longer than ' . LONGEST_REQUEST . ' bytes');
+    }
+    $sent = json_decode($text, associative: true);
+    if (!is_array($sent)) {
+        throw new Problem(400, 'the request must be JSON: {"token": "...", "body": "..."}');
+    }
+    [$status, $note] = leave_note($config, checked_token($sent['token'] ?? null), checked_body($sent['body'] ?? null));
+    answer_json($status, $note);
+}
+
+/** The form of the page. The answer is a redirect: reloading the page then never sends the note again. */
+function take_form(array $config): void
+{
+    $token = checked_token($_POST['token'] ?? null);
+    leave_note($config, $token, checked_body($_POST['body'] ?? null));
+    http_response_code(303);
+    header("Location: /?saved=$token");
+}

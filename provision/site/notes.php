@@ -1,0 +1,102 @@
+<?php
+
+// Notes: finding them, and leaving one so that the answer is never wrong about what happened.
+
+declare(strict_types=1);
+
+const LONGEST_REQUEST = 32768;  // bytes: the longest body with every character written as \ud83d\ude00
+const LONGEST_BODY = 2000;      // characters, as in the table
+const SHOWN = 20;
+const NOTE = "SELECT token, body, CONCAT(REPLACE(created_at, ' ', 'T'), 'Z') AS created_at, served_by, db FROM notes";
+
+// MySQL's error numbers: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+const DUPLICATE_KEY = 1062;
+const LOCK_WAIT_TIMEOUT = 1205;
+
+/** The latest notes, newest first. */
+function latest_notes(mysqli $db): array
+{
+    return $db->query(NOTE . ' ORDER BY notes.created_at DESC LIMIT ' . SHOWN)->fetch_all(MYSQLI_ASSOC);
+}
+
+/** One note, or null. The token travels apart from the statement, so it can never become part of it. */
+function find_note(mysqli $db, string $token): ?array
+{
+    return $db->execute_query(NOTE . ' WHERE token = ?', [$token])->fetch_assoc() ?: null;
+}
+
+/**
+ * Leave a note: one transaction. Returns [201, note] or, if the token is known, [200, the note of the first time].
+ *
+ * 503 promises that the note will never appear: no COMMIT was sent, so MySQL forgets the rest by itself.
+ * 504 promises nothing: COMMIT was sent and its answer is missing. The client may ask for the token
+ * later, or send the same token again: it can't be left twice.
+ */
+function leave_note(array $config, string $token, string $body): array
+{
+    $give_up_at = microtime(true) + $config['write']['commit_before_s'];
+    $db = primary_database($config, $give_up_at);
+    try {
+        $db->begin_transaction();
+        $db->execute_query(
+            'INSERT INTO notes (token, body, served_by, db) VALUES (?, ?, ?, @@GLOBAL.report_host)',
+            [$token, $body, $config['served_by']],
+        );
+        $note = find_note($db, $token);
+    } catch (mysqli_sql_exception $error) {
+        return after_refused_insert($db, $token, $error);
+    }
+    if (microtime(true) > $give_up_at) {
+        throw new Problem(503, 'the database is too slow, the note was not left');
+    }
+    try {
+        $db->commit();
+    } catch (mysqli_sql_exception $error) {
+        error_log("COMMIT: {$error->getMessage()}");
+        throw new Problem(504, 'unknown');
+    }
+    return [201, $note];
+}
+
+/** The INSERT failed: is the token known already, is someone else just leaving it, or did nothing happen? */
+function after_refused_insert(mysqli $db, string $token, mysqli_sql_exception $error): array
+{
+    error_log("INSERT: {$error->getMessage()}");
+    if ($error->getCode() === LOCK_WAIT_TIMEOUT) {
+        // An earlier request sent COMMIT for this very token and still waits for the answer.
+        throw new Problem(504, 'unknown');
+    }
+    if ($error->getCode() !== DUPLICATE_KEY) {
+        throw new Problem(503, 'the database refused the note, nothing was changed');
+    }
+    try {
+        $db->rollback();
+        return [200, find_note($db, $token) ?? throw new Problem(504, 'unknown')];
+    } catch (mysqli_sql_exception) {
+        throw new Problem(504, 'unknown');
+    }
+}
+
+function is_token(string $text): bool
+{
+    return preg_match('/\A[A-Za-z0-9._:-]{1,64}\z/', $text) === 1;
+}
+
+function checked_token(mixed $token): string
+{
+    if (!is_string($token) || !is_token($token)) {
+        throw new Problem(400, 'token must be 1 to 64 letters, digits or . _ : -');
+    }
+    return $token;
+}
+
+function checked_body(mixed $body): string
+{
+    if (!is_string($body) || trim($body) === '' || !preg_match('//u', $body)) {
+        throw new Problem(400, 'body must be a text that is not empty');
+    }
+    if (preg_match('/\A.{' . (LONGEST_BODY + 1) . '}/su', $body)) {
+        throw new Problem(413, 'body is longer than ' . LONGEST_BODY . ' characters');
+    }
+    return $body;
+}

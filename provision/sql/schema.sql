@@ -1,0 +1,16 @@
+-- Applied by the role database (fabfile/database.py) on the primary; the replica receives it.
+-- Valid for MySQL 8.0, 8.4 and 9.x. Running it again changes nothing.
+
+CREATE DATABASE IF NOT EXISTS site CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci;
+
+CREATE TABLE IF NOT EXISTS site.notes (
+    -- Chosen by the client: who is not sure whether a note arrived sends it again with the same token,
+    -- and the database itself refuses the second one. ascii_bin: upper and lower case differ.
+    token      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    body       VARCHAR(2000) NOT NULL,
+    created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+    -- Which web server took the note, and which database was the primary then.
+    served_by  VARCHAR(64) NOT NULL,
+    db         VARCHAR(64) NOT NULL,
+    KEY latest (created_at)
+) ENGINE = InnoDB;

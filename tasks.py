@@ -1,0 +1,147 @@
+"""The lab's commands: `invoke --list` is the table of contents, `invoke --help lab.up` the details."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import wraps
+from json import dumps
+from shlex import quote
+from typing import Any
+
+from box.build import ensure as ensure_box
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from fabfile import converge
+from host.prepare import examine, prepare, remove
+from lab import hypervisor, lifecycle, lock, progress, site, status, topology, welcome
+from lab.errors import LabError, LabNotUp
+from lab.machine import SSH_CONFIG
+
+
+def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A task whose errors become a message and an exit code; a changing one holds the lab's lock."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        @wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            try:
+                if not changes:
+                    return function(*args, **kwargs)
+                with lock.held():
+                    return function(*args, **kwargs)
+            except LabError as error:
+                raise Exit(str(error), code=error.exit_code) from error
+            except KeyboardInterrupt:
+                raise Exit(f"\ninterrupted; {_standing()}", code=130) from None
+
+        return task(run, **options)
+
+    return decorate
+
+
+def _standing() -> str:
+    try:
+        states = hypervisor.states(topology.load())
+    except LabError as error:
+        return error.what
+    machines = ", ".join(f"{name} is {state}" for name, state in states.items())
+    return f"{machines}; run the command again to complete it"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+UP = {
+    "box": "'local', 'plain' (no packages baked) or a box's name",
+    "timings": "say how long each stage took",
+}
+
+
+@command(changes=True, help=UP)
+def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: bool = False) -> None:
+    """Make, boot and configure the lab, or complete what is missing; safe to run again."""
+    lab = topology.load()
+    with progress.stage("host and box"):
+        prepare(lab, box=box, provider=provider)
+    with progress.stage("boot"):
+        lifecycle.boot(lab, lab.node(node) if node else None)
+    with progress.stage("configure"):
+        converge.everything(lab)
+    with progress.stage("first page"):
+        page = site.first_page(lab)
+    _say(welcome.text(lab, page))
+    if timings:
+        _say(progress.timings())
+
+
+@command(changes=True, help={"dry_run": "only say what differs"})
+def provision(c: Context, dry_run: bool = False) -> None:
+    """Converge every node: change what is not as it should be, and only that."""
+    changed = converge.everything(topology.load(), dry_run=dry_run)
+    _say("\n".join(changed or ["nothing to change"]))
+
+
+@command(changes=False, help={"json": "as data, for scripts"})
+def status_(c: Context, json: bool = False) -> None:
+    """Show what is true now: machines, services, balancer, databases."""
+    now = status.collect(topology.load())
+    _say(dumps(now, indent=2) if json else status.table(now, colour=sys.stdout.isatty()))
+
+
+@command(changes=True)
+def down(c: Context, node: str = "") -> None:
+    """Shut the machines down gracefully (or one: --node web2); lab.up starts them again."""
+    lab = topology.load()
+    lifecycle.halt(lab.node(node) if node else None)
+
+
+@command(changes=True, help={"host": "also remove the private hypervisor: namespace, processes, routes"})
+def destroy(c: Context, host: bool = False) -> None:
+    """Remove the machines, their disks and networks, and verify that nothing is left."""
+    remove(topology.load(), host=host)
+    _say("the lab is gone")
+
+
+@command(changes=False, positional=["node"])
+def ssh(c: Context, node: str) -> None:
+    """Open a shell on a node."""
+    raise Exit(code=subprocess.call(_ssh(node)))
+
+
+@command(changes=False, positional=["node", "words"])
+def exec_(c: Context, node: str, words: str) -> None:
+    """Run a command on a node as root: invoke lab.exec web1 "systemctl status mysql"."""
+    raise Exit(code=subprocess.call([*_ssh(node), f"sudo -n sh -c {quote(words)}"]))
+
+
+@command(changes=False)
+def doctor(c: Context) -> None:
+    """Check what the lab needs from this machine; a fix a line."""
+    findings = examine(topology.load())
+    _say("\n".join(str(finding) for finding in findings))
+    if not all(finding.ok for finding in findings):
+        raise Exit(code=1)
+
+
+@command(changes=True, help={"plain": "bake no packages: the roles install them"})
+def build(c: Context, plain: bool = False) -> None:
+    """Build the lab's own box from the distribution's packages, unless it is there already."""
+    _say(ensure_box(plain=plain))
+
+
+def _ssh(node: str) -> list[str]:
+    name = topology.load().node(node).name
+    if not SSH_CONFIG.exists():
+        raise LabNotUp("no lab is up in this checkout", hint="start it: invoke lab.up")
+    return ["ssh", "-F", str(SSH_CONFIG), name]
+
+
+lab_commands = Collection("lab", up, provision, down, destroy, ssh, doctor)
+lab_commands.add_task(status_, name="status")
+lab_commands.add_task(exec_, name="exec")
+ns = Collection(lab_commands, Collection("box", build))
