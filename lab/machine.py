@@ -4,7 +4,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from lab.wait import SAY_EVERY_S, pause
 SSH_CONFIG = ROOT / ".lab" / "ssh-config"
 CONNECT_TIMEOUT_S = 8
 POLL_S = 0.02
+SHOWN_WIDTH = 100
 T = TypeVar("T")
 
 
@@ -103,7 +104,8 @@ class Machine:
                 last = (out + err).decode(errors="replace").splitlines()[-10:]
                 raise TimedOut(f"{self.node.name}: {title}: not done within {timeout:g} s", evidence="\n".join(last))
             if now - said >= SAY_EVERY_S:
-                progress.say(self.node.name, f"{title} ({now - start:.0f} s)")
+                last = out.decode(errors="replace").rstrip().rpartition("\n")[2]
+                progress.say(self.node.name, f"{(last or title)[:SHOWN_WIDTH]} ({now - start:.0f} s)")
                 said = now
         while _drain(channel, out, err):
             pass
@@ -139,8 +141,16 @@ def _drain(channel: paramiko.Channel, out: bytearray, err: bytearray) -> bool:
 
 def together(work: Callable[[Machine], T], machines: Sequence[Machine]) -> list[T]:
     """Do the work on all machines at once; when some fail, all end first and every error is told."""
-    with ThreadPoolExecutor(max_workers=max(1, len(machines))) as pool:
-        futures = [pool.submit(work, machine) for machine in machines]
+    pool = ThreadPoolExecutor(max_workers=max(1, len(machines)))
+    futures = [pool.submit(work, machine) for machine in machines]
+    try:
+        wait(futures)
+    except KeyboardInterrupt:
+        for machine in machines:
+            machine.close()  # ends what its thread is waiting for
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     errors = [future.exception() for future in futures]
     broken = [error for error in errors if error is not None]
     for error in broken:

@@ -4,10 +4,15 @@
 
 declare(strict_types=1);
 
+// MySQL's error numbers: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+const DUPLICATE_KEY = 1062;
+const LOCK_WAIT_TIMEOUT = 1205;
+const TOO_MANY_WRITES = 1226;  // max_user_connections of site_write
+
 /** The database on this machine. The connection is kept for the next request: building one costs more than a query. */
-function local_database(array $config): mysqli
+function local_database(array $config): PDO
 {
-    $db = connect('p:localhost', $config['local'], $config);
+    $db = connect("unix_socket={$config['local']['socket']}", $config['local'], $config, keep: true);
     header('X-Db: ' . server_name($db));
     return $db;
 }
@@ -16,7 +21,7 @@ function local_database(array $config): mysqli
  * The one database that accepts writes: every candidate is asked, none is remembered, because roles change while
  * the site runs. Always a new connection: nothing that an earlier request left behind can touch this write.
  */
-function primary_database(array $config, float $give_up_at): mysqli
+function primary_database(array $config, float $give_up_at): PDO
 {
     $reasons = [];
     foreach (candidates($config) as $name => $address) {
@@ -24,15 +29,15 @@ function primary_database(array $config, float $give_up_at): mysqli
             break;
         }
         try {
-            $db = connect($address, $config['write'], $config);
+            $db = connect("host=$address", $config['write'], $config);
             if (is_writable_server($db)) {
                 header('X-Db: ' . server_name($db));
                 return $db;
             }
             $reasons[] = "$name is read-only";
-        } catch (mysqli_sql_exception $error) {
+        } catch (PDOException $error) {
             error_log("$name: {$error->getMessage()}");
-            $reasons[] = "$name does not answer";
+            $reasons[] = error_number($error) === TOO_MANY_WRITES ? "too many writes wait on $name" : "$name does not answer";
         }
     }
     throw new Problem(503, 'no database accepts writes: ' . implode(', ', $reasons));
@@ -44,9 +49,9 @@ function candidates(array $config): array
     $all = $config['databases'];
     $self = $config['served_by'];
     try {
-        $local = connect('localhost', $config['local'], $config);
+        $local = connect("unix_socket={$config['local']['socket']}", $config['local'], $config);
         $likely = is_writable_server($local) ? $self : replication($local, $config)['source'];
-    } catch (mysqli_sql_exception) {
+    } catch (PDOException) {
         // It would not answer the write either: the others first.
         $likely = array_key_first(array_diff_key($all, [$self => '']));
     }
@@ -54,9 +59,9 @@ function candidates(array $config): array
 }
 
 /** What the database says about its own part in replication; lag is null when MySQL cannot tell. */
-function replication(mysqli $db, array $config): array
+function replication(PDO $db, array $config): array
 {
-    $status = $db->query('SHOW REPLICA STATUS')->fetch_assoc();
+    $status = $db->query('SHOW REPLICA STATUS')->fetch();
     $source = $status['Source_Host'] ?? null;
     return [
         'writable' => is_writable_server($db),
@@ -67,30 +72,33 @@ function replication(mysqli $db, array $config): array
 }
 
 /** super_read_only means read_only too; whoever is not an administrator cares about the weaker one. */
-function is_writable_server(mysqli $db): bool
+function is_writable_server(PDO $db): bool
 {
-    return $db->query('SELECT @@GLOBAL.read_only')->fetch_column() === '0';
+    return $db->query('SELECT @@GLOBAL.read_only')->fetchColumn() === 0;
 }
 
-function server_name(mysqli $db): string
+function server_name(PDO $db): string
 {
-    return $db->query('SELECT @@GLOBAL.report_host')->fetch_column();
+    return $db->query('SELECT @@GLOBAL.report_host')->fetchColumn();
 }
 
 /**
- * A host that starts with 'p:' is a connection that PHP keeps; localhost means the socket file.
- *
- * How long an answer may take is a setting of the PHP-FPM pools, mysqlnd.net_read_timeout (its default is a day):
- * an option set here is forgotten when PHP replaces a kept connection that broke.
+ * A new connection, or a kept one. PDO and not mysqli: a kept connection of mysqli forgets its time limits when
+ * it breaks, and can take the PHP process down (tried with PHP 8.4 and a frozen database).
  */
-function connect(string $host, array $account, array $config): mysqli
+function connect(string $where, array $account, array $config, bool $keep = false): PDO
 {
-    $db = mysqli_init();
-    $db->options(MYSQLI_OPT_CONNECT_TIMEOUT, $config['connect_timeout_s']);
-    if (isset($account['timeout_s'])) {
-        $db->options(MYSQLI_OPT_READ_TIMEOUT, $account['timeout_s']);
-    }
-    $db->options(MYSQLI_SET_CHARSET_NAME, 'utf8mb4');
-    $db->real_connect($host, $account['user'], $account['password'], 'site', 3306, $account['socket'] ?? null);
-    return $db;
+    // Seconds to wait for an answer of MySQL; the default is a day. It holds for connections made from here on.
+    ini_set('mysqlnd.net_read_timeout', (string) $account['timeout_s']);
+    return new PDO("mysql:$where;dbname=site;charset=utf8mb4", $account['user'], $account['password'], [
+        PDO::ATTR_PERSISTENT => $keep,
+        PDO::ATTR_TIMEOUT => $config['connect_timeout_s'],
+        PDO::ATTR_EMULATE_PREPARES => false,
+        PDO::ATTR_DEFAULT_FETCH_MODE => PDO::FETCH_ASSOC,
+    ]);
+}
+
+function error_number(PDOException $error): int
+{
+    return (int) ($error->errorInfo[1] ?? $error->getCode());
 }

@@ -28,7 +28,7 @@ try {
     };
 } catch (Problem $problem) {
     answer_problem($problem, as_page: $path === '/');
-} catch (mysqli_sql_exception $error) {
+} catch (PDOException $error) {
     // Only reads end here. The balancer asks another server when it sees a 503.
     error_log($error->getMessage());
     answer_problem(new Problem(503, "the database on {$config['served_by']} does not answer"), as_page: $path === '/');
@@ -56,7 +56,7 @@ function show_page(array $config): void
     $notes = latest_notes($db);
     try {
         $replication = replication($db, $config);
-    } catch (mysqli_sql_exception) {
+    } catch (PDOException) {
         $replication = null;  // the notes are here: no reason to show an error instead
     }
     header("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'");

@@ -9,20 +9,18 @@ const LONGEST_BODY = 2000;      // characters, as in the table
 const SHOWN = 20;
 const NOTE = "SELECT token, body, CONCAT(REPLACE(created_at, ' ', 'T'), 'Z') AS created_at, served_by, db FROM notes";
 
-// MySQL's error numbers: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
-const DUPLICATE_KEY = 1062;
-const LOCK_WAIT_TIMEOUT = 1205;
-
 /** The latest notes, newest first. */
-function latest_notes(mysqli $db): array
+function latest_notes(PDO $db): array
 {
-    return $db->query(NOTE . ' ORDER BY notes.created_at DESC LIMIT ' . SHOWN)->fetch_all(MYSQLI_ASSOC);
+    return $db->query(NOTE . ' ORDER BY notes.created_at DESC LIMIT ' . SHOWN)->fetchAll();
 }
 
 /** One note, or null. The token travels apart from the statement, so it can never become part of it. */
-function find_note(mysqli $db, string $token): ?array
+function find_note(PDO $db, string $token): ?array
 {
-    return $db->execute_query(NOTE . ' WHERE token = ?', [$token])->fetch_assoc() ?: null;
+    $found = $db->prepare(NOTE . ' WHERE token = ?');
+    $found->execute([$token]);
+    return $found->fetch() ?: null;
 }
 
 /**
@@ -37,13 +35,11 @@ function leave_note(array $config, string $token, string $body): array
     $give_up_at = microtime(true) + $config['write']['commit_before_s'];
     $db = primary_database($config, $give_up_at);
     try {
-        $db->begin_transaction();
-        $db->execute_query(
-            'INSERT INTO notes (token, body, served_by, db) VALUES (?, ?, ?, @@GLOBAL.report_host)',
-            [$token, $body, $config['served_by']],
-        );
+        $db->beginTransaction();
+        $db->prepare('INSERT INTO notes (token, body, served_by, db) VALUES (?, ?, ?, @@GLOBAL.report_host)')
+            ->execute([$token, $body, $config['served_by']]);
         $note = find_note($db, $token);
-    } catch (mysqli_sql_exception $error) {
+    } catch (PDOException $error) {
         return after_refused_insert($db, $token, $error);
     }
     if (microtime(true) > $give_up_at) {
@@ -51,7 +47,7 @@ function leave_note(array $config, string $token, string $body): array
     }
     try {
         $db->commit();
-    } catch (mysqli_sql_exception $error) {
+    } catch (PDOException $error) {
         error_log("COMMIT: {$error->getMessage()}");
         throw new Problem(504, 'unknown');
     }
@@ -59,20 +55,20 @@ function leave_note(array $config, string $token, string $body): array
 }
 
 /** The INSERT failed: is the token known already, is someone else just leaving it, or did nothing happen? */
-function after_refused_insert(mysqli $db, string $token, mysqli_sql_exception $error): array
+function after_refused_insert(PDO $db, string $token, PDOException $error): array
 {
     error_log("INSERT: {$error->getMessage()}");
-    if ($error->getCode() === LOCK_WAIT_TIMEOUT) {
+    if (error_number($error) === LOCK_WAIT_TIMEOUT) {
         // An earlier request sent COMMIT for this very token and still waits for the answer.
         throw new Problem(504, 'unknown');
     }
-    if ($error->getCode() !== DUPLICATE_KEY) {
+    if (error_number($error) !== DUPLICATE_KEY) {
         throw new Problem(503, 'the database refused the note, nothing was changed');
     }
     try {
-        $db->rollback();
+        $db->rollBack();
         return [200, find_note($db, $token) ?? throw new Problem(504, 'unknown')];
-    } catch (mysqli_sql_exception) {
+    } catch (PDOException) {
         throw new Problem(504, 'unknown');
     }
 }

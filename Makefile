@@ -1,0 +1,61 @@
+# Sugar over bootstrap.sh, invoke and pytest; where there is no make, run those by hand.
+# ARGS goes to the command: make up ARGS="--box bento/ubuntu-24.04", make live ARGS="-k replica".
+.DEFAULT_GOAL := help
+.PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit
+
+BIN := .venv/bin
+SCRIPTS := $(shell find . -name .venv -prune -o -name .lab -prune -o -name '*.sh' -print) .ci/run box/hooks/init
+BOOTSTRAPPED := ./bootstrap.sh --then
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## install what is missing, start the lab
+	@$(BOOTSTRAPPED) $(BIN)/invoke lab.up $(ARGS)
+
+test: ## all tests: first without machines, then against the real lab
+	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check live
+
+test-all: ## the same and the slow tests too
+	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check live-all
+
+check: ## style, types, imports, scripts, unit tests: no machine needed, under a minute
+	@./bootstrap.sh --venv
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target lint format types imports shell yaml unit
+
+live:
+	$(BIN)/pytest tests/live -m "not slow" $(ARGS)
+
+live-all:
+	$(BIN)/pytest tests/live $(ARGS)
+
+lint:
+	@$(BIN)/ruff check --quiet .
+
+format:
+	@$(BIN)/ruff format --check --quiet . || { echo "next: $(BIN)/ruff format ." >&2; exit 1; }
+
+types:
+	@$(BIN)/mypy
+
+imports:
+	@$(BIN)/lint-imports --no-logo
+
+shell:
+	@$(BIN)/shellcheck --external-sources $(SCRIPTS)
+
+yaml:
+	@$(BIN)/yamllint --strict lab.yml .github
+
+unit:
+	@$(BIN)/pytest --quiet tests/unit
+
+down: ## stop the machines
+	@$(BIN)/invoke lab.down
+
+destroy: ## remove the machines
+	@$(BIN)/invoke lab.destroy
+
+clean: ## remove .venv and caches; the lab and what experiments left stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +

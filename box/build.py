@@ -1,0 +1,87 @@
+"""The local box: its name, whether it can be built here, and making sure that Vagrant has it."""
+
+import glob
+import os
+import platform
+import shutil
+
+from box import catalogue, image, mirrors, recipe
+from box.recipe import Recipe
+from lab import progress
+from lab.errors import LabError, RigBroken
+
+NEEDED_GB = 4
+PROGRAMS = {
+    "apt-get": "apt",
+    "mke2fs": "e2fsprogs",
+    "mmdebstrap": "mmdebstrap",
+    "qemu-img": "qemu-utils",
+    "ssh-keygen": "openssh-client",
+    "vagrant": "vagrant",
+    "xz": "xz-utils",
+    "zstd": "zstd",
+}
+
+
+def name(*, plain: bool = False) -> str:
+    """The name of the box this checkout makes on this machine; the same input gives the same name."""
+    return recipe.for_host(plain=plain).name
+
+
+def ensure(*, plain: bool = False) -> str:
+    """Make sure that Vagrant has the box, and return its name; builds it only if it is not there."""
+    wanted = recipe.for_host(plain=plain)
+    if catalogue.has(wanted.name):
+        progress.say("box", f"box in cache: {wanted.name}")
+        return wanted.name
+    reason = can_build()
+    if reason:
+        hint = "install what is missing, or use a box from a catalogue: invoke lab.up --box NAME"
+        raise RigBroken(f"host: the local box cannot be built: {reason}", hint=hint)
+    with progress.stage("box"):
+        _build(wanted)
+    return wanted.name
+
+
+def _build(wanted: Recipe) -> None:
+    progress.say("box", f"building {wanted.name}")
+    with image.workspace() as work:
+        package = image.build(wanted, work)
+        catalogue.add(wanted.name, package, work / "boot")
+    catalogue.remove_older(wanted.kind, wanted.name)
+    progress.say("box", f"{wanted.name} is ready")
+
+
+def can_build() -> str | None:
+    """Why no box can be built on this machine, in words; None if one can."""
+    try:
+        release = recipe.for_host(plain=False).release
+    except LabError as error:
+        return error.what
+    reasons = [*_machine_problems(), *_keyring_problems(release)]
+    if not reasons:
+        # Asked last: it may have to fetch apt's lists.
+        reasons = list(filter(None, [mirrors.problem(release)]))
+    return "; ".join(reasons) or None
+
+
+def _machine_problems() -> list[str]:
+    reasons = []
+    if platform.machine() != "x86_64":
+        reasons.append(f"boxes are for x86_64, this is {platform.machine()}")
+    if os.geteuid() != 0:
+        reasons.append("not root")
+    for program, package in PROGRAMS.items():
+        if not shutil.which(program):
+            reasons.append(f"{program} is missing (package {package})")
+    free = shutil.disk_usage(image.STATE.parent).free / 2**30
+    if free < NEEDED_GB:
+        reasons.append(f"{image.STATE.parent} has {free:.1f} GB free, {NEEDED_GB} are needed")
+    return reasons
+
+
+def _keyring_problems(release: recipe.Release) -> list[str]:
+    if glob.glob(release.known_by):
+        return []
+    package = f"{release.family}-archive-keyring" if release.family == "debian" else "ubuntu-keyring"
+    return [f"the keys of {release.codename} are missing (package {package}, upgrade it)"]

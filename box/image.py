@@ -1,0 +1,140 @@
+"""From packages to a box file: a tree, a file system, a qcow2 image, an archive."""
+
+import fcntl
+import json
+import shlex
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from string import Template
+
+from box import mirrors
+from box.recipe import HERE, Recipe
+from lab import process, progress
+from lab.errors import Locked
+
+STATE = Path("/var/lib/weblab")
+KERNELS = Path("/var/lib/libvirt/boot")
+DISK_GB = 8
+# No loadable firmware, no boot loader: QEMU starts the kernel, the initrd mounts the one disk.
+CMD_LINE = "console=ttyS0 quiet root=/dev/vda rw net.ifnames=0 mitigations=off"
+MIRROR_HINT = "see whether the mirror answers (apt-get update), then run the same command again"
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A work folder that is gone afterwards, whatever happens; one build at a time."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with open(STATE / "box.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Locked("another command on this machine builds a box", hint="wait for it") from error
+        work = STATE / "box-build"
+        _remove(work)
+        work.mkdir(mode=0o755)
+        try:
+            yield work
+        finally:
+            _remove(work)
+
+
+def _remove(folder: Path) -> None:
+    # One file system: a mount that a killed build left in the tree must never be emptied.
+    process.run(["rm", "-rf", "--one-file-system", str(folder)], timeout=120)
+
+
+def kernel_folder(name: str) -> Path:
+    """Where the kernel and initrd of a box live: QEMU's own user must be able to read them."""
+    return KERNELS / name.replace("/", "-")
+
+
+def build(recipe: Recipe, work: Path) -> Path:
+    """Make the box file; kernel and initrd are left in the folder `boot` beside it."""
+    key = work / "vagrant_private_key"
+    comment = ["-C", "vagrant"]
+    process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", *comment, "-f", str(key)], timeout=30)
+    tree = _install(recipe, work, key.with_suffix(".pub"))
+    disk = _disk(work, tree)
+    _remove(tree)
+    return _archive(recipe, work, disk, key)
+
+
+def _install(recipe: Recipe, work: Path, public_key: Path) -> Path:
+    """Install the packages into a tree and seal it."""
+    tree, boot, release = work / "tree", work / "boot", recipe.release
+    boot.mkdir()
+    found, how = mirrors.find(release), mirrors.fetching()
+    (work / "weblab.sources").write_text(mirrors.sources(release, found))
+    settings = work / "settings" / "etc" / "apt" / "apt.conf.d"
+    settings.mkdir(parents=True)
+    (settings / "91host").write_text(mirrors.guest_settings(how))
+    overlays = [HERE / "guest" / "common", HERE / "guest" / release.family, work / "settings"]
+    hooks = HERE / "hooks"
+    progress.say("box", f"installing {release.label}, {len(recipe.packages)} packages and what they need")
+    lists = "keep-lists" if recipe.plain else "drop-lists"
+    process.run(
+        [
+            "mmdebstrap",
+            "--mode=root",
+            "--variant=apt",
+            "--skip=cleanup/apt/lists",
+            f"--include={','.join(recipe.packages)}",
+            f"--components={release.components.replace(' ', ',')}",
+            "--dpkgopt=force-unsafe-io",
+            *(f"--dpkgopt={line}" for line in _left_out()),
+            _hook("setup", hooks / "setup.sh", *filter(Path.is_dir, overlays)),
+            _hook("customize", hooks / "customize.sh", public_key),
+            _hook("customize", hooks / "seal.sh", boot, lists),
+            release.codename,
+            str(tree),
+            str(work / "weblab.sources"),
+        ],
+        timeout=900,
+        env={"LC_ALL": "C.UTF-8", **how.proxies},
+        hint=MIRROR_HINT,
+    )
+    return tree
+
+
+def _left_out() -> list[str]:
+    """The guest's own dpkg rules: the first packages are unpacked before the guest can read them."""
+    rules = (HERE / "guest/common/etc/dpkg/dpkg.cfg.d/weblab").read_text().splitlines()
+    return [rule for rule in rules if rule.startswith("path-")]
+
+
+def _hook(stage: str, script: Path, *arguments: Path | str) -> str:
+    rest = shlex.join(map(str, arguments))
+    return f'--{stage}-hook={shlex.quote(str(script))} "$1" {rest}'
+
+
+def _disk(work: Path, tree: Path) -> Path:
+    """Put the tree on a disk without partitions; nothing is mounted for it."""
+    progress.say("box", "making the disk image")
+    raw, disk = work / "disk.raw", work / "box.img"
+    raw.touch()
+    with raw.open("r+b") as file:
+        file.truncate(DISK_GB * 2**30)
+    # Whatever is left for later, the guest's kernel does in its first minutes, while it is measured.
+    now = "lazy_itable_init=0,lazy_journal_init=0"
+    process.run(["mke2fs", "-q", "-t", "ext4", "-E", now, "-d", str(tree), str(raw)], timeout=300)
+    process.run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(disk)], timeout=300)
+    raw.unlink()
+    return disk
+
+
+def _archive(recipe: Recipe, work: Path, disk: Path, key: Path) -> Path:
+    """Pack image, key and the box's own Vagrantfile the way Vagrant wants them."""
+    progress.say("box", f"packing the box, {disk.stat().st_size // 2**20} MB")
+    metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": DISK_GB}
+    (work / "metadata.json").write_text(json.dumps(metadata))
+    template = Template((HERE / "Vagrantfile.template").read_text())
+    vagrantfile = template.substitute(boot=kernel_folder(recipe.name), cmd_line=CMD_LINE)
+    (work / "Vagrantfile").write_text(vagrantfile)
+    box = work / "package.box"
+    with tarfile.open(box, "w") as archive:
+        for name in ("metadata.json", "Vagrantfile", key.name, disk.name):
+            archive.add(work / name, arcname=name)
+    disk.unlink()
+    return box

@@ -1,0 +1,235 @@
+# shellcheck shell=bash
+# The part of bootstrap.sh that looks at the machine and installs packages; sourced by it.
+
+LOCK_WAIT_S=300
+POLICY=/usr/sbin/policy-rc.d
+POLICY_MARK="written by the lab's bootstrap.sh"
+APT=(as_root apt-get -q -o "DPkg::Lock::Timeout=$LOCK_WAIT_S"
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
+AS_ROOT=()
+
+# ---------------------------------------------------------------- the machine
+
+os_release() { cat /etc/os-release 2>/dev/null || true; }
+
+os_field() { os_release | sed -n "s/^$1=//p" | tr -d '"'; }
+
+supported_system() {
+    case "$(os_field ID) $(os_field VERSION_ID)" in
+        "debian 12" | "debian 13" | "ubuntu 24.04" | "ubuntu 26.04") return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+has_systemd() { [[ -d /run/systemd/system ]]; }
+
+# A libvirtd that the lab itself started says nothing about the machine: its packages may be out of date.
+private_hypervisor() { [[ -e /run/netns/weblab ]]; }
+
+has_plugin() { vagrant plugin list 2>/dev/null | grep '^vagrant-libvirt ' >/dev/null; }
+
+libvirt_works() {
+    ! private_hypervisor && timeout 10 virsh -c qemu:///system version >/dev/null 2>&1 && has_plugin
+}
+
+provider_works() {
+    vagrant --version >/dev/null 2>&1 || return 1
+    VBoxManage --version >/dev/null 2>&1 || libvirt_works
+}
+
+portable_steps() {
+    cat <<END
+1. install Vagrant ($VENDOR_PAGE) and VirtualBox, or libvirt with the plugin vagrant-libvirt
+2. install Python 3.11 or newer
+3. python3 -m venv .venv
+4. .venv/bin/python -m pip install --require-hashes -r requirements.lock
+5. .venv/bin/python -m pip install --no-deps --no-build-isolation -e .
+6. .venv/bin/invoke lab.up
+END
+}
+
+# ---------------------------------------------------------------- which packages
+
+listed_packages() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' host-packages/debian.txt; }
+
+installed_packages() {
+    # shellcheck disable=SC2016  # the dollars are dpkg-query's own
+    dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p'
+}
+
+sorted() { LC_ALL=C sort -u; }
+
+missing_packages() { LC_ALL=C comm -23 <(listed_packages | sorted) <(installed_packages | sorted); }
+
+has_candidate() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep '^  Candidate: [^(]' >/dev/null; }
+
+# Whether apt's lists were ever fetched: those of a fresh image are empty.
+knows_packages() { compgen -G "/var/lib/apt/lists/*_Packages*" >/dev/null; }
+
+# Vagrant of its vendor stands for the distribution's, whose plugin package would not fit it.
+obtainable_packages() {
+    if command -v vagrant >/dev/null && ! has_candidate vagrant-libvirt; then
+        missing_packages | sed '/^vagrant/d'
+    else
+        missing_packages
+    fi
+}
+
+no_vagrant_package() {
+    die "$(os_field PRETTY_NAME) has no vagrant package" \
+        "install Vagrant from its vendor, $VENDOR_PAGE, then run this again (and then: vagrant plugin install vagrant-libvirt)"
+}
+
+refuse_without_vagrant() { command -v vagrant >/dev/null || has_candidate vagrant || no_vagrant_package; }
+
+require_plugin() {
+    has_plugin || die "Vagrant has no libvirt plugin" \
+        "apt-get install build-essential pkg-config libvirt-dev; vagrant plugin install vagrant-libvirt; then run this again"
+}
+
+# ---------------------------------------------------------------- with whose rights, and whose lock
+
+no_rights() {
+    die "$1" "run it as root: su -c 'YES=1 $PWD/bootstrap.sh'; or install sudo and allow this user to use it"
+}
+
+refuse_without_rights() {
+    ((EUID == 0)) || command -v sudo >/dev/null ||
+        no_rights "packages are missing, this is not root and there is no sudo"
+}
+
+become_root() {
+    ((EUID != 0)) || return 0
+    if [[ -t 0 ]]; then
+        sudo -v || no_rights "sudo refused"
+    else
+        sudo -n true 2>/dev/null || no_rights "sudo wants a password and there is no terminal to ask on"
+    fi
+    AS_ROOT=(sudo)
+}
+
+# sudo forgets the environment, and behind a proxy apt needs it; after `su` the PATH may lack what dpkg needs.
+as_root() {
+    local name kept=(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8)
+    kept+=("PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin")
+    for name in http_proxy https_proxy no_proxy; do
+        [[ -z ${!name:-} ]] || kept+=("$name=${!name}")
+    done
+    # A service that a package starts must not keep bootstrap.sh's own lock.
+    "${AS_ROOT[@]}" env "${kept[@]}" "$@" 9>&-
+}
+
+# Who holds a lock of apt or dpkg: "apt-get (process 4711, lock ...)", or nothing.
+lock_holder() {
+    local file inode pid where
+    for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock; do
+        inode=$(stat -c %i "$file" 2>/dev/null) || continue
+        while read -r _ _ _ _ pid where _; do
+            [[ $where == *":$inode" && -r /proc/$pid/comm ]] || continue
+            printf '%s (process %s, lock %s)' "$(<"/proc/$pid/comm")" "$pid" "$file"
+            return
+        done </proc/locks
+    done
+}
+
+wait_for_apt() {
+    local holder started=$SECONDS said=-$SAY_EVERY_S
+    while holder=$(lock_holder) && [[ -n $holder ]]; do
+        ((SECONDS - started < LOCK_WAIT_S)) ||
+            die "for $LOCK_WAIT_S s apt has been in use by $holder" "let it end, then run this again"
+        if ((SECONDS - said >= SAY_EVERY_S)); then
+            say "apt is in use by $holder: waiting, $((SECONDS - started)) of $LOCK_WAIT_S s"
+            said=$SECONDS
+        fi
+        sleep 1
+    done
+}
+
+# ---------------------------------------------------------------- installing
+
+agree_to_install() {
+    local answer
+    say "no working Vagrant provider here; apt will install these $# packages and what they need:"
+    printf '%s\n' "$@" | paste -sd ' ' | fold -s -w 90 | sed 's/^/                  /'
+    [[ ${YES:-} != 1 ]] || return 0
+    if [[ ! -t 0 ]]; then
+        say "no terminal to ask on: going on"
+        return
+    fi
+    read -rp "Install them? [y/N] " answer || true
+    [[ $answer == [yY]* ]] || die "nothing was installed" "YES=1 ./bootstrap.sh, or install a Vagrant provider yourself"
+}
+
+# Without systemd, packages would start services through their old init scripts; the lab starts what it needs.
+forbid_services() {
+    has_systemd || [[ -e $POLICY ]] ||
+        as_root sh -c "printf '#!/bin/sh\n# %s\nexit 101\n' \"$POLICY_MARK\" >$POLICY && chmod 755 $POLICY"
+}
+
+# Also removes one that a run left behind when it was cut off.
+forget_policy() {
+    if grep "$POLICY_MARK" "$POLICY" >/dev/null 2>&1; then
+        as_root rm -f "$POLICY"
+    fi
+}
+
+# A package cut off while it was unpacked cannot be configured: apt fetches it again.
+finish_interrupted() {
+    as_root dpkg --configure -a || "${APT[@]}" install -y --fix-broken --no-install-recommends
+}
+
+in_libvirt_group() { id -nG "$@" | tr ' ' '\n' | grep -x libvirt >/dev/null; }
+
+lacks_libvirt_group_here() { ((EUID != 0)) && in_libvirt_group "$(id -un)" && ! in_libvirt_group; }
+
+# The system's libvirtd lets its group in; the private one of a machine without systemd is the lab's own matter.
+join_libvirt_group() {
+    if ((EUID == 0)) || ! has_systemd || in_libvirt_group "$(id -un)"; then return; fi
+    become_root
+    step "adding $(id -un) to the group libvirt" "read the log" as_root usermod -aG libvirt "$(id -un)"
+    say "this shell does not know it yet: log in again before you use the lab from a plain shell"
+}
+
+apt_install_all() {
+    local network="check the network, http_proxy and apt's sources, then run this again"
+    refuse_without_rights
+    agree_to_install "$@"
+    become_root
+    wait_for_apt
+    forbid_services
+    step "refreshing the package lists" "$network" "${APT[@]}" update
+    # apt-get calls an unreachable mirror a warning.
+    knows_packages || die "apt could not fetch the package lists" "$network" "$(last_lines "$LAST_LINES")"
+    refuse_without_vagrant
+    wait_for_apt
+    if [[ -n $(dpkg --audit 2>/dev/null) ]]; then
+        step "finishing an interrupted installation" "read the log" finish_interrupted
+    fi
+    step "installing $# packages" "$network" "${APT[@]}" install -y --no-install-recommends "$@"
+    forget_policy
+    join_libvirt_group
+}
+
+install_packages() {
+    local missing
+    # Where apt's lists are there already, say before asking that this cannot succeed.
+    if knows_packages; then refuse_without_vagrant; fi
+    mapfile -t missing < <(obtainable_packages)
+    ((${#missing[@]} == 0)) || apt_install_all "${missing[@]}"
+    require_plugin
+}
+
+prepare_machine() {
+    export VAGRANT_CHECKPOINT_DISABLE=1
+    if command -v dpkg-query >/dev/null && [[ -z $(missing_packages) ]]; then
+        say "packages: nothing is missing"
+        join_libvirt_group
+    elif provider_works; then
+        say "a working Vagrant provider is here: used as it is"
+    elif supported_system; then
+        install_packages
+    else
+        die "$(os_field PRETTY_NAME): packages are known for Debian 12, 13 and Ubuntu 24.04, 26.04 only" \
+            "install a Vagrant provider as above, then run this again" "$(portable_steps)"
+    fi
+}

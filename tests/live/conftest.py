@@ -1,0 +1,58 @@
+"""The real lab for live tests: made or completed once, healthy before each test, left as it was found."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import lifecycle, status, topology
+from lab.machine import Machine
+from lab.topology import ROOT, Lab
+from lab.wait import until
+
+INVOKE = str(Path(sys.executable).with_name("invoke"))
+UP_S, QUICK_S = 900.0, 120.0
+
+
+def invoke(*words: str, timeout: float = QUICK_S, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    """Run a command of the lab as a student would."""
+    return subprocess.run([INVOKE, *words], cwd=cwd, capture_output=True, text=True, timeout=timeout)
+
+
+def must(*words: str, timeout: float = QUICK_S, cwd: Path = ROOT) -> str:
+    """The same, for what has to work: its output."""
+    done = invoke(*words, timeout=timeout, cwd=cwd)
+    assert done.returncode == 0, f"invoke {' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def wrong(lab: Lab) -> list[str]:
+    """What is not as it should be, as status tells it."""
+    return list(status.wrong(status.collect(lab)))
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """The lab of this checkout, up."""
+    start = time.monotonic()
+    done = subprocess.run([INVOKE, "lab.up", "--timings"], cwd=ROOT, timeout=UP_S)
+    assert done.returncode == 0, f"lab.up: exit {done.returncode}"
+    sys.stderr.write(f"\nlab.up took {time.monotonic() - start:.0f} s\n")
+    return topology.load()
+
+
+@pytest.fixture
+def healthy(lab: Lab) -> Iterator[Lab]:
+    """The lab, healthy before the test, and again after it."""
+    assert wrong(lab) == []
+    yield lab
+    until("the lab is healthy again", lambda: not wrong(lab), 120, every=2)
+
+
+@pytest.fixture
+def machines(lab: Lab) -> dict[str, Machine]:
+    """A door to each node."""
+    return {machine.node.name: machine for machine in lifecycle.machines(lab)}

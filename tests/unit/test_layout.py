@@ -1,0 +1,146 @@
+"""Rules that no linter knows: sizes, names, line ends, who may import Locust, and a lock file that is whole."""
+
+import ast
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+NOT_OURS = {".git", ".venv", ".lab", ".vagrant", "runs", "__pycache__"}
+FILE_LINES, FUNCTION_LINES = 250, 40
+NOT_WITH_LOCUST = {"fabric", "invoke", "paramiko"}
+FOR_LOADTESTS = {"lab.errors", "lab.topology", "lab.timeline", "lab.wait"}
+
+
+def files() -> Iterator[Path]:
+    """Every file of the checkout that is the project's own."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in NOT_OURS and not name.endswith(("_cache", ".egg-info"))]
+        yield from (Path(folder, name) for name in names)
+
+
+def sources() -> Iterator[tuple[str, str, ast.Module]]:
+    """Name, text and syntax tree of every Python file."""
+    for path in files():
+        if path.suffix == ".py":
+            text = path.read_text(encoding="utf-8")
+            yield path.relative_to(ROOT).as_posix(), text, ast.parse(text)
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """The dotted names of everything that a module imports."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+def test_no_file_is_long() -> None:
+    """A Python file or script is read in one go."""
+    texts = {path: path.read_bytes() for path in files() if path.suffix in {".py", ".sh", ".php"}}
+    assert [str(path) for path, text in texts.items() if text.count(b"\n") > FILE_LINES] == []
+
+
+def test_no_function_is_long() -> None:
+    """A function does one thing."""
+    long = []
+    for name, _, tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno:
+                lines = node.end_lineno - node.lineno + 1
+                long += [f"{name}: {node.name}: {lines} lines"] if lines > FUNCTION_LINES else []
+    assert long == []
+
+
+def test_only_one_place_sleeps() -> None:
+    """Waiting is for a named condition with a deadline."""
+    sleeps = [name for name, text, _ in sources() if re.search(r"\btime\.sleep\(|from time import .*sleep", text)]
+    assert sleeps == ["lab/wait.py"]
+
+
+def test_no_file_has_windows_line_ends() -> None:
+    """A carriage return breaks scripts where they run."""
+    text = (path for path in files() if path.suffix not in {".png", ".gz"})
+    assert [str(path) for path in text if b"\r\n" in path.read_bytes()] == []
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="this is about git")
+def test_a_checkout_that_converts_line_ends_leaves_ours_alone(tmp_path: Path) -> None:
+    """core.autocrlf, the setting of most machines with Windows, does not reach our scripts."""
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", tmp_path, "-c", "core.autocrlf=true", *words], check=True, capture_output=True)
+
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    (tmp_path / "a.sh").write_bytes(b"#!/bin/sh\ntrue\n")
+    git("init")
+    git("add", "--all")
+    (tmp_path / "a.sh").unlink()
+    git("checkout-index", "--all", "--force")
+    assert (tmp_path / "a.sh").read_bytes() == b"#!/bin/sh\ntrue\n"
+
+
+def test_what_has_a_first_line_for_the_kernel_can_be_executed() -> None:
+    """A script is started by its name."""
+    scripts = [path for path in files() if path.read_bytes().startswith(b"#!")]
+    assert [str(path) for path in scripts if not os.access(path, os.X_OK)] == []
+
+
+def test_shellcheck_sees_every_script() -> None:
+    """A script without the ending .sh is named in the Makefile."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    scripts = [path for path in files() if re.match(rb"#!\S*(env )?(ba)?sh\b", path.read_bytes())]
+    hidden = [path.relative_to(ROOT).as_posix() for path in scripts if path.suffix != ".sh"]
+    assert [name for name in hidden if name not in makefile] == []
+
+
+def test_no_role_hides_another_module() -> None:
+    """`fab` puts fabfile/ on sys.path, so that a role named like a library would be imported in its place."""
+    names = {path.stem for path in (ROOT / "fabfile").glob("*.py")}
+    installed = importlib.metadata.packages_distributions()
+    assert names & (set(sys.stdlib_module_names) | set(installed)) == set()
+
+
+def test_locust_and_fabric_never_meet() -> None:
+    """Locust patches threading and subprocess of its whole process: loadtests/ is a process of its own."""
+    assert "locust" not in sys.modules
+    for name, _, tree in sources():
+        modules = imported(tree)
+        if name.startswith("loadtests/"):
+            assert not {module.partition(".")[0] for module in modules} & NOT_WITH_LOCUST, name
+            assert {it for it in modules if re.fullmatch(r"lab\.\w+", it)} <= FOR_LOADTESTS, name
+        else:
+            assert "locust" not in {module.partition(".")[0] for module in modules}, name
+
+
+def test_the_lock_file_pins_what_the_project_asks_for() -> None:
+    """Every requirement of pyproject.toml is in requirements.lock, with a version that fits and with hashes."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins = re.findall(r"^([\w.-]+)==(\S+).*\\\n +--hash=sha256:", lock, re.MULTILINE)
+    versions = {canonicalize_name(name): version for name, version in pins}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["check"]]
+    for requirement in map(Requirement, wanted):
+        version = versions.get(canonicalize_name(requirement.name), "")
+        assert version, f"{requirement.name} is not locked"
+        assert requirement.specifier.contains(version), f"{requirement} is locked at {version}"
+
+
+def test_nothing_in_the_lock_file_is_unpinned() -> None:
+    """Each entry of requirements.lock is one version, with hashes."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    starts = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
+    assert [line for line in starts if not re.match(r"[\w.-]+==\S+( ;.*)? \\$", line)] == []
