@@ -16,7 +16,6 @@ from lab.wait import until
 SCHEMA = ROOT / "provision" / "sql" / "schema.sql"
 SQL_TIMEOUT_S = 60.0
 SETTLE_S = 45.0
-STORED_PASSWORD = "mysql --connect-timeout=5 -N -e 'SELECT SHA2(User_password, 256) FROM mysql.slave_master_info'"
 
 
 def converge(
@@ -49,7 +48,7 @@ def converge(
 
 def questions(lab: Lab) -> dict[str, str]:
     """What the probe has to ask a database node besides its facts."""
-    return {"accounts": accounts.question(accounts.load(lab)), "source password": STORED_PASSWORD}
+    return {"accounts": accounts.question(accounts.load(lab))}
 
 
 def _settled(doors: Sequence[Machine], decision: Decision) -> Decision:
@@ -136,7 +135,7 @@ def _same_password(
     changed = []
     for door in doors:
         it = asked.get(door.node.name)
-        if it and it.source and answers[door.node.name]["source password"].strip() != wanted:
+        if it and it.source and accounts.source_password(answers[door.node.name]["accounts"]) != wanted:
             text = f"CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = '{passwords['replication']}';"
             sql(door, f"STOP REPLICA IO_THREAD;\n{text}\nSTART REPLICA IO_THREAD;", "gets the new password")
             changed.append(f"replication password on {door.node.name}")

@@ -2,6 +2,7 @@
 # The part of bootstrap.sh that looks at the machine and installs packages; sourced by it.
 
 LOCK_WAIT_S=300
+APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock)
 POLICY=/usr/sbin/policy-rc.d
 POLICY_MARK="written by the lab's bootstrap.sh"
 APT=(as_root apt-get -q -o "DPkg::Lock::Timeout=$LOCK_WAIT_S"
@@ -122,7 +123,7 @@ as_root() {
 # Who holds a lock of apt or dpkg: "apt-get (process 4711, lock ...)", or nothing.
 lock_holder() {
     local file inode pid where
-    for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock; do
+    for file in "${APT_LOCKS[@]}"; do
         inode=$(stat -c %i "$file" 2>/dev/null) || continue
         while read -r _ _ _ _ pid where _; do
             [[ $where == *":$inode" && -r /proc/$pid/comm ]] || continue

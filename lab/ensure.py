@@ -144,11 +144,9 @@ def probe_script(desired: Desired) -> str:
     if desired.packages:
         names = shlex.join(desired.packages)
         lines.append(rf"dpkg-query -W -f '${{db:Status-Abbrev}} ${{Package}}\n' {names}")
-    lines.append(f"echo {MARK} files")
-    for path in (shlex.quote(file.path) for file in desired.files):
-        lines.append(
-            f"[ -f {path} ] && echo \"$(sha256sum < {path} | cut -c1-64) $(stat -c '%a %U:%G' {path})\" {path}"
-        )
+    if desired.files:
+        paths = shlex.join(file.path for file in desired.files)
+        lines += [f"echo {MARK} sums", f"sha256sum {paths}", f"echo {MARK} modes", f"stat -c '%a %U:%G %n' {paths}"]
     lines.append(f"echo {MARK} units")
     if desired.units:
         names = shlex.join(unit.name for unit in desired.units)
@@ -175,8 +173,14 @@ def read_probe(output: str) -> Found:
             lines.append(line)
     answers = {k.removeprefix("answer "): "\n".join(v) for k, v in sections.items() if k.startswith("answer ")}
     packages = frozenset(line.split()[-1] for line in sections.get("packages", ()) if line.startswith("ii"))
-    files = {line.split(" ", 3)[3]: " ".join(line.split(" ")[:3]) for line in sections.get("files", ())}
+    files = _files(sections.get("sums", ()), sections.get("modes", ()))
     return Found(packages, files, _units(sections.get("units", ())), commands, answers)
+
+
+def _files(sums: Sequence[str], modes: Sequence[str]) -> dict[str, str]:
+    of = {path: digest for digest, path in (line.split("  ", 1) for line in sums)}
+    rights = {path: f"{mode} {owner}" for mode, owner, path in (line.split(" ", 2) for line in modes)}
+    return {path: f"{digest} {rights[path]}" for path, digest in of.items() if path in rights}
 
 
 def _units(lines: Sequence[str]) -> dict[str, str]:

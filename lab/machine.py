@@ -104,8 +104,8 @@ class Machine:
                 last = (out + err).decode(errors="replace").splitlines()[-10:]
                 raise TimedOut(f"{self.node.name}: {title}: not done within {timeout:g} s", evidence="\n".join(last))
             if now - said >= SAY_EVERY_S:
-                last = out.decode(errors="replace").rstrip().rpartition("\n")[2]
-                progress.say(self.node.name, f"{(last or title)[:SHOWN_WIDTH]} ({now - start:.0f} s)")
+                step = out.decode(errors="replace").rstrip().rpartition("\n")[2]
+                progress.say(self.node.name, f"{(step or title)[:SHOWN_WIDTH]} ({now - start:.0f} s)")
                 said = now
         while _drain(channel, out, err):
             pass
