@@ -21,7 +21,7 @@ test-all: ## the same and the slow tests too
 
 check: ## style, types, imports, scripts, unit tests: no machine needed, under a minute
 	@./bootstrap.sh --venv
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target lint format types imports shell yaml unit
+	@$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target lint format types imports shell yaml unit
 
 live:
 	$(BIN)/pytest tests/live -m "not slow" $(ARGS)
@@ -30,10 +30,10 @@ live-all:
 	$(BIN)/pytest tests/live $(ARGS)
 
 lint:
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff check --no-cache --quiet .
 
 format:
-	@$(BIN)/ruff format --check --quiet . || { echo "next: $(BIN)/ruff format ." >&2; exit 1; }
+	@$(BIN)/ruff format --check --no-cache --quiet . || { echo "next: $(BIN)/ruff format ." >&2; exit 1; }
 
 types:
 	@$(BIN)/mypy

@@ -2,7 +2,7 @@
 # Installs what a bare Debian or Ubuntu machine lacks to run the lab, and makes .venv. Safe to run again.
 #
 #   ./bootstrap.sh                     list what is missing, ask once, install it, make .venv
-#   ./bootstrap.sh --then COMMAND...   the same, then run COMMAND with the groups just joined
+#   ./bootstrap.sh --then COMMAND...   the same, then run COMMAND with the rights that the lab needs
 #   ./bootstrap.sh --venv              make .venv only
 #   ./bootstrap.sh --list-packages     print the package list and stop
 #   YES=1 ./bootstrap.sh               do not ask
@@ -132,8 +132,14 @@ usage() {
     exit 2
 }
 
-# A group joined a moment ago is not this shell's yet.
-run_with_groups() {
+run_with_rights() {
+    if needs_root_here; then
+        say "no systemd here: the lab runs as root, later commands too: sudo .venv/bin/invoke ..."
+        become_root
+        as_root "$@"
+        exit
+    fi
+    # A group joined a moment ago is not this shell's yet.
     if lacks_libvirt_group_here; then
         exec sg libvirt -c "$(printf '%q ' "$@")"
     fi
@@ -149,7 +155,7 @@ prepare() {
     [[ ${1:-} == --venv ]] || prepare_machine
     make_venv
     exec 9>&-
-    [[ ${1:-} == --then ]] || say "ready; next: make up (or .venv/bin/invoke lab.up)"
+    [[ -n ${1:-} ]] || say "ready; next: make up (or .venv/bin/invoke lab.up)"
 }
 
 main() {
@@ -159,7 +165,7 @@ main() {
             (($# > 1)) || usage
             prepare --then
             trap - INT EXIT
-            run_with_groups "${@:2}"
+            run_with_rights "${@:2}"
             ;;
         --list-packages) listed_packages ;;
         *) usage ;;

@@ -8,12 +8,12 @@ from json import dumps
 from shlex import quote
 from typing import Any
 
-from box.build import ensure as ensure_box
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from box.build import ensure as ensure_box
 from fabfile import converge
 from host.prepare import examine, prepare, remove
 from lab import hypervisor, lifecycle, lock, progress, site, status, topology, welcome

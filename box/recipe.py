@@ -10,7 +10,7 @@ from lab.errors import RigBroken
 HERE = Path(__file__).parent
 MADE_FROM = ("guest", "hooks", "Vagrantfile.template", "image.py", "mirrors.py", "recipe.py")
 NAMESPACE = "weblab"
-SERVERS = ("dnsmasq", "haproxy", "mysql-server", "nginx", "php-fpm", "php-mysql")
+SERVERS = ("dnsmasq", "haproxy", "mysql-server", "nginx", "php-fpm", "php-mysql", "socat")
 SYSTEM = (
     "busybox-static",  # the first program of the machine, in its initrd
     "ca-certificates",

@@ -109,11 +109,11 @@ become_root() {
     AS_ROOT=(sudo)
 }
 
-# sudo forgets the environment, and behind a proxy apt needs it; after `su` the PATH may lack what dpkg needs.
+# sudo forgets the environment, where the proxy is named; after `su` the PATH may lack what dpkg needs.
 as_root() {
     local name kept=(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8)
     kept+=("PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin")
-    for name in http_proxy https_proxy no_proxy; do
+    for name in http_proxy https_proxy no_proxy CI YES; do
         [[ -z ${!name:-} ]] || kept+=("$name=${!name}")
     done
     # A service that a package starts must not keep bootstrap.sh's own lock.
@@ -180,6 +180,9 @@ finish_interrupted() {
 }
 
 in_libvirt_group() { id -nG "$@" | tr ' ' '\n' | grep -x libvirt >/dev/null; }
+
+# Without systemd the lab starts a libvirtd of its own, and only root can.
+needs_root_here() { ((EUID != 0)) && ! has_systemd && ! provider_works; }
 
 lacks_libvirt_group_here() { ((EUID != 0)) && in_libvirt_group "$(id -un)" && ! in_libvirt_group; }
 

@@ -32,7 +32,10 @@ function find_note(PDO $db, string $token): ?array
  */
 function leave_note(array $config, string $token, string $body): array
 {
-    $give_up_at = microtime(true) + $config['write']['commit_before_s'];
+    $give_up_at = (float) $_SERVER['ARRIVED_AT'] + $config['write']['commit_before_s'];
+    if (microtime(true) > $give_up_at) {
+        throw new Problem(503, 'too many writes wait here, the note was not left');
+    }
     $db = primary_database($config, $give_up_at);
     try {
         $db->beginTransaction();

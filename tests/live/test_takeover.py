@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from lab.topology import ROOT, Lab
 from lab.wait import until
 from tests.live.conftest import INVOKE, UP_S, must, wrong
 
-pytestmark = [pytest.mark.live, pytest.mark.last]
+pytestmark = pytest.mark.live
 
 
 def start(*words: str, cwd: Path = ROOT) -> "subprocess.Popen[str]":
@@ -78,4 +77,3 @@ def kill_everything() -> None:
     """What a power cut does to the processes of the lab."""
     for name in ("qemu-system-x86_64", "libvirtd", "virtlogd", "dnsmasq"):
         subprocess.run(["pkill", "-KILL", "-f", f"^([^ ]*/)?{name} .*(weblab|libvirt)"], check=False)
-    time.monotonic()
