@@ -35,4 +35,4 @@ def _rename(name: str) -> str:
 
 def _take_address(has_address: str) -> str:
     """networkd takes a moment: ask again until the address is there, 10 s at most."""
-    return f"{RESTART}; for _ in $(seq 100); do {has_address} && break; sleep 0.1; done; {has_address}"
+    return f"{has_address} || {RESTART}; for _ in $(seq 100); do {has_address} && break; sleep 0.1; done; {has_address}"

@@ -80,16 +80,16 @@ class Difference:
 
     packages: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
-    commands: tuple[Command, ...] = ()
-    starts: tuple[str, ...] = ()
     reactions: tuple[str, ...] = ()
+    starts: tuple[str, ...] = ()
+    commands: tuple[Command, ...] = ()
 
     def __str__(self) -> str:
         words = [f"package {name}" for name in self.packages]
         words += [f"file {file.path}" for file in self.files]
-        words += [command.name for command in self.commands]
-        words += [f"start {unit}" for unit in self.starts]
         words += list(self.reactions)
+        words += [f"start {unit}" for unit in self.starts]
+        words += [command.name for command in self.commands]
         return ", ".join(words)
 
     def __bool__(self) -> bool:
@@ -197,12 +197,12 @@ def apply_script(difference: Difference) -> str:
     lines = ["set -e", "export DEBIAN_FRONTEND=noninteractive"]
     lines += _install(difference.packages)
     lines += _stage(difference.files)
-    for command in difference.commands:
-        lines += [_step(command.name), command.do]
-    for unit in difference.starts:
-        lines += [_step(f"start {unit}"), f"timeout 120 systemctl enable --now {shlex.quote(unit)}"]
     for reaction in difference.reactions:
         lines += [_step(reaction), f"timeout 120 {reaction}"]
+    for unit in difference.starts:
+        lines += [_step(f"start {unit}"), f"timeout 120 systemctl enable --now {shlex.quote(unit)}"]
+    for command in difference.commands:
+        lines += [_step(command.name), command.do]
     return "\n".join([*lines, ""])
 
 

@@ -1,6 +1,6 @@
 <?php
 
-// What goes back to the client when it is not the page.
+// What goes back to the client.
 
 declare(strict_types=1);
 
@@ -20,6 +20,16 @@ function answer_json(int $status, array $data): void
     echo json_encode($data, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR), "\n";
 }
 
+function answer_html(int $status, string $page): void
+{
+    http_response_code($status);
+    header('Content-Type: text/html; charset=utf-8');
+    // Should a note ever get a script into the page: the browser does not run it.
+    header("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; "
+        . "form-action 'self'");
+    echo $page;
+}
+
 function answer_problem(Problem $problem, bool $as_page): void
 {
     if ($problem->status === 503) {
@@ -29,8 +39,5 @@ function answer_problem(Problem $problem, bool $as_page): void
         answer_json($problem->status, ['error' => $problem->getMessage()]);
         return;
     }
-    http_response_code($problem->status);
-    header("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; form-action 'self'");
-    header('Content-Type: text/html; charset=utf-8');
-    echo problem_page($problem);
+    answer_html($problem->status, problem_page($problem));
 }

@@ -9,7 +9,10 @@ const DUPLICATE_KEY = 1062;
 const LOCK_WAIT_TIMEOUT = 1205;
 const TOO_MANY_WRITES = 1226;  // max_user_connections of site_write
 
-/** The database on this machine. The connection is kept for the next request: building one costs more than a query. */
+/**
+ * The database on this machine. The connection is kept for the next request: a new one costs more than
+ * a query.
+ */
 function local_database(array $config): PDO
 {
     $db = connect("unix_socket={$config['local']['socket']}", $config['local'], $config, keep: true);
@@ -18,8 +21,8 @@ function local_database(array $config): PDO
 }
 
 /**
- * The one database that accepts writes: every candidate is asked, none is remembered, because roles change while
- * the site runs. Always a new connection: nothing that an earlier request left behind can touch this write.
+ * The one database that accepts writes: every candidate is asked, none is remembered, because roles change
+ * while the site runs. Always a new connection: nothing that an earlier request left can touch this write.
  */
 function primary_database(array $config, float $give_up_at): PDO
 {
@@ -37,13 +40,14 @@ function primary_database(array $config, float $give_up_at): PDO
             $reasons[] = "$name is read-only";
         } catch (PDOException $error) {
             error_log("$name: {$error->getMessage()}");
-            $reasons[] = error_number($error) === TOO_MANY_WRITES ? "too many writes wait on $name" : "$name does not answer";
+            $full = error_number($error) === TOO_MANY_WRITES;
+            $reasons[] = $full ? "too many writes wait on $name" : "$name does not answer";
         }
     }
     throw new Problem(503, 'no database accepts writes: ' . implode(', ', $reasons));
 }
 
-/** Names and addresses of all databases, the likely primary first: the local one knows whose replica it is. */
+/** All databases, the likely primary first: the local one knows whose replica it is. */
 function candidates(array $config): array
 {
     $all = $config['databases'];
@@ -61,12 +65,13 @@ function candidates(array $config): array
 /** What the database says about its own part in replication; lag is null when MySQL cannot tell. */
 function replication(PDO $db, array $config): array
 {
-    $status = $db->query('SHOW REPLICA STATUS')->fetch();
+    $status = $db->query('SHOW REPLICA STATUS')->fetch() ?: [];
     $source = $status['Source_Host'] ?? null;
+    $threads = [$status['Replica_IO_Running'] ?? '', $status['Replica_SQL_Running'] ?? ''];
     return [
         'writable' => is_writable_server($db),
         'source' => array_search($source, $config['databases'], true) ?: $source,
-        'running' => $status && $status['Replica_IO_Running'] === 'Yes' && $status['Replica_SQL_Running'] === 'Yes',
+        'running' => $threads === ['Yes', 'Yes'],
         'lag_s' => $status['Seconds_Behind_Source'] ?? null,
     ];
 }
@@ -83,12 +88,12 @@ function server_name(PDO $db): string
 }
 
 /**
- * A new connection, or a kept one. PDO and not mysqli: a kept connection of mysqli forgets its time limits when
- * it breaks, and can take the PHP process down (tried with PHP 8.4 and a frozen database).
+ * A new connection, or a kept one. PDO and not mysqli: a kept connection of mysqli forgets its time limits
+ * when it breaks, and can take the PHP process down (tried with PHP 8.4 and a frozen database).
  */
 function connect(string $where, array $account, array $config, bool $keep = false): PDO
 {
-    // Seconds to wait for an answer of MySQL; the default is a day. It holds for connections made from here on.
+    // Seconds to wait for an answer of MySQL, for connections made from here on. The default is a day.
     ini_set('mysqlnd.net_read_timeout', (string) $account['timeout_s']);
     return new PDO("mysql:$where;dbname=site;charset=utf8mb4", $account['user'], $account['password'], [
         PDO::ATTR_PERSISTENT => $keep,

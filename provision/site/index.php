@@ -22,7 +22,8 @@ try {
     match (true) {
         $path === '/' => by_method($method, ['GET' => show_page(...), 'POST' => take_form(...)], $config),
         $path === '/health' => by_method($method, ['GET' => show_health(...)], $config),
-        $path === '/api/notes' => by_method($method, ['GET' => list_notes(...), 'POST' => take_json(...)], $config),
+        $path === '/api/notes' =>
+            by_method($method, ['GET' => list_notes(...), 'POST' => take_json(...)], $config),
         str_starts_with($path, '/api/notes/') => by_method($method, ['GET' => show_note(...)], $config),
         default => throw new Problem(404, 'there is no such address'),
     };
@@ -31,7 +32,8 @@ try {
 } catch (PDOException $error) {
     // Only reads end here. The balancer asks another server when it sees a 503.
     error_log($error->getMessage());
-    answer_problem(new Problem(503, "the database on {$config['served_by']} does not answer"), as_page: $path === '/');
+    $problem = new Problem(503, "the database on {$config['served_by']} does not answer");
+    answer_problem($problem, as_page: $path === '/');
 }
 
 function by_method(string $method, array $handlers, array $config): void
@@ -43,7 +45,9 @@ function by_method(string $method, array $handlers, array $config): void
     $handlers[$method]($config);
 }
 
-/** PHP and a read: what visitors need. Never whether writes work, or a lost primary would stop the reads too. */
+/**
+ * PHP and a read. Never whether writes work: without a primary no server would be healthy, for reads neither.
+ */
 function show_health(array $config): void
 {
     local_database($config)->query('SELECT token FROM notes LIMIT 1');
@@ -54,14 +58,14 @@ function show_page(array $config): void
 {
     $db = local_database($config);
     $notes = latest_notes($db);
+    $saved = $_GET['saved'] ?? null;
+    $saved_is_here = is_string($saved) && is_token($saved) ? find_note($db, $saved) !== null : null;
     try {
         $replication = replication($db, $config);
     } catch (PDOException) {
         $replication = null;  // the notes are here: no reason to show an error instead
     }
-    header("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'");
-    header('Content-Type: text/html; charset=utf-8');
-    echo page($config, server_name($db), $replication, $notes, (string) ($_GET['saved'] ?? ''));
+    answer_html(200, page($config, server_name($db), $replication, $notes, $saved_is_here));
 }
 
 function list_notes(array $config): void
@@ -87,7 +91,8 @@ function take_json(array $config): void
     if (!is_array($sent)) {
         throw new Problem(400, 'the request must be JSON: {"token": "...", "body": "..."}');
     }
-    [$status, $note] = leave_note($config, checked_token($sent['token'] ?? null), checked_body($sent['body'] ?? null));
+    $token = checked_token($sent['token'] ?? null);
+    [$status, $note] = leave_note($config, $token, checked_body($sent['body'] ?? null));
     answer_json($status, $note);
 }
 

@@ -7,7 +7,8 @@ declare(strict_types=1);
 const LONGEST_REQUEST = 32768;  // bytes: the longest body with every character written as \ud83d\ude00
 const LONGEST_BODY = 2000;      // characters, as in the table
 const SHOWN = 20;
-const NOTE = "SELECT token, body, CONCAT(REPLACE(created_at, ' ', 'T'), 'Z') AS created_at, served_by, db FROM notes";
+const NOTE = "SELECT token, body, CONCAT(REPLACE(created_at, ' ', 'T'), 'Z') AS created_at, served_by, db
+    FROM notes";
 
 /** The latest notes, newest first. */
 function latest_notes(PDO $db): array
@@ -24,7 +25,7 @@ function find_note(PDO $db, string $token): ?array
 }
 
 /**
- * Leave a note: one transaction. Returns [201, note] or, if the token is known, [200, the note of the first time].
+ * Leave a note, in one transaction. Returns [201, note] or, if the token is known, [200, the note of then].
  *
  * 503 promises that the note will never appear: no COMMIT was sent, so MySQL forgets the rest by itself.
  * 504 promises nothing: COMMIT was sent and its answer is missing. The client may ask for the token

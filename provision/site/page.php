@@ -10,34 +10,38 @@ function html(string|int|null $text): string
     return htmlspecialchars((string) $text, ENT_QUOTES | ENT_SUBSTITUTE);
 }
 
-/** A colour for each server, the same everywhere on the page: blue, orange, green, ... in the order of lab.yml. */
+/** A colour for each server, the same everywhere on the page. */
 function colour(string $server, array $config): string
 {
     $index = array_search($server, array_keys($config['databases']), true);
     return $index === false ? 'other' : 'server' . $index % 4;
 }
 
-/** What a student should read about the local database: [role, explanation, is something wrong]. */
+/** A server's name in its own colour. */
+function server(string $name, array $config): string
+{
+    return '<b class="' . colour($name, $config) . '">' . html($name) . '</b>';
+}
+
+/** About the local database: [role, in large letters, in a sentence, is something wrong]. */
 function replication_words(?array $replication): array
 {
     $source = $replication['source'] ?? null;
     $lag = $replication['lag_s'] ?? null;
     return match (true) {
-        $replication === null => ['unknown', 'the database does not tell', true],
-        $replication['writable'] => ['primary', 'takes every write of the site', false],
-        $source === null => ['read-only', 'has no primary to copy from', true],
-        !$replication['running'] => ["replica of $source", 'replication is not running: this page gets older', true],
-        $lag === null => ["replica of $source", 'cannot tell how far it is behind', true],
-        default => ["replica of $source", "$lag s behind", $lag > 5],
+        $replication === null => ['role unknown', '?', 'the database does not tell', true],
+        $replication['writable'] => ['primary', 'primary', 'takes every write of the site', false],
+        $source === null => ['read-only', 'none', 'has no primary to copy from', true],
+        !$replication['running'] => ["replica of $source", 'stopped', 'this page gets older and older', true],
+        $lag === null => ["replica of $source", '?', "cannot tell how far it is behind $source", true],
+        default => ["replica of $source", "$lag s", "behind $source, the primary", $lag > 5],
     };
 }
 
-function page(array $config, string $db, ?array $replication, array $notes, string $saved): string
+function page(array $config, string $db, ?array $replication, array $notes, ?bool $saved_is_here): string
 {
-    [$role, $explanation, $wrong] = replication_words($replication);
-    $headline = isset($replication['lag_s']) ? "{$replication['lag_s']} s" : ($wrong ? 'broken' : 'source');
+    [$role, $headline, $explanation, $wrong] = replication_words($replication);
     $took_ms = (int) round(1000 * (microtime(true) - $_SERVER['REQUEST_TIME_FLOAT']));
-    $shown = in_array($saved, array_column($notes, 'token'), true);
     ob_start();
     ?>
 <!doctype html>
@@ -71,12 +75,12 @@ function page(array $config, string $db, ?array $replication, array $notes, stri
         <p><?= html($explanation) ?></p>
     </div>
 </section>
-<?php if ($saved !== ''): ?>
-<p class="saved">Your note was left.
-    <?php if (!$shown): ?>
-    The database on <?= html($db) ?> does not have it yet: that is replication lag. <a href="/">Ask again.</a>
-    <?php endif ?>
-</p>
+<?php if ($saved_is_here): ?>
+<p class="saved">Your note was left.</p>
+<?php elseif ($saved_is_here === false): ?>
+<p class="saved">The database on <?= html($db) ?> does not have your note yet.
+    <?= $role === 'primary' ? '' : 'It was left on the primary: that is replication lag.' ?>
+    <a href="/">Ask again.</a></p>
 <?php endif ?>
 <form method="post" action="/">
     <input type="hidden" name="token" value="<?= bin2hex(random_bytes(8)) ?>">
@@ -89,8 +93,9 @@ function page(array $config, string $db, ?array $replication, array $notes, stri
     <?php foreach ($notes as $note): ?>
     <article class="<?= colour($note['served_by'], $config) ?>">
         <p><?= html($note['body']) ?></p>
-        <small>taken by <b><?= html($note['served_by']) ?></b>, written to the database on
-            <b><?= html($note['db']) ?></b>, <time><?= html($note['created_at']) ?></time></small>
+        <small>taken by <?= server($note['served_by'], $config) ?>,
+            written to the database on <?= server($note['db'], $config) ?>,
+            <?= html(strtr(substr($note['created_at'], 0, 19), 'T', ' ')) ?> UTC</small>
     </article>
     <?php endforeach ?>
     <?php if (!$notes): ?><p class="none">None yet: leave the first one.</p><?php endif ?>
@@ -106,7 +111,7 @@ function problem_page(Problem $problem): string
 {
     $words = match ($problem->status) {
         503 => 'Nothing was changed. Try again in a moment.',
-        504 => 'The database was told to keep the note, but its answer never came: the note may be there or not. '
+        504 => 'The database was told to keep the note, but its answer never came: it may be there or not. '
             . 'Sending it again is safe: it carries the same token, so it cannot be left twice.',
         default => 'The request was not understood.',
     };
