@@ -17,7 +17,7 @@ VAGRANT_ENV = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
 LIBVIRT = ("virsh", "-c", "qemu:///system")
 LIBVIRT_STATES = {"running": "running", "idle": "running", "paused": "paused", "in shutdown": "running"}
 PREFIX = "weblab_"
-BOOT_S, HALT_S, DESTROY_S, QUICK_S = 600.0, 180.0, 180.0, 60.0
+BOOT_S, HALT_S, DESTROY_S, QUICK_S = 420.0, 180.0, 180.0, 60.0
 
 
 class Vagrant(vagrant.Vagrant):

@@ -7,7 +7,8 @@ from lab.machine import SSH_CONFIG, Machine, together
 from lab.topology import Lab, Node
 from lab.wait import until
 
-SSH_TIMEOUT_S = 240.0
+SSH_TIMEOUT_S = 90.0
+BOOT_TIMEOUT_S = 240.0
 
 
 def boot(lab: Lab, only: Node | None = None) -> None:
@@ -46,7 +47,7 @@ def systems(doors: list[Machine], timeout: float = SSH_TIMEOUT_S) -> dict[str, s
     return {machine.node.name: text for machine, text in zip(doors, texts, strict=True)}
 
 
-def answering(machine: Machine, timeout: float = SSH_TIMEOUT_S) -> str:
+def answering(machine: Machine, timeout: float = BOOT_TIMEOUT_S) -> str:
     """Wait until a node answers on ssh, with its console as evidence if it does not."""
     return until(
         "answers on ssh",

@@ -43,13 +43,14 @@ def _environment(folder: Path) -> Environment:
 
 
 def _place(error: BaseException, template: Path) -> str:
-    """Find the template line that failed: Jinja puts it in the traceback as if it were Python."""
-    line, trace = 0, error.__traceback__
+    """Where it failed, innermost file first: Jinja puts templates in the traceback as if they were Python."""
+    place, trace = str(template), error.__traceback__
     while trace:
-        if trace.tb_frame.f_code.co_filename == str(template):
-            line = trace.tb_lineno
+        file = trace.tb_frame.f_code.co_filename
+        if Path(file).parent == template.parent:
+            place = f"{file}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return f"{template}:{line}" if line else str(template)
+    return place
 
 
 def _given(values: dict[str, object]) -> str:

@@ -47,8 +47,12 @@ machine_secrets() {
 }
 
 leftovers() {
-  rm -rf "$root"/boot/vmlinuz* "$root"/boot/System.map* "$root"/var/cache/apt/*.bin "$root"/var/cache/apt/archives/*.deb
-  [ "$lists" = keep-lists ] || find "$root/var/lib/apt/lists" -type f -delete
+  rm -f "$root"/boot/vmlinuz* "$root"/boot/System.map* "$root"/var/cache/apt/*.bin "$root"/var/cache/apt/archives/*.deb
+  if [ "$lists" = keep-lists ]; then
+    chroot "$root" apt-cache --quiet gencaches
+  else
+    find "$root/var/lib/apt/lists" -type f -delete
+  fi
   find "$root/var/log" -type f -exec truncate --size 0 {} +
   touch "$root/etc/.updated" "$root/var/.updated"
 }

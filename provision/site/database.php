@@ -84,7 +84,7 @@ function is_writable_server(PDO $db): bool
 
 function server_name(PDO $db): string
 {
-    return $db->query('SELECT @@GLOBAL.report_host')->fetchColumn();
+    return $db->query('SELECT @@GLOBAL.report_host')->fetchColumn() ?? 'unnamed';
 }
 
 /**

@@ -45,9 +45,7 @@ function by_method(string $method, array $handlers, array $config): void
     $handlers[$method]($config);
 }
 
-/**
- * PHP and a read. Never whether writes work: without a primary no server would be healthy, for reads neither.
- */
+/** PHP and a read. Never whether writes work: without a primary every server would be down, for reads too. */
 function show_health(array $config): void
 {
     local_database($config)->query('SELECT token FROM notes LIMIT 1');
@@ -57,6 +55,7 @@ function show_health(array $config): void
 function show_page(array $config): void
 {
     $db = local_database($config);
+    $name = server_name($db);
     $notes = latest_notes($db);
     $saved = $_GET['saved'] ?? null;
     $saved_is_here = is_string($saved) && is_token($saved) ? find_note($db, $saved) !== null : null;
@@ -65,7 +64,7 @@ function show_page(array $config): void
     } catch (PDOException) {
         $replication = null;  // the notes are here: no reason to show an error instead
     }
-    answer_html(200, page($config, server_name($db), $replication, $notes, $saved_is_here));
+    answer_html(200, page($config, $name, $replication, $notes, $saved_is_here));
 }
 
 function list_notes(array $config): void
