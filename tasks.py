@@ -1,5 +1,6 @@
 """The lab's commands: `invoke --list` is the table of contents, `invoke --help lab.up` the details."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable

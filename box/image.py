@@ -20,8 +20,7 @@ DISK_GB = 8
 # No boot loader: QEMU starts the kernel, the initrd mounts the one disk. The kernel's tests of its own
 # ciphers are a quarter of an emulated boot's instructions; clearing every page and auditing cost less.
 CMD_LINE = (
-    "console=ttyS0 quiet root=/dev/vda rw net.ifnames=0 mitigations=off"
-    " cryptomgr.notests init_on_alloc=0 audit=0"
+    "console=ttyS0 quiet root=/dev/vda rw net.ifnames=0 mitigations=off cryptomgr.notests init_on_alloc=0 audit=0"
 )
 MIRROR_HINT = "see whether the mirror answers (apt-get update), then run the same command again"
 
@@ -67,17 +66,11 @@ def build(recipe: Recipe, work: Path) -> Path:
 
 def _install(recipe: Recipe, work: Path, public_key: Path) -> Path:
     """Install the packages into a tree and seal it."""
-    tree, boot, release = work / "tree", work / "boot", recipe.release
+    tree, boot, hooks, release = work / "tree", work / "boot", HERE / "hooks", recipe.release
     boot.mkdir()
-    found, how = mirrors.find(release), mirrors.fetching()
-    (work / "weblab.sources").write_text(mirrors.sources(release, found))
-    settings = work / "settings" / "etc" / "apt" / "apt.conf.d"
-    settings.mkdir(parents=True)
-    (settings / "91host").write_text(mirrors.guest_settings(how))
-    overlays = [HERE / "guest" / "common", HERE / "guest" / release.family, work / "settings"]
-    hooks = HERE / "hooks"
+    how = mirrors.fetching()
+    sources, overlays = _sources(recipe, work), _overlays(recipe, work, how)
     progress.say("box", f"installing {release.label}, {len(recipe.packages)} packages and what they need")
-    lists = "keep-lists" if recipe.plain else "drop-lists"
     process.run(
         [
             "mmdebstrap",
@@ -88,18 +81,35 @@ def _install(recipe: Recipe, work: Path, public_key: Path) -> Path:
             f"--components={release.components.replace(' ', ',')}",
             "--dpkgopt=force-unsafe-io",
             *(f"--dpkgopt={line}" for line in _left_out()),
-            _hook("setup", hooks / "setup.sh", *filter(Path.is_dir, overlays)),
+            _hook("setup", hooks / "setup.sh", *overlays),
             _hook("customize", hooks / "customize.sh", public_key),
-            _hook("customize", hooks / "seal.sh", boot, lists),
+            _hook("customize", hooks / "seal.sh", boot, "keep-lists" if recipe.plain else "drop-lists"),
             release.codename,
             str(tree),
-            str(work / "weblab.sources"),
+            str(sources),
         ],
         timeout=900,
         env={"LC_ALL": "C.UTF-8", **how.proxies},
         hint=MIRROR_HINT,
     )
     return tree
+
+
+def _sources(recipe: Recipe, work: Path) -> Path:
+    """The guest's apt sources as a file, under the name they keep in the guest."""
+    file = work / "weblab.sources"
+    file.write_text(mirrors.sources(recipe.release, mirrors.find(recipe.release)))
+    return file
+
+
+def _overlays(recipe: Recipe, work: Path, how: mirrors.Fetching) -> list[Path]:
+    """The folders whose files are laid over the guest's."""
+    settings = work / "settings"
+    folder = settings / "etc/apt/apt.conf.d"
+    folder.mkdir(parents=True)
+    (folder / "91host").write_text(mirrors.guest_settings(how))
+    guest = HERE / "guest"
+    return [*filter(Path.is_dir, [guest / "common", guest / recipe.release.family]), settings]
 
 
 def _left_out() -> list[str]:
