@@ -57,6 +57,9 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
+# Started in the background by a shell, SIGINT is ignored and Vagrant would inherit that: nobody could interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 UP = {
     "box": "'local', 'plain' (no packages baked) or a box's name",
     "timings": "say how long each stage took",
