@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from json import dumps
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
@@ -15,10 +16,12 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from box.build import ensure as ensure_box
-from fabfile import converge
+from fabfile import clean, converge
 from host.prepare import examine, prepare, remove
-from lab import hypervisor, lifecycle, lock, progress, site, status, topology, welcome
+from lab import backup, choices, hypervisor, lifecycle, lock, progress, site, snapshots, status, topology, welcome
+from lab import restore as restoring
 from lab.errors import LabError, LabNotUp
+from lab.logs import collect as collect_logs
 from lab.machine import SSH_CONFIG
 
 
@@ -75,9 +78,11 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
     with progress.stage("boot"):
         lifecycle.boot(lab, lab.node(node) if node else None)
     with progress.stage("configure"):
-        converge.everything(lab)
+        outcome = converge.everything(lab)
     with progress.stage("first page"):
         page = site.first_page(lab)
+    with progress.stage("clean snapshot"):
+        clean.keep(lab, outcome.systems)
     _say(welcome.text(lab, page))
     if timings:
         _say(progress.timings())
@@ -86,7 +91,7 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
 @command(changes=True, help={"dry_run": "only say what differs"})
 def provision(c: Context, dry_run: bool = False) -> None:
     """Converge every node: change what is not as it should be, and only that."""
-    changed = converge.everything(topology.load(), dry_run=dry_run)
+    changed = converge.everything(topology.load(), dry_run=dry_run).changed
     _say("\n".join(changed or ["nothing to change"]))
 
 
@@ -123,6 +128,54 @@ def exec_(c: Context, node: str, words: str) -> None:
     raise Exit(code=subprocess.call([*_ssh(node), f"sudo -n sh -c {quote(words)}"]))
 
 
+@command(changes=True, positional=["name"])
+def snapshot(c: Context, name: str) -> None:
+    """Keep the state of all machines together under a name; lab.restore NAME comes back to it."""
+    snapshots.take(topology.load(), name)
+    _say(f"kept; back to it: invoke lab.restore {name}")
+
+
+@command(changes=True, positional=["name"])
+def restore(c: Context, name: str) -> None:
+    """Put all machines back to a snapshot, and wait until everything answers again."""
+    restoring.restore(topology.load(), name)
+    _say(f"the lab is as it was at snapshot {name}")
+
+
+@command(changes=True)
+def reset(c: Context) -> None:
+    """Put the lab back to how it was when it was made, and forget all choices."""
+    changed = clean.reset(topology.load())
+    _say("\n".join(["the lab is as it was when it was made", *changed]))
+
+
+@command(changes=False, help={"lines": "of each log"})
+def logs(c: Context, node: str = "", lines: int = 30) -> None:
+    """Show the latest log lines of every service, of all nodes or one: --node web1."""
+    _say(collect_logs(topology.load(), node=node, lines=lines))
+
+
+@command(changes=True)
+def backup_(c: Context) -> None:
+    """Write all data of the site to a file in backups/."""
+    _say(str(backup.backup(topology.load())))
+
+
+@command(changes=True, positional=["file"])
+def restore_(c: Context, file: str) -> None:
+    """Replace the site's data by that of a backup."""
+    backup.restore(topology.load(), Path(file))
+    _say(f"the site has the data of {file}")
+
+
+@command(changes=True, positional=["value"])
+def durability(c: Context, value: str) -> None:
+    """Choose how safe a commit is: async, available or durable."""
+    converge.check_durability(value)
+    choices.save({"durability": value})
+    _say("\n".join(converge.everything(topology.load(), only=("database",)).changed or [f"it is {value} already"]))
+
+
 @command(changes=False)
 def doctor(c: Context) -> None:
     """Check what the lab needs from this machine; a fix a line."""
@@ -145,7 +198,10 @@ def _ssh(node: str) -> list[str]:
     return ["ssh", "-F", str(SSH_CONFIG), name]
 
 
-lab_commands = Collection("lab", up, provision, down, destroy, ssh, doctor)
+lab_commands = Collection("lab", up, provision, down, destroy, ssh, doctor, snapshot, restore, reset, logs)
 lab_commands.add_task(status_, name="status")
 lab_commands.add_task(exec_, name="exec")
-ns = Collection(lab_commands, Collection("box", build))
+db_commands = Collection("db", durability)
+db_commands.add_task(backup_, name="backup")
+db_commands.add_task(restore_, name="restore")
+ns = Collection(lab_commands, db_commands, Collection("box", build))

@@ -16,7 +16,7 @@ def _task(role: str) -> Any:
     def converge(c: Any, dry_run: bool = False) -> None:
         try:
             with lock.held():
-                changed = everything(topology.load(), only=(role,), dry_run=dry_run)
+                changed = everything(topology.load(), only=(role,), dry_run=dry_run).changed
         except LabError as error:
             raise Exit(str(error), code=error.exit_code) from error
         sys.stdout.write("\n".join(changed or ["nothing to change"]) + "\n")

@@ -1,11 +1,15 @@
 """All roles on all nodes: ask each node once, change what differs, then the databases together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from fabfile import accounts, balancer, base, database, nameserver, replication, web
+from fabfile.replication import Pair
 from fabfile.target import Target
 from lab import choices, credentials, ensure, lifecycle, progress
+from lab.databases import DURABILITY
 from lab.ensure import Desired, Found
+from lab.errors import BadInput
 from lab.machine import Machine, together
 from lab.release import Release
 from lab.topology import Lab
@@ -20,8 +24,16 @@ ROLES: Mapping[str, Role] = {
 }
 
 
-def everything(lab: Lab, *, only: Sequence[str] = tuple(ROLES), dry_run: bool = False) -> list[str]:
-    """Converge every node with the roles named in `only`; returns what changed, in words.
+@dataclass(frozen=True)
+class Outcome:
+    """What a converge changed, in words, and each node's /etc/os-release."""
+
+    changed: list[str]
+    systems: dict[str, str]
+
+
+def everything(lab: Lab, *, only: Sequence[str] = tuple(ROLES), dry_run: bool = False) -> Outcome:
+    """Converge every node with the roles named in `only`.
 
     A second run on an unchanged lab changes nothing and costs two round trips a node.
     """
@@ -33,16 +45,26 @@ def everything(lab: Lab, *, only: Sequence[str] = tuple(ROLES), dry_run: bool = 
 
     def one(door: Machine) -> tuple[list[str], Found]:
         target = Target(lab, door.node, releases[door.node.name], chosen, passwords)
-        return _node(door, _desired(target, _roles(door, only)), dry_run)
+        return _node(door, desired(target, _roles(door, only)), dry_run)
 
     results = dict(zip((door.node.name for door in doors), together(one, doors), strict=True))
     changed = [change for changes, _ in results.values() for change in changes]
     if "database" in only and not dry_run:
-        answers = {
-            door.node.name: results[door.node.name][1].answers for door in doors if "database" in door.node.roles
-        }
-        changed += replication.converge(lab, _databases(doors), releases, passwords, answers)
-    return changed
+        durability = check_durability(chosen.get("durability", "durable"))
+        pair = Pair(lab, _databases(doors), releases, passwords, durability, _answers(results))
+        changed += replication.converge(pair)
+    return Outcome(changed, systems)
+
+
+def check_durability(value: str) -> str:
+    """The value, if it is one of the three; raises BadInput."""
+    if value not in DURABILITY:
+        raise BadInput(f"durability {value!r} is unknown", hint=f"one of: {', '.join(DURABILITY)}")
+    return value
+
+
+def _answers(results: Mapping[str, tuple[list[str], Found]]) -> dict[str, Mapping[str, str]]:
+    return {name: found.answers for name, (_, found) in results.items() if "database" in found.answers}
 
 
 def _roles(door: Machine, only: Sequence[str]) -> list[str]:
@@ -53,7 +75,9 @@ def _databases(doors: Sequence[Machine]) -> list[Machine]:
     return [door for door in doors if "database" in door.node.roles]
 
 
-def _desired(target: Target, roles: Sequence[str]) -> Desired:
+def desired(target: Target, roles: Sequence[str] = ()) -> Desired:
+    """All that a node should have: what each of its roles wants, or only those of `roles`."""
+    roles = roles or [role for role in ROLES if role in ("base", *target.node.roles)]
     whole = Desired()
     for role in roles:
         whole += ROLES[role](target)

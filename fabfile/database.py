@@ -1,8 +1,8 @@
 """Role database: a MySQL server that boots read-only; who may write is decided by `replication`."""
 
 from fabfile.target import Target
+from lab import databases
 from lab.ensure import Desired, File, Unit
-from lab.facts import DATABASE
 
 
 def desired(target: Target) -> Desired:
@@ -20,5 +20,5 @@ def desired(target: Target) -> Desired:
                 on_change=f"systemctl restart {release.mysql_unit}",
             ),
         ),
-        questions={"database": DATABASE},
+        questions={"database": databases.QUESTION},
     )

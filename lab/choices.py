@@ -1,6 +1,6 @@
 """What commands chose (provider, box, ...): .lab/choices.yml, which beats lab.yml."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,16 @@ def load(path: Path = CHOICES) -> dict[str, Any]:
 
 def save(changes: Mapping[str, Any], path: Path = CHOICES) -> None:
     """Keep these choices and all earlier ones; the file is replaced whole."""
+    _write({**load(path), **changes}, path)
+
+
+def forget(kept: Collection[str], path: Path = CHOICES) -> None:
+    """Forget all choices but those named in `kept`."""
+    _write({name: value for name, value in load(path).items() if name in kept}, path)
+
+
+def _write(chosen: Mapping[str, Any], path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     staged = path.with_suffix(".new")
-    staged.write_text(yaml.safe_dump({**load(path), **changes}), encoding="utf-8")
+    staged.write_text(yaml.safe_dump(dict(chosen)), encoding="utf-8")
     staged.replace(path)

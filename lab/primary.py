@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab import gtid
-from lab.facts import Database
+from lab.databases import Database
 from lab.topology import Node
 
 

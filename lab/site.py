@@ -1,14 +1,11 @@
 """Requests to the site: to lab addresses only, never through a proxy, never re-sent."""
 
 import http.client
-import ipaddress
-import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab import process
-from lab.errors import LabError, LabNotUp, RigBroken, Unreachable
+from lab import route
+from lab.errors import LabError, Unreachable
 from lab.topology import Lab
 from lab.wait import until
 
@@ -32,7 +29,7 @@ def fetch(
     Raises Unreachable when no answer comes, LabNotUp when the way there is not the lab's own.
     """
     address = str(lab.having("balancer")[0].ip)
-    guard(lab, address)
+    route.guard(lab, address)
     connection = http.client.HTTPConnection(address, 80, timeout=timeout)
     headers = {"Host": lab.site, "Connection": "close"}
     if body is not None:
@@ -70,30 +67,3 @@ def healthy(lab: Lab) -> bool:
         return fetch(lab, "/health", timeout=5).status == 200
     except LabError:
         return False
-
-
-def guard(lab: Lab, address: str) -> None:
-    """Raise LabNotUp unless packets to `address` stay on this machine and its lab network."""
-    if ipaddress.ip_address(address) not in lab.network:
-        raise LabNotUp(f"{address} is not an address of the lab", hint="the lab's network is in lab.yml")
-    if shutil.which("ip") is None:
-        return
-    try:
-        route = _route(["get", address])
-    except RigBroken as error:
-        raise LabNotUp(f"{address}: no way there, the lab is down", hint="start it: invoke lab.up") from error
-    gateways = {it.get("gateway") for it in _routes(["show", "default"])} - {None}
-    if route.get("type") == "unreachable" or route.get("gateway") in gateways:
-        raise LabNotUp(
-            f"{address} would leave this machine by its default gateway: the lab's network is not up",
-            hint="start it: invoke lab.up",
-        )
-
-
-def _route(words: list[str]) -> dict[str, str]:
-    return (_routes(words) or [{}])[0]
-
-
-def _routes(words: list[str]) -> list[dict[str, str]]:
-    output = process.run(["ip", "-j", "route", *words], timeout=10).output
-    return list(json.loads(output or "[]"))

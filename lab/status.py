@@ -99,9 +99,14 @@ def _database(lab: Lab, facts: Mapping[str, NodeFacts], errors: list[str]) -> di
         errors.append(f"database: {len(primaries)} primaries, there should be 1; next: invoke lab.provision")
     return {
         "primary": primaries[0] if len(primaries) == 1 else None,
-        "durability": "async",
+        "durability": _durability(facts, primaries),
         "servers": servers,
     }
+
+
+def _durability(facts: Mapping[str, NodeFacts], primaries: Sequence[str]) -> str | None:
+    it = facts[primaries[0]].database if len(primaries) == 1 else None
+    return it.durability if it else None
 
 
 def table(status: Mapping[str, Any], *, colour: bool) -> str:

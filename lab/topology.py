@@ -165,9 +165,19 @@ def _between(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Mistakes between settings, looked for even where single settings are wrong too."""
     nodes = data.get("nodes")
     nodes = {str(k): v for k, v in nodes.items() if isinstance(v, dict)} if isinstance(nodes, dict) else {}
+    yield from _network(str(data.get("network")))
     yield from _names(nodes)
     yield from _addresses(nodes, str(data.get("network")))
     yield from _missing_roles(nodes)
+
+
+def _network(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    try:
+        network = IPv4Network(text)
+    except ValueError:
+        return
+    if not network.is_private:
+        yield ("network",), f"{network} is not private: load and faults must never leave this machine"
 
 
 def _names(nodes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:

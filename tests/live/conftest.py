@@ -35,10 +35,11 @@ def wrong(lab: Lab) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def lab() -> Lab:
-    """The lab of this checkout, up."""
+def lab(request: pytest.FixtureRequest) -> Lab:
+    """The lab of this checkout, up; its progress is shown, for this takes minutes."""
     start = time.monotonic()
-    done = subprocess.run([INVOKE, "lab.up", "--timings"], cwd=ROOT, timeout=UP_S)
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        done = subprocess.run([INVOKE, "lab.up", "--timings"], cwd=ROOT, timeout=UP_S)
     assert done.returncode == 0, f"lab.up: exit {done.returncode}"
     sys.stderr.write(f"\nlab.up took {time.monotonic() - start:.0f} s\n")
     return topology.load()

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from lab import facts, site
+from lab import facts, route, site
 from lab.machine import Machine
 from lab.topology import Lab
 from lab.wait import until
@@ -54,7 +54,7 @@ def test_only_the_primary_is_writable_not_even_for_root(healthy: Lab, machines: 
 def test_the_nameserver_answers_with_the_balancer(healthy: Lab) -> None:
     """A real DNS question, as `dig @192.168.56.10 www.foobar.com` asks it."""
     balancer = healthy.having("balancer")[0].ip
-    site.guard(healthy, str(balancer))
+    route.guard(healthy, str(balancer))
     question = b"".join(bytes([len(word)]) + word.encode() for word in healthy.site.split(".")) + b"\0\0\1\0\1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.settimeout(5)

@@ -36,7 +36,7 @@ def test_accounts_as_desired_are_left_alone() -> None:
 
 def test_a_server_that_answers_nothing_has_no_accounts() -> None:
     """All are made."""
-    assert differing([]) == ["site_read", "site_write", "replication"]
+    assert differing([]) == ["site_read", "site_write", "replication", "clone"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {".git", ".venv", ".lab", ".vagrant", "runs", "__pycache__"}
 FILE_LINES, FUNCTION_LINES = 250, 40
 NOT_WITH_LOCUST = {"fabric", "invoke", "paramiko"}
-FOR_LOADTESTS = {"lab.errors", "lab.topology", "lab.timeline", "lab.wait"}
+FOR_LOADTESTS = {"lab.errors", "lab.progress", "lab.route", "lab.timeline", "lab.topology", "lab.wait"}
 
 
 def files() -> Iterator[Path]:
@@ -123,7 +123,7 @@ def test_locust_and_fabric_never_meet() -> None:
     assert "locust" not in sys.modules
     for name, tree in sources():
         modules = imported(tree)
-        if name.startswith("loadtests/"):
+        if name.startswith(("loadtests/", "tests/unit/cases/loadtests/")):
             assert not {module.partition(".")[0] for module in modules} & NOT_WITH_LOCUST, name
             assert {it for it in modules if re.fullmatch(r"lab\.\w+", it)} <= FOR_LOADTESTS, name
         else:

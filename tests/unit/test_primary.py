@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lab import topology
-from lab.facts import Database
+from lab.databases import Database
 from lab.primary import decide
 
 NODES = topology.load().having("database")

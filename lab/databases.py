@@ -1,0 +1,108 @@
+"""MySQL servers as they answer: one question, and a pure reader of the answer."""
+
+from dataclasses import dataclass
+
+# Seconds without end, in milliseconds: the largest timeout that semi-sync takes, 49 days.
+WITHOUT_END_MS = 4294967295
+AVAILABLE_MS = 1000
+DURABILITY = {"async": ("OFF", WITHOUT_END_MS), "available": ("ON", AVAILABLE_MS), "durable": ("ON", WITHOUT_END_MS)}
+
+# One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
+# The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
+QUESTION = """mysql --connect-timeout=5 --vertical <<'END_OF_SQL'
+SELECT @@version AS version, @@server_id AS server_id, @@global.super_read_only AS super_read_only,
+@@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS gtid_purged,
+(SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
+(SELECT variable_value FROM performance_schema.global_variables
+ WHERE variable_name = 'rpl_semi_sync_source_enabled') AS semi_sync,
+(SELECT variable_value FROM performance_schema.global_variables
+ WHERE variable_name = 'rpl_semi_sync_source_timeout') AS semi_sync_timeout_ms,
+(SELECT variable_value FROM performance_schema.global_status
+ WHERE variable_name = 'Rpl_semi_sync_source_status') AS semi_sync_status;
+SHOW REPLICA STATUS;
+END_OF_SQL"""
+
+
+@dataclass(frozen=True)
+class Database:
+    """One MySQL server; `source` is the address it replicates from, '' if none."""
+
+    node: str
+    version: str
+    writable: bool
+    gtid_executed: str
+    has_site: bool
+    source: str = ""
+    receiving: bool = False
+    applying: bool = False
+    lag_s: int | None = None
+    error: str = ""
+    durability: str = "async"
+    semi_sync_on: bool = False
+
+    @property
+    def replicating(self) -> bool:
+        """Whether both of the replica's threads run."""
+        return self.receiving and self.applying
+
+    @property
+    def role(self) -> str:
+        """'replica' where it has a source, 'primary' where it is open for writes, else 'unassigned'."""
+        if self.source:
+            return "replica"
+        return "primary" if self.writable else "unassigned"
+
+
+def read(node: str, output: str) -> Database | None:
+    """The answer to QUESTION; None where the server did not answer."""
+    rows = vertical(output)
+    if not rows or "gtid_executed" not in rows[0]:
+        return None
+    own, replica = rows[0], rows[1] if len(rows) > 1 else {}
+    lag = replica.get("Seconds_Behind_Source", "NULL")
+    return Database(
+        node=node,
+        version=own["version"],
+        writable=own["super_read_only"] == "0",
+        gtid_executed=own["gtid_executed"].replace("\n", "").replace(" ", ""),
+        has_site=own["has_site"] == "1",
+        source=replica.get("Source_Host", ""),
+        receiving=replica.get("Replica_IO_Running") == "Yes",
+        applying=replica.get("Replica_SQL_Running") == "Yes",
+        lag_s=int(lag) if lag.isdigit() else None,
+        error=replica.get("Last_IO_Error", "") or replica.get("Last_SQL_Error", ""),
+        durability=_durability(own),
+        semi_sync_on=own.get("semi_sync_status") == "ON",
+    )
+
+
+def _durability(own: dict[str, str]) -> str:
+    if own.get("semi_sync") != "ON":
+        return "async"
+    return "durable" if int(own.get("semi_sync_timeout_ms", "0")) == WITHOUT_END_MS else "available"
+
+
+def durability_sql(value: str) -> str:
+    """SQL that makes commits on the primary as safe as `value` says."""
+    enabled, timeout = DURABILITY[value]
+    return f"SET GLOBAL rpl_semi_sync_source_timeout = {timeout};\nSET GLOBAL rpl_semi_sync_source_enabled = {enabled};"
+
+
+def vertical(output: str) -> list[dict[str, str]]:
+    """The rows of `mysql --vertical`; a value's further lines belong to the name above them."""
+    rows: list[dict[str, str]] = []
+    name = ""
+    for line in output.splitlines():
+        if line.startswith("*****"):
+            rows.append({})
+            continue
+        key, colon, value = line.partition(": ")
+        if rows and colon and key.strip().replace("_", "").isalnum():
+            name = key.strip()
+            rows[-1][name] = value.strip()
+        elif rows and line.rstrip().endswith(":") and line.strip()[:-1].replace("_", "").isalnum():
+            name = line.strip()[:-1]
+            rows[-1][name] = ""
+        elif rows and name:
+            rows[-1][name] += "\n" + line.strip()
+    return rows

@@ -1,0 +1,22 @@
+"""The picture of the README, drawn from lab.yml, so that it can't show another lab than the one that boots."""
+
+from lab.render import render
+from lab.topology import ROOT, Lab
+
+DOCS = ROOT / "docs"
+PICTURE = DOCS / "lab.svg"
+
+
+def draw(lab: Lab) -> str:
+    """The lab as SVG; the first database of lab.yml is shown as primary, as in a lab made anew."""
+    primary, *replicas = lab.having("database")
+    return render(
+        "lab.svg.j2",
+        folder=DOCS,
+        lab=lab,
+        balancer=lab.having("balancer")[0],
+        nameserver=lab.having("nameserver")[0],
+        servers=[node for node in lab.nodes if {"web", "database"} & set(node.roles)],
+        primary=primary,
+        replicas=replicas,
+    )

@@ -1,0 +1,95 @@
+"""Back to a snapshot, and not ready before everything is: clocks, services, replication, the page."""
+
+import time
+
+from lab import gtid, progress, snapshots
+from lab.databases import Database
+from lab.facts import NodeFacts, ask
+from lab.lifecycle import machines
+from lab.machine import Machine, together
+from lab.site import healthy
+from lab.topology import Lab
+from lab.wait import until
+
+READY_S = 60.0
+
+
+def restore(lab: Lab, name: str) -> None:
+    """Put all machines back to a snapshot, step their clocks, and wait until the lab answers as it should.
+
+    Raises TimedOut naming what is still not right.
+    """
+    with progress.stage("put back"):
+        snapshots.put_back(lab, name)
+    with progress.stage("settle"):
+        settle(lab)
+    progress.say("host", f"snapshot {name} is back")
+
+
+def settle(lab: Lab) -> None:
+    """Step the clocks to this machine's, then wait for services, equal databases and the page."""
+    doors = machines(lab)
+    together(step_clock_soon, doors)
+    trouble: list[str] = []
+
+    def ready() -> bool:
+        trouble[:] = wrong(lab, doors)
+        return not trouble
+
+    until(
+        "services, databases and the page are right",
+        ready,
+        READY_S,
+        where="lab",
+        evidence=lambda: "\n".join(trouble),
+        hint="see more: invoke lab.status; or repair: invoke lab.provision",
+    )
+
+
+def step_clock_soon(machine: Machine) -> None:
+    """The same as step_clock, as soon as the machine answers again."""
+
+    def step() -> bool:
+        step_clock(machine)
+        return True
+
+    until("takes the time", step, READY_S, where=machine.node.name, hint=f"vagrant ssh {machine.node.name}")
+
+
+def step_clock(machine: Machine) -> None:
+    """Set a machine's clock to this one's: after a snapshot it is as old as the snapshot."""
+    machine.run("date -u -s @%s > /dev/null", f"{time.time():.2f}", timeout=READY_S, title="steps the clock")
+
+
+def wrong(lab: Lab, doors: list[Machine]) -> list[str]:
+    """What is not right yet, in words; one round trip a node."""
+    facts = dict(zip((door.node.name for door in doors), together(ask, doors), strict=True))
+    trouble = [line for name, it in facts.items() for line in _services(name, it)]
+    trouble += [
+        f"HAProxy: {it.name} is {it.status}"
+        for node in facts.values()
+        for it in node.servers or ()
+        if it.backend == "web" and it.status != "UP"
+    ]
+    trouble += _databases([it.database for it in facts.values() if it.database], len(lab.having("database")))
+    return trouble if trouble or healthy(lab) else ["the site does not answer"]
+
+
+def _services(name: str, facts: NodeFacts) -> list[str]:
+    if facts.error:
+        return [f"{name}: {facts.error.splitlines()[0]}"]
+    return [f"{name}: {unit} is {state}" for unit, state in facts.services.items() if state != "active"]
+
+
+def _databases(known: list[Database], expected: int) -> list[str]:
+    """One primary, everybody else replicates from it and has nothing that it has not."""
+    primaries = [it for it in known if it.role == "primary"]
+    if len(known) < expected or len(primaries) != 1:
+        return [f"{len(known)} of {expected} databases answer, {len(primaries)} of them primary"]
+    primary = primaries[0]
+    trouble = [f"{it.node} does not replicate" for it in known if it is not primary and not it.replicating]
+    return trouble + [
+        f"{it.node} has transactions that {primary.node} has not"
+        for it in known
+        if not gtid.subset(it.gtid_executed, primary.gtid_executed)
+    ]

@@ -1,0 +1,95 @@
+"""A site on 127.0.0.1 that remembers every request that reached it, and treats each as its path says."""
+
+import json
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import parse_headers
+from io import BufferedIOBase
+
+NOTES = json.dumps({"notes": [{"token": "b" * 32}, {"token": "a" * 32}]})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request; `kept` if its connection had carried one before."""
+
+    method: str
+    path: str
+    host: str
+    body: bytes
+    kept: bool
+
+
+@dataclass
+class Site:
+    """The site while it runs."""
+
+    port: int
+    seen: list[Seen] = field(default_factory=list)
+
+    @property
+    def host(self) -> str:
+        """As Locust is told it."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    server: "_Server"
+
+    def handle(self) -> None:
+        kept = False
+        while (request := _read(self.rfile, kept)) is not None:
+            self.server.site.seen.append(request)
+            if not self.answer(request):
+                return
+            kept = True
+
+    def answer(self, request: Seen) -> bool:
+        """Whether the connection stays."""
+        manner = request.path.strip("/")
+        if manner == "resets":  # closing with zero seconds of linger sends a reset
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if manner in ("resets", "closes"):
+            return False
+        if manner == "stops-halfway":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+            return False
+        status, more = {"refuses": ("503 No", "Retry-After: 0"), "redirects": ("307 There", "Location: /answers")}.get(
+            manner, ("201 Created" if request.method == "POST" else "200 OK", "X-Db: none")
+        )
+        self.wfile.write(f"HTTP/1.1 {status}\r\n{more}\r\nContent-Length: {len(NOTES)}\r\n\r\n{NOTES}".encode())
+        return manner != "answers-then-closes"
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 100
+    site: Site
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is no news."""
+
+
+def _read(stream: BufferedIOBase, kept: bool) -> Seen | None:
+    line = stream.readline().decode()
+    if not line:
+        return None
+    method, path, _ = line.split()
+    headers = parse_headers(stream)
+    body = stream.read(int(headers.get("Content-Length", 0)))
+    return Seen(method, path, headers.get("Host", ""), body, kept)
+
+
+@contextmanager
+def running() -> Iterator[Site]:
+    """The site on a free port, until the block ends."""
+    with _Server(("127.0.0.1", 0), _Connection) as server:
+        server.site = Site(server.server_address[1])
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server.site
+        server.shutdown()

@@ -1,0 +1,143 @@
+"""Locust, started as a command like by a user, against a fake site on 127.0.0.1."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.topology import ROOT
+from lab.wait import until
+from tests.unit import fake_site
+from tests.unit.fake_site import Site
+
+LOCUST = str(Path(sys.executable).with_name("locust"))
+CASES = Path(__file__).parent / "cases/loadtests"
+# A proxy where nobody listens: whoever uses it gets no answer.
+ASTRAY = {"http_proxy": "http://127.0.0.1:9", "all_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+MANNERS = {"answers", "answers-then-closes", "closes", "resets", "stops-halfway", "refuses", "redirects"}
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """The fake site."""
+    with fake_site.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code whose lab.yml says 127.0.0.0/8: no switch of the real one opens it to this machine."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("lab", "loadtests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (ROOT / "lab.yml").read_text(encoding="utf-8")
+    text = text.replace("192.168.56.0/24", "127.0.0.0/8").replace("192.168.56.", "127.0.56.")
+    (folder / "lab.yml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def start(checkout: Path, *words: str, file: str = "loadtests/site.py") -> "subprocess.Popen[str]":
+    """Locust in a checkout."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")} | ASTRAY
+    return subprocess.Popen(
+        [LOCUST, "-f", file, *words],
+        cwd=checkout,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def locust(checkout: Path, *words: str, file: str = "loadtests/site.py") -> tuple[int, str]:
+    """A headless run to its end: exit code and output."""
+    with start(checkout, "--headless", *words, file=file) as process:
+        try:
+            output, _ = process.communicate(timeout=40)
+        finally:
+            process.kill()
+        return process.returncode, output
+
+
+def test_requests_seen_are_requests_recorded(checkout: Path, site: Site) -> None:
+    """Whatever a server does after reading a request, on a fresh or a kept connection: it is sent once."""
+    code, output = locust(checkout, "-t", "20s", "--host", site.host, file=str(CASES / "every_manner.py"))
+    assert code == 1, output
+    entries, errors = json.loads((checkout / "statistics.json").read_text(encoding="utf-8"))
+    recorded = {(it["method"], it["name"]): it["num_requests"] for it in entries}
+    assert recorded == Counter((it.method, it.path) for it in site.seen)
+    met = {(it.method, it.path.strip("/"), it.kept) for it in site.seen}
+    assert met >= {(method, manner, kept) for method in ("GET", "POST") for manner in MANNERS for kept in (False, True)}
+    assert {name.rpartition(": ")[0] for name in errors} == {
+        *(f"GET /{manner}: failed" for manner in MANNERS - {"answers", "answers-then-closes"}),
+        *(f"POST /{manner}: unknown" for manner in ("closes", "resets", "stops-halfway", "redirects")),
+        "POST /refuses: failed",
+    }
+
+
+def test_readers_and_writers_behave_in_two_processes(checkout: Path, site: Site, tmp_path: Path) -> None:
+    """Grouped names, the site's own Host header, unique tokens, exit code 0, all requests recorded."""
+    report = tmp_path / "report.json"
+    words = ("-u", "20", "-r", "20", "-t", "2s", "--processes", "2", "--host", f"{site.host}/")
+    code, output = locust(checkout, *words, "--json-file", str(report.with_suffix("")))
+    assert code == 0, output
+    recorded = {(it["method"], it["name"]): it["num_requests"] for it in json.loads(report.read_text(encoding="utf-8"))}
+    seen = Counter((it.method, it.path.replace("a" * 32, "TOKEN")) for it in site.seen)
+    assert recorded == seen
+    assert {("GET", "/"), ("GET", "/api/notes"), ("POST", "/api/notes")} <= set(seen)
+    assert {it.host for it in site.seen} == {"www.foobar.com"}
+    written = [json.loads(it.body) for it in site.seen if it.method == "POST"]
+    assert len({note["token"] for note in written}) == len(written) and all(note["body"] for note in written)
+
+
+def test_it_refuses_to_start_towards_anything_but_a_lab_that_is_up(checkout: Path, site: Site) -> None:
+    """A foreign address and a name: 2; nobody listens there: 3; each with what to do, and nothing is sent."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        closed = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    cases = [
+        (ROOT, site.host, 2, "127.0.0.1 is not an address of the lab"),
+        (checkout, f"http://localhost:{site.port}", 2, "localhost is not an address of the lab"),
+        (checkout, closed, 3, "nothing takes connections there"),
+    ]
+    for folder, host, expected, text in cases:
+        code, output = locust(folder, "-t", "2s", "--host", host)
+        assert code == expected and text in output and "next: " in output, output
+    assert site.seen == []
+
+
+def test_a_host_typed_into_the_browser_is_checked_too(checkout: Path, site: Site) -> None:
+    """The page of Locust has a field for it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        page = f"http://127.0.0.1:{free.getsockname()[1]}"
+    port = page.rpartition(":")[2]
+    log = checkout / "log"
+    words = ("--host", site.host, "--web-host", "127.0.0.1", "--web-port", port, "--logfile", str(log))
+    with start(checkout, *words) as process:
+        try:
+            until("the page is there", lambda: process.poll() is None and _listens(int(port)), 20, every=0.1)
+            form = {"user_count": "3", "spawn_rate": "3", "host": f"http://localhost:{site.port}"}
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+                f"{page}/swarm", urllib.parse.urlencode(form).encode(), timeout=10
+            ) as answer:
+                assert json.load(answer)["success"]
+            until("it is refused", lambda: "Stopping Locust" in log.read_text(), 10, every=0.1)
+        finally:
+            process.terminate()
+            process.wait(20)
+    assert "localhost is not an address of the lab" in log.read_text()
+    assert site.seen == []
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,140 @@
+"""The judge of answers, and the way of the load, without Locust."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
+
+from lab import process, route, topology
+from lab.errors import BadInput, CommandFailed, LabNotUp
+from lab.process import Finished
+from loadtests.outcome import judge, reason
+from loadtests.way import LabAdapter, Way
+from tests.unit import fake_site
+
+POOL = HTTPConnectionPool("127.0.0.1")
+REFUSED = requests.ConnectionError(MaxRetryError(POOL, "/", NewConnectionError(POOL, "refused")))  # type: ignore[arg-type]
+ABORTED = requests.ConnectionError(ProtocolError("Connection aborted."))
+LAB = topology.load()
+BALANCER = "192.168.56.10"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "read", "write"),
+    [
+        (200, None, "ok", "ok"),
+        (201, None, "failed", "ok"),
+        (303, None, "failed", "unknown"),
+        (400, None, "failed", "failed"),
+        (404, None, "failed", "failed"),
+        (413, None, "failed", "failed"),
+        (500, None, "failed", "unknown"),
+        (502, None, "failed", "unknown"),
+        (503, None, "failed", "failed"),
+        (504, None, "failed", "unknown"),
+        (0, REFUSED, "failed", "failed"),
+        (0, requests.ConnectTimeout(), "failed", "failed"),
+        (0, requests.ReadTimeout(), "failed", "unknown"),
+        (0, ABORTED, "failed", "unknown"),
+        (0, requests.exceptions.ChunkedEncodingError(), "failed", "unknown"),
+    ],
+)
+def test_a_write_is_failed_only_when_it_can_never_appear(
+    status: int, error: Exception | None, read: str, write: str
+) -> None:
+    """The site's contract for writes; a read changes nothing, so it is never unknown."""
+    assert (judge("GET", status, error), judge("POST", status, error)) == (read, write)
+
+
+def test_reasons_are_few_enough_to_count_by() -> None:
+    """No address, no port, no token in them."""
+    texts = [reason(504, None), reason(0, REFUSED), reason(0, ABORTED)]
+    assert texts == ["HTTP 504", "not connected", "no whole answer (ConnectionError)"]
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, get: object, default: object) -> None:
+    """Have `ip -j route` answer with these."""
+
+    def run(argv: Sequence[str], **_: object) -> Finished:
+        answer = get if "get" in argv else default
+        if isinstance(answer, Exception):
+            raise answer
+        return Finished(0, json.dumps(answer))
+
+    monkeypatch.setattr(process, "run", run)
+    monkeypatch.setattr("shutil.which", lambda _: "/sbin/ip")
+
+
+GATEWAY = [{"dst": "default", "gateway": "192.0.2.1", "dev": "eth0"}]
+NO_WAY = CommandFailed("host", "ip -j route get", 2, "RTNETLINK answers: Network is unreachable")
+
+
+@pytest.mark.parametrize("get", [[{"dst": BALANCER, "gateway": "192.0.2.1"}], [{"type": "unreachable"}], NO_WAY])
+def test_no_packet_for_the_lab_leaves_the_machine(monkeypatch: pytest.MonkeyPatch, get: object) -> None:
+    """By the default gateway, or no way at all: the lab is not up."""
+    answers(monkeypatch, get, GATEWAY)
+    with pytest.raises(LabNotUp, match=r"invoke lab\.up"):
+        route.guard(LAB, BALANCER)
+    assert isinstance(Way(LAB).lost(f"http://{BALANCER}"), LabNotUp)
+
+
+@pytest.mark.parametrize("get", [[{"dst": BALANCER, "dev": "virbr1"}], [{"dst": BALANCER, "gateway": "10.200.0.2"}]])
+def test_a_lab_that_is_up_is_reached(monkeypatch: pytest.MonkeyPatch, get: object) -> None:
+    """By its bridge, or by the private hypervisor's own link."""
+    answers(monkeypatch, get, GATEWAY)
+    assert Way(LAB).lost(f"http://{BALANCER}") is None
+    assert Way(LAB).lost(f"http://{BALANCER}:8404") is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://192.168.57.10",
+        "http://www.foobar.com",
+        "http://192.168.56.10.example.org",
+        "http://[::1]",
+        "https://192.168.56.10",
+        "192.168.56.10",
+        "",
+        "http://",
+        "http://192.168.56.10/path",
+        "http://192.168.56.10:port",
+        "http://192.168.56.10@127.0.0.1",
+        "http://127.0.0.1\\@192.168.56.10",
+        "http://192.168.56.10#@127.0.0.1",
+    ],
+)
+def test_a_host_is_an_address_of_the_lab_and_nothing_else(host: str) -> None:
+    """Names, other networks, and what two parsers could read in two ways."""
+    assert isinstance(Way(LAB).lost(host), BadInput)
+
+
+def test_the_client_itself_connects_to_the_lab_only() -> None:
+    """Behind all checks of settings: the address that a request would really go to."""
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", LabAdapter(replace(LAB, network=IPv4Network("127.0.56.0/24"))))
+    with pytest.raises(BadInput, match=r"127\.0\.0\.1 is not an address of the lab"):
+        session.get("http://127.0.0.1:9/")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "sent"),
+    [(LabAdapter(replace(LAB, network=IPv4Network("127.0.0.0/8"))), 1), (HTTPAdapter(max_retries=Retry(3)), 4)],
+)
+def test_counting_at_the_server_tells_a_client_that_sends_again(adapter: HTTPAdapter, sent: int) -> None:
+    """The client sends once; the same count, taken for one that retries, is another."""
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", adapter)
+    with fake_site.running() as site:
+        with pytest.raises(requests.ConnectionError):
+            session.get(f"{site.host}/closes", timeout=5)
+        assert len(site.seen) == sent
