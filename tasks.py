@@ -16,11 +16,11 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from box.build import ensure as ensure_box
-from fabfile import clean, converge
+from fabfile import clean, converge, replication
 from host.prepare import examine, prepare, remove
 from lab import backup, choices, hypervisor, lifecycle, lock, progress, site, snapshots, status, topology, welcome
 from lab import restore as restoring
-from lab.errors import LabError, LabNotUp
+from lab.errors import CheckFailed, LabError, LabNotUp, Unreachable
 from lab.logs import collect as collect_logs
 from lab.machine import SSH_CONFIG
 
@@ -63,6 +63,10 @@ def _say(text: str) -> None:
 # Started in the background by a shell, SIGINT is ignored and Vagrant would inherit that: nobody could interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A machine that is frozen keeps its connections: ssh asks it for a sign of life, and gives up after three.
+PATIENCE = ("-o", "ConnectTimeout=8", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
+SSH_FAILED = 255  # ssh's own exit code; a remote command that ends with the same can't be told apart
+
 UP = {
     "box": "'local', 'plain' (no packages baked) or a box's name",
     "timings": "say how long each stage took",
@@ -79,6 +83,9 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
         lifecycle.boot(lab, lab.node(node) if node else None)
     with progress.stage("configure"):
         outcome = converge.everything(lab)
+    if outcome.off:
+        _say(f"{node} is up; not running: {', '.join(outcome.off)}")
+        return
     with progress.stage("first page"):
         page = site.first_page(lab)
     with progress.stage("clean snapshot"):
@@ -88,11 +95,14 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
         _say(progress.timings())
 
 
-@command(changes=True, help={"dry_run": "only say what differs"})
-def provision(c: Context, dry_run: bool = False) -> None:
+@command(changes=True, help={"dry_run": "only show what differs", "node": "only this one"})
+def provision(c: Context, node: str = "", dry_run: bool = False) -> None:
     """Converge every node: change what is not as it should be, and only that."""
-    changed = converge.everything(topology.load(), dry_run=dry_run).changed
-    _say("\n".join(changed or ["nothing to change"]))
+    lab = topology.load()
+    outcome = converge.everything(lab, node=lab.node(node).name if node else "", dry_run=dry_run)
+    _say("\n".join(outcome.changed or ["nothing to change"]))
+    if outcome.off and not node:
+        raise CheckFailed(f"not running, so not converged: {', '.join(outcome.off)}", hint="invoke lab.up")
 
 
 @command(changes=False, help={"json": "as data, for scripts"})
@@ -113,19 +123,20 @@ def down(c: Context, node: str = "") -> None:
 def destroy(c: Context, host: bool = False) -> None:
     """Remove the machines, their disks and networks, and verify that nothing is left."""
     remove(topology.load(), host=host)
+    clean.RECORD.unlink(missing_ok=True)
     _say("the lab is gone")
 
 
 @command(changes=False, positional=["node"])
 def ssh(c: Context, node: str) -> None:
     """Open a shell on a node."""
-    raise Exit(code=subprocess.call(_ssh(node)))
+    raise Exit(code=_ssh(node))
 
 
 @command(changes=False, positional=["node", "words"])
 def exec_(c: Context, node: str, words: str) -> None:
     """Run a command on a node as root: invoke lab.exec web1 "systemctl status mysql"."""
-    raise Exit(code=subprocess.call([*_ssh(node), f"sudo -n sh -c {quote(words)}"]))
+    raise Exit(code=_ssh(node, f"sudo -n sh -c {quote(words)}"))
 
 
 @command(changes=True, positional=["name"])
@@ -171,9 +182,10 @@ def restore_(c: Context, file: str) -> None:
 @command(changes=True, positional=["value"])
 def durability(c: Context, value: str) -> None:
     """Choose how safe a commit is: async, available or durable."""
-    converge.check_durability(value)
-    choices.save({"durability": value})
-    _say("\n".join(converge.everything(topology.load(), only=("database",)).changed or [f"it is {value} already"]))
+    lab = topology.load()
+    choices.save({"durability": converge.check_durability(value)})
+    changed = replication.commit(lifecycle.running(lab, "database"), value)
+    _say("\n".join(changed or [f"it is {value} already"]))
 
 
 @command(changes=False)
@@ -191,11 +203,15 @@ def build(c: Context, plain: bool = False) -> None:
     _say(ensure_box(plain=plain))
 
 
-def _ssh(node: str) -> list[str]:
+def _ssh(node: str, *words: str) -> int:
     name = topology.load().node(node).name
     if not SSH_CONFIG.exists():
         raise LabNotUp("no lab is up in this checkout", hint="start it: invoke lab.up")
-    return ["ssh", "-F", str(SSH_CONFIG), name]
+    code = subprocess.call(["ssh", "-F", str(SSH_CONFIG), *PATIENCE, name, *words])
+    if code == SSH_FAILED:
+        hint = f"see what the machine is doing: invoke lab.status, vagrant ssh {name}"
+        raise Unreachable(f"{name}: ssh failed, or the command itself ended with {SSH_FAILED}", hint=hint)
+    return code
 
 
 lab_commands = Collection("lab", up, provision, down, destroy, ssh, doctor, snapshot, restore, reset, logs)

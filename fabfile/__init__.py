@@ -19,6 +19,8 @@ def _task(role: str) -> Any:
                 changed = everything(topology.load(), only=(role,), dry_run=dry_run).changed
         except LabError as error:
             raise Exit(str(error), code=error.exit_code) from error
+        except KeyboardInterrupt:
+            raise Exit("\ninterrupted; run it again to complete it", code=130) from None
         sys.stdout.write("\n".join(changed or ["nothing to change"]) + "\n")
 
     converge.__doc__ = f"Converge the role {role}; --dry-run only says what differs."

@@ -26,18 +26,21 @@ ROLES: Mapping[str, Role] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a converge changed, in words, and each node's /etc/os-release."""
+    """What a converge changed, in words, each node's /etc/os-release, and the nodes that do not run."""
 
     changed: list[str]
     systems: dict[str, str]
+    off: list[str]
 
 
-def everything(lab: Lab, *, only: Sequence[str] = tuple(ROLES), dry_run: bool = False) -> Outcome:
-    """Converge every node with the roles named in `only`.
+def everything(lab: Lab, *, only: Sequence[str] = tuple(ROLES), node: str = "", dry_run: bool = False) -> Outcome:
+    """Converge every running node, or one, with the roles named in `only`; `dry_run` shows what differs.
 
-    A second run on an unchanged lab changes nothing and costs two round trips a node.
+    A second run on an unchanged lab changes nothing and costs two round trips a node. The databases are
+    made primary and replica only when all of them are there to be asked.
     """
-    doors = [door for door in lifecycle.machines(lab) if set(_roles(door, only))]
+    running = lifecycle.running(lab)
+    doors = [door for door in running if set(_roles(door, only)) and node in ("", door.node.name)]
     systems = lifecycle.systems(doors)
     releases = {name: Release.of(text) for name, text in systems.items()}
     passwords = credentials.passwords(it.name for it in accounts.load(lab))
@@ -49,11 +52,12 @@ def everything(lab: Lab, *, only: Sequence[str] = tuple(ROLES), dry_run: bool = 
 
     results = dict(zip((door.node.name for door in doors), together(one, doors), strict=True))
     changed = [change for changes, _ in results.values() for change in changes]
-    if "database" in only and not dry_run:
+    servers = [door for door in doors if "database" in door.node.roles]
+    if "database" in only and not dry_run and len(servers) == len(lab.having("database")):
         durability = check_durability(chosen.get("durability", "durable"))
-        pair = Pair(lab, _databases(doors), releases, passwords, durability, _answers(results))
-        changed += replication.converge(pair)
-    return Outcome(changed, systems)
+        changed += replication.converge(Pair(lab, servers, releases, passwords, durability, _answers(results)))
+    names = {door.node.name for door in running}
+    return Outcome(changed, systems, [it.name for it in lab.nodes if it.name not in names])
 
 
 def check_durability(value: str) -> str:
@@ -69,10 +73,6 @@ def _answers(results: Mapping[str, tuple[list[str], Found]]) -> dict[str, Mappin
 
 def _roles(door: Machine, only: Sequence[str]) -> list[str]:
     return [role for role in ROLES if role in only and role in ("base", *door.node.roles)]
-
-
-def _databases(doors: Sequence[Machine]) -> list[Machine]:
-    return [door for door in doors if "database" in door.node.roles]
 
 
 def desired(target: Target, roles: Sequence[str] = ()) -> Desired:
@@ -93,9 +93,11 @@ def _node(door: Machine, desired: Desired, dry_run: bool) -> tuple[list[str], Fo
     if not difference:
         progress.say(name, "is as it should be")
         return [], found
-    progress.say(name, f"{'would change' if dry_run else 'changes'}: {difference}")
-    if not dry_run:
-        ensure.apply(door, difference)
-        found = ensure.ask(door, Desired(questions=desired.questions)) if desired.questions else found
-        progress.say(name, "configured")
+    if dry_run:
+        progress.say(name, f"would change: {difference}")
+        return [f"{name}: {difference}\n{ensure.show(door, difference)}".rstrip()], found
+    progress.say(name, f"changes: {difference}")
+    ensure.apply(door, difference)
+    found = ensure.ask(door, Desired(questions=desired.questions)) if desired.questions else found
+    progress.say(name, "configured")
     return [f"{name}: {difference}"], found

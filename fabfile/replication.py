@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fabfile import accounts
+from fabfile.accounts import Account
 from lab import databases, progress
 from lab.databases import Database
 from lab.errors import CheckFailed
-from lab.machine import Machine, together
+from lab.facts import databases_of
+from lab.machine import Machine
 from lab.primary import Decision, decide
 from lab.release import Release
 from lab.topology import ROOT, Lab
@@ -47,23 +49,41 @@ class Pair:
 def converge(pair: Pair) -> list[str]:
     """Make the databases one primary and its replica; returns what was changed, in words.
 
-    Raises CheckFailed where nobody may be opened, with the reason.
+    The primary is opened for the site last of all, when its replica follows and commits are as safe as
+    chosen; until then only root can write. Raises CheckFailed where nobody may be opened, with the reason.
     """
     asked = pair.asked()
-    decision = _settled(pair, pair.decide(asked))
+    decision = pair.decide(asked)
+    if decision.opens:
+        asked = databases_of(pair.doors)  # the probe's answers may be minutes old: decide on fresh ones
+        decision = pair.decide(asked)
     if decision.primary is None:
         raise CheckFailed(f"no database is opened for writes: {decision.reason}", hint="look: invoke lab.status")
-    primary, before = pair.door(decision.primary), asked.get(decision.primary)
-    changed = _attach(pair, decision, before)
-    if decision.opens and not changed:
-        changed += _commits(primary, before, pair.durability)  # its replica follows: safe from the first write on
-    changed += _open(primary, decision, before)
-    changed += _accounts(pair, primary) + _same_password(pair, asked)
-    if decision.reason:
-        raise CheckFailed(decision.reason, hint="look: invoke lab.status")
-    if changed:
-        before = _wait_until_replicating(pair, decision.primary)
-    return changed + _commits(primary, before, pair.durability)
+    primary, before = pair.door(decision.primary), asked[decision.primary]
+    assert before is not None
+    wrong = _wrong_accounts(pair, primary)
+    changed = _prepare(pair, primary, before, decision, wrong)
+    changed += _attach(pair, primary, before, decision) + _same_password(pair, asked) + _start(pair, decision)
+    changed += _schema(primary, before)
+    if changed or wrong or decision.reason:
+        asked = _follow(pair, decision.primary)
+        _must_agree(pair, asked, decision)
+    changed += _accounts(pair, primary, wrong)
+    changed += _commits(primary, before.durability, pair.durability)
+    return changed + _open(primary, before)
+
+
+def commit(doors: Sequence[Machine], durability: str) -> list[str]:
+    """Make commits as safe as `durability` says, on whoever is primary now; the replica may be gone.
+
+    Raises CheckFailed where there is not exactly one primary.
+    """
+    primaries = [it for it in databases_of(doors).values() if it and it.writable]
+    if len(primaries) != 1:
+        reason = f"{len(primaries)} databases are open for writes, 1 is needed"
+        raise CheckFailed(f"{reason}; the choice is kept for the next converge", hint="invoke lab.status")
+    primary = next(door for door in doors if door.node.name == primaries[0].node)
+    return _commits(primary, primaries[0].durability, durability)
 
 
 def questions(lab: Lab) -> dict[str, str]:
@@ -71,38 +91,67 @@ def questions(lab: Lab) -> dict[str, str]:
     return {"accounts": accounts.question(accounts.load(lab))}
 
 
-def _settled(pair: Pair, decision: Decision) -> Decision:
-    """After a boot the replica's threads need a moment: ask again until they run."""
-    if not decision.waits:
-        return decision
-    latest = [decision]
+def _wrong_accounts(pair: Pair, primary: Machine) -> list[Account]:
+    answer = pair.answers[primary.node.name]["accounts"]
+    return accounts.differing(accounts.load(pair.lab), pair.passwords, answer)
+
+
+def _prepare(pair: Pair, primary: Machine, before: Database, decision: Decision, wrong: Sequence[Account]) -> list[str]:
+    """Let root write on the coming primary, and let the replica in, which nothing that waits for it may need.
+
+    Not in the binary log: a commit there could wait, in durable mode, for the very replica that is to be let in.
+    """
+    if before.writable and not wrong:
+        return []
+    text = ["SET GLOBAL super_read_only = OFF;"] if not before.writable and (decision.opens or wrong) else []
+    if wrong:
+        text += ["SET sql_log_bin = 0;"] + [accounts.repair(it, pair.passwords[it.name]) for it in wrong]
+    if text:
+        sql(primary, "\n".join(text), "is prepared as primary")
+    return []
+
+
+def _follow(pair: Pair, primary: str) -> dict[str, Database | None]:
+    """Wait until the others replicate; their own errors are the evidence if they do not."""
+    latest: dict[str, Database | None] = {}
 
     def ask() -> bool:
-        latest[0] = pair.decide(_ask(pair.doors))
-        return not latest[0].waits
+        latest.update(databases_of(pair.doors))
+        return all(it is not None and (name == primary or it.replicating) for name, it in latest.items())
 
-    until("the replica replicates", ask, SETTLE_S, every=1.0, hint="see the error: invoke lab.status")
-    return latest[0]
+    def errors() -> str:
+        return "\n".join(f"{name}: {it.error if it else 'no answer'}" for name, it in latest.items() if name != primary)
+
+    progress.say(primary, "waits until the replica replicates")
+    hint = "look: invoke lab.status, invoke lab.logs"
+    until("the replica replicates", ask, SETTLE_S, every=1.0, where=primary, evidence=errors, hint=hint)
+    return latest
 
 
-def _ask(doors: Sequence[Machine]) -> dict[str, Database | None]:
-    texts = together(lambda door: door.script(f"{databases.QUESTION}\nexit 0", title="asks the database").stdout, doors)
-    return {door.node.name: databases.read(door.node.name, text) for door, text in zip(doors, texts, strict=True)}
+def _must_agree(pair: Pair, asked: Mapping[str, Database | None], before: Decision) -> None:
+    """What was certain before must be certain still, now that everybody is asked again."""
+    now = pair.decide(asked)
+    if now.reason or now.primary != before.primary:
+        raise CheckFailed(f"no database is opened for writes: {now.reason}", hint="look: invoke lab.status")
 
 
-def _attach(pair: Pair, decision: Decision, primary: Database | None) -> list[str]:
-    """Before anybody is opened: a server without a source would be a second candidate for writes."""
-    assert decision.primary is not None
-    source = pair.door(decision.primary).node
+def _attach(pair: Pair, primary: Machine, before: Database, decision: Decision) -> list[str]:
+    source = str(primary.node.ip)
     for name in decision.attach:
         door = pair.door(name)
-        if primary is not None and primary.has_site:
-            _clone(door, str(source.ip), pair.passwords["clone"])
+        if before.has_site:
+            _clone(door, source, pair.passwords["clone"])
         else:
             sql(door, f"{pair.releases[name].dialect.reset_binary_logs};", "starts without history")
-        text = f"{_source(str(source.ip), pair.passwords['replication'])}\nSTART REPLICA;"
-        sql(door, text, f"replicates from {source.name}")
-    return [f"{name} replicates from {source.name}" for name in decision.attach]
+        text = f"{_source(source, pair.passwords['replication'])}\nSTART REPLICA;"
+        sql(door, text, f"replicates from {primary.node.name}")
+    return [f"{name} replicates from {primary.node.name}" for name in decision.attach]
+
+
+def _start(pair: Pair, decision: Decision) -> list[str]:
+    for name in decision.start:
+        sql(pair.door(name), "START REPLICA;", "starts the replica's threads")
+    return [f"{name}: replica threads" for name in decision.start]
 
 
 def _clone(door: Machine, donor: str, password: str) -> None:
@@ -110,16 +159,21 @@ def _clone(door: Machine, donor: str, password: str) -> None:
 
     The server restarts itself at the end, so the client loses it (exit 1): what counts is clone_status.
     """
-    text = f"SET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
+    text = f"SET GLOBAL super_read_only = OFF;\nSET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
     text += f"CLONE INSTANCE FROM 'clone'@'{donor}':3306 IDENTIFIED BY '{password}';"
     progress.say(door.node.name, f"copies the data of {donor}")
-    door.script(_client(text), ok=(0, 1), timeout=CLONE_TIMEOUT_S, title="copies the data")
-    status = 'mysql -N -e "SELECT STATE, ERROR_MESSAGE FROM performance_schema.clone_status"'
+    answer = door.script(_client(text), ok=(0, 1), timeout=CLONE_TIMEOUT_S, title="copies the data")
+    question = 'mysql -N -e "SELECT STATE, ERROR_MESSAGE FROM performance_schema.clone_status"'
 
-    def done() -> bool:
-        return door.run(status, title="asks how the copy went").stdout.startswith("Completed")
+    def ended() -> str:
+        status = door.run(f"systemctl start mysql && {question}", timeout=90, title="asks how the copy went").stdout
+        if status.strip():
+            return status if status.startswith(("Completed", "Failed")) else ""
+        return answer.stderr  # it never began
 
-    until("the copy is complete", done, SETTLE_S, every=1.0, where=door.node.name, hint="invoke lab.logs")
+    status = until("the copy ends", ended, SETTLE_S, every=1.0, where=door.node.name, hint="invoke lab.logs")
+    if not status.startswith("Completed"):
+        raise CheckFailed(f"{door.node.name}: copying the data failed", evidence=status, hint="invoke lab.logs")
 
 
 def _source(address: str, password: str) -> str:
@@ -131,31 +185,32 @@ def _source(address: str, password: str) -> str:
     )
 
 
-def _open(primary: Machine, decision: Decision, before: Database | None) -> list[str]:
-    changed = []
-    if decision.opens:
-        sql(primary, "SET GLOBAL super_read_only = OFF;\nSET GLOBAL read_only = OFF;", "opens for writes")
-        changed.append(f"{primary.node.name} is open for writes")
-    if before is None or not before.has_site:
-        sql(primary, SCHEMA.read_text(encoding="utf-8"), "creates the site's tables")
-        changed.append(f"{primary.node.name} has the site's tables")
-    return changed
-
-
-def _commits(primary: Machine, before: Database | None, durability: str) -> list[str]:
-    if before is not None and before.durability == durability:
+def _schema(primary: Machine, before: Database) -> list[str]:
+    if before.has_site:
         return []
-    sql(primary, databases.durability_sql(durability), f"commits are {durability}")
-    return [f"commits on {primary.node.name} are {durability}"]
+    sql(primary, SCHEMA.read_text(encoding="utf-8"), "creates the site's tables")
+    return [f"{primary.node.name} has the site's tables"]
 
 
-def _accounts(pair: Pair, primary: Machine) -> list[str]:
-    wanted, passwords = accounts.load(pair.lab), pair.passwords
-    wrong = accounts.differing(wanted, passwords, pair.answers[primary.node.name]["accounts"])
+def _accounts(pair: Pair, primary: Machine, wrong: Sequence[Account]) -> list[str]:
     if wrong:
-        text = "\n".join(accounts.repair(it, passwords[it.name]) for it in wrong)
+        text = "\n".join(accounts.repair(it, pair.passwords[it.name]) for it in wrong)
         sql(primary, text, f"makes the accounts {', '.join(it.name for it in wrong)}")
     return [f"account {it.name}" for it in wrong]
+
+
+def _commits(primary: Machine, found: str, wanted: str) -> list[str]:
+    if found == wanted:
+        return []
+    sql(primary, databases.durability_sql(wanted), f"commits are {wanted}")
+    return [f"commits on {primary.node.name} are {wanted}"]
+
+
+def _open(primary: Machine, before: Database) -> list[str]:
+    if before.writable:
+        return []
+    sql(primary, "SET GLOBAL super_read_only = OFF;\nSET GLOBAL read_only = OFF;", "opens for writes")
+    return [f"{primary.node.name} is open for writes"]
 
 
 def _same_password(pair: Pair, asked: Mapping[str, Database | None]) -> list[str]:
@@ -169,18 +224,6 @@ def _same_password(pair: Pair, asked: Mapping[str, Database | None]) -> list[str
             sql(pair.door(name), f"STOP REPLICA IO_THREAD;\n{text}\nSTART REPLICA IO_THREAD;", "gets the new password")
             changed.append(f"replication password on {name}")
     return changed
-
-
-def _wait_until_replicating(pair: Pair, primary: str) -> Database | None:
-    latest: dict[str, Database | None] = {}
-
-    def ask() -> bool:
-        latest.update(_ask(pair.doors))
-        return all(it is not None and (name == primary or it.replicating) for name, it in latest.items())
-
-    progress.say(primary, "waits until the replica replicates")
-    until("the replica replicates", ask, SETTLE_S, every=1.0, where=primary, hint="invoke lab.status")
-    return latest[primary]
 
 
 def sql(door: Machine, text: str, title: str) -> None:

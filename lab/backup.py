@@ -1,13 +1,16 @@
 """The site's data as one SQL file, and back."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import databases, progress
+from lab import progress
+from lab.databases import Database
 from lab.errors import BadInput, CheckFailed
+from lab.facts import databases_of
 from lab.lifecycle import machines
-from lab.machine import Machine, together
+from lab.machine import Machine
 from lab.topology import ROOT, Lab
 
 FOLDER = ROOT / "backups"
@@ -17,15 +20,11 @@ TIMEOUT_S = 300.0
 
 
 def backup(lab: Lab) -> Path:
-    """Write all data of the site to a new file in backups/ (mode 600), read from the replica if there is one.
+    """Write all data of the site to a new file in backups/ (mode 600), read from the replica if it is up to date.
 
     Raises CheckFailed where no database answers or the dump is not complete.
     """
-    known = _ask(lab)
-    readable = [door for door, it in known if it.replicating] or [door for door, it in known if it.has_site]
-    if not readable:
-        raise CheckFailed("no database can be read", hint="see why: invoke lab.status")
-    door = readable[0]
+    door = _readable(_ask(lab))
     text = door.script(DUMP, timeout=TIMEOUT_S, title="writes the data out").stdout
     if not _whole(text):
         raise CheckFailed(f"{door.node.name}: the dump is not complete", evidence=text[-300:], hint="run it again")
@@ -40,25 +39,57 @@ def backup(lab: Lab) -> Path:
 def restore(lab: Lab, path: Path) -> None:
     """Replace the site's data by that of a backup, on the primary; the replica follows.
 
-    Raises BadInput where the file is none of ours or is cut off: nothing was changed then.
+    Raises BadInput where the file is none of ours or is cut off, CheckFailed where the primary could not commit:
+    nothing was changed then.
     """
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if not _whole(text):
-        raise BadInput(f"{path} is not a complete backup", hint="backups are in backups/; make one: invoke db.backup")
-    primary = [door for door, it in _ask(lab) if it.role == "primary"]
-    if len(primary) != 1:
-        raise CheckFailed(f"{len(primary)} databases are primary, 1 is needed", hint="invoke lab.status")
-    door = primary[0]
+    text = _read(path)
+    door = _writable(_ask(lab))
     door.script(f"mysql <<'END_OF_BACKUP'\n{text}\nEND_OF_BACKUP\n", timeout=TIMEOUT_S, title="reads the data in")
     progress.say(door.node.name, f"has the data of {path}")
+
+
+def _readable(known: Sequence[tuple[Machine, Database]]) -> Machine:
+    """A replica that has everything, else the primary, else whoever has data: then it is said."""
+    current = [door for door, it in known if it.replicating and it.lag_s == 0]
+    primary = [door for door, it in known if it.role == "primary" and it.has_site]
+    if current or primary:
+        return (current or primary)[0]
+    left = [door for door, it in known if it.has_site]
+    if not left:
+        raise CheckFailed("no database can be read", hint="see why: invoke lab.status")
+    progress.say(left[0].node.name, "no primary answers: the latest changes may be missing here")
+    return left[0]
+
+
+def _writable(known: Sequence[tuple[Machine, Database]]) -> Machine:
+    primary = [(door, it) for door, it in known if it.role == "primary"]
+    if len(primary) != 1:
+        raise CheckFailed(f"{len(primary)} databases are primary, 1 is needed", hint="invoke lab.status")
+    door, its = primary[0]
+    if its.durability == "durable" and not any(it.replicating for _, it in known):
+        raise CheckFailed(
+            f"{door.node.name} would wait without end: commits are durable, and no replica replicates",
+            hint="bring the replica back: invoke lab.up; see why: invoke lab.status",
+        )
+    return door
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if not _whole(text):
+        raise BadInput(f"{path} is not a complete backup", hint="backups are in backups/; make one: invoke db.backup")
+    return text
 
 
 def _whole(text: str) -> bool:
     return text.startswith(FIRST) and LAST in text[-200:]
 
 
-def _ask(lab: Lab) -> list[tuple[Machine, databases.Database]]:
+def _ask(lab: Lab) -> list[tuple[Machine, Database]]:
+    """The database servers that answer."""
     doors = [door for door in machines(lab) if "database" in door.node.roles]
-    texts = together(lambda door: door.script(f"{databases.QUESTION}\nexit 0", title="asks the database").stdout, doors)
-    known = [(door, databases.read(door.node.name, text)) for door, text in zip(doors, texts, strict=True)]
-    return [(door, it) for door, it in known if it is not None]
+    asked = databases_of(doors)
+    return [(door, it) for door in doors if (it := asked[door.node.name]) is not None]

@@ -10,22 +10,19 @@ DURABILITY = {"async": ("OFF", WITHOUT_END_MS), "available": ("ON", AVAILABLE_MS
 # One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
 # The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
 QUESTION = """mysql --connect-timeout=5 --vertical <<'END_OF_SQL'
-SELECT @@version AS version, @@server_id AS server_id, @@global.super_read_only AS super_read_only,
-@@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS gtid_purged,
+SELECT @@version AS version, @@global.read_only AS read_only, @@global.gtid_executed AS gtid_executed,
 (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
 (SELECT variable_value FROM performance_schema.global_variables
  WHERE variable_name = 'rpl_semi_sync_source_enabled') AS semi_sync,
 (SELECT variable_value FROM performance_schema.global_variables
- WHERE variable_name = 'rpl_semi_sync_source_timeout') AS semi_sync_timeout_ms,
-(SELECT variable_value FROM performance_schema.global_status
- WHERE variable_name = 'Rpl_semi_sync_source_status') AS semi_sync_status;
+ WHERE variable_name = 'rpl_semi_sync_source_timeout') AS semi_sync_timeout_ms;
 SHOW REPLICA STATUS;
 END_OF_SQL"""
 
 
 @dataclass(frozen=True)
 class Database:
-    """One MySQL server; `source` is the address it replicates from, '' if none."""
+    """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to."""
 
     node: str
     version: str
@@ -38,7 +35,7 @@ class Database:
     lag_s: int | None = None
     error: str = ""
     durability: str = "async"
-    semi_sync_on: bool = False
+    stopped: bool = False
 
     @property
     def replicating(self) -> bool:
@@ -63,7 +60,7 @@ def read(node: str, output: str) -> Database | None:
     return Database(
         node=node,
         version=own["version"],
-        writable=own["super_read_only"] == "0",
+        writable=own["read_only"] == "0",
         gtid_executed=own["gtid_executed"].replace("\n", "").replace(" ", ""),
         has_site=own["has_site"] == "1",
         source=replica.get("Source_Host", ""),
@@ -72,7 +69,7 @@ def read(node: str, output: str) -> Database | None:
         lag_s=int(lag) if lag.isdigit() else None,
         error=replica.get("Last_IO_Error", "") or replica.get("Last_SQL_Error", ""),
         durability=_durability(own),
-        semi_sync_on=own.get("semi_sync_status") == "ON",
+        stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )
 
 

@@ -2,13 +2,13 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab import databases
 from lab.databases import Database
 from lab.errors import LabError
-from lab.machine import Machine
+from lab.machine import Machine, together
 
 READY_TIMEOUT_S = 20.0
 MARK = "=weblab="
@@ -82,3 +82,16 @@ def ask(machine: Machine) -> NodeFacts:
         servers=servers(balancer_text) if "pxname" in balancer_text else None,
         database=databases.read(machine.node.name, database_text),
     )
+
+
+def databases_of(doors: Sequence[Machine]) -> dict[str, Database | None]:
+    """Every database server, asked at once; None for one that does not answer, or whose node does not."""
+
+    def one(door: Machine) -> Database | None:
+        try:
+            answer = door.script(f"{databases.QUESTION}\nexit 0", title="asks the database")
+        except LabError:
+            return None
+        return databases.read(door.node.name, answer.stdout)
+
+    return dict(zip((door.node.name for door in doors), together(one, doors), strict=True))

@@ -1,21 +1,22 @@
 """Power: what the machines are doing, pulling a plug, starting again; and Vagrant with deadlines."""
 
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import vagrant
 import yaml
 
-from lab import process
-from lab.errors import LabError, LabNotUp, RigBroken
+from lab import process, topology
+from lab.errors import CommandFailed, LabError, LabNotUp
 from lab.topology import ROOT, Lab, Node
 
 FOUND = ROOT / ".lab" / "vagrant.yml"
 VAGRANT_ENV = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
 LIBVIRT = ("virsh", "-c", "qemu:///system")
 LIBVIRT_STATES = {"running": "running", "idle": "running", "paused": "paused", "in shutdown": "running"}
+VIRTUALBOX_STATES = {"running": "running", "paused": "paused", "stopping": "running"}
+VIRTUALBOX_UNKNOWN = "VBOX_E_OBJECT_NOT_FOUND"
 PREFIX = "weblab_"
 BOOT_S, HALT_S, DESTROY_S, QUICK_S = 420.0, 180.0, 180.0, 60.0
 
@@ -32,9 +33,16 @@ class Vagrant(vagrant.Vagrant):
     def say(self, args: list[str | None], *, show: process.Show | None = None) -> str:
         """Run a Vagrant command to its end; `show` as in lab.process."""
         words = [word for word in args if word is not None]
-        deadline = {"up": BOOT_S, "halt": HALT_S, "destroy": DESTROY_S}.get(words[0], QUICK_S)
         argv = ["vagrant", *words]
-        return process.run(argv, timeout=deadline, env=VAGRANT_ENV, cwd=str(ROOT), show=show).output
+        return process.run(argv, timeout=_deadline(words), env=VAGRANT_ENV, cwd=str(ROOT), show=show).output
+
+
+def _deadline(words: Sequence[str]) -> float:
+    """Seconds for a Vagrant command; VirtualBox boots one machine after the other, libvirt all at once."""
+    if words[0] == "up" and provider() == "virtualbox":
+        named = [word for word in words[1:] if not word.startswith("-")]
+        return BOOT_S * (len(named) or len(topology.load().nodes))
+    return {"up": BOOT_S, "halt": HALT_S, "destroy": DESTROY_S}.get(words[0], QUICK_S)
 
 
 def _worth_showing(line: str) -> tuple[str, str] | None:
@@ -71,29 +79,26 @@ def provider() -> str:
 
 def states(lab: Lab) -> dict[str, str]:
     """Each node's power state: running, paused, off or absent."""
-    asked = {"libvirt": _libvirt_states, "virtualbox": _virtualbox_states}.get(provider(), _vagrant_states)
-    known = asked(lab)
+    if provider() == "virtualbox":
+        return {node.name: _virtualbox_state(node) for node in lab.nodes}
+    known = parse_virsh_list(process.run([*LIBVIRT, "list", "--all"], timeout=QUICK_S).output)
     return {node.name: known.get(node.name, "absent") for node in lab.nodes}
 
 
 def power_off(node: Node) -> None:
     """Pull the plug: nothing graceful happens inside the guest."""
-    if provider() == "libvirt":
-        process.run([*LIBVIRT, "destroy", PREFIX + node.name], timeout=QUICK_S)
-    elif provider() == "virtualbox":
+    if provider() == "virtualbox":
         process.run(["VBoxManage", "controlvm", _id(node), "poweroff"], timeout=QUICK_S)
     else:
-        vagrant_here().say(["halt", "--force", node.name])
+        process.run([*LIBVIRT, "destroy", PREFIX + node.name], timeout=QUICK_S)
 
 
 def power_on(node: Node) -> None:
     """Start a machine that is off; does not wait for it."""
-    if provider() == "libvirt":
-        process.run([*LIBVIRT, "start", PREFIX + node.name], timeout=QUICK_S)
-    elif provider() == "virtualbox":
+    if provider() == "virtualbox":
         process.run(["VBoxManage", "startvm", _id(node), "--type", "headless"], timeout=QUICK_S)
     else:
-        vagrant_here().say(["up", "--no-provision", node.name])
+        process.run([*LIBVIRT, "start", PREFIX + node.name], timeout=QUICK_S)
 
 
 def console(node: Node, lines: int = 12) -> str:
@@ -116,11 +121,6 @@ def leases() -> str:
         return str(error)
 
 
-def _libvirt_states(lab: Lab) -> dict[str, str]:
-    output = process.run([*LIBVIRT, "list", "--all"], timeout=QUICK_S).output
-    return parse_virsh_list(output)
-
-
 def parse_virsh_list(output: str) -> dict[str, str]:
     """`virsh list --all` as node name -> power state, for the lab's machines only."""
     states = {}
@@ -131,26 +131,31 @@ def parse_virsh_list(output: str) -> dict[str, str]:
     return states
 
 
-def _virtualbox_states(lab: Lab) -> dict[str, str]:
-    running = process.run(["VBoxManage", "list", "runningvms"], timeout=QUICK_S).output
-    every = process.run(["VBoxManage", "list", "vms"], timeout=QUICK_S).output
-    return {
-        node.name: "running" if f'"{PREFIX}{node.name}"' in running else "off"
-        for node in lab.nodes
-        if f'"{PREFIX}{node.name}"' in every
-    }
-
-
-def _vagrant_states(lab: Lab) -> dict[str, str]:
-    words = {"running": "running", "not_created": "absent", "paused": "paused", "saved": "paused"}
+def _virtualbox_state(node: Node) -> str:
+    """By the id that Vagrant keeps: another checkout's machine may have the same name."""
+    if not _id_file(node).exists():
+        return "absent"
     try:
-        return {it.name: words.get(it.state, "off") for it in vagrant_here().status()}
-    except (ValueError, IndexError, subprocess.CalledProcessError) as error:
-        raise RigBroken("vagrant status printed what python-vagrant cannot read", evidence=str(error)) from error
+        shown = process.run(["VBoxManage", "showvminfo", _id(node), "--machinereadable"], timeout=QUICK_S).output
+    except CommandFailed as error:
+        if VIRTUALBOX_UNKNOWN in error.evidence:
+            return "absent"
+        raise
+    return parse_vm_state(shown)
+
+
+def parse_vm_state(shown: str) -> str:
+    """The power state in the answer of `VBoxManage showvminfo --machinereadable`."""
+    lines = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    return VIRTUALBOX_STATES.get(lines.get("VMState", "").strip('"'), "off")
 
 
 def _id(node: Node) -> str:
-    path = ROOT / ".vagrant" / "machines" / node.name / provider() / "id"
+    path = _id_file(node)
     if not path.exists():
         raise LabNotUp(f"{node.name}: there is no such machine yet", hint="make it: invoke lab.up")
     return path.read_text(encoding="utf-8").strip()
+
+
+def _id_file(node: Node) -> Path:
+    return ROOT / ".vagrant" / "machines" / node.name / "virtualbox" / "id"

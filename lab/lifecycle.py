@@ -26,19 +26,35 @@ def boot(lab: Lab, only: Node | None = None) -> None:
         except (CommandFailed, TimedOut) as error:
             raise _not_up(lab, error) from error
     if missing or not SSH_CONFIG.exists():
-        write_ssh_config()
+        write_ssh_config(lab)
 
 
-def write_ssh_config() -> None:
-    """Keep what `vagrant ssh-config` says, so that no later command has to start Vagrant."""
-    text = vagrant_here().ssh_config()
+def write_ssh_config(lab: Lab) -> None:
+    """Keep what `vagrant ssh-config` says, so that no later command has to start Vagrant.
+
+    It speaks of running machines only: what was known of the others stays.
+    """
+    running = [name for name, state in hypervisor.states(lab).items() if state == "running"]
+    known = _blocks(SSH_CONFIG.read_text(encoding="utf-8")) if SSH_CONFIG.exists() else {}
+    known |= _blocks(vagrant_here().say(["ssh-config", *running]))
     SSH_CONFIG.parent.mkdir(exist_ok=True)
-    SSH_CONFIG.write_text(text, encoding="utf-8")
+    SSH_CONFIG.write_text("\n".join(known.values()), encoding="utf-8")
+
+
+def _blocks(text: str) -> dict[str, str]:
+    blocks = [f"Host {block.rstrip()}\n" for block in text.split("Host ")[1:]] if "Host " in text else []
+    return {block.split()[1]: block for block in blocks}
 
 
 def machines(lab: Lab) -> list[Machine]:
     """A door to each node; raises LabNotUp where no lab was started."""
     return [Machine(node) for node in lab.nodes]
+
+
+def running(lab: Lab, role: str = "") -> list[Machine]:
+    """A door to each node that runs, or only to those with a role."""
+    states = hypervisor.states(lab)
+    return [it for it in machines(lab) if states[it.node.name] == "running" and role in ("", *it.node.roles)]
 
 
 def systems(doors: list[Machine], timeout: float = SSH_TIMEOUT_S) -> dict[str, str]:

@@ -95,7 +95,7 @@ class Machine:
     def _read(self, channel: paramiko.Channel, timeout: float, title: str) -> Answer:
         out, err = bytearray(), bytearray()
         start = said = time.monotonic()
-        while not (channel.exit_status_ready() and channel.eof_received):
+        while not channel.closed and not (channel.exit_status_ready() and channel.eof_received):
             if not _drain(channel, out, err):
                 pause(POLL_S)
             now = time.monotonic()
@@ -109,6 +109,8 @@ class Machine:
                 said = now
         while _drain(channel, out, err):
             pass
+        if not channel.exit_status_ready() or channel.exit_status == -1:
+            raise EOFError("the connection was lost before the command ended")
         return Answer(channel.recv_exit_status(), out.decode(errors="replace"), err.decode(errors="replace"))
 
 

@@ -13,10 +13,15 @@ from lab.topology import Node
 
 @dataclass(frozen=True)
 class Decision:
-    """What converge does: let `attach` replicate from `primary`, then open it if `opens`; or why not."""
+    """What converge does with the databases.
+
+    `attach` are to replicate from `primary`, `start` have replica threads that stopped; the primary is then
+    opened if `opens`. `waits`: the replica does not replicate yet, ask again. `reason`: why nobody is opened.
+    """
 
     primary: str | None = None
     attach: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
     opens: bool = False
     waits: bool = False
     reason: str = ""
@@ -30,53 +35,55 @@ def decide(nodes: Sequence[Node], asked: Mapping[str, Database | None]) -> Decis
     if len(writable) > 1:
         return Decision(reason=f"{' and '.join(writable)} are both writable: two primaries")
     if silent:
-        reason = f"MySQL on {', '.join(silent)} does not answer: nobody is opened while that is uncertain"
-        return Decision(primary=writable[0] if writable else None, reason=reason)
+        return Decision(
+            reason=f"MySQL on {', '.join(silent)} does not answer: nobody is opened while that is uncertain"
+        )
     free = [it for it in known if not it.source]
-    if all(_virgin(it) for it in known):
-        return _first_time(nodes, known)
-    if len(free) == 2:
-        return _attach_virgin(free)
-    if len(free) != 1:
+    if not free:
         return Decision(reason="every server replicates from another: none is primary")
-    return _reopen(nodes, free[0], [it for it in known if it.source])
-
-
-def _virgin(it: Database) -> bool:
-    return not it.has_site and not it.source
-
-
-def _first_time(nodes: Sequence[Node], known: Sequence[Database]) -> Decision:
-    """A lab without data: the first database node of lab.yml becomes primary."""
-    first = nodes[0].name
-    return Decision(primary=first, attach=tuple(it.node for it in known if it.node != first), opens=True)
-
-
-def _attach_virgin(free: Sequence[Database]) -> Decision:
-    """One server has the data, the other was made anew: it becomes the replica."""
-    virgin = [it for it in free if _virgin(it)]
-    if len(virgin) != 1:
+    primary = _candidate(nodes, known, free)
+    if primary is None:
         names = " and ".join(it.node for it in free)
         return Decision(
             reason=f"{names} both have data of their own and neither replicates: not for converge to choose"
         )
-    primary = next(it for it in free if it not in virgin)
-    return Decision(primary=primary.node, attach=(virgin[0].node,), opens=not primary.writable)
+    others = [it for it in known if it is not primary]
+    open_others = [it.node for it in others if it.writable]
+    if open_others:
+        return Decision(reason=f"{open_others[0]} is writable but {primary.node} should be primary: close it first")
+    return _follow(nodes, primary, others)
 
 
-def _reopen(nodes: Sequence[Node], primary: Database, replicas: Sequence[Database]) -> Decision:
+def _candidate(nodes: Sequence[Node], known: Sequence[Database], free: Sequence[Database]) -> Database | None:
+    """The only server without a source; or the only one of those that has data; or, without data, lab.yml's first."""
+    if len(free) == 1:
+        return free[0]
+    with_data = [it for it in free if it.has_site]
+    if len(with_data) > 1:
+        return None
+    if with_data:
+        return with_data[0]
+    return next(it for node in nodes for it in free if it.node == node.name)
+
+
+def _follow(nodes: Sequence[Node], primary: Database, others: Sequence[Database]) -> Decision:
+    """Let the others follow `primary`, and open it when they do."""
     address = next(str(node.ip) for node in nodes if node.name == primary.node)
-    for replica in replicas:
-        if replica.source != address:
-            return Decision(reason=f"{replica.node} replicates from {replica.source}, which is not {primary.node}")
-        if replica.writable:
-            return Decision(reason=f"{replica.node} replicates and is writable: it has to be closed first")
-        if not gtid.subset(replica.gtid_executed, primary.gtid_executed):
-            extra = gtid.count(gtid.minus(replica.gtid_executed, primary.gtid_executed))
-            return Decision(reason=f"{replica.node} has {extra} transactions that {primary.node} has not")
-    if primary.writable:
-        return Decision(primary=primary.node)
-    if not all(replica.replicating for replica in replicas):
-        names = ", ".join(it.node for it in replicas if not it.replicating)
-        return Decision(primary=primary.node, waits=True, reason=f"{names} does not replicate from {primary.node}")
-    return Decision(primary=primary.node, opens=True)
+    for it in others:
+        if it.source and it.source != address:
+            return Decision(reason=f"{it.node} replicates from {it.source}, which is not {primary.node}")
+    if not primary.writable:  # an open primary goes on writing between two questions: then the sets prove nothing
+        for it in others:
+            extra = gtid.count(gtid.minus(it.gtid_executed, primary.gtid_executed)) if it.source else 0
+            if extra:
+                return Decision(reason=f"{it.node} has {extra} transactions that {primary.node} has not")
+    attach = tuple(it.node for it in others if not it.source)
+    behind = [it for it in others if it.source and not it.replicating]
+    return Decision(
+        primary=primary.node,
+        attach=attach,
+        start=tuple(it.node for it in behind if it.stopped),
+        opens=not primary.writable and (not behind or not primary.has_site),
+        waits=not primary.writable and bool(behind) and primary.has_site,
+        reason=f"{', '.join(it.node for it in behind)} does not replicate from {primary.node}" if behind else "",
+    )

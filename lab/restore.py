@@ -4,7 +4,7 @@ import time
 
 from lab import gtid, progress, snapshots
 from lab.databases import Database
-from lab.facts import NodeFacts, ask
+from lab.facts import NodeFacts, ask, ready
 from lab.lifecycle import machines
 from lab.machine import Machine, together
 from lab.site import healthy
@@ -32,13 +32,13 @@ def settle(lab: Lab) -> None:
     together(step_clock_soon, doors)
     trouble: list[str] = []
 
-    def ready() -> bool:
+    def right() -> bool:
         trouble[:] = wrong(lab, doors)
         return not trouble
 
     until(
         "services, databases and the page are right",
-        ready,
+        right,
         READY_S,
         where="lab",
         evidence=lambda: "\n".join(trouble),
@@ -58,6 +58,7 @@ def step_clock_soon(machine: Machine) -> None:
 
 def step_clock(machine: Machine) -> None:
     """Set a machine's clock to this one's: after a snapshot it is as old as the snapshot."""
+    ready(machine)  # to connect takes seconds: the time is read after that
     machine.run("date -u -s @%s > /dev/null", f"{time.time():.2f}", timeout=READY_S, title="steps the clock")
 
 

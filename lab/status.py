@@ -1,16 +1,19 @@
 """What is true now: asked of hypervisor, nodes, balancer and databases; as data and as a table."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lab import choices, hypervisor, site
-from lab.errors import LabError
+from lab.errors import LabError, RigBroken
 from lab.facts import NodeFacts, ask
 from lab.lifecycle import machines
 from lab.machine import together
 from lab.topology import Lab
 
 RED, GREEN, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
+UP = "invoke lab.up (starts what is off, repairs what differs)"
+PROVISION = "invoke lab.provision (repairs what differs)"
 DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}
 
 
@@ -19,15 +22,17 @@ def collect(lab: Lab) -> dict[str, Any]:
 
     Raises LabNotUp only where no lab exists in this checkout.
     """
-    states = hypervisor.states(lab)
     chosen = {**DEFAULTS, **choices.load()}
     errors: list[str] = []
-    facts = _ask(lab, states, errors)
+    states = _states(lab, errors)
+    with ThreadPoolExecutor(max_workers=1) as beside:  # the site takes as long to answer as all nodes together
+        answers = beside.submit(lambda: states[lab.having("balancer")[0].name] == "running" and site.healthy(lab))
+        facts = _ask(lab, states, errors)
     return {
         "stage": chosen["stage"],
         "site": {
             "url": lab.url,
-            "ok": states[lab.having("balancer")[0].name] == "running" and site.healthy(lab),
+            "ok": answers.result(),
         },
         "nodes": [
             {
@@ -46,9 +51,19 @@ def collect(lab: Lab) -> dict[str, Any]:
     }
 
 
+def _states(lab: Lab, errors: list[str]) -> dict[str, str]:
+    try:
+        states = hypervisor.states(lab)
+    except RigBroken as error:
+        why = error.evidence.rpartition("\n")[2]
+        errors.append(f"{error.what}{why and f': {why}'}; next: invoke lab.up")
+        return {node.name: "unreachable" for node in lab.nodes}
+    errors += [f"{name}: the machine is {state}" for name, state in states.items() if state != "running"]
+    return states
+
+
 def _ask(lab: Lab, states: Mapping[str, str], errors: list[str]) -> dict[str, NodeFacts]:
     running = [node.name for node in lab.nodes if states[node.name] == "running"]
-    errors += [f"{name}: the machine is {state}" for name, state in states.items() if state != "running"]
     try:
         doors = [door for door in machines(lab) if door.node.name in running]
     except LabError as error:
@@ -109,9 +124,21 @@ def _durability(facts: Mapping[str, NodeFacts], primaries: Sequence[str]) -> str
     return it.durability if it else None
 
 
+class _Paint:
+    """Green for what is right, red for what is not; `red` once something was not."""
+
+    def __init__(self, colour: bool) -> None:
+        self.colour = colour
+        self.red = False
+
+    def __call__(self, text: str, good: bool) -> str:
+        self.red |= not good
+        return f"{GREEN if good else RED}{text}{PLAIN}" if self.colour else text
+
+
 def table(status: Mapping[str, Any], *, colour: bool) -> str:
     """The status for people; red where something is wrong, then what to do."""
-    paint = _painter(colour)
+    paint = _Paint(colour)
     ok = status["site"]["ok"]
     lines = [f"site      {status['site']['url']}  {paint('answers', True) if ok else paint('does not answer', False)}"]
     for node in status["nodes"]:
@@ -120,19 +147,20 @@ def table(status: Mapping[str, Any], *, colour: bool) -> str:
         lines.append(f"{node['name']:<9} {node['ip']:<16} {state} {', '.join(services)}")
     lines += _balancer_lines(status["balancer"], paint) + _database_lines(status["database"], paint)
     lines += [paint(f"wrong     {error}", False) for error in status["errors"]]
-    if status["errors"] or not ok:
-        lines.append("next      invoke lab.up (starts what is off, repairs what differs)")
+    if paint.red:
+        asked = all(node["state"] == "running" and node["services"] is not None for node in status["nodes"])
+        lines.append(f"next      {PROVISION if asked else UP}")
     return "\n".join(lines)
 
 
-def _balancer_lines(balancer: Mapping[str, Any] | None, paint: Any) -> list[str]:
+def _balancer_lines(balancer: Mapping[str, Any] | None, paint: _Paint) -> list[str]:
     if balancer is None:
         return []
     servers = [f"{it['name']} {paint(it['status'], it['status'] == 'UP')}" for it in balancer["servers"]]
     return [f"balancer  {balancer['algorithm']}, {balancer['mode']}: {', '.join(servers)}"]
 
 
-def _database_lines(database: Mapping[str, Any] | None, paint: Any) -> list[str]:
+def _database_lines(database: Mapping[str, Any] | None, paint: _Paint) -> list[str]:
     if database is None:
         return []
     lines = [f"database  durability {database['durability']}"]
@@ -144,13 +172,6 @@ def _database_lines(database: Mapping[str, Any] | None, paint: Any) -> list[str]
             words.append(f"{it['lag_s']} s behind" if it["replicating"] else "not replicating")
         lines.append(f"  {it['name']:<8} {paint(', '.join(words), good)}")
     return lines
-
-
-def _painter(colour: bool) -> Any:
-    def paint(text: str, good: bool) -> str:
-        return f"{GREEN if good else RED}{text}{PLAIN}" if colour else text
-
-    return paint
 
 
 def wrong(status: Mapping[str, Any]) -> Sequence[str]:

@@ -55,7 +55,7 @@ def test_a_template_that_its_product_refuses_changes_nothing(healthy: Lab, machi
     finally:
         template.write_text(text)
     assert done.returncode == 3
-    assert "no-such-algorithm" in done.stderr and "check of /etc/haproxy/haproxy.cfg" in done.stderr
+    assert "balance only supports" in done.stderr and "check of /etc/haproxy/haproxy.cfg" in done.stderr
     assert machines["lb1"].run(question).stdout == before
 
 

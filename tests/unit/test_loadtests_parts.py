@@ -1,7 +1,5 @@
 """The judge of answers, and the way of the load, without Locust."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 
@@ -12,9 +10,8 @@ from urllib3 import Retry
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
-from lab import process, route, topology
-from lab.errors import BadInput, CommandFailed, LabNotUp
-from lab.process import Finished
+from lab import topology
+from lab.errors import BadInput
 from loadtests.outcome import judge, reason
 from loadtests.way import LabAdapter, Way
 from tests.unit import fake_site
@@ -23,7 +20,6 @@ POOL = HTTPConnectionPool("127.0.0.1")
 REFUSED = requests.ConnectionError(MaxRetryError(POOL, "/", NewConnectionError(POOL, "refused")))  # type: ignore[arg-type]
 ABORTED = requests.ConnectionError(ProtocolError("Connection aborted."))
 LAB = topology.load()
-BALANCER = "192.168.56.10"
 
 
 @pytest.mark.parametrize(
@@ -57,40 +53,6 @@ def test_reasons_are_few_enough_to_count_by() -> None:
     """No address, no port, no token in them."""
     texts = [reason(504, None), reason(0, REFUSED), reason(0, ABORTED)]
     assert texts == ["HTTP 504", "not connected", "no whole answer (ConnectionError)"]
-
-
-def answers(monkeypatch: pytest.MonkeyPatch, get: object, default: object) -> None:
-    """Have `ip -j route` answer with these."""
-
-    def run(argv: Sequence[str], **_: object) -> Finished:
-        answer = get if "get" in argv else default
-        if isinstance(answer, Exception):
-            raise answer
-        return Finished(0, json.dumps(answer))
-
-    monkeypatch.setattr(process, "run", run)
-    monkeypatch.setattr("shutil.which", lambda _: "/sbin/ip")
-
-
-GATEWAY = [{"dst": "default", "gateway": "192.0.2.1", "dev": "eth0"}]
-NO_WAY = CommandFailed("host", "ip -j route get", 2, "RTNETLINK answers: Network is unreachable")
-
-
-@pytest.mark.parametrize("get", [[{"dst": BALANCER, "gateway": "192.0.2.1"}], [{"type": "unreachable"}], NO_WAY])
-def test_no_packet_for_the_lab_leaves_the_machine(monkeypatch: pytest.MonkeyPatch, get: object) -> None:
-    """By the default gateway, or no way at all: the lab is not up."""
-    answers(monkeypatch, get, GATEWAY)
-    with pytest.raises(LabNotUp, match=r"invoke lab\.up"):
-        route.guard(LAB, BALANCER)
-    assert isinstance(Way(LAB).lost(f"http://{BALANCER}"), LabNotUp)
-
-
-@pytest.mark.parametrize("get", [[{"dst": BALANCER, "dev": "virbr1"}], [{"dst": BALANCER, "gateway": "10.200.0.2"}]])
-def test_a_lab_that_is_up_is_reached(monkeypatch: pytest.MonkeyPatch, get: object) -> None:
-    """By its bridge, or by the private hypervisor's own link."""
-    answers(monkeypatch, get, GATEWAY)
-    assert Way(LAB).lost(f"http://{BALANCER}") is None
-    assert Way(LAB).lost(f"http://{BALANCER}:8404") is None
 
 
 @pytest.mark.parametrize(

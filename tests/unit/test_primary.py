@@ -63,6 +63,8 @@ NOBODY = {
         "web2 has 3 transactions that web1 has not",
     ),
     "replica writable": ({"web1": CLOSED, "web2": replace(REPLICA, writable=True)}, "is writable"),
+    "fresh pair, wrong one writable": ({"web1": FRESH1, "web2": replace(FRESH2, writable=True)}, "close it first"),
+    "new server writable": ({"web1": CLOSED, "web2": replace(FRESH2, writable=True)}, "close it first"),
     "primary made anew": ({"web1": FRESH1, "web2": REPLICA}, "50 transactions that web1 has not"),
     "both have data": ({"web1": CLOSED, "web2": replace(CLOSED, node="web2")}, "both have data of their own"),
     "circle": (
@@ -80,3 +82,28 @@ def test_nobody_is_opened_while_anything_is_uncertain(case: tuple[dict[str, Data
     decision = decide(NODES, asked)
     assert not decision.opens and not decision.attach
     assert reason in decision.reason
+
+
+def test_a_stopped_replica_is_started() -> None:
+    """Somebody said STOP REPLICA: converge says START REPLICA, whether the primary is open or not."""
+    stopped = replace(REPLICA, receiving=False, stopped=True)
+    assert decide(NODES, {"web1": OPEN, "web2": stopped}).start == ("web2",)
+    assert decide(NODES, {"web1": CLOSED, "web2": stopped}).start == ("web2",)
+
+
+def test_a_replica_that_is_connecting_is_left_to_it() -> None:
+    """After a boot it comes by itself."""
+    assert decide(NODES, {"web1": OPEN, "web2": replace(REPLICA, receiving=False)}).start == ()
+
+
+def test_newer_transactions_seen_on_the_replica_of_an_open_primary_prove_nothing() -> None:
+    """Under load the replica, asked a moment later, knows more than the primary's answer."""
+    decision = decide(NODES, {"web1": OPEN, "web2": replace(REPLICA, gtid_executed=f"{U}:1-60")})
+    assert (decision.primary, decision.reason) == ("web1", "")
+
+
+def test_a_first_converge_that_was_interrupted_goes_on() -> None:
+    """web2 was told its source, but web1 has no account for it yet: the pair has no data, so web1 is opened."""
+    waiting = replace(FRESH2, source="192.168.56.11", receiving=False, applying=True)
+    decision = decide(NODES, {"web1": FRESH1, "web2": waiting})
+    assert (decision.primary, decision.opens, decision.waits) == ("web1", True, False)

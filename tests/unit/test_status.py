@@ -1,9 +1,16 @@
-"""The status for people: red where something is wrong, then what to do."""
+"""The status: what can't be asked is named; for people, red where something is wrong, then what to do."""
 
+import threading
 from typing import Any
 
-from lab import status
+import pytest
 
+from lab import hypervisor, site, status, topology
+from lab.errors import CommandFailed, LabNotUp, RigBroken
+from lab.facts import NodeFacts
+from lab.topology import Lab
+
+LAB = topology.load()
 HEALTHY: dict[str, Any] = {
     "stage": "distributed",
     "site": {"url": "http://192.168.56.10/", "ok": True},
@@ -41,7 +48,10 @@ def test_what_is_wrong_is_red_and_followed_by_a_command() -> None:
     broken = {
         **HEALTHY,
         "site": {"url": "http://192.168.56.10/", "ok": False},
-        "nodes": [{**HEALTHY["nodes"][1], "services": {"nginx": "failed"}}],
+        "nodes": [
+            {**HEALTHY["nodes"][1], "services": {"nginx": "failed"}},
+            {**HEALTHY["nodes"][1], "name": "web2", "state": "off", "services": None},
+        ],
         "balancer": {**HEALTHY["balancer"], "servers": [{"name": "web1", "status": "DOWN", "weight": 100}]},
         "database": {
             **HEALTHY["database"],
@@ -70,3 +80,89 @@ def test_parts_that_could_not_be_asked_are_left_out() -> None:
     """null in the data; the reason is among the errors."""
     text = status.table({**HEALTHY, "balancer": None, "database": None, "errors": ["lb1: off"]}, colour=False)
     assert "balancer" not in text and "wrong     lb1: off" in text
+
+
+def node(**changed: Any) -> dict[str, Any]:
+    """The healthy lab with its second machine like this."""
+    return {"nodes": [HEALTHY["nodes"][0], {**HEALTHY["nodes"][1], **changed}]}
+
+
+NOT_REPLICATING = {**HEALTHY["database"]["servers"][1], "replicating": False, "lag_s": None}
+
+
+@pytest.mark.parametrize(
+    ("changed", "command"),
+    [
+        (node(state="off", services=None), "invoke lab.up"),
+        (node(state="absent", services=None), "invoke lab.up"),
+        (node(state="unreachable", services={}), "invoke lab.up"),
+        ({**node(services=None), "errors": ["no lab is up in this checkout"]}, "invoke lab.up"),
+        (node(services={"nginx": "failed"}), "invoke lab.provision"),
+        (node(services={"nginx": "inactive"}), "invoke lab.provision"),
+        ({"database": {**HEALTHY["database"], "servers": [NOT_REPLICATING]}}, "invoke lab.provision"),
+        ({"database": None, "errors": ["database: MySQL on web1 can't be asked"]}, "invoke lab.provision"),
+        ({"site": {"url": "http://192.168.56.10/", "ok": False}}, "invoke lab.provision"),
+    ],
+)
+def test_the_next_command_is_the_one_that_helps(changed: dict[str, Any], command: str) -> None:
+    """lab.up where a machine does not run or was not asked, lab.provision where all of them do."""
+    last = status.table({**HEALTHY, **changed}, colour=False).splitlines()[-1]
+    assert last.startswith(f"next      {command} ")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            CommandFailed("host", "virsh list --all", 1, "error: failed to connect to the hypervisor"),
+            "host: a command failed: error: failed to connect to the hypervisor; next: invoke lab.up",
+        ),
+        (
+            RigBroken("host: the program virsh is not installed"),
+            "host: the program virsh is not installed; next: invoke lab.up",
+        ),
+    ],
+)
+def test_a_hypervisor_that_does_not_answer_is_a_status_too(
+    monkeypatch: pytest.MonkeyPatch, error: RigBroken, line: str
+) -> None:
+    """After a reboot of the hosting machine the lab still exists: no node is asked, the site is not ok."""
+
+    def states(_: Lab) -> dict[str, str]:
+        raise error
+
+    monkeypatch.setattr(hypervisor, "states", states)
+    monkeypatch.setattr(site, "healthy", lambda _: pytest.fail("the site was asked"))
+    now = status.collect(LAB)
+    assert [it["state"] for it in now["nodes"]] == ["unreachable"] * 3
+    assert line in now["errors"] and now["site"]["ok"] is False
+    assert now["balancer"] is None and now["database"] is None
+
+
+def test_where_no_lab_exists_there_is_no_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The documented exit code 3."""
+
+    def states(_: Lab) -> dict[str, str]:
+        raise LabNotUp("no lab exists in this checkout")
+
+    monkeypatch.setattr(hypervisor, "states", states)
+    with pytest.raises(LabNotUp):
+        status.collect(LAB)
+
+
+def test_the_site_is_asked_while_the_nodes_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both wait for each other here: one after the other they would never meet."""
+    meeting = threading.Barrier(2, timeout=5)
+
+    def healthy(_: Lab) -> bool:
+        meeting.wait()
+        return True
+
+    def ask(*_: object) -> dict[str, NodeFacts]:
+        meeting.wait()
+        return {}
+
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {node.name: "running" for node in lab.nodes})
+    monkeypatch.setattr(site, "healthy", healthy)
+    monkeypatch.setattr(status, "_ask", ask)
+    assert status.collect(LAB)["site"]["ok"] is True

@@ -1,0 +1,168 @@
+"""Backups: read from whom, put back when, and what is no backup."""
+
+import gzip
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import backup, topology
+from lab.databases import Database
+from lab.errors import BadInput, CheckFailed, Unreachable
+from lab.machine import Answer
+
+LAB = topology.load()
+DUMP = "-- MySQL dump 10.13\nCREATE DATABASE site;\n-- Dump completed on 2025-01-01\n"
+PRIMARY = Database("web1", "9.7.4", writable=True, gtid_executed="", has_site=True, durability="durable")
+REPLICA = replace(PRIMARY, node="web2", writable=False, source="192.168.56.11", durability="async")
+FOLLOWS = replace(REPLICA, receiving=True, applying=True, lag_s=0)
+
+
+class Door:
+    """A node that writes a dump out, and remembers what it was told."""
+
+    def __init__(self, node: topology.Node) -> None:
+        self.node = node
+        self.told: list[str] = []
+
+    def script(self, text: str, **_: Any) -> Answer:
+        """Stands in for Machine.script."""
+        self.told.append(text)
+        return Answer(0, DUMP, "")
+
+
+Doors = dict[str, Door]
+
+
+@pytest.fixture
+def doors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Doors:
+    """A door to each node."""
+    doors = {node.name: Door(node) for node in LAB.nodes}
+    monkeypatch.setattr(backup, "machines", lambda lab: list(doors.values()))
+    monkeypatch.setattr(backup, "FOLDER", tmp_path / "backups")
+    return doors
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, web1: Database | None, web2: Database | None) -> None:
+    """What the two databases answer; None: the node is off."""
+    monkeypatch.setattr(backup, "databases_of", lambda doors: {"web1": web1, "web2": web2})
+
+
+READ_FROM = {
+    "the replica": (PRIMARY, FOLLOWS, "web2"),
+    "a replica that lags": (PRIMARY, replace(FOLLOWS, lag_s=3), "web1"),
+    "a replica of unknown lag": (PRIMARY, replace(FOLLOWS, lag_s=None), "web1"),
+    "a replica that stopped": (PRIMARY, REPLICA, "web1"),
+    "web2 off": (PRIMARY, None, "web1"),
+    "web1 off": (None, REPLICA, "web2"),
+}
+
+
+@pytest.mark.parametrize("case", READ_FROM.values(), ids=READ_FROM.keys())
+def test_data_is_read_where_all_of_it_is(
+    case: tuple[Database | None, Database | None, str], doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The replica spares the primary the work, but only when it has everything; a node that is off does no harm."""
+    web1, web2, wanted = case
+    answering(monkeypatch, web1, web2)
+    path = backup.backup(LAB)
+    assert [name for name, door in doors.items() if door.told] == [wanted]
+    assert path.read_text() == DUMP and path.stat().st_mode & 0o777 == 0o600
+
+
+ANSWER = """*************************** 1. row ***************************
+version: 9.7.4
+read_only: 0
+super_read_only: 0
+gtid_executed:
+has_site: 1
+"""
+
+
+def test_a_node_without_ssh_is_a_database_that_does_not_answer(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """web2's power is off: web1 is dumped all the same."""
+
+    def script(door: Door, text: str, title: str, **_: Any) -> Answer:
+        if door.node.name == "web2":
+            raise Unreachable("web2: ssh failed")
+        return Answer(0, DUMP if text == backup.DUMP else ANSWER, "")
+
+    monkeypatch.setattr(Door, "script", script)
+    assert backup.backup(LAB).read_text() == DUMP
+
+
+def test_without_a_primary_it_says_that_something_may_be_missing(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A replica that lost its primary does not know what it has not received."""
+    answering(monkeypatch, None, REPLICA)
+    backup.backup(LAB)
+    assert "may be missing" in capsys.readouterr().err
+
+
+def test_no_database_no_backup(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reason and a next step instead of an empty file."""
+    answering(monkeypatch, None, replace(PRIMARY, has_site=False))
+    with pytest.raises(CheckFailed, match="no database can be read"):
+        backup.backup(LAB)
+
+
+def test_data_goes_back_through_the_primary(doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The replica gets it by replication."""
+    answering(monkeypatch, PRIMARY, FOLLOWS)
+    path = tmp_path / "whole.sql"
+    path.write_text(DUMP)
+    backup.restore(LAB, path)
+    assert [DUMP in text for text in doors["web1"].told] == [True]
+    assert not doors["web2"].told
+
+
+@pytest.mark.parametrize("replica", [None, REPLICA], ids=["off", "stopped"])
+def test_data_that_could_not_be_committed_is_not_touched(
+    replica: Database | None, doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Durable commits wait for the replica: the tables would be dropped, then nothing would come for minutes."""
+    answering(monkeypatch, PRIMARY, replica)
+    path = tmp_path / "whole.sql"
+    path.write_text(DUMP)
+    with pytest.raises(CheckFailed, match="no replica replicates") as caught:
+        backup.restore(LAB, path)
+    assert "invoke lab.up" in caught.value.hint
+    assert not doors["web1"].told
+
+
+@pytest.mark.parametrize("durability", ["async", "available"])
+def test_commits_that_do_not_wait_need_no_replica(
+    durability: str, doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The primary alone takes the data."""
+    answering(monkeypatch, replace(PRIMARY, durability=durability), None)
+    path = tmp_path / "whole.sql"
+    path.write_text(DUMP)
+    backup.restore(LAB, path)
+    assert doors["web1"].told
+
+
+FILES = {
+    "compressed": gzip.compress(DUMP.encode()),
+    "binary": b"-- MySQL dump \xff\xfe\n-- Dump completed",
+    "cut off": DUMP[:40].encode(),
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES.keys())
+def test_what_is_no_whole_backup_is_refused(content: bytes, tmp_path: Path) -> None:
+    """By name, before any node is asked."""
+    path = tmp_path / "file.sql"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="not a complete backup"):
+        backup.restore(LAB, path)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    """Like any other wrong input."""
+    for path in (tmp_path / "none.sql", tmp_path):
+        with pytest.raises(BadInput, match="not a complete backup"):
+            backup.restore(LAB, path)
