@@ -17,6 +17,7 @@ from lab.topology import ROOT, Lab
 from lab.wait import until
 
 SCHEMA = ROOT / "provision" / "sql" / "schema.sql"
+LETS_IN = ("replication", "clone")
 SQL_TIMEOUT_S = 60.0
 CLONE_TIMEOUT_S = 120.0
 SETTLE_S = 60.0
@@ -62,8 +63,8 @@ def converge(pair: Pair) -> list[str]:
     primary, before = pair.door(decision.primary), asked[decision.primary]
     assert before is not None
     wrong = _wrong_accounts(pair, primary)
-    changed = _prepare(pair, primary, before, decision, wrong)
-    changed += _attach(pair, primary, before, decision) + _same_password(pair, asked) + _start(pair, decision)
+    _prepare(pair, primary, before, decision, wrong)
+    changed = _attach(pair, primary, before, decision) + _same_password(pair, asked) + _start(pair, decision)
     changed += _schema(primary, before)
     if changed or wrong or decision.reason:
         asked = _follow(pair, decision.primary)
@@ -101,14 +102,12 @@ def _prepare(pair: Pair, primary: Machine, before: Database, decision: Decision,
 
     Not in the binary log: a commit there could wait, in durable mode, for the very replica that is to be let in.
     """
-    if before.writable and not wrong:
-        return []
+    needed = [it for it in wrong if it.name in LETS_IN]
     text = ["SET GLOBAL super_read_only = OFF;"] if not before.writable and (decision.opens or wrong) else []
-    if wrong:
-        text += ["SET sql_log_bin = 0;"] + [accounts.repair(it, pair.passwords[it.name]) for it in wrong]
+    if needed:
+        text += ["SET sql_log_bin = 0;"] + [accounts.repair(it, pair.passwords[it.name]) for it in needed]
     if text:
         sql(primary, "\n".join(text), "is prepared as primary")
-    return []
 
 
 def _follow(pair: Pair, primary: str) -> dict[str, Database | None]:
