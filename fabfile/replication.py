@@ -97,8 +97,8 @@ def _wrong_accounts(pair: Pair, primary: Machine) -> list[Account]:
     return accounts.differing(accounts.load(pair.lab), pair.passwords, answer)
 
 
-def _prepare(pair: Pair, primary: Machine, before: Database, decision: Decision, wrong: Sequence[Account]) -> list[str]:
-    """Let root write on the coming primary, and let the replica in, which nothing that waits for it may need.
+def _prepare(pair: Pair, primary: Machine, before: Database, decision: Decision, wrong: Sequence[Account]) -> None:
+    """Let root write on the coming primary, and let the replica in: make the accounts it comes with.
 
     Not in the binary log: a commit there could wait, in durable mode, for the very replica that is to be let in.
     """
