@@ -66,7 +66,7 @@ def differing(accounts: Sequence[Account], passwords: Mapping[str, str], answer:
         it
         for it in accounts
         if not _same_password(it, passwords[it.name], stored.get(f"@{it.name}@{it.host}", []))
-        or set(it.grants) != _given(it, lines)
+        or set(it.grants) != given(it, lines)
     ]
 
 
@@ -87,7 +87,7 @@ def _digest(account: Account, password: str) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def _given(account: Account, lines: Sequence[str]) -> set[str]:
+def given(account: Account, lines: Sequence[str]) -> set[str]:
     """What SHOW GRANTS says about an account; USAGE means no privilege, and is shown now and then."""
     end = f" TO {account.quoted}"
     return {line.removesuffix(end) for line in lines if line.endswith(end) and not line.startswith("GRANT USAGE")}

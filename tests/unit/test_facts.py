@@ -1,5 +1,81 @@
-"""Recorded answers of MySQL and HAProxy, read as data."""
+"""Recorded answers of MySQL 9.7 and HAProxy 3.0, read as data."""
 
 from pathlib import Path
 
+import pytest
+
+from fabfile import accounts
+from lab import databases, facts, topology
+
 CASES = Path(__file__).parent / "cases" / "facts"
+
+
+def recorded(name: str) -> str:
+    """What a node answered."""
+    return (CASES / name).read_text(encoding="utf-8")
+
+
+def test_a_primary_is_read() -> None:
+    """Open, without a source, waiting for its replica without end."""
+    it = databases.read("web1", recorded("mysql-9.7-web1.txt"))
+    assert it is not None
+    assert (it.role, it.writable, it.source, it.durability) == ("primary", True, "", "durable")
+    assert it.has_site and it.version.startswith("9.7")
+    assert it.gtid_executed == "22e60e32-e6f2-11f1-91f8-525400d3d3e4:1-36"
+
+
+def test_a_replica_is_read() -> None:
+    """Both threads run, nothing is behind."""
+    it = databases.read("web2", recorded("mysql-9.7-web2.txt"))
+    assert it is not None
+    assert (it.role, it.writable, it.source) == ("replica", False, "192.168.56.11")
+    assert (it.replicating, it.stopped, it.lag_s, it.error) == (True, False, 0, "")
+
+
+@pytest.mark.parametrize(("said", "replicating", "stopped"), [("No", False, True), ("Connecting", False, False)])
+def test_a_stopped_thread_is_told_from_one_that_connects(said: str, replicating: bool, stopped: bool) -> None:
+    """The first needs START REPLICA, the second only time."""
+    text = recorded("mysql-9.7-web2.txt").replace("Replica_IO_Running: Yes", f"Replica_IO_Running: {said}")
+    it = databases.read("web2", text)
+    assert it is not None
+    assert (it.replicating, it.stopped) == (replicating, stopped)
+
+
+@pytest.mark.parametrize("text", ["", "ERROR 2002 (HY000): Can't connect to local MySQL server through socket"])
+def test_a_server_that_does_not_answer_is_none(text: str) -> None:
+    """Not an empty one: nobody is opened while it is silent."""
+    assert databases.read("web1", text) is None
+
+
+@pytest.mark.parametrize(
+    ("semi_sync", "timeout", "durability"),
+    [
+        ("ON", "4294967295", "durable"),
+        ("ON", "1000", "available"),
+        ("OFF", "4294967295", "async"),
+        ("NULL", "0", "async"),
+    ],
+)
+def test_durability_is_what_the_server_does(semi_sync: str, timeout: str, durability: str) -> None:
+    """Read off the variables, not off a choice."""
+    text = recorded("mysql-9.7-web1.txt").replace("semi_sync: ON", f"semi_sync: {semi_sync}")
+    it = databases.read("web1", text.replace("4294967295", timeout))
+    assert it is not None and it.durability == durability
+
+
+def test_grants_are_compared_as_mysql_prints_them() -> None:
+    """The recorded grants of healthy accounts differ in nothing from accounts.yml, USAGE or not."""
+    answer = recorded("mysql-9.7-grants.txt").splitlines()
+    for account in accounts.load(topology.load()):
+        assert accounts.given(account, answer) == set(account.grants)
+
+
+def test_haproxys_servers_are_read_without_its_frontends() -> None:
+    """Each server once a backend, with HAProxy's own word for its state."""
+    found = facts.servers(recorded("haproxy-3.0-stat.csv"))
+    assert [(it.backend, it.name, it.status, it.weight) for it in found] == [
+        ("web", "web1", "UP", 100),
+        ("web", "web2", "UP", 100),
+        ("write", "web1", "UP", 100),
+        ("write", "web2", "UP", 100),
+    ]

@@ -1,0 +1,105 @@
+"""A converge of a lab that is as it should be: what it costs, and that it changes nothing."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from fabfile import accounts, converge
+from fabfile.target import Target
+from lab import choices, credentials, lifecycle, topology
+from lab.ensure import Desired, fingerprint
+from lab.machine import Answer
+from lab.release import Release
+from lab.topology import Node
+from tests.unit.test_accounts import answer_of
+
+CASES = Path(__file__).parent / "cases"
+SYSTEM = (CASES / "release" / "debian-13.txt").read_text(encoding="utf-8")
+LAB = topology.load()
+PASSWORDS = {it.name: f"{it.name}-password" for it in accounts.load(LAB)}
+
+
+class Door:
+    """A node that is as desired and counts how often it is asked."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.channels = 0
+        self.scripts: list[str] = []
+        self.report = healthy_report(node)
+
+    def run(self, command: str, *words: object, **options: object) -> Answer:
+        """The first question is for /etc/os-release."""
+        self.channels += 1
+        return Answer(0, SYSTEM, "")
+
+    def script(self, text: str, **options: object) -> Answer:
+        """The probe."""
+        self.channels += 1
+        self.scripts.append(text)
+        return Answer(0, self.report, "")
+
+
+def healthy_report(node: Node) -> str:
+    """What the probe prints on a node that has all that is desired of it."""
+    target = Target(LAB, node, Release.of(SYSTEM), {}, PASSWORDS)
+    return "\n".join(_lines(converge.desired(target), node))
+
+
+def _lines(desired: Desired, node: Node) -> Sequence[str]:
+    prints = {file.path: fingerprint(file).split(" ", 1) for file in desired.files}
+    lines = ["=weblab= packages", *(f"ii  {name}" for name in desired.packages)]
+    lines += ["=weblab= sums", *(f"{digest}  {path}" for path, (digest, _) in prints.items())]
+    lines += ["=weblab= modes", *(f"{rights} {path}" for path, (_, rights) in prints.items())]
+    lines += ["=weblab= units"]
+    for unit in desired.units:
+        lines += [f"Names={unit.name}", "ActiveState=active", "UnitFileState=enabled", ""]
+    lines += [f"=weblab= command 0 {it.name}" for it in desired.commands]
+    if "database" in node.roles:
+        facts = (CASES / "facts" / f"mysql-9.7-{node.name}.txt").read_text(encoding="utf-8")
+        stored = [line for it in accounts.load(LAB) for line in answer_of(it, PASSWORDS[it.name])]
+        lines += ["=weblab= answer database", facts, "=weblab= answer accounts", *stored]
+        lines += [f"@source {_sha(PASSWORDS['replication'])}"]
+    return lines
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def doors(monkeypatch: pytest.MonkeyPatch) -> list[Door]:
+    """The three nodes, as desired."""
+    made = [Door(node) for node in LAB.nodes]
+    monkeypatch.setattr(lifecycle, "running", lambda lab, role="": made)
+    monkeypatch.setattr(credentials, "passwords", lambda names: PASSWORDS)
+    monkeypatch.setattr(choices, "load", dict)
+    return made
+
+
+def test_a_second_converge_costs_two_round_trips_a_node_and_changes_nothing(doors: list[Door]) -> None:
+    """One to see that the node is there and what it is, one for everything else; the databases cost none."""
+    outcome = converge.everything(LAB)
+    assert outcome.changed == []
+    assert [door.channels for door in doors] == [2, 2, 2]
+
+
+def test_one_node_alone_can_be_converged(doors: list[Door]) -> None:
+    """The others are not asked, and the pair is left as it is."""
+    converge.everything(LAB, node="web1")
+    assert [door.channels for door in doors] == [0, 2, 0]
+
+
+def test_one_changed_file_is_one_more_round_trip_on_that_node_only(doors: list[Door]) -> None:
+    """The balancer's file was changed by hand: it is written, HAProxy reloads, nothing else is touched."""
+    lb1 = doors[0]
+    lines = lb1.report.splitlines()
+    lb1.report = "\n".join(
+        "0" * 64 + line[64:] if line.endswith("  /etc/haproxy/haproxy.cfg") else line for line in lines
+    )
+    outcome = converge.everything(LAB)
+    assert outcome.changed == ["lb1: file /etc/haproxy/haproxy.cfg, systemctl reload haproxy"]
+    assert [door.channels for door in doors] == [3, 2, 2]
+    assert "systemctl reload haproxy" in lb1.scripts[1] and "dnsmasq" not in lb1.scripts[1]

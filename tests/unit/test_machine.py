@@ -1,0 +1,127 @@
+"""The door to a node: what comes back, and what a lost connection or a hanging command becomes."""
+
+from pathlib import Path
+
+import pytest
+
+from lab import machine, topology
+from lab.errors import CommandFailed, LabNotUp, TimedOut, Unreachable
+from lab.machine import Machine, together
+
+NODES = topology.load().nodes
+
+
+class Channel:
+    """An ssh channel as paramiko shows it: what it has to say, then how it ended."""
+
+    # ruff: noqa: D102 - the methods are paramiko's, by name and meaning
+
+    def __init__(
+        self, out: bytes = b"", err: bytes = b"", code: int = 0, *, ends: bool = True, lost: bool = False
+    ) -> None:
+        self.out, self.err, self.code, self.ends, self.lost = out, err, code, ends, lost
+        self.sent = b""
+        self.command = ""
+
+    @property
+    def closed(self) -> bool:
+        return self.lost
+
+    @property
+    def eof_received(self) -> bool:
+        return self.ends and not self.lost
+
+    @property
+    def exit_status(self) -> int:
+        return -1 if self.lost else self.code
+
+    def exit_status_ready(self) -> bool:
+        return self.ends or self.lost
+
+    def recv_exit_status(self) -> int:
+        return self.exit_status
+
+    def exec_command(self, command: str) -> None:
+        self.command = command
+
+    def sendall(self, data: bytes) -> None:
+        self.sent += data
+
+    def shutdown_write(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def recv_ready(self) -> bool:
+        return bool(self.out)
+
+    def recv_stderr_ready(self) -> bool:
+        return bool(self.err)
+
+    def recv(self, size: int) -> bytes:
+        data, self.out = self.out, b""
+        return data
+
+    def recv_stderr(self, size: int) -> bytes:
+        data, self.err = self.err, b""
+        return data
+
+
+@pytest.fixture
+def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A door to web1 whose ssh config exists."""
+    path = tmp_path / "ssh-config"
+    path.write_text("Host web1\n")
+    monkeypatch.setattr(machine, "SSH_CONFIG", path)
+    return Machine(NODES[1])
+
+
+def says(monkeypatch: pytest.MonkeyPatch, channel: Channel) -> Channel:
+    """Let the next commands meet this channel."""
+    monkeypatch.setattr(Machine, "_open", lambda self: channel)
+    return channel
+
+
+def test_words_are_quoted_and_sent_on_standard_input(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the command, nor of a secret in it, is on a command line."""
+    channel = says(monkeypatch, Channel(b"ok\n"))
+    assert door.run("cat %s", "a file; rm -rf /").stdout == "ok\n"
+    assert channel.command == "sudo -n bash -s"
+    assert channel.sent == b"cat 'a file; rm -rf /'"
+
+
+def test_an_exit_code_that_is_not_allowed_shows_the_evidence(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Node, step, exit code and what it said."""
+    says(monkeypatch, Channel(b"out\n", b"disk is full\n", 9))
+    with pytest.raises(CommandFailed, match=r"(?s)web1\$ tries.*exit 9.*disk is full"):
+        door.script("false", title="tries")
+
+
+def test_a_connection_lost_in_the_middle_is_told_at_once(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node rebooted: not a hang until the deadline, and not an answer."""
+    says(monkeypatch, Channel(b"half an ans", lost=True))
+    with pytest.raises(Unreachable, match="ssh failed during: tries"):
+        door.script("true", title="tries", timeout=600)
+
+
+def test_a_command_that_hangs_ends_with_its_last_lines(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its own deadline."""
+    says(monkeypatch, Channel(b"step: one\n", ends=False))
+    with pytest.raises(TimedOut, match=r"(?s)web1: tries: not done within 0.1 s.*step: one"):
+        door.script("sleep 600", title="tries", timeout=0.1)
+
+
+def test_without_a_lab_there_is_no_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the way to get one is named."""
+    monkeypatch.setattr(machine, "SSH_CONFIG", tmp_path / "absent")
+    with pytest.raises(LabNotUp, match=r"invoke lab\.up"):
+        Machine(NODES[0])
+
+
+def test_several_failures_are_all_told(door: Machine) -> None:
+    """The first one does not hide the others."""
+
+    def fail(it: Machine) -> None:
+        raise Unreachable(f"{it.node.name} is gone")
+
+    with pytest.raises(Unreachable, match=r"(?s)2 nodes failed.*web1 is gone.*web2 is gone"):
+        together(fail, [door, Machine(NODES[2])])
