@@ -5,22 +5,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import progress
+from lab import gtid, progress
 from lab.databases import Database
 from lab.errors import BadInput, CheckFailed
 from lab.facts import databases_of
 from lab.lifecycle import machines
 from lab.machine import Machine
 from lab.topology import ROOT, Lab
+from lab.wait import until
 
 FOLDER = ROOT / "backups"
 DUMP = "mysqldump --single-transaction --set-gtid-purged=OFF --no-tablespaces --databases site"
 FIRST, LAST = "-- MySQL dump", "-- Dump completed"
 TIMEOUT_S = 300.0
+APPLY_S = 60.0
 
 
 def backup(lab: Lab) -> Path:
-    """Write all data of the site to a new file in backups/ (mode 600), read from the replica if it is up to date.
+    """Write all data of the site to a new file in backups/ (mode 600), read from the primary.
 
     Raises CheckFailed where no database answers or the dump is not complete.
     """
@@ -45,20 +47,30 @@ def restore(lab: Lab, path: Path) -> None:
     text = _read(path)
     door = _writable(_ask(lab))
     door.script(f"mysql <<'END_OF_BACKUP'\n{text}\nEND_OF_BACKUP\n", timeout=TIMEOUT_S, title="reads the data in")
+    _wait_for_replica(lab, door)
     progress.say(door.node.name, f"has the data of {path}")
 
 
 def _readable(known: Sequence[tuple[Machine, Database]]) -> Machine:
-    """A replica that has everything, else the primary, else whoever has data: then it is said."""
-    current = [door for door, it in known if it.replicating and it.lag_s == 0]
+    """The primary: only it surely has every note that was acknowledged; else whoever has data: then it is said."""
     primary = [door for door, it in known if it.role == "primary" and it.has_site]
-    if current or primary:
-        return (current or primary)[0]
+    if primary:
+        return primary[0]
     left = [door for door, it in known if it.has_site]
     if not left:
         raise CheckFailed("no database can be read", hint="see why: invoke lab.status")
     progress.say(left[0].node.name, "no primary answers: the latest changes may be missing here")
     return left[0]
+
+
+def _wait_for_replica(lab: Lab, primary: Machine) -> None:
+    """Until who replicates has applied what the primary has now: the next page may be read there."""
+    written = next(it.gtid_executed for door, it in _ask(lab) if door.node == primary.node)
+
+    def applied() -> bool:
+        return all(gtid.subset(written, it.gtid_executed) for _, it in _ask(lab) if it.replicating)
+
+    until("the replica has the data too", applied, APPLY_S, where=primary.node.name, hint="invoke lab.status")
 
 
 def _writable(known: Sequence[tuple[Machine, Database]]) -> Machine:
