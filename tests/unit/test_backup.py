@@ -116,7 +116,6 @@ def test_data_goes_back_through_the_primary(doors: Doors, monkeypatch: pytest.Mo
     assert not doors["web2"].told
 
 
-@pytest.mark.parametrize("replica", [None, REPLICA], ids=["off", "stopped"])
 def test_restore_is_done_when_the_replica_has_applied_it(
     doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -137,6 +136,7 @@ def test_restore_is_done_when_the_replica_has_applied_it(
     assert next(behind, None) is None, "it asked until the replica had all"
 
 
+@pytest.mark.parametrize("replica", [None, REPLICA], ids=["off", "stopped"])
 def test_data_that_could_not_be_committed_is_not_touched(
     replica: Database | None, doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
