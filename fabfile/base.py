@@ -1,10 +1,13 @@
 """Role base, for every node: its name, its address on the lab network, the names of the others."""
 
+import time
+
 from fabfile.target import Target
-from lab.ensure import Command, Desired, File, Unit
+from lab.ensure import Command, Desired, File, Found, Unit
 
 NETWORK = "/etc/systemd/network/10-weblab.network"
 HOSTS = "/etc/hosts"
+CLOCK_IS_RIGHT_S = 5.0  # the answer is read a moment after it was given
 RESTART = "systemctl restart systemd-networkd"  # networkctl needs a message bus, which a small box has not
 
 
@@ -26,7 +29,18 @@ def desired(target: Target) -> Desired:
             ),
             Command("lab address", has_address, _take_address(has_address)),
         ),
+        questions={"clock": "date +%s.%N"},
     )
+
+
+def clock_error(found: Found) -> float:
+    """Seconds that a node's clock is ahead of this machine's, 0 where it is right or was not asked.
+
+    A laptop that slept wakes up with machines that live in the past: until their clocks are right, lag and
+    logs say nothing.
+    """
+    error = float(found.answers.get("clock", time.time())) - time.time()
+    return error if abs(error) > CLOCK_IS_RIGHT_S else 0.0
 
 
 def _rename(name: str) -> str:

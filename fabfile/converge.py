@@ -12,6 +12,7 @@ from lab.ensure import Desired, Found
 from lab.errors import BadInput
 from lab.machine import Machine, together
 from lab.release import Release
+from lab.restore import step_clock
 from lab.topology import Lab
 
 Role = Callable[[Target], Desired]
@@ -88,16 +89,26 @@ def desired(target: Target, roles: Sequence[str] = ()) -> Desired:
 
 def _node(door: Machine, desired: Desired, dry_run: bool) -> tuple[list[str], Found]:
     found = ensure.ask(door, desired)
+    clock = _clock(door, found, dry_run)
     difference = ensure.compare(desired, found)
     name = door.node.name
     if not difference:
         progress.say(name, "is as it should be")
-        return [], found
+        return clock, found
     if dry_run:
         progress.say(name, f"would change: {difference}")
-        return [f"{name}: {difference}\n{ensure.show(door, difference)}".rstrip()], found
+        return [*clock, f"{name}: {difference}\n{ensure.show(door, difference)}".rstrip()], found
     progress.say(name, f"changes: {difference}")
     ensure.apply(door, difference)
-    found = ensure.ask(door, Desired(questions=desired.questions)) if desired.questions else found
+    found = ensure.ask(door, Desired(questions=desired.questions)) if "database" in desired.questions else found
     progress.say(name, "configured")
-    return [f"{name}: {difference}"], found
+    return [*clock, f"{name}: {difference}"], found
+
+
+def _clock(door: Machine, found: Found, dry_run: bool) -> list[str]:
+    error = base.clock_error(found)
+    if not error:
+        return []
+    if not dry_run:
+        step_clock(door)
+    return [f"{door.node.name}: clock, it was {abs(error):.0f} s {'ahead' if error > 0 else 'behind'}"]

@@ -4,6 +4,9 @@ from fabfile.target import Target
 from lab import databases
 from lab.ensure import Desired, File, Unit
 
+# The package's unit waits without end for a server that does not stop, a frozen one for example.
+PATIENCE = "/etc/systemd/system/mysql.service.d/weblab.conf"
+
 
 def desired(target: Target) -> Desired:
     """What the database role wants of a node."""
@@ -12,12 +15,15 @@ def desired(target: Target) -> Desired:
     check = f"{release.mysql_binary} --defaults-file=%s --user=mysql --validate-config"
     return Desired(
         packages=("mysql-server",),
-        files=(File(conf, target.render("mysqld.cnf.j2"), check=check),),
+        files=(
+            File(conf, target.render("mysqld.cnf.j2"), check=check),
+            File(PATIENCE, target.render("mysql-unit.conf.j2")),
+        ),
         units=(
             Unit(
                 f"{release.mysql_unit}.service",
-                watches=(conf,),
-                on_change=f"systemctl restart {release.mysql_unit}",
+                watches=(conf, PATIENCE),
+                on_change=f"sh -c 'systemctl daemon-reload && systemctl restart {release.mysql_unit}'",
             ),
         ),
         questions={"database": databases.QUESTION},

@@ -62,6 +62,7 @@ def converge(pair: Pair) -> list[str]:
         raise CheckFailed(f"no database is opened for writes: {decision.reason}", hint="look: invoke lab.status")
     primary, before = pair.door(decision.primary), asked[decision.primary]
     assert before is not None
+    _refuse_errant(before, [it for it in asked.values() if it and it.source])
     wrong = _wrong_accounts(pair, primary)
     _prepare(pair, primary, before, decision, wrong)
     changed = _attach(pair, primary, before, decision) + _same_password(pair, asked) + _start(pair, decision)
@@ -90,6 +91,18 @@ def commit(doors: Sequence[Machine], durability: str) -> list[str]:
 def questions(lab: Lab) -> dict[str, str]:
     """What the probe has to ask a database node besides its facts."""
     return {"accounts": accounts.question(accounts.load(lab))}
+
+
+def _refuse_errant(primary: Database, replicas: Sequence[Database]) -> None:
+    """Transactions of a replica's own can't be merged: its data is not the primary's any more."""
+    for it in replicas:
+        own = databases.errant(it, primary)
+        if own:
+            raise CheckFailed(
+                f"{it.node} has {own} transactions of its own that {primary.node} has not",
+                evidence=f"{it.node}: {it.gtid_executed}\n{primary.node}: {primary.gtid_executed}",
+                hint="put the lab back: invoke lab.reset",
+            )
 
 
 def _wrong_accounts(pair: Pair, primary: Machine) -> list[Account]:

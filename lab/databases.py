@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lab import gtid
+
 # Seconds without end, in milliseconds: the largest timeout that semi-sync takes, 49 days.
 WITHOUT_END_MS = 4294967295
 AVAILABLE_MS = 1000
@@ -10,7 +12,8 @@ DURABILITY = {"async": ("OFF", WITHOUT_END_MS), "available": ("ON", AVAILABLE_MS
 # One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
 # The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
 QUESTION = """mysql --connect-timeout=5 --vertical <<'END_OF_SQL'
-SELECT @@version AS version, @@global.read_only AS read_only, @@global.gtid_executed AS gtid_executed,
+SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
+@@global.gtid_executed AS gtid_executed,
 (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
 (SELECT variable_value FROM performance_schema.global_variables
  WHERE variable_name = 'rpl_semi_sync_source_enabled') AS semi_sync,
@@ -36,6 +39,7 @@ class Database:
     error: str = ""
     durability: str = "async"
     stopped: bool = False
+    uuid: str = ""
 
     @property
     def replicating(self) -> bool:
@@ -48,6 +52,15 @@ class Database:
         if self.source:
             return "replica"
         return "primary" if self.writable else "unassigned"
+
+
+def errant(replica: Database, primary: Database) -> int:
+    """How many transactions the replica made itself that the primary has not.
+
+    Only those of its own server_uuid are counted: of the primary's it may have got some since that was asked.
+    """
+    own = gtid.minus(replica.gtid_executed, primary.gtid_executed)
+    return gtid.count({source: it for source, it in own.items() if source.partition(":")[0] == replica.uuid})
 
 
 def read(node: str, output: str) -> Database | None:
@@ -69,6 +82,7 @@ def read(node: str, output: str) -> Database | None:
         lag_s=int(lag) if lag.isdigit() else None,
         error=replica.get("Last_IO_Error", "") or replica.get("Last_SQL_Error", ""),
         durability=_durability(own),
+        uuid=own.get("uuid", ""),
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lab import choices, hypervisor, site
+from lab import choices, databases, hypervisor, site
+from lab.databases import Database
 from lab.errors import LabError, RigBroken
 from lab.facts import NodeFacts, ask
 from lab.lifecycle import machines
@@ -109,6 +110,7 @@ def _database(lab: Lab, facts: Mapping[str, NodeFacts], errors: list[str]) -> di
         )
     if not servers:
         return None
+    errors += _errant([it.database for it in facts.values() if it.database])
     primaries = [it["name"] for it in servers if it["role"] == "primary"]
     if len(primaries) != 1:
         errors.append(f"database: {len(primaries)} primaries, there should be 1; next: invoke lab.provision")
@@ -117,6 +119,15 @@ def _database(lab: Lab, facts: Mapping[str, NodeFacts], errors: list[str]) -> di
         "durability": _durability(facts, primaries),
         "servers": servers,
     }
+
+
+def _errant(known: Sequence[Database]) -> list[str]:
+    pairs = [(it, other) for it in known for other in known if it.role == "replica" and other.role == "primary"]
+    return [
+        f"database: {it.node} has {own} transactions of its own that {primary.node} has not; next: invoke lab.reset"
+        for it, primary in pairs
+        if (own := databases.errant(it, primary))
+    ]
 
 
 def _durability(facts: Mapping[str, NodeFacts], primaries: Sequence[str]) -> str | None:

@@ -1,6 +1,7 @@
 """A converge of a lab that is as it should be: what it costs, and that it changes nothing."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,3 +103,17 @@ def test_one_changed_file_is_one_more_round_trip_on_that_node_only(doors: list[D
     assert outcome.changed == ["lb1: file /etc/haproxy/haproxy.cfg, systemctl reload haproxy"]
     assert [door.channels for door in doors] == [3, 2, 2]
     assert "systemctl reload haproxy" in lb1.scripts[1] and "dnsmasq" not in lb1.scripts[1]
+
+
+def test_a_clock_that_stood_still_is_set_and_one_that_is_right_is_left(
+    doors: list[Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The laptop slept an hour: the node that missed it is set, told as a change; a dry run only tells it."""
+    stepped: list[str] = []
+    monkeypatch.setattr(converge, "step_clock", lambda door: stepped.append(door.node.name))
+    for door, behind in zip(doors, (0, 3600, 1), strict=True):
+        door.report += f"\n=weblab= answer clock\n{time.time() - behind:.3f}"
+    assert converge.everything(LAB, dry_run=True).changed == ["web1: clock, it was 3600 s behind"]
+    assert stepped == []
+    assert converge.everything(LAB).changed == ["web1: clock, it was 3600 s behind"]
+    assert stepped == ["web1"]

@@ -1,11 +1,13 @@
 """Recorded answers of MySQL 9.7 and HAProxy 3.0, read as data."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fabfile import accounts
 from lab import databases, facts, topology
+from lab.databases import Database
 
 CASES = Path(__file__).parent / "cases" / "facts"
 
@@ -79,3 +81,12 @@ def test_haproxys_servers_are_read_without_its_frontends() -> None:
         ("write", "web1", "UP", 100),
         ("write", "web2", "UP", 100),
     ]
+
+
+def test_transactions_of_a_replicas_own_are_counted() -> None:
+    """Those that the primary sent in the meantime, and those that it has too, are none of the replica's own."""
+    ours, theirs = "aaaaaaaa-0000-0000-0000-000000000001", "bbbbbbbb-0000-0000-0000-000000000002"
+    primary = Database("web1", "9.7.0", True, f"{ours}:1-10,{theirs}:1-3", True, uuid=ours)
+    replica = Database("web2", "9.7.0", False, f"{ours}:1-12,{theirs}:1-5", True, source="192.168.56.11", uuid=theirs)
+    assert databases.errant(replica, primary) == 2
+    assert databases.errant(replace(replica, gtid_executed=f"{ours}:1-12,{theirs}:1-3"), primary) == 0
