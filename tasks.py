@@ -3,62 +3,24 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import wraps
 from json import dumps
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
 from box.build import ensure as ensure_box
+from commands import faults
+from commands.command import command, say
 from fabfile import clean, converge, replication
 from host.prepare import examine, prepare, remove
-from lab import backup, choices, hypervisor, lifecycle, lock, progress, site, snapshots, status, topology, welcome
+from lab import backup, choices, injection, ledger, lifecycle, progress, site, snapshots, status, topology, welcome
 from lab import restore as restoring
-from lab.errors import CheckFailed, LabError, LabNotUp, Unreachable
+from lab.errors import CheckFailed, LabNotUp, Unreachable
 from lab.logs import collect as collect_logs
 from lab.machine import SSH_CONFIG
-
-
-def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A task whose errors become a message and an exit code; a changing one holds the lab's lock."""
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        @wraps(function)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            try:
-                if not changes:
-                    return function(*args, **kwargs)
-                with lock.held():
-                    return function(*args, **kwargs)
-            except LabError as error:
-                raise Exit(str(error), code=error.exit_code) from error
-            except KeyboardInterrupt:
-                raise Exit(f"\ninterrupted; {_standing()}", code=130) from None
-
-        return task(run, **options)
-
-    return decorate
-
-
-def _standing() -> str:
-    try:
-        states = hypervisor.states(topology.load())
-    except LabError as error:
-        return error.what
-    machines = ", ".join(f"{name} is {state}" for name, state in states.items())
-    return f"{machines}; run the command again to complete it"
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
 
 # Started in the background by a shell, SIGINT is ignored and Vagrant would inherit that: nobody could interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -81,18 +43,19 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
         prepare(lab, box=box, provider=provider)
     with progress.stage("boot"):
         lifecycle.boot(lab, lab.node(node) if node else None)
+        injection.heal_all(lab)
     with progress.stage("configure"):
         outcome = converge.everything(lab)
     if outcome.off:
-        _say(f"{node} is up; not running: {', '.join(outcome.off)}")
+        say(f"{node} is up; not running: {', '.join(outcome.off)}")
         return
     with progress.stage("first page"):
         page = site.first_page(lab)
     with progress.stage("clean snapshot"):
         clean.keep(lab, outcome.systems)
-    _say(welcome.text(lab, page))
+    say(welcome.text(lab, page))
     if timings:
-        _say(progress.timings())
+        say(progress.timings())
 
 
 @command(changes=True, help={"dry_run": "only show what differs", "node": "only this one"})
@@ -100,7 +63,7 @@ def provision(c: Context, node: str = "", dry_run: bool = False) -> None:
     """Converge every node: change what is not as it should be, and only that."""
     lab = topology.load()
     outcome = converge.everything(lab, node=lab.node(node).name if node else "", dry_run=dry_run)
-    _say("\n".join(outcome.changed or ["nothing to change"]))
+    say("\n".join(outcome.changed or ["nothing to change"]))
     if outcome.off and not node:
         raise CheckFailed(f"not running, so not converged: {', '.join(outcome.off)}", hint="invoke lab.up")
 
@@ -109,7 +72,7 @@ def provision(c: Context, node: str = "", dry_run: bool = False) -> None:
 def status_(c: Context, json: bool = False) -> None:
     """Show what is true now: machines, services, balancer, databases."""
     now = status.collect(topology.load())
-    _say(dumps(now, indent=2) if json else status.table(now, colour=sys.stdout.isatty()))
+    say(dumps(now, indent=2) if json else status.table(now, colour=sys.stdout.isatty()))
 
 
 @command(changes=True)
@@ -124,7 +87,8 @@ def destroy(c: Context, host: bool = False) -> None:
     """Remove the machines, their disks and networks, and verify that nothing is left."""
     remove(topology.load(), host=host)
     clean.RECORD.unlink(missing_ok=True)
-    _say("the lab is gone")
+    ledger.clear()
+    say("the lab is gone")
 
 
 @command(changes=False, positional=["node"])
@@ -143,40 +107,41 @@ def exec_(c: Context, node: str, words: str) -> None:
 def snapshot(c: Context, name: str) -> None:
     """Keep the state of all machines together under a name; lab.restore NAME comes back to it."""
     snapshots.take(topology.load(), name)
-    _say(f"kept; back to it: invoke lab.restore {name}")
+    say(f"kept; back to it: invoke lab.restore {name}")
 
 
 @command(changes=True, positional=["name"])
 def restore(c: Context, name: str) -> None:
     """Put all machines back to a snapshot, and wait until everything answers again."""
     restoring.restore(topology.load(), name)
-    _say(f"the lab is as it was at snapshot {name}")
+    ledger.clear()  # a snapshot is of a lab without faults
+    say(f"the lab is as it was at snapshot {name}")
 
 
 @command(changes=True)
 def reset(c: Context) -> None:
     """Put the lab back to how it was when it was made, and forget all choices."""
     changed = clean.reset(topology.load())
-    _say("\n".join(["the lab is as it was when it was made", *changed]))
+    say("\n".join(["the lab is as it was when it was made", *changed]))
 
 
 @command(changes=False, help={"lines": "of each log"})
 def logs(c: Context, node: str = "", lines: int = 30) -> None:
     """Show the latest log lines of every service, of all nodes or one: --node web1."""
-    _say(collect_logs(topology.load(), node=node, lines=lines))
+    say(collect_logs(topology.load(), node=node, lines=lines))
 
 
 @command(changes=True)
 def backup_(c: Context) -> None:
     """Write all data of the site to a file in backups/."""
-    _say(str(backup.backup(topology.load())))
+    say(str(backup.backup(topology.load())))
 
 
 @command(changes=True, positional=["file"])
 def restore_(c: Context, file: str) -> None:
     """Replace the site's data by that of a backup."""
     backup.restore(topology.load(), Path(file))
-    _say(f"the site has the data of {file}")
+    say(f"the site has the data of {file}")
 
 
 @command(changes=True, positional=["value"])
@@ -185,14 +150,14 @@ def durability(c: Context, value: str) -> None:
     lab = topology.load()
     choices.save({"durability": converge.check_durability(value)})
     changed = replication.commit(lifecycle.running(lab, "database"), value)
-    _say("\n".join(changed or [f"it is {value} already"]))
+    say("\n".join(changed or [f"it is {value} already"]))
 
 
 @command(changes=False)
 def doctor(c: Context) -> None:
     """Check what the lab needs from this machine; a fix a line."""
     findings = examine(topology.load())
-    _say("\n".join(str(finding) for finding in findings))
+    say("\n".join(str(finding) for finding in findings))
     if not all(finding.ok for finding in findings):
         raise Exit(code=1)
 
@@ -200,7 +165,7 @@ def doctor(c: Context) -> None:
 @command(changes=True, help={"plain": "bake no packages: the roles install them"})
 def build(c: Context, plain: bool = False) -> None:
     """Build the lab's own box from the distribution's packages, unless it is there already."""
-    _say(ensure_box(plain=plain))
+    say(ensure_box(plain=plain))
 
 
 def _ssh(node: str, *words: str) -> int:
@@ -220,4 +185,4 @@ lab_commands.add_task(exec_, name="exec")
 db_commands = Collection("db", durability)
 db_commands.add_task(backup_, name="backup")
 db_commands.add_task(restore_, name="restore")
-ns = Collection(lab_commands, db_commands, Collection("box", build))
+ns = Collection(lab_commands, db_commands, faults.commands, Collection("box", build))

@@ -8,7 +8,7 @@ import yaml
 
 from fabfile import accounts, converge
 from fabfile.target import Target
-from lab import choices, credentials, hypervisor, progress, snapshots
+from lab import choices, credentials, hypervisor, ledger, progress, snapshots
 from lab.ensure import fingerprint
 from lab.errors import CheckFailed
 from lab.release import Release
@@ -47,6 +47,7 @@ def reset(lab: Lab) -> list[str]:
     record = _clean_or_refused(lab)
     choices.forget(KEPT)
     restore(lab, snapshots.CLEAN)
+    ledger.clear()
     if record["configuration"] == configuration(lab, record["systems"], {}):
         return []
     progress.say("host", "the clean snapshot is of another configuration: it is converged and taken anew")

@@ -19,13 +19,18 @@ BALANCER = "echo 'show stat' | socat -t 5 - UNIX-CONNECT:/run/haproxy/admin.sock
 
 @dataclass(frozen=True)
 class Server:
-    """One HAProxy server: `status` is HAProxy's own word."""
+    """One HAProxy server: `status` is HAProxy's own word, the last five count since HAProxy's start."""
 
     backend: str
     name: str
     status: str
     weight: int
     check: str
+    queue: int = 0
+    sessions: int = 0
+    errors: int = 0
+    retries: int = 0
+    redispatches: int = 0
 
 
 def ready(machine: Machine) -> str:
@@ -49,9 +54,17 @@ def servers(output: str) -> list[Server]:
     found = []
     for row in csv.DictReader(io.StringIO(text)):
         if row.get("svname") not in {"FRONTEND", "BACKEND", None}:
-            weight = int(row["weight"] or 0)
-            found.append(Server(row["pxname"], row["svname"], row["status"], weight, row["check_status"]))
+            found.append(_server(row))
     return found
+
+
+def _server(row: Mapping[str, str]) -> Server:
+    def number(*names: str) -> int:
+        return sum(int(row.get(name) or 0) for name in names)
+
+    words = row["pxname"], row["svname"], row["status"]
+    counted = number("qcur"), number("stot"), number("econ", "eresp"), number("wretr"), number("wredis")
+    return Server(*words, number("weight"), row["check_status"], *counted)
 
 
 @dataclass(frozen=True)
@@ -64,11 +77,16 @@ class NodeFacts:
     error: str = ""
 
 
+def services_question(roles: Sequence[str]) -> str:
+    """Bash that prints the states of the services that a node with these roles has, to be read by `services`."""
+    units = " ".join(f"'{unit}.service'" for role in roles for unit in UNITS[role])
+    return f"systemctl show -p Id -p ActiveState {units}"
+
+
 def ask(machine: Machine) -> NodeFacts:
     """Everything that status shows about a node, in one round trip; an unreachable node is a fact too."""
     roles = machine.node.roles
-    units = " ".join(f"'{unit}.service'" for role in roles for unit in UNITS[role])
-    script = [f"systemctl show -p Id -p ActiveState {units}", f"echo {MARK}"]
+    script = [services_question(roles), f"echo {MARK}"]
     script += [BALANCER if "balancer" in roles else "true", f"echo {MARK}"]
     script += [databases.QUESTION if "database" in roles else "true"]
     try:

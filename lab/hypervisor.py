@@ -101,6 +101,22 @@ def power_on(node: Node) -> None:
         process.run([*LIBVIRT, "start", PREFIX + node.name], timeout=QUICK_S)
 
 
+def pause(node: Node) -> None:
+    """Hold a machine still: it keeps its memory and connections, and answers nobody."""
+    if provider() == "virtualbox":
+        process.run(["VBoxManage", "controlvm", _id(node), "pause"], timeout=QUICK_S)
+    else:
+        process.run([*LIBVIRT, "suspend", PREFIX + node.name], timeout=QUICK_S)
+
+
+def resume(node: Node) -> None:
+    """Let a paused machine go on; its clock has stood still."""
+    if provider() == "virtualbox":
+        process.run(["VBoxManage", "controlvm", _id(node), "resume"], timeout=QUICK_S)
+    else:
+        process.run([*LIBVIRT, "resume", PREFIX + node.name], timeout=QUICK_S)
+
+
 def console(node: Node, lines: int = 12) -> str:
     """The last lines of a node's serial console, as evidence; empty where there is none."""
     path = Path(f"/var/log/libvirt/qemu/{PREFIX}{node.name}.console")

@@ -62,6 +62,32 @@ class Machine:
             raise CommandFailed(self.node.name, title, answer.exit_code, output)
         return answer
 
+    def follow(self, text: str, on_line: Callable[[str], None], going: Callable[[], bool], silence: float) -> None:
+        """Run a bash script as root that goes on by itself, and hand over each of its lines as it comes.
+
+        Ends when `going` says no. Raises Unreachable where the script ends, ssh fails, or no line came for
+        `silence` seconds.
+        """
+        rest = bytearray()
+        try:
+            channel = self._open()
+            channel.exec_command("sudo -n bash -s")
+            channel.sendall(text.encode())
+            channel.shutdown_write()
+            heard = time.monotonic()
+            while going():
+                if _drain(channel, rest, bytearray()):
+                    heard = time.monotonic()
+                    _hand_over(rest, on_line)
+                elif channel.closed or time.monotonic() - heard > silence:
+                    raise EOFError("it ended" if channel.closed else f"nothing came for {silence:g} s")
+                else:
+                    pause(POLL_S)
+            channel.close()
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self.close()
+            raise Unreachable(f"{self.node.name}: can't be watched", evidence=f"{error}") from error
+
     def close(self) -> None:
         """Drop the connection, as after a power-off."""
         if self._connection is not None:
@@ -139,6 +165,14 @@ def _drain(channel: paramiko.Channel, out: bytearray, err: bytearray) -> bool:
         err += channel.recv_stderr(65536)
         got = True
     return got
+
+
+def _hand_over(rest: bytearray, on_line: Callable[[str], None]) -> None:
+    """The whole lines of what has come; what stands behind the last one waits for its end."""
+    *lines, last = rest.split(b"\n")
+    rest[:] = last
+    for line in lines:
+        on_line(line.decode(errors="replace"))
 
 
 def together(work: Callable[[Machine], T], machines: Sequence[Machine]) -> list[T]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-from lab import process
+from lab import ledger, process
 from lab.errors import BadInput, CheckFailed, LabError, RigBroken
 from lab.hypervisor import LIBVIRT, PREFIX, provider, states
 from lab.topology import Lab, Node
@@ -23,10 +23,13 @@ SNAPSHOT_S, POWER_S = 180.0, 30.0
 def take(lab: Lab, name: str) -> None:
     """Keep the state of every running machine under `name`; an older one of that name is replaced.
 
-    Raises BadInput for a name that is none, CheckFailed where a machine does not run. Whatever fails, the
-    older one is still there.
+    Raises BadInput for a name that is none, CheckFailed where a machine does not run or a fault is active.
+    Whatever fails, the older one is still there.
     """
     _must_be_possible(name)
+    faults = [it["id"] for it in ledger.entries()]
+    if faults:
+        raise CheckFailed(f"no snapshot: {', '.join(faults)} is injected", hint="undo it: invoke fault.heal")
     down = [f"{node} is {state}" for node, state in states(lab).items() if state != "running"]
     if down:
         raise CheckFailed(f"no snapshot: {', '.join(down)}", hint="start them: invoke lab.up")

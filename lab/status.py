@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lab import choices, databases, hypervisor, site
+from lab import choices, databases, hypervisor, ledger, site
 from lab.databases import Database
 from lab.errors import LabError, RigBroken
 from lab.facts import NodeFacts, ask
@@ -14,6 +14,7 @@ from lab.topology import Lab
 
 RED, GREEN, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
 UP = "invoke lab.up (starts what is off, repairs what differs)"
+HEAL = "invoke fault.heal (undoes every fault that was injected)"
 PROVISION = "invoke lab.provision (repairs what differs)"
 DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}
 
@@ -47,7 +48,7 @@ def collect(lab: Lab) -> dict[str, Any]:
         ],
         "balancer": _balancer(lab, facts, chosen, errors),
         "database": _database(lab, facts, errors),
-        "faults": [],
+        "faults": ledger.entries(),
         "errors": errors,
     }
 
@@ -157,8 +158,11 @@ def table(status: Mapping[str, Any], *, colour: bool) -> str:
         services = [f"{unit} {paint(it, it == 'active')}" for unit, it in (node["services"] or {}).items()]
         lines.append(f"{node['name']:<9} {node['ip']:<16} {state} {', '.join(services)}")
     lines += _balancer_lines(status["balancer"], paint) + _database_lines(status["database"], paint)
+    lines += [paint(f"fault     {it['id']}", False) for it in status["faults"]]
     lines += [paint(f"wrong     {error}", False) for error in status["errors"]]
-    if paint.red:
+    if status["faults"]:
+        lines.append(f"next      {HEAL}")
+    elif paint.red:
         asked = all(node["state"] == "running" and node["services"] is not None for node in status["nodes"])
         lines.append(f"next      {PROVISION if asked else UP}")
     return "\n".join(lines)
@@ -187,4 +191,5 @@ def _database_lines(database: Mapping[str, Any] | None, paint: _Paint) -> list[s
 
 def wrong(status: Mapping[str, Any]) -> Sequence[str]:
     """What is not as it should be, in words; empty for a healthy lab."""
-    return [*status["errors"], *([] if status["site"]["ok"] else ["the site does not answer"])]
+    faults = [f"{it['id']} is injected" for it in status["faults"]]
+    return [*faults, *status["errors"], *([] if status["site"]["ok"] else ["the site does not answer"])]

@@ -1,0 +1,48 @@
+"""What every command of the lab is: errors become a message and an exit code, changes hold the lock."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from lab import hypervisor, lock, topology
+from lab.errors import LabError
+
+
+def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A task whose errors become a message and an exit code; a changing one holds the lab's lock."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        @wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            try:
+                if not changes:
+                    return function(*args, **kwargs)
+                with lock.held():
+                    return function(*args, **kwargs)
+            except LabError as error:
+                raise Exit(str(error), code=error.exit_code) from error
+            except KeyboardInterrupt:
+                raise Exit(f"\ninterrupted; {_standing()}", code=130) from None
+
+        return task(run, **options)
+
+    return decorate
+
+
+def _standing() -> str:
+    try:
+        states = hypervisor.states(topology.load())
+    except LabError as error:
+        return error.what
+    machines = ", ".join(f"{name} is {state}" for name, state in states.items())
+    return f"{machines}; run the command again to complete it"
+
+
+def say(text: str) -> None:
+    """Print a command's answer."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

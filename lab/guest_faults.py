@@ -1,0 +1,235 @@
+"""What a fault does inside a node: bash to inject it, to see it, to heal it, and to see it gone. Text only.
+
+Each script is whole in itself and may run twice. `seen` and `gone` exit 0 when it is so.
+"""
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lab.catalogue import ALL, Fault
+from lab.topology import Lab
+
+FOLDER = "/run/weblab-faults"  # gone after a boot, as what is kept there is
+FILL = "/var/tmp/weblab-fault-fill"
+UNITS = {"haproxy": "haproxy", "nginx": "nginx", "php-fpm": "php*-fpm", "mysql": "mysql"}
+MEMORY_LEFT = 12  # percent of the memory that a memory-hog leaves
+CLOCK_TOLERANCE_S = 2
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """The four scripts of a fault; `timed`: a timer in the guest heals it when nobody else does."""
+
+    inject: str
+    seen: str
+    heal: str
+    gone: str
+    timed: bool = False
+
+
+def scripts(fault: Fault, lab: Lab) -> Scripts:
+    """How a fault of the guest's own is made and undone; KeyError for those of the whole machine."""
+    return _MAKERS[fault.kind](fault, lab)
+
+
+def with_timer(fault: Fault, made: Scripts, seconds: int) -> str:
+    """The inject script, with a timer that heals by itself: the one who injected may never come back."""
+    if not made.timed:
+        return made.inject
+    unit = f"weblab-heal-{fault.id}"
+    start = f"systemd-run --quiet --collect --unit={unit} --on-active={seconds} bash -c {shlex.quote(made.heal)}"
+    return f"{_stop_timer(fault)}\n{start} || exit 1\n{made.inject}"
+
+
+def without_timer(fault: Fault, made: Scripts) -> str:
+    """The heal script, which stops the timer too."""
+    return f"{made.heal}\n{_stop_timer(fault)}" if made.timed else made.heal
+
+
+def _stop_timer(fault: Fault) -> str:
+    return f"systemctl stop weblab-heal-{fault.id}.timer 2>/dev/null; true"
+
+
+def _unit(fault: Fault) -> str:
+    """Bash that puts the service's unit and its main process into $unit and $pid."""
+    return f"unit=$(systemctl show -p Id --value {shlex.quote(UNITS[fault.service] + '.service')} | head -n 1)\n{_PID}"
+
+
+_PID = 'pid=$(systemctl show -p MainPID --value "$unit")'
+_REFUSE_STOPPED = '[ "$pid" != 0 ] || { echo "$unit does not run"; exit 1; }'
+_ACTIVE = '[ "$(systemctl is-active "$unit")" = active ]'
+
+
+def _kept(fault: Fault) -> str:
+    return f"{FOLDER}/{fault.id}"
+
+
+def _service_kill(fault: Fault, lab: Lab) -> Scripts:
+    unit, kept = _unit(fault), _kept(fault)
+    stays_dead = not fault.options.get("restarts", False)
+    no_restart = (
+        'mkdir -p /run/systemd/system/"$unit".d\n'
+        'printf "[Service]\\nRestart=no\\n" > /run/systemd/system/"$unit".d/weblab-fault.conf\n'
+        "systemctl daemon-reload\n"
+    )
+    kill = f'mkdir -p {FOLDER}; echo "$pid" > {kept}\nsystemctl kill -s KILL "$unit"'
+    return Scripts(
+        inject=f"{unit}\n{_REFUSE_STOPPED}\n{no_restart if stays_dead else ''}{kill}",
+        seen=f'{unit}\n[ "$pid" != "$(cat {kept})" ]' + (f" && ! {_ACTIVE}" if stays_dead else ""),
+        heal=f'{unit}\nrm -f /run/systemd/system/"$unit".d/weblab-fault.conf; systemctl daemon-reload\n{_START}',
+        gone=f"{unit}\n{_ACTIVE}",
+    )
+
+
+_START = 'systemctl reset-failed "$unit" 2>/dev/null\ntimeout 180 systemctl start "$unit"'
+
+
+def _service_stop(fault: Fault, lab: Lab) -> Scripts:
+    unit = _unit(fault)
+    return Scripts(
+        inject=f'{unit}\n{_REFUSE_STOPPED}\ntimeout 90 systemctl stop "$unit"',
+        seen=f"{unit}\n! {_ACTIVE}",
+        heal=f"{unit}\n{_START}",
+        gone=f"{unit}\n{_ACTIVE}",
+    )
+
+
+def _service_freeze(fault: Fault, lab: Lab) -> Scripts:
+    unit = _unit(fault)
+    stands = 'grep -q "^State:.T" "/proc/$pid/status"'
+    return Scripts(
+        inject=f'{unit}\n{_REFUSE_STOPPED}\nsystemctl kill -s STOP "$unit"',
+        seen=f"{unit}\n{stands}",
+        heal=f'{unit}\nsystemctl kill -s CONT "$unit" 2>/dev/null\n{_START}',
+        gone=f"{unit}\n{_ACTIVE} && ! {stands}",
+        timed=True,
+    )
+
+
+def _partition(fault: Fault, lab: Lab) -> Scripts:
+    others = str(lab.network) if fault.peer == ALL else str(lab.node(fault.peer).ip)
+    table = f"inet weblab_{fault.id.replace('-', '_')}"
+    rules = (
+        f"table {table} {{\n"
+        f"  chain in  {{ type filter hook input priority -300; iif lo accept; ip saddr {others} drop; }}\n"
+        f"  chain out {{ type filter hook output priority -300; oif lo accept; ip daddr {others} drop; }}\n}}"
+    )
+    peers = [node for node in lab.nodes if node.name in (fault.peer, *_all_others(fault, lab))]
+    silent = " && ".join(f"! timeout 1 bash -c '</dev/tcp/{node.ip}/22' 2>/dev/null" for node in peers)
+    return Scripts(
+        inject=f"nft delete table {table} 2>/dev/null\nnft -f - <<'END'\n{rules}\nEND",
+        seen=f"nft list table {table} >/dev/null && {silent}",
+        heal=f"nft delete table {table} 2>/dev/null; true",
+        gone=f"! nft list table {table} >/dev/null 2>&1",
+        timed=True,
+    )
+
+
+def _all_others(fault: Fault, lab: Lab) -> list[str]:
+    return [node.name for node in lab.nodes if node.name != fault.node] if fault.peer == ALL else []
+
+
+def _slow(fault: Fault, lab: Lab) -> Scripts:
+    card = f"card=$(ip -o -4 address show to {lab.node(fault.node).ip} | awk '{{print $2}}')"
+    words: Mapping[str, str] = {"delay_ms": "delay {}ms", "jitter_ms": "{}ms", "loss_percent": "loss {}%"}
+    netem = " ".join(words[name].format(fault.options[name]) for name in words if name in fault.options)
+    if "rate_kbit" in fault.options:
+        netem += f" rate {fault.options['rate_kbit']}kbit"
+    return Scripts(
+        inject=f'{card}\ntc qdisc replace dev "$card" root netem {netem.strip()}',
+        seen=f'{card}\ntc qdisc show dev "$card" | grep -q netem',
+        heal=f'{card}\ntc qdisc del dev "$card" root 2>/dev/null; true',
+        gone=f'{card}\n! tc qdisc show dev "$card" | grep -q netem',
+        timed=True,
+    )
+
+
+def _disk_full(fault: Fault, lab: Lab) -> Scripts:
+    room = "$(df --output=avail -B 1 / | tail -n 1)"
+    rest = f"dd if=/dev/zero bs=4k oflag=append conv=notrunc of={FILL} 2>/dev/null"
+    return Scripts(
+        inject=f"fallocate -l {room} {FILL} || true\n{rest}; true",
+        seen=f"[ {room} -lt 1048576 ]",
+        heal=f"rm -f {FILL}",
+        gone=f"[ ! -e {FILL} ] && [ {room} -gt 1048576 ]",
+    )
+
+
+def _cpu_hog(fault: Fault, lab: Lab) -> Scripts:
+    return _hog(fault, "for _ in $(seq $(nproc)); do (while :; do :; done) & done; wait", "true")
+
+
+def _memory_hog(fault: Fault, lab: Lab) -> Scripts:
+    take = (
+        "want=$(awk '/^MemAvailable/ {a=$2} /^MemTotal/ {t=$2} "
+        f'END {{printf "%d", (a - t * {MEMORY_LEFT} / 100) * 1024}}\' /proc/meminfo)\n'
+        '{ head -c "$want" /dev/zero; sleep 86400; } | tail -n 1 >/dev/null'
+    )
+    full = f"/^MemAvailable/ {{a=$2}} /^MemTotal/ {{t=$2}} END {{exit !(a < t * {MEMORY_LEFT + 8} / 100)}}"
+    return _hog(fault, take, f"awk '{full}' /proc/meminfo")
+
+
+def _hog(fault: Fault, body: str, taken: str) -> Scripts:
+    unit = f"weblab-fault-{fault.id}"
+    start = f"systemd-run --quiet --collect --unit={unit} bash -c {shlex.quote(body)}"
+    return Scripts(
+        inject=f"systemctl stop {unit} 2>/dev/null\n{start}",
+        seen=f"systemctl is-active --quiet {unit} && {taken}",
+        heal=f"systemctl stop {unit} 2>/dev/null; true",
+        gone=f"! systemctl is-active --quiet {unit}",
+        timed=True,
+    )
+
+
+def _clock_skew(fault: Fault, lab: Lab) -> Scripts:
+    """The clock against the time since boot, which nobody can set, tells what was done to it."""
+    kept, seconds = _kept(fault), int(fault.options["seconds"])
+    since = "read -r up _ < /proc/uptime; now=$(( $(date +%s) - ${up%.*} ))"
+    moved = f"{since}\nmoved=$(( now - $(cat {kept}) ))"
+    back = f"{moved}\ndate -u -s @$(( $(date +%s) - moved )) >/dev/null"
+    off = f"error=$(( moved - {seconds} ))"
+    return Scripts(
+        inject=f"mkdir -p {FOLDER}\n{since}\n[ -e {kept} ] || echo $now > {kept}\n"
+        f"date -u -s @$(( $(date +%s) + {seconds} )) >/dev/null",
+        seen=f"{moved}\n{off}\n[ ${{error#-}} -le {CLOCK_TOLERANCE_S} ]",
+        heal=f"[ -e {kept} ] || exit 0\n{back}\nrm -f {kept}",
+        gone=f"[ ! -e {kept} ]",
+    )
+
+
+def _replication_stop(fault: Fault, lab: Lab) -> Scripts:
+    running = "mysql --vertical -e 'SHOW REPLICA STATUS' | grep -c 'Replica_\\(IO\\|SQL\\)_Running: Yes'"
+    return Scripts(
+        inject="mysql -e 'STOP REPLICA'",
+        seen=f'[ "$({running})" = 0 ]',
+        heal="mysql -e 'START REPLICA'",
+        gone=f'[ "$({running})" = 2 ]',
+    )
+
+
+def _replication_lag(fault: Fault, lab: Lab) -> Scripts:
+    def delayed(seconds: int) -> str:
+        change = f"CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {seconds}"
+        return f'mysql -e "STOP REPLICA SQL_THREAD; {change}; START REPLICA SQL_THREAD"'
+
+    def asked(seconds: int) -> str:
+        return f"mysql --vertical -e 'SHOW REPLICA STATUS' | grep -qx ' *SQL_Delay: {seconds}'"
+
+    seconds = int(fault.options["seconds"])
+    return Scripts(inject=delayed(seconds), seen=asked(seconds), heal=delayed(0), gone=asked(0))
+
+
+_MAKERS: Mapping[str, Callable[[Fault, Lab], Scripts]] = {
+    "service-kill": _service_kill,
+    "service-stop": _service_stop,
+    "service-freeze": _service_freeze,
+    "partition": _partition,
+    "slow": _slow,
+    "disk-full": _disk_full,
+    "cpu-hog": _cpu_hog,
+    "memory-hog": _memory_hog,
+    "clock-skew": _clock_skew,
+    "replication-stop": _replication_stop,
+    "replication-lag": _replication_lag,
+}

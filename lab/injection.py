@@ -1,0 +1,202 @@
+"""Faults injected and healed: written down first, seen to be real, seen to be gone."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lab import guest_faults, hypervisor, ledger, lifecycle, progress
+from lab.catalogue import Fault
+from lab.conflicts import conflicts
+from lab.errors import CheckFailed, CommandFailed, LabError
+from lab.facts import ask
+from lab.machine import Machine
+from lab.restore import step_clock_soon
+from lab.topology import Lab
+from lab.wait import until
+
+Tell = Callable[[str, Fault], None]
+TIMER_S = 600
+SEEN_S, BACK_S = 30.0, 240.0
+NOT_SEEN = 9
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A fault's two ways: each returns when its effect was seen, or raises TimedOut or CommandFailed."""
+
+    inject: Callable[[], None]
+    heal: Callable[[], None]
+
+
+def quietly(word: str, fault: Fault) -> None:
+    """Tell nobody: what a fault does, the progress lines say."""
+
+
+def inject(lab: Lab, fault: Fault, *, tell: Tell = quietly, timer_s: int = TIMER_S) -> None:
+    """Inject a fault and see that it is real; `timer_s` is when a network fault ends by itself.
+
+    `tell` hears 'inject' when it begins and 'injected' when it was seen. Raises CheckFailed where it can't be
+    injected now, with the reason; where it was not seen it is healed again before the error is raised.
+    """
+    door = _door(lab, fault)
+    _refuse(lab, fault)
+    ledger.add(fault, time.time())
+    progress.say(fault.node, f"injects {fault.id}")
+    tell("inject", fault)
+    try:
+        _pair(lab, fault, door, timer_s).inject()
+    except LabError:
+        with suppress(LabError):  # what failed first is to be told; the ledger still has it
+            heal(lab, fault)
+        raise
+    tell("injected", fault)
+    progress.say(fault.node, f"{fault.id} is real")
+
+
+def heal(lab: Lab, fault: Fault, *, tell: Tell = quietly) -> None:
+    """Heal a fault, see that it is gone, and strike it out of the ledger; healing twice is no mistake."""
+    progress.say(fault.node, f"heals {fault.id}")
+    tell("heal", fault)
+    _pair(lab, fault, _door(lab, fault), TIMER_S).heal()
+    ledger.remove(fault)
+    tell("healed", fault)
+    progress.say(fault.node, f"{fault.id} is gone")
+
+
+def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
+    """Heal every fault of the ledger, machines first: what is inside one can only be reached when it runs.
+
+    All are tried; raises the first error after that.
+    """
+    errors: list[LabError] = []
+    healed = []
+    for fault in sorted(ledger.active(lab), key=lambda it: it.kind not in _MACHINE):
+        try:
+            heal(lab, fault, tell=tell)
+            healed.append(fault)
+        except LabError as error:
+            progress.say(fault.node, f"{fault.id} is still there: {error.what}")
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return healed
+
+
+def _door(lab: Lab, fault: Fault) -> Machine:
+    return Machine(lab.node(fault.node))
+
+
+def _refuse(lab: Lab, fault: Fault) -> None:
+    reason = conflicts(ledger.active(lab), fault)
+    if reason:
+        raise CheckFailed(f"{fault.id} can't be injected: {reason}", hint="heal what is there: invoke fault.heal")
+    state = hypervisor.states(lab)[fault.node]
+    if state != "running":
+        raise CheckFailed(f"{fault.id} can't be injected: {fault.node} is {state}", hint="invoke lab.up")
+
+
+def _pair(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
+    maker = _MACHINE.get(fault.kind)
+    return maker(door) if maker else _guest(lab, fault, door, timer_s)
+
+
+def _guest(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
+    made = guest_faults.scripts(fault, lab)
+    start = guest_faults.with_timer(fault, made, timer_s)
+    end = guest_faults.without_timer(fault, made)
+    return Pair(
+        inject=lambda: _make(door, fault, start, made.seen, "is injected and seen"),
+        heal=lambda: _make(door, fault, end, made.gone, "is healed and gone"),
+    )
+
+
+def _make(door: Machine, fault: Fault, change: str, seen: str, what: str) -> None:
+    """One round trip: change, then ask until it shows."""
+    late = f"[ $SECONDS -lt {SEEN_S:.0f} ] || exit {NOT_SEEN}"
+    script = f"( {change}\n) </dev/null || exit 8\nSECONDS=0\n"
+    script += f"until ( {seen}\n) </dev/null >/dev/null 2>&1; do {late}; sleep 0.1; done"
+    try:
+        door.script(script, timeout=BACK_S, title=f"{fault.id} {what}")
+    except CommandFailed as error:
+        error.hint = f"look at it: vagrant ssh {fault.node}; undo what is left: invoke fault.heal"
+        raise
+
+
+def _power_off(door: Machine) -> Pair:
+    def off() -> None:
+        hypervisor.power_off(door.node)
+        door.close()
+
+    return Pair(off, lambda: _boots(door))
+
+
+def _crash(door: Machine) -> Pair:
+    """The kernel panics and stays so; sysrq works for root whatever is allowed at the keyboard."""
+
+    def crash() -> None:
+        door.run("(sleep 0.2; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", title="panics")
+        _silent(door)
+
+    def restart() -> None:
+        with suppress(CommandFailed):  # it is off already
+            hypervisor.power_off(door.node)
+        _boots(door)
+
+    return Pair(crash, restart)
+
+
+def _freeze(door: Machine) -> Pair:
+    def go_on() -> None:
+        with suppress(CommandFailed):  # it goes on already
+            hypervisor.resume(door.node)
+        step_clock_soon(door)
+
+    return Pair(lambda: hypervisor.pause(door.node), go_on)
+
+
+def _reboot(door: Machine) -> Pair:
+    def reboot() -> None:
+        door.run("systemctl --no-block reboot", title="reboots")
+        _silent(door)
+
+    return Pair(reboot, lambda: _whole(door))
+
+
+def _silent(door: Machine) -> None:
+    """Until ssh finds nobody: a connection that is open already would hang."""
+
+    def nobody() -> bool:
+        door.close()
+        try:
+            door.run("true", timeout=3, title="is still there")
+        except LabError:
+            return True
+        return False
+
+    until("answers no more", nobody, SEEN_S, every=0.2, where=door.node.name)
+
+
+def _boots(door: Machine) -> None:
+    with suppress(CommandFailed):  # it runs already, or was never off
+        hypervisor.power_on(door.node)
+    _whole(door)
+
+
+def _whole(door: Machine) -> None:
+    """Until the machine answers and all its services run."""
+    lifecycle.answering(door)
+
+    def right() -> bool:
+        facts = ask(door)
+        return not facts.error and all(state == "active" for state in facts.services.values())
+
+    until("all services run", right, BACK_S, every=1, where=door.node.name, hint="invoke lab.logs")
+
+
+_MACHINE: Mapping[str, Callable[[Machine], Pair]] = {
+    "power-off": _power_off,
+    "crash": _crash,
+    "freeze": _freeze,
+    "reboot": _reboot,
+}
