@@ -77,6 +77,30 @@ class NodeFacts:
     error: str = ""
 
 
+def requests(output: str) -> int | None:
+    """How many requests the site's frontend has taken since HAProxy's start; None where it does not tell."""
+    for row in csv.DictReader(io.StringIO(output.removeprefix("# ").strip())):
+        if (row.get("pxname"), row.get("svname")) == ("site", "FRONTEND"):
+            return int(row["req_tot"] or 0)
+    return None
+
+
+VERSIONS = """haproxy -v 2>/dev/null | head -n 1 | cut -d ' ' -f 1-3
+nginx -v 2>&1 | grep nginx/
+mysqld --version 2>/dev/null | cut -d ' ' -f 1-5
+basename "$(ls /usr/sbin/php-fpm* 2>/dev/null | head -n 1)"
+uname -r"""
+
+
+def versions(doors: Sequence[Machine]) -> dict[str, str]:
+    """What runs on each node, in a line."""
+    said = together(lambda door: door.script(f"{{ {VERSIONS}\n}} 2>/dev/null; exit 0", title="names versions"), doors)
+    return {
+        door.node.name: ", ".join(line.strip() for line in it.stdout.splitlines() if line.strip())
+        for door, it in zip(doors, said, strict=True)
+    }
+
+
 def services_question(roles: Sequence[str]) -> str:
     """Bash that prints the states of the services that a node with these roles has, to be read by `services`."""
     units = " ".join(f"'{unit}.service'" for role in roles for unit in UNITS[role])

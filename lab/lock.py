@@ -14,6 +14,7 @@ from lab.errors import Locked
 from lab.topology import ROOT
 
 LOCK = ROOT / ".lab" / "lock"
+HOLDER = "WEBLAB_LOCK_HOLDER"  # in the environment of a command that the holder starts as a part of its own work
 
 
 @contextmanager
@@ -24,6 +25,9 @@ def held(path: Path = LOCK) -> Iterator[None]:
     """
     path.parent.mkdir(exist_ok=True)
     holder = path.with_suffix(".holder")
+    if _is_our_starters(holder):
+        yield
+        return
     lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
@@ -40,6 +44,14 @@ def held(path: Path = LOCK) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _is_our_starters(holder: Path) -> bool:
+    """Whether the command that started this one has the lock: an experiment runs commands of the lab."""
+    try:
+        return str(json.loads(holder.read_text(encoding="utf-8"))["pid"]) == os.environ.get(HOLDER)
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def _name(holder: Path) -> str:

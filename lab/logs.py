@@ -1,11 +1,14 @@
 """The latest lines of every service's log, node by node."""
 
+from pathlib import Path
+
 from lab.errors import LabError
 from lab.lifecycle import machines
 from lab.machine import Machine, together
 from lab.topology import Lab
 
 UNITS = "haproxy dnsmasq nginx 'php*-fpm' mysql systemd-networkd"
+SAVE_S, SAVED_LINES = 60.0, 20000
 FILES = "/var/log/nginx/access.log /var/log/nginx/error.log /var/log/mysql/error.log /var/log/php*-fpm.log"
 
 
@@ -13,6 +16,30 @@ def collect(lab: Lab, *, node: str = "", lines: int = 30) -> str:
     """The last `lines` of the journal and of each log file, of one node or all; unreachable ones are named."""
     doors = [door for door in machines(lab) if not node or door.node == lab.node(node)]
     return "\n".join(together(lambda door: _one(door, lines), doors))
+
+
+def save(lab: Lab, folder: Path, since: float) -> None:
+    """Write every node's journal and log files to folder/<node>/; `since` is in Unix seconds, for the journal."""
+
+    def one(door: Machine) -> None:
+        where = folder / door.node.name
+        where.mkdir(parents=True, exist_ok=True)
+        try:
+            text = door.script(_since(since), timeout=SAVE_S, title="hands over its logs").stdout
+        except LabError as error:
+            text = f"== not to be had\n{error}"
+        for part in text.split("\n== ")[1:]:
+            name, _, content = part.partition("\n")
+            (where / f"{Path(name).name}").write_text(content, encoding="utf-8")
+
+    together(one, machines(lab))
+
+
+def _since(since: float) -> str:
+    units = " ".join(f"-u {unit}" for unit in UNITS.split())
+    journal = f"journalctl --no-pager -o short-iso-precise --since @{since:.0f} {units}"
+    file = f'[ -s "$file" ] && echo && echo "== $file" && tail -n {SAVED_LINES} "$file"'
+    return f"echo; echo '== journal.log'; {journal}\nfor file in {FILES}; do {file}; done\nexit 0"
 
 
 def _one(door: Machine, lines: int) -> str:

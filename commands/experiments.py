@@ -1,0 +1,83 @@
+"""invoke experiment.*: put load on the lab, break it, and say what users saw."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import split
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from commands.command import command, say
+from fabfile import converge
+from lab import choices, experiment, plan, process, report, runs, topology
+from lab.experiment import Hands
+from lab.lock import HOLDER
+from lab.topology import ROOT, Lab
+from loadtests import record
+
+EXIT_CODES = {"pass": 0, "fail": 1, "error": 3, "inconclusive": 4}
+COMMAND_S = 300.0
+
+
+@command(changes=False)
+def list_(c: Context) -> None:
+    """Show the experiments that there are."""
+    say("\n".join(f"{it.name:<28} {it.title}" for it in plan.named(topology.load())))
+
+
+@command(changes=True, positional=["name"])
+def run(c: Context, name: str) -> None:
+    """Run an experiment: load, faults in time, checks, a report in runs/latest."""
+    lab = topology.load()
+    folders: list[Path] = []
+    chosen = choices.load()
+    try:
+        experiment.run(lab, plan.find(name, lab), _hands(lab), folders.append)
+    finally:
+        _choose_again(lab, chosen)
+        for folder in folders:
+            _report(folder)
+    raise Exit(code=EXIT_CODES[report.verdict(folders[0])])
+
+
+@command(changes=False, positional=["run"])
+def report_(c: Context, run: str = runs.LATEST) -> None:
+    """Judge a run again and draw its report; no machine has to run."""
+    folder = runs.find(run)
+    _report(folder)
+    raise Exit(code=EXIT_CODES[report.verdict(folder)])
+
+
+def _report(folder: Path) -> None:
+    page = report.write(folder)
+    say(f"{report.terminal(folder)}\n\nreport: {page}")
+
+
+def _hands(lab: Lab) -> Hands:
+    def converge_with(wanted: Mapping[str, str]) -> None:
+        choices.save(wanted)
+        converge.everything(lab)
+
+    return Hands(converge_with, _command, record.merge)
+
+
+def _choose_again(lab: Lab, chosen: Mapping[str, str]) -> None:
+    """What the experiment chose for itself goes with it."""
+    if choices.load() != chosen:
+        choices.forget(())
+        choices.save(chosen)
+        converge.everything(lab)
+
+
+def _command(words: str) -> tuple[int, str]:
+    argv = [str(Path(sys.executable).with_name("invoke")), *split(words)]
+    done = process.run(argv, cwd=str(ROOT), timeout=COMMAND_S, ok=range(256), env={HOLDER: str(os.getpid())})
+    return done.exit_code, done.output
+
+
+commands = Collection("experiment", run)
+commands.add_task(list_, name="list")
+commands.add_task(report_, name="report")

@@ -1,0 +1,192 @@
+"""One experiment, run: load, faults in time, four eyes, everything healed, the final sets read, all of it written."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab import deciding, facts, finals, injection, ledger, lifecycle, load, logs, observe, progress, restore, runs
+from lab.catalogue import Fault
+from lab.errors import CheckFailed, LabError, LabNotUp
+from lab.load import Running
+from lab.machine import Machine
+from lab.plan import EXPERIMENTS, Plan, Step
+from lab.timeline import Entry, Writer
+from lab.topology import Lab
+from lab.wait import pause, until
+
+TICK_S = 0.05
+STEP_S = 300.0
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What is done by those above: a converge with choices, a command of the lab, the merging of the record."""
+
+    converge: Callable[[Mapping[str, str]], None]
+    command: Callable[[str], tuple[int, str]]
+    merge: Callable[[Path], list[dict[str, Any]]]
+
+
+def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None]) -> None:
+    """Run an experiment; its folder is told at the end, whatever that end is.
+
+    What goes wrong with the rig is on the timeline ('broken'). Raises LabNotUp where the lab is not whole before.
+    """
+    _must_be_whole(lab)
+    hands.converge({"durability": plan.durability, **{k: v for k, v in _balancing(plan).items() if v}})
+    it = Run(lab, plan, hands)
+    why = "interrupted"
+    try:
+        it.introduce()
+        it.measure()
+        why = ""
+    except LabError as error:
+        why = error.what
+        it.tell("broken", why=str(error))
+        progress.say("lab", f"the rig broke: {error.what}")
+    finally:
+        it.close(why)
+        tell_folder(it.folder)
+
+
+def _balancing(plan: Plan) -> dict[str, str | None]:
+    return {"algorithm": plan.algorithm, "mode": plan.mode}
+
+
+def _must_be_whole(lab: Lab) -> None:
+    if ledger.entries():
+        active = ", ".join(it["id"] for it in ledger.entries())
+        raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
+    trouble = restore.wrong(lab, lifecycle.machines(lab))
+    if trouble:
+        raise LabNotUp(
+            "the lab is not whole, so nothing could be learned", evidence="\n".join(trouble), hint="invoke lab.up"
+        )
+
+
+class Run:
+    """An experiment while it runs; everything goes to its timeline."""
+
+    def __init__(self, lab: Lab, plan: Plan, hands: Hands) -> None:
+        self.lab, self.plan, self.hands = lab, plan, hands
+        self.doors = lifecycle.machines(lab)
+        self.folder = runs.make(plan.name)
+        self.began = time.time()
+        self._writer = Writer(self.folder / runs.TIMELINE)
+        self._trouble: list[LabError] = []
+
+    def tell(self, kind: str, **data: Any) -> None:
+        """An entry of what the experiment did."""
+        self._writer.write(Entry(time.time(), "lab", kind, data))
+
+    def tell_fault(self, word: str, fault: Fault) -> None:
+        """The same of a fault."""
+        self.tell(word, fault=fault.as_data())
+
+    def introduce(self) -> None:
+        """What the run is about, what decides it, and how wrong the clocks are."""
+        shutil.copy(EXPERIMENTS / f"{self.plan.name}.yml", self.folder / runs.EXPERIMENT)
+        text = deciding.haproxy(self._balancer())
+        nodes = {node.name: list(node.roles) for node in self.lab.nodes}
+        about = {"format": 1, "nodes": nodes, "limits": deciding.limits(text), "config": deciding.lines(text)}
+        self.tell("run", **{**self.plan.as_data(), **about, "versions": facts.versions(self.doors)})
+        for entry in observe.clock_errors(self.doors):
+            self._writer.write(entry)
+
+    def measure(self) -> None:
+        """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
+        before = finals.tokens(self.doors)
+        plan = self.plan
+        with observe.watching(self.lab, self._writer.write):
+            counted = self._requests()
+            with load.running(plan.load, plan.seed, plan.warm_up_s + plan.measure_s, self.folder / runs.RECORD) as it:
+                start = it.began()
+                self.tell("phase", name="warm-up")
+                self._steps(start + plan.warm_up_s, it)
+                it.ended()
+                self.tell("generator", cpu=it.cpu(), requests_seen=self._seen(counted))
+            self.tell("phase", name="settle")
+            self._settle()
+            self.tell("phase", name="end")
+        for data in finals.read(self.doors, before):
+            self.tell("final", **data)
+
+    def close(self, why: str) -> None:
+        """Leave the lab healed and the run whole, however it ended; `why` is '' when it ended well."""
+        try:
+            self._heal_all()
+        except LabError as error:
+            self.tell("broken", why=str(error))
+        for entry in self.hands.merge(self.folder / runs.RECORD):
+            data = {key: value for key, value in entry.items() if key not in ("at", "eye", "kind")}
+            self._writer.write(Entry(entry["at"], entry["eye"], entry["kind"], data))
+        self.tell("end", complete=not why, why=why)
+        self._writer.close()
+        logs.save(self.lab, self.folder / runs.LOGS, since=self.began)
+
+    def _steps(self, zero: float, running: Running) -> None:
+        """Each step in a thread of its own: what heals slowly does not hold up what comes after it."""
+        threads = []
+        told = False
+        end = zero + self.plan.measure_s
+        waiting = list(self.plan.steps)
+        while time.time() < end:
+            running.must_go_on() if time.time() < end - 1 else None
+            if not told and time.time() >= zero:
+                self.tell("phase", name="measure")
+                progress.say("load", f"measures for {self.plan.measure_s:.0f} s: {self.folder}")
+                told = True
+            if waiting and time.time() >= zero + waiting[0].at:
+                threads.append(threading.Thread(target=self._step, args=(waiting.pop(0),), daemon=True))
+                threads[-1].start()
+            pause(TICK_S)
+        for thread in threads:
+            thread.join(STEP_S)
+        if self._trouble:
+            raise self._trouble[0]
+
+    def _step(self, step: Step) -> None:
+        try:
+            if step.action == "command":
+                progress.say("lab", f"invoke {step.command}")
+                code, output = self.hands.command(step.command)
+                self.tell("command", words=step.command, exit_code=code, output=output[-500:])
+            elif step.fault:
+                {"inject": injection.inject, "heal": injection.heal}[step.action](
+                    self.lab, step.fault, tell=self.tell_fault
+                )
+        except LabError as error:
+            self._trouble.append(error)
+
+    def _settle(self) -> None:
+        self._heal_all()
+        trouble: list[str] = []
+
+        def right() -> bool:
+            trouble[:] = restore.wrong(self.lab, self.doors) or finals.unequal(self.doors)
+            return not trouble
+
+        self.hands.converge({})
+        told = {"where": "lab", "hint": "invoke lab.status"}
+        until("the lab is whole", right, self.plan.settle_s, every=1, evidence=lambda: "\n".join(trouble), **told)
+
+    def _heal_all(self) -> list[Fault]:
+        return injection.heal_all(self.lab, tell=self.tell_fault)
+
+    def _balancer(self) -> Machine:
+        return next(door for door in self.doors if "balancer" in door.node.roles)
+
+    def _requests(self) -> int | None:
+        try:
+            return facts.requests(self._balancer().run(facts.BALANCER, title="counts requests").stdout)
+        except LabError:
+            return None
+
+    def _seen(self, before: int | None) -> dict[str, int] | None:
+        """How many requests HAProxy counted; None where it was started anew, or can't be asked."""
+        after = self._requests()
+        return {"site": after - before} if before is not None and after is not None and after >= before else None

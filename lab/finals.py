@@ -1,0 +1,55 @@
+"""What every database holds when all is over: the notes and the transactions, read from each one directly."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lab.errors import LabError
+from lab.facts import databases_of
+from lab.machine import Machine, together
+
+TOKENS = "mysql -N -e 'SELECT token, COUNT(*) FROM site.notes GROUP BY token'"
+READ_S = 60.0
+
+
+def tokens(doors: Sequence[Machine]) -> set[str]:
+    """The notes that are there before a run, in any database: they are none of its writes."""
+    return {token for held in _held(doors).values() for token in held or ()}
+
+
+def read(doors: Sequence[Machine], before: set[str]) -> list[dict[str, Any]]:
+    """Each database that can be read: its notes but those of `before`, how often each is there, its GTID set."""
+    asked = databases_of(_databases(doors))
+    return [
+        {
+            "node": name,
+            "tokens": {token: count for token, count in held.items() if token not in before},
+            "gtid_executed": it.gtid_executed,
+        }
+        for name, held in _held(doors).items()
+        if held is not None and (it := asked[name]) is not None
+    ]
+
+
+def unequal(doors: Sequence[Machine]) -> list[str]:
+    """In words, when the databases have not all the same transactions; empty when they have."""
+    asked = databases_of(_databases(doors))
+    sets = {it.gtid_executed if it else None for it in asked.values()}
+    return [] if len(sets) == 1 else [f"the GTID sets differ: {', '.join(asked)}"]
+
+
+def _databases(doors: Sequence[Machine]) -> list[Machine]:
+    return [door for door in doors if "database" in door.node.roles]
+
+
+def _held(doors: Sequence[Machine]) -> dict[str, dict[str, int] | None]:
+    """The notes of each database; None for one that can't be read."""
+
+    def one(door: Machine) -> dict[str, int] | None:
+        try:
+            text = door.run(TOKENS, timeout=READ_S, title="reads all notes").stdout
+        except LabError:
+            return None
+        return {token: int(count) for token, count in (line.split("\t") for line in text.splitlines())}
+
+    servers = _databases(doors)
+    return dict(zip((door.node.name for door in servers), together(one, servers), strict=True))
