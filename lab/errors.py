@@ -1,8 +1,15 @@
 """Every error of the lab: what happened, the evidence, what to do next, and the exit code."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 
 LAST_LINES = 10
+
+
+def did_you_mean(word: object, known: Collection[str]) -> str:
+    """What to say about a word that is not known: the one that looks like it, or all there are."""
+    close = get_close_matches(str(word), known, 1)
+    return f"did you mean {close[0]}?" if close else f"one of: {', '.join(known)}"
 
 
 class LabError(Exception):

@@ -1,0 +1,196 @@
+"""The faults there are, what each takes, and one fault as data. Nothing here touches a host."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.errors import BadInput, did_you_mean
+from lab.topology import Lab, Node
+
+ALL = "all"  # the peer of a partition that cuts a node off from every other
+# Where each service runs: the role its node must have.
+SERVICES = {"haproxy": "balancer", "nginx": "web", "php-fpm": "web", "mysql": "database"}
+
+Option = tuple[float, float] | type[bool]  # lowest and highest of a number, or yes and no
+SHAPING: Mapping[str, Option] = {
+    "delay_ms": (1, 5000),
+    "jitter_ms": (1, 5000),
+    "loss_percent": (0.1, 100),
+    "rate_kbit": (8, 1_000_000),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault.
+
+    `whole_node`: what a node is that it has struck, where that leaves nothing else to break. `role`: the
+    role its node must have. `one_of`: options of which it needs at least one; `needs`: an option that has
+    no sense without another.
+    """
+
+    name: str
+    says: str
+    whole_node: str = ""
+    role: str = ""
+    service: bool = False
+    peer: bool = False
+    options: Mapping[str, Option] = field(default_factory=dict, hash=False)
+    required: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+    needs: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+_KINDS = (
+    Kind("power-off", "the machine loses its power", whole_node="powered off"),
+    Kind("crash", "the kernel stops dead, with the power on", whole_node="crashed"),
+    Kind("freeze", "the whole machine stands still, and goes on later as if nothing had been", whole_node="frozen"),
+    Kind("reboot", "the machine restarts in an orderly way", whole_node="rebooting"),
+    Kind("service-kill", "a service dies without a word", service=True, options={"restarts": bool}),
+    Kind("service-stop", "a service is stopped as an administrator would", service=True),
+    Kind("service-freeze", "a service keeps its connections and answers nobody", service=True),
+    Kind("partition", "no packet passes between the node and its peer, or all others", peer=True),
+    Kind(
+        "slow",
+        "packets leave the node late, or get lost, or have to queue",
+        options=SHAPING,
+        one_of=("delay_ms", "loss_percent", "rate_kbit"),
+        needs={"jitter_ms": "delay_ms"},
+    ),
+    Kind("disk-full", "nothing more can be written to the node's disk"),
+    Kind("cpu-hog", "other programs want all of the node's processor"),
+    Kind("memory-hog", "another program takes nearly all of the node's memory"),
+    Kind(
+        "clock-skew",
+        "the node's clock jumps ahead, or back if seconds are negative",
+        options={"seconds": (-86400, 86400)},
+        required=("seconds",),
+    ),
+    Kind("replication-stop", "the replica neither receives nor applies anything", role="database"),
+    Kind(
+        "replication-lag",
+        "the replica applies everything that many seconds late",
+        role="database",
+        options={"seconds": (1, 600)},
+        required=("seconds",),
+    ),
+)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
+Key = tuple[str, str, str, str]
+
+
+def key_of(given: Mapping[str, Any]) -> Key:
+    """What tells one fault from another; its options do not: a node is not slow twice."""
+    kind, node, service, peer = (str(given.get(name) or "") for name in ("kind", "node", "service", "peer"))
+    return kind, node, service, peer
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault, as an experiment or a command asks for it."""
+
+    kind: str
+    node: str
+    service: str = ""
+    peer: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def key(self) -> Key:
+        """What the ledger and conflicts know it by."""
+        return self.kind, self.node, self.service, self.peer
+
+    @property
+    def id(self) -> str:
+        """The same in one word: web1-power-off, web1-service-kill-nginx, web1-partition-lb1."""
+        return "-".join(filter(None, (self.node, self.kind, self.service, self.peer)))
+
+    def as_data(self) -> dict[str, Any]:
+        """Flat, for the ledger and the timeline; `parse` reads it again."""
+        names = {"id": self.id, "kind": self.kind, "node": self.node, "service": self.service, "peer": self.peer}
+        return {**names, **self.options}
+
+    @classmethod
+    def parse(cls, lab: Lab, given: Mapping[str, Any]) -> "Fault":
+        """Make a fault of what somebody wrote, or of `as_data`; raises BadInput naming every mistake."""
+        given = {name: value for name, value in given.items() if name != "id"}
+        found = list(mistakes(lab, given))
+        if found:
+            told = [f"{name}: {text}" if name else text for name, text in found]
+            raise BadInput.listing("this is not a fault that can be injected", told)
+        kind, node, service, peer = key_of(given)
+        return cls(kind, node, service, peer, {name: given[name] for name in KINDS[kind].options if name in given})
+
+
+def mistakes(lab: Lab, given: Mapping[str, Any], *, complete: bool = True) -> Iterator[tuple[str, str]]:
+    """All mistakes of a fault, as key ('' for the whole) and text.
+
+    Healing names a fault without its options: that is not `complete`.
+    """
+    yield from _known("kind", given, KINDS, "a kind of fault")
+    nodes = {node.name: node for node in lab.nodes}
+    yield from _known("node", given, nodes, "a node")
+    kind, node = KINDS.get(str(given.get("kind"))), nodes.get(str(given.get("node")))
+    if kind is None:
+        return
+    yield from _strangers(kind, given)
+    yield from _options(kind, given, complete)
+    if kind.service:
+        yield from _known("service", given, SERVICES, "a service")
+    if kind.peer:
+        yield from _known(
+            "peer", given, [name for name in (ALL, *nodes) if node is None or name != node.name], "a peer"
+        )
+    if node:
+        yield from _place(kind, node, given)
+
+
+def _known(key: str, given: Mapping[str, Any], known: Any, what: str) -> Iterator[tuple[str, str]]:
+    word = given.get(key)
+    if word in (None, ""):
+        yield key, "is missing"
+    elif not isinstance(word, str) or word not in known:
+        yield key, f"{word!r} is not {what}; {did_you_mean(word, known)}"
+
+
+def _strangers(kind: Kind, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    taken = {"kind", "node", *kind.options} | {name for name in ("service", "peer") if getattr(kind, name)}
+    for name, value in given.items():
+        if name not in taken and not (name in ("service", "peer") and value == ""):
+            yield str(name), f"is not an option of {kind.name}"
+
+
+def _options(kind: Kind, given: Mapping[str, Any], complete: bool) -> Iterator[tuple[str, str]]:
+    for name, option in kind.options.items():
+        wanted = _wanted(option, given[name]) if name in given else ""
+        if wanted:
+            yield name, f"must be {wanted} (it is {given[name]!r})"
+    if not complete:
+        return
+    for name in kind.required:
+        if name not in given:
+            yield name, "is missing"
+    if kind.one_of and not set(kind.one_of) & set(given):
+        yield "", f"{kind.name} needs at least one of {', '.join(kind.one_of)}"
+    for name, other in kind.needs.items():
+        if name in given and other not in given:
+            yield name, f"has no sense without {other}"
+
+
+def _wanted(option: Option, value: Any) -> str:
+    """What an option takes, '' if that is what it got."""
+    if isinstance(option, type):
+        return "" if isinstance(value, bool) else "true or false"
+    low, high = option
+    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high and value != 0:
+        return ""
+    return f"a number from {low} to {high}" + (" but not 0" if low < 0 else "")
+
+
+def _place(kind: Kind, node: Node, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Whether the node has what the fault breaks."""
+    service = str(given.get("service"))
+    role = SERVICES.get(service, "") if kind.service else kind.role
+    if role and role not in node.roles:
+        what = service if kind.service else kind.name
+        yield "node", f"{what} needs a node with the role {role}; {node.name} is {' and '.join(node.roles)}"
