@@ -45,7 +45,7 @@ shell:
 	@$(BIN)/shellcheck --external-sources $(SCRIPTS)
 
 yaml:
-	@$(BIN)/yamllint --strict lab.yml .github
+	@$(BIN)/yamllint --strict lab.yml experiments .github
 
 unit:
 	@$(BIN)/pytest --quiet tests/unit

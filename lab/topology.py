@@ -7,10 +7,10 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import BadInput
+from lab.yaml_lines import Document, Mistake, invalid
 
 ROOT = Path(__file__).resolve().parents[1]
 Role = Literal["nameserver", "balancer", "web", "database"]
@@ -99,69 +99,20 @@ class _Lab(_Strict):
 
 def load(path: Path = ROOT / "lab.yml") -> Lab:
     """Read and check lab.yml; raises BadInput that lists every mistake with its line and place."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    tree, data = _parse(path.name, text)
-    lines = dict(_lines(tree))
-    mistakes: list[tuple[tuple[str, ...], str]] = list(_duplicates(tree))
+    document = Document.read(path.name, path.read_text(encoding="utf-8") if path.exists() else "")
+    mistakes = list(document.duplicates())
     parsed: _Lab | None = None
     try:
-        parsed = _Lab.model_validate(data)
+        parsed = _Lab.model_validate(document.data)
     except ValidationError as error:
-        mistakes += [(tuple(map(str, e["loc"])), _text(e)) for e in error.errors()]
-    mistakes += _between(data if isinstance(data, dict) else {})
+        mistakes += invalid(error, "the lab")
+    mistakes += _between(document.data if isinstance(document.data, dict) else {})
     if mistakes or parsed is None:
-        raise BadInput.listing(
-            f"{path.name} has {len(mistakes)} mistake{'s' * (len(mistakes) != 1)}",
-            [f"line {_line(lines, place)}: {'.'.join(place)}: {text}" for place, text in mistakes],
-            hint=f"correct {path.name}, then run the command again; nothing was changed",
-        )
+        raise document.refusal(mistakes)
     return _freeze(parsed)
 
 
-def _parse(name: str, text: str) -> tuple[yaml.Node | None, Any]:
-    try:
-        return yaml.compose(text), yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadInput(f"{name} is not YAML", evidence=str(error), hint=f"correct {name}") from error
-
-
-def _lines(node: yaml.Node | None, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
-    if node is not None:
-        yield place, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*place, str(key.value)), key.start_mark.line + 1
-            yield from list(_lines(value, (*place, str(key.value))))[1:]
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _lines(item, (*place, str(index)))
-
-
-def _line(lines: Mapping[tuple[str, ...], int], place: tuple[str, ...]) -> int:
-    while place and place not in lines:
-        place = place[:-1]
-    return lines.get(place, 1)
-
-
-def _duplicates(node: yaml.Node | None, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            here = (*place, str(key.value))
-            if key.value in seen:
-                yield here, "stands here twice"
-            seen.add(key.value)
-            yield from _duplicates(value, here)
-
-
-def _text(error: Any) -> str:
-    message = str(error["msg"])
-    if error["type"] in {"missing", "extra_forbidden"}:
-        return {"missing": "is missing", "extra_forbidden": "is not a setting of the lab"}[error["type"]]
-    return f"{message[0].lower()}{message[1:]} (it is {error['input']!r})"
-
-
-def _between(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _between(data: Mapping[str, Any]) -> Iterator[Mistake]:
     """Mistakes between settings, looked for even where single settings are wrong too."""
     nodes = data.get("nodes")
     nodes = {str(k): v for k, v in nodes.items() if isinstance(v, dict)} if isinstance(nodes, dict) else {}
@@ -171,7 +122,7 @@ def _between(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from _missing_roles(nodes)
 
 
-def _network(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+def _network(text: str) -> Iterator[Mistake]:
     try:
         network = IPv4Network(text)
     except ValueError:
@@ -180,7 +131,7 @@ def _network(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("network",), f"{network} is not private: load and faults must never leave this machine"
 
 
-def _names(nodes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _names(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
     for name in nodes:
         if not re.match(NAME, name):
             yield (
@@ -189,7 +140,7 @@ def _names(nodes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
             )
 
 
-def _addresses(nodes: Mapping[str, Any], network: str) -> Iterator[tuple[tuple[str, ...], str]]:
+def _addresses(nodes: Mapping[str, Any], network: str) -> Iterator[Mistake]:
     first: dict[IPv4Address, str] = {}
     for name, node in nodes.items():
         try:
@@ -204,7 +155,7 @@ def _addresses(nodes: Mapping[str, Any], network: str) -> Iterator[tuple[tuple[s
         first.setdefault(ip, name)
 
 
-def _missing_roles(nodes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _missing_roles(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
     given = [role for node in nodes.values() for role in node.get("roles") or () if isinstance(role, str)]
     for role in ROLES:
         if nodes and role not in given:

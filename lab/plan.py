@@ -1,0 +1,198 @@
+"""experiments/*.yml, each checked whole, as frozen data: load, faults in time, and what is expected."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lab.catalogue import Fault, Key, key_of
+from lab.errors import BadInput, did_you_mean
+from lab.plan_rules import BOUNDS, MEASURE_S, between
+from lab.topology import ROOT, Lab
+from lab.yaml_lines import Document, invalid
+
+EXPERIMENTS = ROOT / "experiments"
+Action = Literal["inject", "heal", "command"]
+
+
+@dataclass(frozen=True)
+class Load:
+    """Requests a second, the part of them that write, and the processes that send them."""
+
+    rate: float
+    write_share: float
+    processes: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens `at` so many seconds after measuring began: to a fault, or a command's words."""
+
+    at: float
+    action: Action
+    fault: Fault | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A check and its bound; what is only reported has none."""
+
+    check: str
+    bound: str
+    value: float | bool
+
+    def as_data(self) -> dict[str, Any]:
+        """As it stands in the file."""
+        return {"check": self.check, self.bound: self.value}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One experiment; `algorithm` and `mode` are None where it takes the balancer as it is."""
+
+    name: str
+    title: str
+    question: str
+    stage: str
+    durability: str
+    algorithm: str | None
+    mode: str | None
+    load: Load
+    warm_up_s: float
+    measure_s: float
+    settle_s: float
+    seed: int
+    steps: tuple[Step, ...]
+    expect: tuple[Expectation, ...]
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is injected, in order of time."""
+        return tuple(step.fault for step in self.steps if step.action == "inject" and step.fault)
+
+    @property
+    def unhealed(self) -> tuple[Fault, ...]:
+        """What is still active after the last step: whoever runs the plan heals it before it settles."""
+        active: dict[Key, Fault] = {}
+        for step in self.steps:
+            if step.fault and step.action == "inject":
+                active[step.fault.key] = step.fault
+            elif step.fault:
+                del active[step.fault.key]
+        return tuple(active.values())
+
+    def as_data(self) -> dict[str, Any]:
+        """What the timeline says about it at its beginning."""
+        names = ("name", "title", "question", "stage", "durability", "algorithm", "mode", "seed")
+        own = {name: getattr(self, name) for name in names}
+        return {**own, "load": asdict(self.load), "expect": [it.as_data() for it in self.expect]}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Load(_Strict):
+    rate: float = Field(default=20.0, gt=0, le=200)
+    write_share: float = Field(default=0.2, ge=0, le=1)
+    processes: int = Field(default=1, ge=1, le=4)
+
+
+class _Step(_Strict):
+    at: float = Field(ge=0)
+    inject: dict[str, Any] = {}
+    heal: dict[str, Any] = {}
+    command: str = ""
+
+
+class _Expectation(_Strict):
+    check: str
+    at_most: Any = None
+    at_least: Any = None
+    equals: Any = None
+    reported: Any = None
+
+
+class _Plan(_Strict):
+    title: str = Field(min_length=1, max_length=80)
+    question: str = Field(min_length=1, max_length=200)
+    stage: Literal["distributed"] = "distributed"
+    durability: Literal["durable", "available", "async"] = "durable"
+    algorithm: Literal["roundrobin", "leastconn", "source"] | None = None
+    mode: Literal["active-active", "active-passive"] | None = None
+    load: _Load = _Load()
+    warm_up_s: float = Field(default=10.0, ge=0, le=120)
+    measure_s: float = Field(default=MEASURE_S, ge=5, le=900)
+    settle_s: float = Field(default=180.0, ge=10, le=900)
+    seed: int = Field(default=1, ge=0)
+    steps: list[_Step] = []
+    expect: list[_Expectation] = Field(min_length=1)
+
+
+def load(path: Path, lab: Lab) -> Plan:
+    """Read and check an experiment; raises BadInput that lists every mistake with its line and place."""
+    return parse(path.stem, path.read_text(encoding="utf-8") if path.exists() else "", lab)
+
+
+def parse(name: str, text: str, lab: Lab) -> Plan:
+    """Check the text of the experiment `name`, as `load` does."""
+    document = Document.read(f"{name}.yml", text)
+    mistakes = list(document.duplicates())
+    parsed: _Plan | None = None
+    try:
+        parsed = _Plan.model_validate(document.data)
+    except ValidationError as error:
+        mistakes += invalid(error, "an experiment")
+    mistakes += between(lab, document.data if isinstance(document.data, dict) else {})
+    if mistakes or parsed is None:
+        raise document.refusal(mistakes)
+    return _freeze(name, parsed, lab)
+
+
+def named(lab: Lab, folder: Path = EXPERIMENTS) -> list[Plan]:
+    """All experiments, by name."""
+    return [load(path, lab) for path in _files(folder)]
+
+
+def find(name: str, lab: Lab, folder: Path = EXPERIMENTS) -> Plan:
+    """The experiment of that name; raises BadInput with the one that was probably meant."""
+    paths = {path.stem: path for path in _files(folder)}
+    if name not in paths:
+        raise BadInput(f"there is no experiment {name!r}", hint=did_you_mean(name, paths))
+    return load(paths[name], lab)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.yml"), key=lambda path: path.stem)
+
+
+def _freeze(name: str, parsed: _Plan, lab: Lab) -> Plan:
+    frozen = {
+        "load": Load(**dict(parsed.load)),
+        "steps": _steps(parsed.steps, lab),
+        "expect": tuple(_expectation(it) for it in parsed.expect),
+    }
+    return Plan(name=name, **{**dict(parsed), **frozen})
+
+
+def _steps(steps: list[_Step], lab: Lab) -> tuple[Step, ...]:
+    """A fault that is healed is the one that was injected, with its options."""
+    frozen: list[Step] = []
+    injected: dict[Key, Fault] = {}
+    for step in steps:
+        if step.command:
+            frozen.append(Step(step.at, "command", command=step.command))
+        elif step.inject:
+            fault = Fault.parse(lab, step.inject)
+            injected[fault.key] = fault
+            frozen.append(Step(step.at, "inject", fault))
+        else:
+            frozen.append(Step(step.at, "heal", injected[key_of(step.heal)]))
+    return tuple(frozen)
+
+
+def _expectation(parsed: _Expectation) -> Expectation:
+    bound = next(name for name in BOUNDS if getattr(parsed, name) is not None)
+    return Expectation(parsed.check, bound, getattr(parsed, bound))

@@ -1,0 +1,147 @@
+"""What must be right between the settings of an experiment: the order of its steps, and what it expects."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+from lab import catalogue
+from lab.catalogue import Fault, Key, key_of
+from lab.conflicts import conflicts
+from lab.errors import did_you_mean
+from lab.topology import Lab
+from lab.yaml_lines import Mistake, Place
+
+MEASURE_S = 60.0  # where the file does not say it
+NUMBER, YES_NO = "a number", "true or false"
+# Every check that a timeline can be judged by, and what its value is.
+CHECKS: Mapping[str, str] = {
+    "failed-gets": NUMBER,
+    "failed-gets-in-window": NUMBER,
+    "slow-requests": NUMBER,
+    "longest-outage": NUMBER,
+    "write-outage": NUMBER,
+    "detected": NUMBER,
+    "recovered": NUMBER,
+    "false-downs": NUMBER,
+    "balancer-retries": NUMBER,
+    "lost-writes": NUMBER,
+    "duplicated-writes": NUMBER,
+    "unexpected-writes": NUMBER,
+    "unknown-writes": NUMBER,
+    "stale-reads": NUMBER,
+    "gtid-equal": YES_NO,
+    "two-writable": NUMBER,
+    "arrival-rate": NUMBER,
+    "requests-seen": NUMBER,
+}
+BOUNDS = ("at_most", "at_least", "equals", "reported")
+ACTIONS = ("inject", "heal", "command")
+# An experiment changes roles, the balancer, or converges; it never starts, stops or removes the lab.
+COMMAND = re.compile(r"(?:(?:db|lb)\.[a-z-]+|lab\.provision)(?: [\w./=:-]+)*")
+
+
+def between(lab: Lab, data: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Mistakes between settings, looked for even where single settings are wrong too."""
+    yield from _Story(lab, data.get("measure_s", MEASURE_S)).told(_mappings(data.get("steps")))
+    yield from _expectations(_mappings(data.get("expect")))
+
+
+def _mappings(listed: object) -> list[tuple[str, Mapping[str, Any]]]:
+    items = listed if isinstance(listed, list) else []
+    return [(str(index), item) for index, item in enumerate(items) if isinstance(item, dict)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+@dataclass
+class _Story:
+    """The steps, followed from the first to the last: what is active when each begins."""
+
+    lab: Lab
+    measure_s: Any
+    now: float = 0.0
+    active: dict[Key, Fault | None] = field(default_factory=dict)  # None: its description has mistakes
+
+    def told(self, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Mistake]:
+        for index, step in steps:
+            place = ("steps", index)
+            yield from self._time(place, step.get("at"))
+            if sum(name in step for name in ACTIONS) != 1:
+                yield place, f"needs exactly one of {', '.join(ACTIONS)}"
+            for name, read in (("inject", self._inject), ("heal", self._heal)):
+                if isinstance(step.get(name), dict):
+                    yield from read((*place, name), step[name])
+            if isinstance(step.get("command"), str):
+                yield from _command((*place, "command"), step["command"])
+
+    def _time(self, place: Place, at: Any) -> Iterator[Mistake]:
+        if not _is_number(at):
+            return
+        if 0 <= at < self.now:
+            yield (*place, "at"), f"comes after a step at {self.now:g}: steps stand in the order of time"
+        if _is_number(self.measure_s) and at >= self.measure_s:
+            yield (*place, "at"), f"is not within the {self.measure_s:g} s that are measured"
+        self.now = max(self.now, at)
+
+    def _inject(self, place: Place, given: Mapping[str, Any]) -> Iterator[Mistake]:
+        found = list(catalogue.mistakes(self.lab, given))
+        yield from _at(place, found)
+        fault = None if found else Fault.parse(self.lab, given)
+        reason = conflicts([it for it in self.active.values() if it], fault) if fault else ""
+        if reason:
+            yield place, reason
+        self.active.setdefault(key_of(given), fault)
+
+    def _heal(self, place: Place, given: Mapping[str, Any]) -> Iterator[Mistake]:
+        found = list(catalogue.mistakes(self.lab, given, complete=False))
+        yield from _at(place, found)
+        if key_of(given) not in self.active:
+            if not found:
+                yield place, "is not active here: no step before injects it"
+            return
+        fault = self.active.pop(key_of(given))
+        options = {name: value for name, value in given.items() if name not in ("kind", "node", "service", "peer")}
+        if fault and options and options != fault.options:
+            yield place, "has other options than what was injected; it may be named without them"
+
+
+def _at(place: Place, found: Sequence[tuple[str, str]]) -> list[Mistake]:
+    return [((*place, key) if key else place, text) for key, text in found]
+
+
+def _command(place: Place, words: str) -> Iterator[Mistake]:
+    if not COMMAND.fullmatch(words):
+        yield place, f"{words!r} is not a command for an experiment: db.*, lb.* or lab.provision, and plain words"
+
+
+def _expectations(expectations: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Mistake]:
+    seen: set[tuple[str, str]] = set()
+    for index, it in expectations:
+        place, check = ("expect", index), it.get("check")
+        if isinstance(check, str) and check not in CHECKS:
+            yield (*place, "check"), f"{check!r} is not a check; {did_you_mean(check, CHECKS)}"
+        given = [name for name in BOUNDS if name in it]
+        if len(given) != 1:
+            yield place, f"needs exactly one of {', '.join(BOUNDS)}"
+        for name in given:
+            yield from _bound((*place, name), CHECKS.get(str(check), ""), it[name])
+            if (str(check), name) in seen:
+                yield (*place, name), f"{check} has this bound already"
+            seen.add((str(check), name))
+
+
+def _bound(place: Place, value_is: str, bound: object) -> Iterator[Mistake]:
+    name = place[-1]
+    if name == "reported":
+        if bound is not True:
+            yield place, f"must be true (it is {bound!r})"
+    elif value_is == YES_NO and name != "equals":
+        yield place, f"has no sense where the value is {YES_NO}: use equals"
+    elif value_is == YES_NO and not isinstance(bound, bool):
+        yield place, f"must be {YES_NO} (it is {bound!r})"
+    elif value_is == NUMBER and not _is_number(bound):
+        yield place, f"must be {NUMBER} (it is {bound!r})"

@@ -1,0 +1,89 @@
+"""YAML files that people write: each of their mistakes is told with its line and its place."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from lab.errors import BadInput
+
+Place = tuple[str, ...]
+Mistake = tuple[Place, str]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file as data, and as the tree that still knows the lines."""
+
+    name: str
+    data: Any
+    tree: yaml.Node | None
+
+    @classmethod
+    def read(cls, name: str, text: str) -> "Document":
+        """Parse the text of the file `name`; raises BadInput with the parser's own place."""
+        try:
+            return cls(name, yaml.safe_load(text), yaml.compose(text))
+        except yaml.YAMLError as error:
+            raise BadInput(f"{name} is not YAML", evidence=str(error), hint=f"correct {name}") from error
+
+    def duplicates(self) -> Iterator[Mistake]:
+        """Keys that stand twice in the same place: YAML would silently take the last."""
+        return _duplicates(self.tree)
+
+    def refusal(self, mistakes: Iterable[Mistake]) -> BadInput:
+        """The error that names all mistakes with their lines."""
+        lines = dict(_lines(self.tree))
+        told = [": ".join(filter(None, (f"line {_line(lines, at)}", ".".join(at), text))) for at, text in mistakes]
+        return BadInput.listing(
+            f"{self.name} has {len(told)} mistake{'s' * (len(told) != 1)}",
+            told,
+            hint=f"correct {self.name}, then run the command again; nothing was changed",
+        )
+
+
+def invalid(error: ValidationError, whole: str) -> list[Mistake]:
+    """What pydantic found, in words for people; `whole` is what the file describes: 'the lab'."""
+    return [(tuple(map(str, it["loc"])), _text(it, whole)) for it in error.errors()]
+
+
+def _text(error: Any, whole: str) -> str:
+    message = re.sub(r" or instance of \w+", "", str(error["msg"]))
+    if error["type"] in {"missing", "extra_forbidden"}:
+        return {"missing": "is missing", "extra_forbidden": f"is not a setting of {whole}"}[error["type"]]
+    return f"{message[0].lower()}{message[1:]} (it is {error['input']!r})"
+
+
+def _lines(node: yaml.Node | None, place: Place = ()) -> Iterator[tuple[Place, int]]:
+    if node is not None:
+        yield place, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*place, str(key.value)), key.start_mark.line + 1
+            yield from list(_lines(value, (*place, str(key.value))))[1:]
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _lines(item, (*place, str(index)))
+
+
+def _line(lines: dict[Place, int], place: Place) -> int:
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def _duplicates(node: yaml.Node | None, place: Place = ()) -> Iterator[Mistake]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            here = (*place, str(key.value))
+            if key.value in seen:
+                yield here, "stands here twice"
+            seen.add(key.value)
+            yield from _duplicates(value, here)
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _duplicates(item, (*place, str(index)))

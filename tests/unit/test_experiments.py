@@ -1,0 +1,121 @@
+"""The shipped experiments: each can be run, is named by what it breaks, and together they break everything."""
+
+from collections import Counter
+
+import pytest
+
+from lab import plan, topology
+from lab.catalogue import KINDS, SERVICES
+from lab.plan import Plan
+
+LAB = topology.load()
+PLANS = plan.named(LAB)
+# To be injected by hand: a stop is a polite kill, the others say more about the hosting machine than about the site.
+BY_HAND_ONLY = {"service-stop", "memory-hog", "clock-skew"}
+LONGEST_S = 90
+EVERYWHERE = {"lost-writes", "duplicated-writes", "unexpected-writes", "two-writable"}
+
+
+def bounds(it: Plan) -> dict[str, tuple[str, float | bool]]:
+    """What an experiment expects, by check."""
+    return {e.check: (e.bound, e.value) for e in it.expect}
+
+
+def named(name: str) -> Plan:
+    """One of them."""
+    return next(it for it in PLANS if it.name == name)
+
+
+def of_one_web_server() -> list[Plan]:
+    """Those with one fault, on a web server."""
+    web = {node.name for node in LAB.having("web")}
+    return [it for it in PLANS if len(it.faults) == 1 and it.faults[0].node in web]
+
+
+def test_they_are_listed_by_name() -> None:
+    """The names are those of the files."""
+    names = [it.name for it in PLANS]
+    assert names == sorted(path.stem for path in plan.EXPERIMENTS.iterdir())
+
+
+def test_a_single_fault_is_named_by_its_node() -> None:
+    """`<node>-<fault>`: others script against that."""
+    wrong = [it.name for it in PLANS if len(it.faults) == 1 and not it.name.startswith(f"{it.faults[0].node}-")]
+    assert wrong == []
+    assert {it.name for it in PLANS if len(it.faults) != 1} == {"control", "two-faults"}
+
+
+def test_no_two_ask_the_same() -> None:
+    """A title says which one it is, a question what there is to learn."""
+    for words in ([it.title for it in PLANS], [it.question for it in PLANS]):
+        assert [word for word, times in Counter(words).items() if times > 1] == []
+    assert [it.name for it in PLANS if not it.question.endswith("?")] == []
+
+
+def test_each_is_over_soon() -> None:
+    """A class waits for it."""
+    assert [it.name for it in PLANS if it.warm_up_s + it.measure_s > LONGEST_S] == []
+
+
+def test_each_shows_the_way_back_too() -> None:
+    """What is injected is healed while the load still runs."""
+    assert [it.name for it in PLANS if it.unhealed] == []
+
+
+def test_every_kind_of_fault_has_an_experiment() -> None:
+    """Or is named here as one for the hand."""
+    used = {fault.kind for it in PLANS for fault in it.faults}
+    assert (set(KINDS) - used, used & BY_HAND_ONLY) == (BY_HAND_ONLY, set())
+
+
+@pytest.mark.parametrize("kind", ["service-kill", "service-freeze"])
+def test_every_service_dies_and_freezes_on_every_server(kind: str) -> None:
+    """HAProxy has one node only, and is killed there."""
+    broken = {(fault.node, fault.service) for it in PLANS for fault in it.faults if fault.kind == kind}
+    wanted = {(node.name, it) for it, role in SERVICES.items() for node in LAB.having(role) if it != "haproxy"}
+    assert wanted <= broken
+
+
+def test_every_node_is_switched_off() -> None:
+    """One at a time."""
+    assert {f"{node.name}-power-off" for node in LAB.nodes} <= {it.name for it in PLANS}
+
+
+@pytest.mark.parametrize("it", PLANS, ids=lambda it: it.name)
+def test_no_fault_may_cost_an_acknowledged_write(it: Plan) -> None:
+    """All run durable, so nothing is lost, doubled or invented, and both databases are equal in the end."""
+    assert it.durability == "durable"
+    assert {check: bounds(it).get(check) for check in EVERYWHERE} == dict.fromkeys(EVERYWHERE, ("at_most", 0))
+    assert bounds(it)["gtid-equal"] == ("equals", True)
+    assert bounds(it)["arrival-rate"] == ("at_least", 0.98)
+
+
+@pytest.mark.parametrize("it", of_one_web_server(), ids=lambda it: it.name)
+def test_one_fault_of_a_web_server_costs_no_reader_anything(it: Plan) -> None:
+    """No read fails, no other server is taken out; how long writes stop is shown."""
+    assert bounds(it)["failed-gets"] == bounds(it)["false-downs"] == ("at_most", 0)
+    assert bounds(it)["write-outage"] == ("reported", True)
+
+
+def test_a_server_that_is_gone_is_detected_in_time() -> None:
+    """One and a half times the 3 s that the checks are set to; some faults no check can see, or not surely."""
+    unbounded = {it.name for it in of_one_web_server() if bounds(it).get("detected") != ("at_most", 4.5)}
+    assert unbounded == {
+        "web1-mysql-kill-restarts",
+        "web2-cpu-hog",
+        "web2-disk-full",
+        "web2-lossy",
+        "web2-mysql-kill-restarts",
+        "web2-partition-web1",
+        "web2-reboot",
+        "web2-replica-lost",
+        "web2-replication-lag",
+        "web2-slow",
+    }
+
+
+@pytest.mark.parametrize("name", ["lb1-power-off", "two-faults"])
+def test_an_outage_that_must_come_is_expected_honestly(name: str) -> None:
+    """Without a failed read the fault was none."""
+    assert bounds(named(name))["failed-gets"] == ("at_least", 1)
+    assert bounds(named(name))["longest-outage"] == ("reported", True)

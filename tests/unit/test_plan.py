@@ -1,0 +1,118 @@
+"""An experiment's file is refused whole, or becomes frozen data."""
+
+from pathlib import Path
+
+import pytest
+
+from lab import plan, topology
+from lab.catalogue import Fault
+from lab.errors import BadInput
+from lab.plan import Expectation, Load, Step
+
+CASES = Path(__file__).parent / "cases" / "plans"
+LAB = topology.load()
+SHORT = "title: t\nquestion: q\nexpect: [{check: failed-gets, at_most: 0}]\n"
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("*.txt")), ids=lambda path: path.stem)
+def test_every_mistake_is_named_at_once(case: Path) -> None:
+    """Each wrong file gives exactly the text beside it, and exit code 2."""
+    with pytest.raises(BadInput) as caught:
+        plan.load(case.with_suffix(".yml"), LAB)
+    assert str(caught.value) + "\n" == case.read_text(encoding="utf-8")
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("not-yaml", r"not-yaml\.yml is not YAML"), ("empty", "valid dictionary"), ("absent", "valid dictionary")],
+)
+def test_a_file_with_nothing_to_read_is_refused(name: str, says: str) -> None:
+    """No file and no settings are mistakes, not an experiment without faults."""
+    with pytest.raises(BadInput, match=says):
+        plan.load(CASES / f"{name}.yml", LAB)
+
+
+def test_what_a_file_says_arrives() -> None:
+    """Every setting, with names for faults and steps in order of time."""
+    it = plan.load(CASES / "whole.yml", LAB)
+    slow = Fault("slow", "web1", options={"delay_ms": 100})
+    cut = Fault("partition", "web2", peer="lb1")
+    assert (it.name, it.durability, it.algorithm, it.mode) == ("whole", "available", "leastconn", "active-passive")
+    assert it.load == Load(rate=5, write_share=0.5, processes=2)
+    assert (it.warm_up_s, it.measure_s, it.settle_s, it.seed) == (1, 30, 60, 7)
+    assert it.steps == (
+        Step(0, "inject", slow),
+        Step(2, "inject", cut),
+        Step(10.5, "command", command="lb.weight web1 50"),
+        Step(20, "heal", slow),
+    )
+    assert it.expect[1:3] == (Expectation("failed-gets", "at_least", 0), Expectation("gtid-equal", "equals", True))
+    assert (it.faults, it.unhealed) == ((slow, cut), (cut,))
+
+
+def test_what_a_file_does_not_say_has_a_default() -> None:
+    """Durable, 20 requests a second of which every fifth writes, a minute; the balancer is taken as it is."""
+    it = plan.parse("short", SHORT, LAB)
+    assert (it.stage, it.durability, it.algorithm, it.mode) == ("distributed", "durable", None, None)
+    assert it.load == Load(rate=20, write_share=0.2, processes=1)
+    assert (it.warm_up_s, it.measure_s, it.settle_s, it.seed, it.steps) == (10, 60, 180, 1, ())
+
+
+def test_the_timeline_gets_what_the_checks_need() -> None:
+    """Who reads a run folder later needs no file of the experiment."""
+    assert plan.parse("short", SHORT, LAB).as_data() == {
+        "name": "short",
+        "title": "t",
+        "question": "q",
+        "stage": "distributed",
+        "durability": "durable",
+        "algorithm": None,
+        "mode": None,
+        "seed": 1,
+        "load": {"rate": 20, "write_share": 0.2, "processes": 1},
+        "expect": [{"check": "failed-gets", "at_most": 0}],
+    }
+
+
+def test_a_fault_can_come_back_after_it_was_healed() -> None:
+    """Only what is active now stands in the way."""
+    once = "{kind: freeze, node: web2}"
+    steps = "".join(f"- {{at: {at}, {act}: {once}}}\n" for at, act in ((1, "inject"), (2, "heal"), (3, "inject")))
+    it = plan.parse("again", f"{SHORT}steps:\n{steps}", LAB)
+    assert len(it.faults) == 2
+    assert it.unhealed == (Fault("freeze", "web2"),)
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        ("db.promote web2 --stay-durable", True),
+        ("lb.drain web1", True),
+        ("lab.provision", True),
+        ("lab.provision --node web1", True),
+        ("lab.down", False),
+        ("lab.provisional", False),
+        ("fault.heal", False),
+        ("db.promote $(reboot)", False),
+        ("db.promote web2\nlab.destroy", False),
+        ("", False),
+    ],
+)
+def test_an_experiment_runs_only_commands_that_change_roles_and_choices(words: str, allowed: bool) -> None:
+    """Nothing of a file reaches a shell, stops the lab or removes it."""
+    text = f"{SHORT}steps: [{{at: 1, command: {words!r}}}]".replace("'", '"')
+    if allowed:
+        assert plan.parse("it", text, LAB).steps[0].command == words
+    else:
+        with pytest.raises(BadInput, match="is not a command for an experiment"):
+            plan.parse("it", text, LAB)
+
+
+def test_a_name_that_does_not_exist_is_answered_with_the_one_that_was_meant() -> None:
+    """A typing mistake is exit code 2, and no file outside of the folder can be named."""
+    assert plan.find("whole", LAB, CASES).name == "whole"
+    with pytest.raises(BadInput, match=r"(?s)no experiment 'whol'.*did you mean whole\?"):
+        plan.find("whol", LAB, CASES)
+    with pytest.raises(BadInput, match=r"no experiment '\.\./plans/whole'"):
+        plan.find("../plans/whole", LAB, CASES)
