@@ -72,7 +72,7 @@ def running(load: Load, seed: int, seconds: float, folder: Path) -> Iterator[Run
     log = folder.parent / "locust.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _words(load, seed, seconds, folder),
+            [str(LOCUST), *_words(load, seed, seconds, folder)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -86,7 +86,7 @@ def running(load: Load, seed: int, seconds: float, folder: Path) -> Iterator[Run
 
 
 def _words(load: Load, seed: int, seconds: float, folder: Path) -> list[str]:
-    words: list[Any] = [LOCUST, "-f", FILE, "--headless", "-t", f"{seconds:.0f}s", "--rate", load.rate]
+    words: list[Any] = ["-f", FILE, "--headless", "-t", f"{seconds:.0f}s", "--rate", load.rate]
     words += ["--write-share", load.write_share, "--seed", seed, "--record", folder, "--only-summary"]
     words += ["--processes", load.processes] if load.processes > 1 else []
     return [str(word) for word in words]

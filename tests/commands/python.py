@@ -124,8 +124,10 @@ class _Reader:
         node = place.node
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return {node.value}
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "shutil.which":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"shutil.which", "str"}:
             return self.word(place.at(node.args[0]))
+        if ast.unparse(node).startswith("Path(sys.executable).with_name("):
+            return set()  # a program of .venv: requirements.lock brings it
         values = list(self.code.values(place)) if isinstance(node, ast.Name | ast.Attribute) else []
         if not values:
             raise Unclear(str(place))

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.commands import python, shell, source
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ["lab", "host", "box", "fabfile"]
+PYTHON = ["lab", "host", "box", "fabfile", "commands"]
 TOGETHER = ["bootstrap.sh", "host-packages/install.sh"]  # one program: the second is sourced by the first
 OWN = {"bootstrap.sh", "invoke", "python"}  # of this checkout and its .venv
 

@@ -23,6 +23,7 @@ PYTHON_CASES = {
         "def f(x):\n    t = f'mount {x}; exec tini -s'\n    process.run(['sh', '-c', t])",
         {"sh", "mount", "tini"},
     ),
+    "a program of .venv": ("TOOL = Path(sys.executable).with_name('x')\nprocess.run([str(TOOL), 'ls'])", set()),
     "a question": ("import shutil\nfor p in ('dig', 'wrk'):\n    shutil.which(p)", {"dig", "wrk"}),
 }
 

@@ -1,0 +1,112 @@
+"""The scripts of faults inside a node: valid bash, and those that need no other machine are tried on this one."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import guest_faults, topology
+from lab.catalogue import Fault
+from tests.unit.fake_node import bash, fake, places
+
+__all__ = ["places"]  # the fixture that puts a fake node's commands first
+
+LAB = topology.load()
+INSIDE: list[dict[str, Any]] = [
+    {"kind": "service-kill", "node": "web1", "service": "nginx"},
+    {"kind": "service-kill", "node": "web1", "service": "mysql", "restarts": True},
+    {"kind": "service-stop", "node": "web1", "service": "php-fpm"},
+    {"kind": "service-freeze", "node": "lb1", "service": "haproxy"},
+    {"kind": "partition", "node": "web2", "peer": "all"},
+    {"kind": "partition", "node": "web2", "peer": "lb1"},
+    {"kind": "slow", "node": "web2", "delay_ms": 200, "jitter_ms": 20, "loss_percent": 5, "rate_kbit": 512},
+    {"kind": "disk-full", "node": "web2"},
+    {"kind": "cpu-hog", "node": "web2"},
+    {"kind": "memory-hog", "node": "web2"},
+    {"kind": "clock-skew", "node": "web2", "seconds": -3600},
+    {"kind": "replication-stop", "node": "web2"},
+    {"kind": "replication-lag", "node": "web2", "seconds": 20},
+]
+
+
+def fault(given: dict[str, Any]) -> Fault:
+    """A fault of this lab."""
+    return Fault.parse(LAB, given)
+
+
+@pytest.mark.parametrize("given", INSIDE, ids=lambda it: fault(it).id)
+def test_every_script_is_bash(given: dict[str, Any]) -> None:
+    """Read whole by bash, with and without its timer."""
+    made = guest_faults.scripts(fault(given), LAB)
+    texts = [made.seen, made.gone, guest_faults.with_timer(fault(given), made, 60)]
+    texts.append(guest_faults.without_timer(fault(given), made))
+    for text in texts:
+        done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), text
+
+
+def test_network_faults_end_by_themselves_and_others_do_not() -> None:
+    """Whoever cut a node off may never come back; a service that was killed stays as it is."""
+    cut = fault({"kind": "partition", "node": "web2", "peer": "all"})
+    text = guest_faults.with_timer(cut, guest_faults.scripts(cut, LAB), 60)
+    assert "systemd-run" in text and "--on-active=60" in text and "nft delete table" in text
+    assert text.index("--on-active") < text.index("type filter hook"), "the way back is there before the fault"
+    killed = fault({"kind": "service-kill", "node": "web1", "service": "nginx"})
+    assert "--on-active" not in guest_faults.with_timer(killed, guest_faults.scripts(killed, LAB), 60)
+
+
+def test_a_partition_cuts_the_lab_network_and_never_the_management() -> None:
+    """From all: the lab's network. From one: its address. Nothing is refused, everything is dropped."""
+    every = guest_faults.scripts(fault({"kind": "partition", "node": "web2", "peer": "all"}), LAB).inject
+    one = guest_faults.scripts(fault({"kind": "partition", "node": "web2", "peer": "lb1"}), LAB).inject
+    assert "ip saddr 192.168.56.0/24 drop" in every and "ip daddr 192.168.56.10 drop" in one
+    assert "192.168.121" not in every + one and "reject" not in every + one
+
+
+def test_netem_gets_what_was_asked_for(tmp_path: Path) -> None:
+    """Delay with jitter, loss and rate, on the card that has the lab's address."""
+    fake(tmp_path, "ip", "echo '3: eth1 inet 192.168.56.12/24'")
+    fake(tmp_path, "tc", "exit 0")
+    slow = guest_faults.scripts(fault(INSIDE[6]), LAB)
+    assert bash(slow.inject).returncode == 0
+    calls = (tmp_path / "calls").read_text()
+    assert "tc qdisc replace dev eth1 root netem delay 200ms 20ms loss 5% rate 512kbit" in calls
+
+
+def test_a_skewed_clock_is_seen_and_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the time since boot. The clock is a file: the scripts call a command that no machine has."""
+    monkeypatch.setattr(guest_faults, "FOLDER", str(tmp_path / "faults"))
+    (tmp_path / "ahead").write_text("0")
+    tell, put = "echo $(($(date +%s) + $(cat ahead)))", "word=${3#@}; echo $((word - $(date +%s))) > ahead"
+    fake(tmp_path, "fake-clock", f'if [ "$1" = -u ]; then {put}; else {tell}; fi')
+    made = guest_faults.scripts(fault(INSIDE[10]), LAB)
+    inject, seen, heal, gone = (
+        text.replace("date ", "fake-clock ") for text in (made.inject, made.seen, made.heal, made.gone)
+    )
+    assert bash(inject).returncode == 0
+    assert abs(int((tmp_path / "ahead").read_text()) + 3600) <= 1
+    assert bash(seen).returncode == 0 and bash(gone).returncode == 1
+    assert bash(heal).returncode == 0
+    assert abs(int((tmp_path / "ahead").read_text())) <= 1
+    assert bash(gone).returncode == 0 and bash(heal).returncode == 0
+
+
+def test_a_killed_service_counts_when_another_process_runs_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without restarts it must stay dead; a service that does not run can't be killed."""
+    monkeypatch.setattr(guest_faults, "FOLDER", str(tmp_path / "faults"))
+    body = 'case "$*" in *Id*) echo nginx.service;; *MainPID*) cat pid;; is-active*) cat state; esac'
+    fake(tmp_path, "systemctl", body)
+    text = guest_faults.scripts(fault(INSIDE[0]), LAB)
+    inject = text.inject.replace("/run/systemd/system", str(tmp_path))
+    (tmp_path / "pid").write_text("4711\n")
+    (tmp_path / "state").write_text("active\n")
+    assert bash(inject).returncode == 0
+    assert bash(text.seen).returncode == 1, "the same process still runs"
+    (tmp_path / "pid").write_text("0\n")
+    (tmp_path / "state").write_text("failed\n")
+    assert bash(text.seen).returncode == 0
+    done = bash(inject)
+    assert done.returncode == 1 and "nginx.service does not run" in done.stdout

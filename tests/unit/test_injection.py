@@ -1,0 +1,106 @@
+"""Injecting and healing: written down first, seen to be real, refused where it makes no sense. Nodes are doubles."""
+
+import pytest
+
+from lab import hypervisor, injection, ledger, topology
+from lab.catalogue import Fault
+from lab.errors import CheckFailed, CommandFailed, LabError
+from lab.machine import Answer
+from lab.topology import Node
+
+LAB = topology.load()
+SLOW = Fault("slow", "web2", options={"delay_ms": 100})
+OFF = Fault("power-off", "web1")
+
+
+class Door:
+    """A node that notes what it is told, and what the ledger said then."""
+
+    told: list[tuple[str, list[str]]]
+    refuses: list[str]
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def script(self, text: str, *, title: str, **_: object) -> Answer:
+        """Note it; fail if that is wanted."""
+        self.told.append((title, [it["id"] for it in ledger.entries()]))
+        if any(word in title for word in self.refuses):
+            raise CommandFailed(self.node.name, title, 9, "")
+        return Answer(0, "", "")
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """What nodes were told."""
+    Door.told, Door.refuses = [], []
+    monkeypatch.setattr(injection, "Machine", Door)
+    monkeypatch.setattr(hypervisor, "states", lambda lab: dict.fromkeys(("lb1", "web1", "web2"), "running"))
+    return Door.told
+
+
+def test_a_fault_is_written_down_before_it_is_made_and_struck_out_when_it_is_gone(
+    told: list[tuple[str, list[str]]],
+) -> None:
+    """Whoever dies in between leaves a fault that can be undone; the timeline hears all four steps in order."""
+    heard: list[str] = []
+    injection.inject(LAB, SLOW, tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
+    assert told == [("web2-slow is injected and seen", ["web2-slow"])]
+    assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
+    injection.heal(LAB, SLOW, tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
+    assert ledger.entries() == []
+    assert heard == ["inject web2-slow", "injected web2-slow", "heal web2-slow", "healed web2-slow"]
+
+
+def test_a_fault_that_is_not_seen_is_undone_and_told(told: list[tuple[str, list[str]]]) -> None:
+    """Nothing half made stays behind, and nobody believes that it was there."""
+    Door.refuses = ["injected"]
+    heard: list[str] = []
+    with pytest.raises(CommandFailed):
+        injection.inject(LAB, SLOW, tell=lambda word, fault: heard.append(word))
+    assert "injected" not in heard
+    assert [title for title, _ in told][-1] == "web2-slow is healed and gone"
+    assert ledger.entries() == []
+
+
+def test_a_fault_that_can_not_be_healed_stays_in_the_ledger(told: list[tuple[str, list[str]]]) -> None:
+    """All others are healed all the same, then the error is told."""
+    injection.inject(LAB, SLOW)
+    injection.inject(LAB, Fault("disk-full", "web1"))
+    Door.refuses = ["web2-slow is healed"]
+    with pytest.raises(LabError):
+        injection.heal_all(LAB)
+    assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
+
+
+def test_machines_are_healed_before_what_is_inside_them(
+    told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node without power can't be told to undo anything."""
+    order: list[str] = []
+    monkeypatch.setattr(injection, "heal", lambda lab, fault, tell: order.append(fault.id))
+    ledger.add(SLOW, 1.0)
+    ledger.add(OFF, 2.0)
+    injection.heal_all(LAB)
+    assert order == ["web1-power-off", "web2-slow"]
+
+
+def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
+    told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same twice; a node that is off. Nothing is written down then."""
+    injection.inject(LAB, SLOW)
+    with pytest.raises(CheckFailed, match="web2-slow is active already"):
+        injection.inject(LAB, SLOW)
+    monkeypatch.setattr(hypervisor, "states", lambda lab: dict.fromkeys(("lb1", "web1", "web2"), "off"))
+    with pytest.raises(CheckFailed, match="web1 is off"):
+        injection.inject(LAB, Fault("disk-full", "web1"))
+    assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
+
+
+def test_a_ledger_damaged_by_hand_is_told() -> None:
+    """With the way out: reset undoes every fault."""
+    ledger.LEDGER.write_text("{")
+    with pytest.raises(LabError, match="damaged") as caught:
+        ledger.entries()
+    assert "lab.reset" in caught.value.hint

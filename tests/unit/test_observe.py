@@ -1,0 +1,86 @@
+"""What the eyes make of the answers of nodes."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab import deciding, facts, observe, topology
+from lab.timeline import Entry
+
+LAB = topology.load()
+CASES = Path(__file__).parent / "cases"
+
+
+def eye(name: str, node: str) -> observe.Eye:
+    """One of the eyes of this lab."""
+    return next(it for it in observe.eyes(LAB) if (it.name, it.node.name) == (name, node))
+
+
+def test_every_part_of_the_lab_is_looked_at() -> None:
+    """The balancer, both databases, the services of each node."""
+    seen = sorted(f"{it.name} {it.node.name}" for it in observe.eyes(LAB))
+    assert seen == ["balancer lb1", "database web1", "database web2", "node lb1", "node web1", "node web2"]
+
+
+@pytest.mark.parametrize("it", observe.eyes(LAB), ids=lambda it: f"{it.name}-{it.node.name}")
+def test_every_eyes_script_is_bash(it: observe.Eye) -> None:
+    """Read whole by bash."""
+    done = subprocess.run(["bash", "-n"], input=it.script, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_database_sample_tells_role_and_transactions() -> None:
+    """As recorded, with the frame that the mark of the sample's end leaves behind."""
+    text = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8")
+    seen = eye("database", "web2").read(
+        "web2", f"{text}\n*************************** 1. row ***************************"
+    )
+    assert seen is not None
+    assert (seen["node"], seen["role"], seen["writable"], seen["replicating"]) == ("web2", "replica", False, True)
+    assert seen["semi_sync"] is None and seen["gtid_executed"].endswith(":1-36")
+
+
+def test_a_balancer_sample_counts_retries() -> None:
+    """Every server of both backends, with HAProxy's own words."""
+    text = next((CASES / "facts").glob("haproxy*")).read_text(encoding="utf-8")
+    seen = eye("balancer", "lb1").read("lb1", text)
+    assert seen is not None
+    servers = {(it["backend"], it["name"]): it for it in seen["servers"]}
+    assert servers["web", "web1"]["status"].startswith("UP")
+    assert {"queue", "retries", "redispatches", "sessions", "errors"} <= set(servers["web", "web1"])
+
+
+def test_no_answer_is_blindness_with_a_reason() -> None:
+    """A database that is gone says so through its client."""
+    said = "ERROR 2002 (HY000): Can't connect to local MySQL server"
+    assert eye("database", "web1").read("web1", said) is None
+    entry = observe._entry(eye("database", "web1"), None, said)
+    assert isinstance(entry, Entry)
+    assert (entry.kind, entry.data["node"], entry.data["why"]) == ("blind", "web1", said)
+
+
+def test_requests_are_those_that_the_sites_frontend_took() -> None:
+    """Not the servers' sessions: a request that was tried twice counts once."""
+    text = "# pxname,svname,req_tot,\nsite,FRONTEND,120,\nweb,web1,,\nstats,FRONTEND,7,\n"
+    assert facts.requests(text) == 120
+    assert facts.requests("") is None
+
+
+def test_what_decides_is_read_from_the_configuration() -> None:
+    """The golden file of the balancer: numbers in seconds, lines with their reasons."""
+    text = (CASES / "templates/lb1/haproxy.cfg").read_text(encoding="utf-8")
+    assert deciding.limits(text) == {
+        "check_inter_s": 1.0,
+        "check_fastinter_s": 0.5,
+        "fall": 2,
+        "rise": 2,
+        "check_timeout_s": 1.5,
+        "connect_s": 0.7,
+        "server_s": 4.0,
+    }
+    lines = [line for it in deciding.lines(text) for line in it["lines"]]
+    assert "retries 3" in lines and "option redispatch 1" in lines
+    assert len(deciding.lines(text)) == len(deciding.HAPROXY_LINES), "each line that is explained is there"
+    assert shlex.split(lines[0])
