@@ -1,0 +1,74 @@
+"""Checks of reads: those that failed, those that failed before HAProxy noticed, those of the past."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from lab.checks import sight
+from lab.checks.finding import Finding, found, nothing
+from lab.checks.reaction import Reaction, detections
+from lab.history import History, Request
+
+NO_READS = "no GET was made"
+
+
+def failed(history: History) -> Finding:
+    """GETs without a proper answer, in the whole run.
+
+    A read of one note that got 404 is no failure, although its record says so: with asynchronous replication
+    a replica may not have the note yet. `stale` judges these.
+    """
+    reads = [it for it in history.requests if it.method == "GET"]
+    if not reads:
+        return nothing("GETs", NO_READS)
+    bad = [it for it in reads if not it.is_answered]
+    detail = f"of {len(reads)}{_reasons(bad)}"
+    return found(len(bad), "GETs", detail, sight.client(history))
+
+
+def failed_in_window(history: History) -> Finding:
+    """Failed GETs that were due after a fault began and before HAProxy stopped saying UP of the server it took."""
+    reactions = detections(history)
+    if not reactions:
+        return nothing("GETs", "no fault took a server from the balancer")
+    reads = [it for it in history.requests if it.method == "GET" and _within(it, reactions)]
+    if not reads:
+        return nothing("GETs", "no GET was due between a fault and its detection")
+    bad = [it for it in reads if not it.is_answered]
+    missing = "; ".join(f"{it.server}: {it.missing}" for it in reactions if it.missing)
+    return found(len(bad), "GETs", f"of {len(reads)} in that time{_reasons(bad)}", missing or sight.client(history))
+
+
+def stale(history: History) -> Finding:
+    """Reads of one note that got 404 although its write had been acknowledged before they were sent."""
+    acknowledged = _acknowledged(history)
+    known = [
+        it
+        for it in history.requests
+        if it.method == "GET" and it.is_answered and acknowledged.get(it.token, it.sent) < it.sent
+    ]
+    if not known:
+        return nothing("GETs", "no note was read after its write had been acknowledged")
+    old = [it for it in known if it.is_absent]
+    detail = f"of {len(known)} reads of acknowledged notes"
+    if old:
+        worst = max(it.sent - acknowledged[it.token] for it in old)
+        detail += f"; the worst {worst:.2f} s after the write was acknowledged"
+    return found(len(old), "GETs", detail, sight.client(history))
+
+
+def _acknowledged(history: History) -> dict[str, float]:
+    """When the client first knew that a token was written."""
+    first: dict[str, float] = {}
+    for it in history.requests:
+        if it.method == "POST" and it.outcome == "ok" and it.ended is not None:
+            first[it.token] = min(it.ended, first.get(it.token, it.ended))
+    return first
+
+
+def _within(request: Request, reactions: Sequence[Reaction]) -> bool:
+    return any(it.start <= request.intended < it.stop for it in reactions)
+
+
+def _reasons(requests: Sequence[Request]) -> str:
+    counted = Counter(it.reason or f"HTTP {it.status}" for it in requests).most_common(3)
+    return "".join(f"; {count} x {reason}" for reason, count in counted)

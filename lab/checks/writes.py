@@ -1,0 +1,112 @@
+"""Checks of writes, after Jepsen's set checker: what was acknowledged against what the databases hold in the end."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lab.checks import sight
+from lab.checks.finding import Finding, found, nothing
+from lab.history import History
+
+NO_WRITES = "no POST was made"
+KNOWN_BEST = ("ok", "unknown", "failed")
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Writes:
+    """Tokens by what the client knows of them, and what each database holds: token -> count."""
+
+    acknowledged: frozenset[str]
+    unknown: frozenset[str]
+    failed: frozenset[str]
+    finals: dict[str, dict[str, int]]
+    unread: list[str]
+
+    @property
+    def attempts(self) -> frozenset[str]:
+        """Every token that was sent."""
+        return self.acknowledged | self.unknown | self.failed
+
+    @property
+    def present(self) -> set[str]:
+        """Every token that at least one database holds."""
+        return {token for final in self.finals.values() for token in final}
+
+    @property
+    def missing(self) -> str:
+        """Which final sets were not read, in words; '' if all were."""
+        return f"not read in the end: {', '.join(self.unread)}" if self.unread else ""
+
+
+def of(history: History) -> Writes:
+    """What became of the writes of a run; of a database that was read twice in the end, the last set counts."""
+    best: dict[str, str] = {}
+    for it in history.requests:
+        if it.method == "POST":
+            best[it.token] = min(best.get(it.token, "failed"), it.outcome, key=KNOWN_BEST.index)
+    finals: dict[str, dict[str, int]] = {}
+    for entry in history.seen("lab", "final"):
+        finals[entry.data["node"]] = _held(entry.data)
+    acknowledged, unknown, failed = (frozenset(t for t, it in best.items() if it == word) for word in KNOWN_BEST)
+    databases = history.having("database") or ["any database"]
+    return Writes(acknowledged, unknown, failed, finals, [node for node in databases if node not in finals])
+
+
+def _held(data: Any) -> dict[str, int]:
+    return {token: count for token, count in data["tokens"].items() if count}
+
+
+def lost(history: History) -> Finding:
+    """Acknowledged writes that a final set lacks; one that is missing anywhere is lost."""
+    writes = of(history)
+    if not writes.acknowledged:
+        return nothing("writes", "no write was acknowledged" if writes.attempts else NO_WRITES)
+    where = {node: writes.acknowledged - final.keys() for node, final in writes.finals.items()}
+    gone = set().union(*where.values())
+    parts = [f"{len(tokens)} missing in {node} ({_some(tokens)})" for node, tokens in where.items() if tokens]
+    detail = "; ".join([f"of {len(writes.acknowledged)} acknowledged", *parts])
+    return _seen(len(gone), detail, writes.missing)
+
+
+def duplicated(history: History) -> Finding:
+    """Tokens that a final set holds more than once."""
+    writes = of(history)
+    if not writes.attempts:
+        return nothing("writes", NO_WRITES)
+    twice = {token for final in writes.finals.values() for token, count in final.items() if count > 1}
+    return _seen(len(twice), f"of {len(writes.attempts)} sent{_named(twice)}", writes.missing)
+
+
+def unexpected(history: History) -> Finding:
+    """Tokens in a final set that were never sent, or were told to the client as failed."""
+    writes = of(history)
+    if not writes.attempts:
+        return nothing("writes", NO_WRITES)
+    invented, appeared = writes.present - writes.attempts, writes.present & writes.failed
+    detail = f"{len(invented)} never sent, {len(appeared)} of {len(writes.failed)} failed ones appeared"
+    return _seen(len(invented | appeared), detail + _named(invented | appeared), writes.missing)
+
+
+def unknown(history: History) -> Finding:
+    """Writes of which the client can't know whether they were done; the detail says how many were."""
+    writes = of(history)
+    if not writes.attempts:
+        return nothing("writes", NO_WRITES)
+    detail = f"of {len(writes.attempts)} sent; {len(writes.unknown & writes.present)} appeared"
+    return found(len(writes.unknown), "writes", detail, sight.client(history))
+
+
+def _seen(count: int, detail: str, missing: str) -> Finding:
+    """A set that was not read may hold worse, but what was seen stands."""
+    finding = found(count, "writes", detail, missing)
+    return Finding(count, "writes", finding.detail, enough=finding.enough or count > 0)
+
+
+def _named(tokens: Iterable[str]) -> str:
+    return f" ({_some(tokens)})" if tokens else ""
+
+
+def _some(tokens: Iterable[str]) -> str:
+    names = sorted(tokens)
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

@@ -1,0 +1,57 @@
+"""summary.json: the stable answer of a run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lab.checks.finding import Value
+from lab.checks.judge import Check, find, verdict
+from lab.checks.writes import of
+from lab.history import History
+from lab.timeline import Entry
+
+TIMES = {"detected_s": "detected", "outage_s": "longest-outage", "recovered_s": "recovered"}
+WRITES = {"lost": "lost-writes", "duplicated": "duplicated-writes", "unexpected": "unexpected-writes"}
+
+
+def summarize(entries: Sequence[Entry], checks: Sequence[Check]) -> dict[str, Any]:
+    """Everything that scripts may rely on; what could not be told is None."""
+    history = History(entries)
+    return {
+        "name": history.run.get("name", ""),
+        "verdict": verdict(checks, entries),
+        "checks": [_check(check) for check in checks],
+        "requests": {method: _requests(history, method) for method in ("GET", "POST")},
+        "writes": _writes(history),
+        "faults": [
+            {"kind": it.kind, "node": it.node, "injected_at": it.injected, "healed_at": it.healed}
+            for it in history.faults
+        ],
+        "times": _told(history, TIMES),
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "verdict": check.verdict,
+        "value": check.value,
+        "unit": check.unit,
+        "bound": check.bound,
+    }
+
+
+def _requests(history: History, method: str) -> dict[str, int]:
+    """Outcomes counted; that a note is not there yet is an answer, as the check of failed GETs has it."""
+    words = ["ok" if it.is_answered else it.outcome for it in history.requests if it.method == method]
+    return {word: words.count(word) for word in ("ok", "failed", "unknown")}
+
+
+def _writes(history: History) -> dict[str, Value]:
+    writes = of(history)
+    told = _told(history, WRITES)
+    return {"acknowledged": len(writes.acknowledged), **told, "unknown": len(writes.unknown)}
+
+
+def _told(history: History, names: dict[str, str]) -> dict[str, Value]:
+    findings = {key: find(history, name) for key, name in names.items()}
+    return {key: finding.value if finding.enough else None for key, finding in findings.items()}

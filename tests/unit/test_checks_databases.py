@@ -1,0 +1,54 @@
+"""Databases: equal in the end, and never two that take writes."""
+
+import pytest
+
+from lab.checks.judge import find
+from lab.history import History
+from lab.timeline import Entry
+from tests.unit.timelines import T0, UUID, blind, changed, database, final, kind, of, quiet, run, spell, without
+
+
+@pytest.mark.parametrize(
+    ("web1", "web2", "value", "detail"),
+    [
+        (f"{UUID}:1-9", f"{UUID}:1-9", True, "2 databases"),
+        (f"{UUID}:1-9", f"{UUID}:1-5:6-9", True, "2 databases"),
+        (f"{UUID}:1-9", f"{UUID}:1-7", False, "web1 has 2 that web2 has not"),
+        (f"{UUID}:1-8", f"{UUID}:1-7:9", False, "web1 has 1 that web2 has not; web2 has 1 that web1 has not"),
+    ],
+)
+def test_gtid_sets_are_compared_as_sets(web1: str, web2: str, value: bool, detail: str) -> None:
+    """And a difference is told in both directions: an errant transaction is not one that is late."""
+    finding = find(History([run(), final("web1", {}, web1), final("web2", {}, web2)]), "gtid-equal")
+    assert (finding.value, finding.detail, finding.enough) == (value, detail, True)
+
+
+def test_two_writable_databases_are_seen() -> None:
+    """Each look at one that falls between two looks at the other counts."""
+    both = changed(quiet(), of("database", 8, 10), writable=True)
+    finding = find(History(both), "two-writable")
+    assert (finding.value, finding.detail) == (3, "from +8.5 s to +9.5 s")
+
+
+@pytest.mark.parametrize("opened", [10.4, 10.5, 11.0])
+def test_a_promotion_is_no_moment_of_two(opened: float) -> None:
+    """web1 closed after one look and before its next; web2, asked in between, was open already."""
+    closed = changed(quiet(), lambda it: kind("state", "web1")(it) and it.at > T0 + 10, writable=False)
+    entries = changed(closed, lambda it: kind("state", "web2")(it) and it.at >= T0 + opened, writable=True)
+    assert find(History(entries), "two-writable").value == 0
+
+
+def test_an_old_answer_proves_nothing() -> None:
+    """Nobody asked web1 for six seconds: whether it was open meanwhile is not known."""
+    entries = without(quiet(), lambda it: kind("state", "web1")(it) and T0 + 8 <= it.at < T0 + 14)
+    finding = find(History([*entries, database(10.6, "web2", writable=True)]), "two-writable")
+    assert (finding.value, finding.enough) == (0, False)
+    assert finding.detail == "the database on web1 was not seen for 7.0 s from +7.0 s"
+
+
+def test_a_database_that_is_off_need_not_be_seen() -> None:
+    """Its fault says why it does not answer, until it was seen again."""
+    gone = without(quiet(30), lambda it: kind("state", "web1")(it) and T0 + 5 <= it.at < T0 + 20)
+    entries: list[Entry] = [*gone, *(blind(float(at), "database", "web1") for at in range(5, 20))]
+    assert not find(History(entries), "two-writable").enough
+    assert find(History([*entries, *spell([4.5, 5, 12, 19])]), "two-writable").enough

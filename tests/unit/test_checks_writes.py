@@ -1,0 +1,71 @@
+"""The set checker: what was acknowledged against what each database holds."""
+
+import pytest
+
+from lab.checks.judge import find
+from lab.history import History
+from lab.timeline import Entry
+from tests.unit.timelines import final, lab, run, write
+
+SENT = [
+    run(),
+    lab(0, "phase", name="measure"),
+    write(1, "kept"),
+    write(2, "gone"),
+    write(3, "refused", "failed"),
+    write(4, "maybe", "unknown"),
+    write(5, "never", "unknown"),
+    lab(6, "phase", name="settle"),
+]
+WHOLE = {"kept": 1, "gone": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "web1", "web2", "value", "words"),
+    [
+        ("lost-writes", WHOLE, WHOLE, 0, "of 2 acknowledged"),
+        ("lost-writes", WHOLE, {"kept": 1}, 1, "1 missing in web2 (gone)"),
+        ("lost-writes", {"gone": 1}, {"kept": 1}, 2, "1 missing in web1 (kept); 1 missing in web2 (gone)"),
+        ("lost-writes", {}, {}, 2, "2 missing in web1 (gone, kept)"),
+        ("duplicated-writes", WHOLE, {**WHOLE, "maybe": 3}, 1, "of 5 sent (maybe)"),
+        ("unexpected-writes", WHOLE, {**WHOLE, "maybe": 1}, 0, "0 never sent, 0 of 1 failed ones appeared"),
+        ("unexpected-writes", {**WHOLE, "refused": 1}, WHOLE, 1, "1 of 1 failed ones appeared (refused)"),
+        ("unexpected-writes", WHOLE, {**WHOLE, "ghost": 1}, 1, "1 never sent, 0 of 1"),
+        ("unknown-writes", {**WHOLE, "maybe": 1}, WHOLE, 2, "of 5 sent; 1 appeared"),
+    ],
+)
+def test_what_became_of_writes(name: str, web1: dict[str, int], web2: dict[str, int], value: int, words: str) -> None:
+    """A write that is missing in any final set is lost, one that is in any of them is there."""
+    finding = find(History([*SENT, final("web1", web1), final("web2", web2)]), name)
+    assert (finding.value, finding.enough) == (value, True)
+    assert words in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "enough"),
+    [
+        ("lost-writes", WHOLE, False),
+        ("lost-writes", {"kept": 1}, True),
+        ("duplicated-writes", {**WHOLE, "kept": 2}, True),
+        ("unexpected-writes", {**WHOLE, "refused": 1}, True),
+    ],
+)
+def test_a_loss_that_was_seen_stands_without_the_other_final_set(name: str, held: dict[str, int], enough: bool) -> None:
+    """A database that could not be read may hold worse, never better."""
+    finding = find(History([*SENT, final("web1", held)]), name)
+    assert finding.enough is enough
+    assert "not read in the end: web2" in finding.detail
+
+
+@pytest.mark.parametrize("outcome", ["failed", "unknown"])
+def test_nothing_can_be_lost_where_nothing_was_acknowledged(outcome: str) -> None:
+    """A site that refused every write has not proven that it keeps them."""
+    sent = [run(), write(1, "a", outcome), final("web1", {}), final("web2", {})]
+    finding = find(History(sent), "lost-writes")
+    assert (finding.value, finding.enough, finding.detail) == (None, False, "no write was acknowledged")
+
+
+def test_a_run_of_unknown_nodes_proves_nothing() -> None:
+    """Without the run's first entry nobody knows how many databases there were."""
+    entries: list[Entry] = [write(1, "a"), final("web1", {"a": 1})]
+    assert not find(History(entries), "lost-writes").enough
