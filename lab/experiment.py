@@ -20,6 +20,7 @@ from lab.wait import pause, until
 
 TICK_S = 0.05
 STEP_S = 300.0
+AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
 
 
 @dataclass(frozen=True)
@@ -103,15 +104,17 @@ class Run:
         plan = self.plan
         with observe.watching(self.lab, self._writer.write):
             counted = self._requests()
-            with load.running(plan.load, plan.seed, plan.warm_up_s + plan.measure_s, self.folder / runs.RECORD) as it:
+            longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + STEP_S
+            with load.running(plan.load, plan.seed, longest_s, self.folder / runs.RECORD) as it:
                 start = it.began()
                 self.tell("phase", name="warm-up")
                 self._steps(start + plan.warm_up_s, it)
-                it.ended()
+                self.tell("phase", name="settle")
+                self._settle()
+                pause(AFTERWARDS_S)
+                self.tell("phase", name="end")
+                it.end()
                 self.tell("generator", cpu=it.cpu(), requests_seen=self._seen(counted))
-            self.tell("phase", name="settle")
-            self._settle()
-            self.tell("phase", name="end")
         for data in finals.read(self.doors, before):
             self.tell("final", **data)
 
@@ -135,7 +138,7 @@ class Run:
         end = zero + self.plan.measure_s
         waiting = list(self.plan.steps)
         while time.time() < end:
-            running.must_go_on() if time.time() < end - 1 else None
+            running.must_go_on()
             if not told and time.time() >= zero:
                 self.tell("phase", name="measure")
                 progress.say("load", f"measures for {self.plan.measure_s:.0f} s: {self.folder}")
@@ -167,7 +170,7 @@ class Run:
         trouble: list[str] = []
 
         def right() -> bool:
-            trouble[:] = restore.wrong(self.lab, self.doors) or finals.unequal(self.doors)
+            trouble[:] = restore.wrong_inside(self.lab, self.doors) or finals.unequal(self.doors)
             return not trouble
 
         self.hands.converge({})

@@ -40,9 +40,10 @@ class Running:
         if self.process.poll() is not None:
             raise RigBroken(f"the load ended, exit {self.process.returncode}", evidence=self.last_lines())
 
-    def ended(self) -> None:
-        """Wait until every request has ended and is recorded; raises RigBroken where it did not run well."""
-        until("the load ends", lambda: self.process.poll() is not None, ENDS_S, where="load", evidence=self.last_lines)
+    def end(self) -> None:
+        """Stop the load; every request has ended and is recorded. Raises RigBroken where it did not run well."""
+        self.must_go_on()
+        _stop(self.process)
         if self.process.returncode:
             raise RigBroken(f"the load ended with exit {self.process.returncode}", evidence=self.last_lines())
 
@@ -67,12 +68,12 @@ class Running:
 
 
 @contextmanager
-def running(load: Load, seed: int, seconds: float, folder: Path) -> Iterator[Running]:
-    """Start the load for so many seconds; however the block ends, it does not outlive it."""
+def running(load: Load, seed: int, longest_s: float, folder: Path) -> Iterator[Running]:
+    """Start the load, which ends by itself after `longest_s`; however the block ends, it does not outlive it."""
     log = folder.parent / "locust.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(LOCUST), *_words(load, seed, seconds, folder)],
+            [str(LOCUST), *_words(load, seed, longest_s, folder)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -7,8 +7,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.catalogue import Fault, Key, key_of
+from lab.checks.judge import BOUNDS
 from lab.errors import BadInput, did_you_mean
-from lab.plan_rules import BOUNDS, MEASURE_S, between
+from lab.plan_rules import MEASURE_S, between
 from lab.topology import ROOT, Lab
 from lab.yaml_lines import Document, invalid
 

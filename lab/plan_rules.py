@@ -8,6 +8,7 @@ from typing import Any
 
 from lab import catalogue
 from lab.catalogue import Fault, Key, key_of
+from lab.checks.judge import BOUNDS, CHECKS
 from lab.conflicts import conflicts
 from lab.errors import did_you_mean
 from lab.topology import Lab
@@ -15,28 +16,7 @@ from lab.yaml_lines import Mistake, Place
 
 MEASURE_S = 60.0  # where the file does not say it
 NUMBER, YES_NO = "a number", "true or false"
-# Every check that a timeline can be judged by, and what its value is.
-CHECKS: Mapping[str, str] = {
-    "failed-gets": NUMBER,
-    "failed-gets-in-window": NUMBER,
-    "slow-requests": NUMBER,
-    "longest-outage": NUMBER,
-    "write-outage": NUMBER,
-    "detected": NUMBER,
-    "recovered": NUMBER,
-    "false-downs": NUMBER,
-    "balancer-retries": NUMBER,
-    "lost-writes": NUMBER,
-    "duplicated-writes": NUMBER,
-    "unexpected-writes": NUMBER,
-    "unknown-writes": NUMBER,
-    "stale-reads": NUMBER,
-    "gtid-equal": YES_NO,
-    "two-writable": NUMBER,
-    "arrival-rate": NUMBER,
-    "requests-seen": NUMBER,
-}
-BOUNDS = ("at_most", "at_least", "equals", "reported")
+YES_OR_NO_CHECKS = {"gtid-equal"}
 ACTIONS = ("inject", "heal", "command")
 # An experiment changes roles, the balancer, or converges; it never starts, stops or removes the lab.
 COMMAND = re.compile(r"(?:(?:db|lb)\.[a-z-]+|lab\.provision)(?: [\w./=:-]+)*")
@@ -128,10 +108,17 @@ def _expectations(expectations: Sequence[tuple[str, Mapping[str, Any]]]) -> Iter
         if len(given) != 1:
             yield place, f"needs exactly one of {', '.join(BOUNDS)}"
         for name in given:
-            yield from _bound((*place, name), CHECKS.get(str(check), ""), it[name])
+            yield from _bound((*place, name), _value(check), it[name])
             if (str(check), name) in seen:
                 yield (*place, name), f"{check} has this bound already"
             seen.add((str(check), name))
+
+
+def _value(check: object) -> str:
+    """What a check's value is; '' for one that there is not."""
+    if check not in CHECKS:
+        return ""
+    return YES_NO if check in YES_OR_NO_CHECKS else NUMBER
 
 
 def _bound(place: Place, value_is: str, bound: object) -> Iterator[Mistake]:
