@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from shlex import split
 
@@ -28,14 +29,18 @@ def list_(c: Context) -> None:
     say("\n".join(f"{it.name:<28} {it.title}" for it in plan.named(topology.load())))
 
 
-@command(changes=True, positional=["name"])
-def run(c: Context, name: str) -> None:
+RUN = {"rounds": "inject its faults so many times, at moments drawn by the seed", "seed": "instead of the file's own"}
+
+
+@command(changes=True, positional=["name"], help=RUN)
+def run(c: Context, name: str, rounds: int = 0, seed: int = 0) -> None:
     """Run an experiment: load, faults in time, checks, a report in runs/latest."""
     lab = topology.load()
     folders: list[Path] = []
     chosen = choices.load()
     try:
-        experiment.run(lab, plan.find(name, lab), _hands(lab), folders.append)
+        wanted = plan.find(name, lab)
+        experiment.run(lab, replace(wanted, seed=seed or wanted.seed), _hands(lab), folders.append, rounds)
     finally:
         _choose_again(lab, chosen)
         for folder in folders:

@@ -1,14 +1,27 @@
 """One experiment, run: load, faults in time, four eyes, everything healed, the final sets read, all of it written."""
 
 import shutil
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import deciding, facts, finals, injection, ledger, lifecycle, load, logs, observe, progress, restore, runs
+from lab import (
+    deciding,
+    facts,
+    finals,
+    injection,
+    ledger,
+    lifecycle,
+    load,
+    logs,
+    observe,
+    progress,
+    restore,
+    runs,
+    steps,
+)
 from lab.catalogue import Fault
 from lab.errors import CheckFailed, LabError, LabNotUp
 from lab.load import Running
@@ -18,8 +31,8 @@ from lab.timeline import Entry, Writer
 from lab.topology import Lab
 from lab.wait import pause, until
 
-TICK_S = 0.05
-STEP_S = 300.0
+MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
+HOLD_S = 10.0  # longer than HAProxy may take to notice
 AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
 
 
@@ -32,9 +45,10 @@ class Hands:
     merge: Callable[[Path], list[dict[str, Any]]]
 
 
-def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None]) -> None:
+def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None], rounds: int = 0) -> None:
     """Run an experiment; its folder is told at the end, whatever that end is.
 
+    With `rounds` its faults are injected that often, at moments that its seed draws, instead of at their times.
     What goes wrong with the rig is on the timeline ('broken'). Raises LabNotUp where the lab is not whole before.
     """
     _must_be_whole(lab)
@@ -43,7 +57,7 @@ def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None])
     why = "interrupted"
     try:
         it.introduce()
-        it.measure()
+        it.measure(rounds)
         why = ""
     except LabError as error:
         why = error.what
@@ -78,7 +92,6 @@ class Run:
         self.folder = runs.make(plan.name)
         self.began = time.time()
         self._writer = Writer(self.folder / runs.TIMELINE)
-        self._trouble: list[LabError] = []
 
     def tell(self, kind: str, **data: Any) -> None:
         """An entry of what the experiment did."""
@@ -98,17 +111,18 @@ class Run:
         for entry in observe.clock_errors(self.doors):
             self._writer.write(entry)
 
-    def measure(self) -> None:
+    def measure(self, rounds: int) -> None:
         """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
         before = finals.tokens(self.doors)
         plan = self.plan
         with observe.watching(self.lab, self._writer.write):
             counted = self._requests()
-            longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + STEP_S
+            longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + steps.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / runs.RECORD) as it:
                 start = it.began()
                 self.tell("phase", name="warm-up")
-                self._steps(start + plan.warm_up_s, it)
+                zero = start + plan.warm_up_s
+                self._repeat(zero, it, rounds) if rounds else self._play(zero, it)
                 self.tell("phase", name="settle")
                 self._settle()
                 pause(AFTERWARDS_S)
@@ -131,49 +145,46 @@ class Run:
         self._writer.close()
         logs.save(self.lab, self.folder / runs.LOGS, since=self.began)
 
-    def _steps(self, zero: float, running: Running) -> None:
-        """Each step in a thread of its own: what heals slowly does not hold up what comes after it."""
-        threads = []
-        told = False
-        end = zero + self.plan.measure_s
-        waiting = list(self.plan.steps)
-        while time.time() < end:
+    def _play(self, zero: float, running: Running) -> None:
+        """The steps of the plan, while measuring."""
+        steps.play((), zero, zero, self._step, running.must_go_on)
+        self.tell("phase", name="measure")
+        progress.say("load", f"measures for {self.plan.measure_s:.0f} s")
+        steps.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, running.must_go_on)
+
+    def _repeat(self, zero: float, running: Running, rounds: int) -> None:
+        """The faults of the plan, together, again and again; each time until the lab is whole."""
+        steps.play((), zero, zero, self._step, running.must_go_on)
+        self.tell("phase", name="measure")
+        for number, wait_s in enumerate(steps.moments(rounds, self.plan.seed, MOMENTS_S), 1):
+            progress.say("load", f"round {number} of {rounds}")
+            pause(wait_s)
+            for fault in self.plan.faults:
+                injection.inject(self.lab, fault, tell=self.tell_fault)
+            pause(HOLD_S)
+            self._settle()
             running.must_go_on()
-            if not told and time.time() >= zero:
-                self.tell("phase", name="measure")
-                progress.say("load", f"measures for {self.plan.measure_s:.0f} s: {self.folder}")
-                told = True
-            if waiting and time.time() >= zero + waiting[0].at:
-                threads.append(threading.Thread(target=self._step, args=(waiting.pop(0),), daemon=True))
-                threads[-1].start()
-            pause(TICK_S)
-        for thread in threads:
-            thread.join(STEP_S)
-        if self._trouble:
-            raise self._trouble[0]
 
     def _step(self, step: Step) -> None:
-        try:
-            if step.action == "command":
-                progress.say("lab", f"invoke {step.command}")
-                code, output = self.hands.command(step.command)
-                self.tell("command", words=step.command, exit_code=code, output=output[-500:])
-            elif step.fault:
-                {"inject": injection.inject, "heal": injection.heal}[step.action](
-                    self.lab, step.fault, tell=self.tell_fault
-                )
-        except LabError as error:
-            self._trouble.append(error)
+        if step.action == "command":
+            progress.say("lab", f"invoke {step.command}")
+            code, output = self.hands.command(step.command)
+            self.tell("command", words=step.command, exit_code=code, output=output[-500:])
+        elif step.fault:
+            act = injection.inject if step.action == "inject" else injection.heal
+            act(self.lab, step.fault, tell=self.tell_fault)
 
     def _settle(self) -> None:
+        """Heal what is left; open the primary again where that is certain; wait until the lab is whole."""
         self._heal_all()
+        if not finals.writable(self.doors):
+            self.hands.converge({})
         trouble: list[str] = []
 
         def right() -> bool:
             trouble[:] = restore.wrong_inside(self.lab, self.doors) or finals.unequal(self.doors)
             return not trouble
 
-        self.hands.converge({})
         told = {"where": "lab", "hint": "invoke lab.status"}
         until("the lab is whole", right, self.plan.settle_s, every=1, evidence=lambda: "\n".join(trouble), **told)
 
