@@ -52,7 +52,7 @@ def inject(
     given |= {"delay_ms": delay, "loss_percent": loss, "rate_kbit": rate, "seconds": seconds}
     lab = topology.load()
     fault = Fault.parse(lab, {name: value for name, value in given.items() if value})
-    injection.inject(lab, fault, timer_s=for_ or injection.TIMER_S)
+    injection.inject(lab, fault, injection.door_to(lab, fault), timer_s=for_ or injection.TIMER_S)
     if for_:
         _hold(lab, fault, for_)
     else:
@@ -74,7 +74,7 @@ def _hold(lab: Lab, fault: Fault, seconds: int) -> None:
             progress.say(fault.node, f"{fault.id} for {left:.0f} more seconds")
             pause(min(left, SAY_EVERY_S))
     finally:
-        injection.heal(lab, fault)
+        injection.heal(lab, fault, injection.door_to(lab, fault))
     say(f"{fault.id} is gone")
 
 

@@ -23,7 +23,7 @@ from lab import (
     steps,
 )
 from lab.catalogue import Fault
-from lab.errors import CheckFailed, LabError, LabNotUp
+from lab.errors import CheckFailed, LabError, LabNotUp, TimedOut
 from lab.load import Running
 from lab.machine import Machine
 from lab.plan import EXPERIMENTS, Plan, Step
@@ -33,6 +33,7 @@ from lab.wait import pause, until
 
 MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
 HOLD_S = 10.0  # longer than HAProxy may take to notice
+WHOLE_S = 30.0
 AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
 
 
@@ -76,11 +77,18 @@ def _must_be_whole(lab: Lab) -> None:
     if ledger.entries():
         active = ", ".join(it["id"] for it in ledger.entries())
         raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
-    trouble = restore.wrong(lab, lifecycle.machines(lab))
-    if trouble:
-        raise LabNotUp(
-            "the lab is not whole, so nothing could be learned", evidence="\n".join(trouble), hint="invoke lab.up"
-        )
+    doors = lifecycle.machines(lab)
+    trouble: list[str] = []
+
+    def right() -> bool:
+        trouble[:] = restore.wrong(lab, doors)
+        return not trouble
+
+    try:
+        until("the lab is whole", right, WHOLE_S, every=1, where="lab")
+    except TimedOut as error:
+        what = "the lab is not whole, so nothing could be learned"
+        raise LabNotUp(what, evidence="\n".join(trouble), hint="invoke lab.up") from error
 
 
 class Run:
@@ -115,7 +123,7 @@ class Run:
         """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
         before = finals.tokens(self.doors)
         plan = self.plan
-        with observe.watching(self.lab, self._writer.write):
+        with observe.watching(self.lab, self.doors, self._writer.write):
             counted = self._requests()
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + steps.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / runs.RECORD) as it:
@@ -160,7 +168,7 @@ class Run:
             progress.say("load", f"round {number} of {rounds}")
             pause(wait_s)
             for fault in self.plan.faults:
-                injection.inject(self.lab, fault, tell=self.tell_fault)
+                injection.inject(self.lab, fault, self._door(fault), tell=self.tell_fault)
             pause(HOLD_S)
             self._settle()
             running.must_go_on()
@@ -172,7 +180,10 @@ class Run:
             self.tell("command", words=step.command, exit_code=code, output=output[-500:])
         elif step.fault:
             act = injection.inject if step.action == "inject" else injection.heal
-            act(self.lab, step.fault, tell=self.tell_fault)
+            act(self.lab, step.fault, self._door(step.fault), tell=self.tell_fault)
+
+    def _door(self, fault: Fault) -> Machine:
+        return next(door for door in self.doors if door.node.name == fault.node)
 
     def _settle(self) -> None:
         """Heal what is left; open the primary again where that is certain; wait until the lab is whole."""

@@ -33,13 +33,12 @@ def quietly(word: str, fault: Fault) -> None:
     """Tell nobody: what a fault does, the progress lines say."""
 
 
-def inject(lab: Lab, fault: Fault, *, tell: Tell = quietly, timer_s: int = TIMER_S) -> None:
+def inject(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly, timer_s: int = TIMER_S) -> None:
     """Inject a fault and see that it is real; `timer_s` is when a network fault ends by itself.
 
     `tell` hears 'inject' when it begins and 'injected' when it was seen. Raises CheckFailed where it can't be
     injected now, with the reason; where it was not seen it is healed again before the error is raised.
     """
-    door = _door(lab, fault)
     _refuse(lab, fault)
     ledger.add(fault, time.time())
     progress.say(fault.node, f"injects {fault.id}")
@@ -48,17 +47,17 @@ def inject(lab: Lab, fault: Fault, *, tell: Tell = quietly, timer_s: int = TIMER
         _pair(lab, fault, door, timer_s).inject()
     except LabError:
         with suppress(LabError):  # what failed first is to be told; the ledger still has it
-            heal(lab, fault)
+            heal(lab, fault, door)
         raise
     tell("injected", fault)
     progress.say(fault.node, f"{fault.id} is real")
 
 
-def heal(lab: Lab, fault: Fault, *, tell: Tell = quietly) -> None:
+def heal(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly) -> None:
     """Heal a fault, see that it is gone, and strike it out of the ledger; healing twice is no mistake."""
     progress.say(fault.node, f"heals {fault.id}")
     tell("heal", fault)
-    _pair(lab, fault, _door(lab, fault), TIMER_S).heal()
+    _pair(lab, fault, door, TIMER_S).heal()
     ledger.remove(fault)
     tell("healed", fault)
     progress.say(fault.node, f"{fault.id} is gone")
@@ -73,7 +72,7 @@ def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
     healed = []
     for fault in sorted(ledger.active(lab), key=lambda it: it.kind not in _MACHINE):
         try:
-            heal(lab, fault, tell=tell)
+            heal(lab, fault, door_to(lab, fault), tell=tell)
             healed.append(fault)
         except LabError as error:
             progress.say(fault.node, f"{fault.id} is still there: {error.what}")
@@ -83,7 +82,8 @@ def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
     return healed
 
 
-def _door(lab: Lab, fault: Fault) -> Machine:
+def door_to(lab: Lab, fault: Fault) -> Machine:
+    """The way to the node of a fault."""
     return Machine(lab.node(fault.node))
 
 

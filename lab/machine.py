@@ -56,7 +56,7 @@ class Machine:
 
     def script(self, text: str, *, ok: Sequence[int] = (0,), timeout: float = 30.0, title: str) -> Answer:
         """Run a bash script as root, sent on standard input: nothing of it shows in a process list."""
-        answer = self._exchange("sudo -n bash -s", text, timeout, title)
+        answer = self._exchange(text, timeout, title)
         if answer.exit_code not in ok:
             output = "\n".join(filter(None, [answer.stdout.rstrip(), answer.stderr.rstrip()]))
             raise CommandFailed(self.node.name, title, answer.exit_code, output)
@@ -66,14 +66,11 @@ class Machine:
         """Run a bash script as root that goes on by itself, and hand over each of its lines as it comes.
 
         Ends when `going` says no. Raises Unreachable where the script ends, ssh fails, or no line came for
-        `silence` seconds.
+        `silence` seconds: then the connection is kept, for others use it too.
         """
         rest = bytearray()
         try:
-            channel = self._open()
-            channel.exec_command("sudo -n bash -s")
-            channel.sendall(text.encode())
-            channel.shutdown_write()
+            channel = self._start(text)
             heard = time.monotonic()
             while going():
                 if _drain(channel, rest, bytearray()):
@@ -84,7 +81,10 @@ class Machine:
                 else:
                     pause(POLL_S)
             channel.close()
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except EOFError as error:
+            channel.close()
+            raise Unreachable(f"{self.node.name}: can't be watched", evidence=f"{error}") from error
+        except (OSError, paramiko.SSHException) as error:
             self.close()
             raise Unreachable(f"{self.node.name}: can't be watched", evidence=f"{error}") from error
 
@@ -94,13 +94,9 @@ class Machine:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, command: str, stdin: str, timeout: float, title: str) -> Answer:
+    def _exchange(self, text: str, timeout: float, title: str) -> Answer:
         try:
-            channel = self._open()
-            channel.exec_command(command)
-            channel.sendall(stdin.encode())
-            channel.shutdown_write()
-            return self._read(channel, timeout, title)
+            return self._read(self._start(text), timeout, title)
         except (OSError, EOFError, paramiko.SSHException) as error:
             self.close()
             raise Unreachable(
@@ -108,6 +104,13 @@ class Machine:
                 evidence=f"{type(error).__name__}: {error}",
                 hint=f"see what the machine is doing: invoke lab.status, vagrant ssh {self.node.name}",
             ) from error
+
+    def _start(self, text: str) -> paramiko.Channel:
+        channel = self._open()
+        channel.exec_command("sudo -n bash -s")
+        channel.sendall(text.encode())
+        channel.shutdown_write()
+        return channel
 
     def _open(self) -> paramiko.Channel:
         with self._opening:

@@ -55,10 +55,16 @@ def eyes(lab: Lab) -> list[Eye]:
 
 
 @contextmanager
-def watching(lab: Lab, write: Write) -> Iterator[None]:
-    """Watch the lab until the block ends; every sample goes to `write`, from several threads."""
+def watching(lab: Lab, doors: Sequence[Machine], write: Write) -> Iterator[None]:
+    """Watch the lab until the block ends; every sample goes to `write`, from several threads.
+
+    All eyes on a node share its door: to open another connection costs an emulated processor seconds.
+    """
     leave = threading.Event()
-    threads = [threading.Thread(target=_watch, args=(eye, write, leave), daemon=True) for eye in eyes(lab)]
+    door = {door.node: door for door in doors}
+    threads = [
+        threading.Thread(target=_watch, args=(eye, door[eye.node], write, leave), daemon=True) for eye in eyes(lab)
+    ]
     threads.append(threading.Thread(target=_watch_power, args=(lab, write, leave), daemon=True))
     for thread in threads:
         thread.start()
@@ -92,7 +98,7 @@ def _loop(question: str, every: float) -> str:
     return f'while true; do {question}\necho "{END} $?"; sleep {every}; done 2>&1'
 
 
-def _watch(eye: Eye, write: Write, leave: threading.Event) -> None:
+def _watch(eye: Eye, door: Machine, write: Write, leave: threading.Event) -> None:
     lines: list[str] = []
 
     def on_line(line: str) -> None:
@@ -106,7 +112,7 @@ def _watch(eye: Eye, write: Write, leave: threading.Event) -> None:
 
     while not leave.is_set():
         try:
-            Machine(eye.node).follow(eye.script, on_line, lambda: not leave.is_set(), SILENCE_S)
+            door.follow(eye.script, on_line, lambda: not leave.is_set(), SILENCE_S)
         except LabError as error:
             write(_entry(eye, None, error.evidence or error.what))
             lines.clear()

@@ -1,5 +1,7 @@
 """Injecting and healing: written down first, seen to be real, refused where it makes no sense. Nodes are doubles."""
 
+from typing import Any
+
 import pytest
 
 from lab import hypervisor, injection, ledger, topology
@@ -11,6 +13,7 @@ from lab.topology import Node
 LAB = topology.load()
 SLOW = Fault("slow", "web2", options={"delay_ms": 100})
 OFF = Fault("power-off", "web1")
+FULL = Fault("disk-full", "web1")
 
 
 class Door:
@@ -30,6 +33,11 @@ class Door:
         return Answer(0, "", "")
 
 
+def door(fault: Fault) -> Any:
+    """The double of a fault's node."""
+    return Door(LAB.node(fault.node))
+
+
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
     """What nodes were told."""
@@ -44,10 +52,10 @@ def test_a_fault_is_written_down_before_it_is_made_and_struck_out_when_it_is_gon
 ) -> None:
     """Whoever dies in between leaves a fault that can be undone; the timeline hears all four steps in order."""
     heard: list[str] = []
-    injection.inject(LAB, SLOW, tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
+    injection.inject(LAB, SLOW, door(SLOW), tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
     assert told == [("web2-slow is injected and seen", ["web2-slow"])]
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
-    injection.heal(LAB, SLOW, tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
+    injection.heal(LAB, SLOW, door(SLOW), tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
     assert ledger.entries() == []
     assert heard == ["inject web2-slow", "injected web2-slow", "heal web2-slow", "healed web2-slow"]
 
@@ -57,7 +65,7 @@ def test_a_fault_that_is_not_seen_is_undone_and_told(told: list[tuple[str, list[
     Door.refuses = ["injected"]
     heard: list[str] = []
     with pytest.raises(CommandFailed):
-        injection.inject(LAB, SLOW, tell=lambda word, fault: heard.append(word))
+        injection.inject(LAB, SLOW, door(SLOW), tell=lambda word, fault: heard.append(word))
     assert "injected" not in heard
     assert [title for title, _ in told][-1] == "web2-slow is healed and gone"
     assert ledger.entries() == []
@@ -65,8 +73,8 @@ def test_a_fault_that_is_not_seen_is_undone_and_told(told: list[tuple[str, list[
 
 def test_a_fault_that_can_not_be_healed_stays_in_the_ledger(told: list[tuple[str, list[str]]]) -> None:
     """All others are healed all the same, then the error is told."""
-    injection.inject(LAB, SLOW)
-    injection.inject(LAB, Fault("disk-full", "web1"))
+    injection.inject(LAB, SLOW, door(SLOW))
+    injection.inject(LAB, FULL, door(FULL))
     Door.refuses = ["web2-slow is healed"]
     with pytest.raises(LabError):
         injection.heal_all(LAB)
@@ -78,7 +86,7 @@ def test_machines_are_healed_before_what_is_inside_them(
 ) -> None:
     """A node without power can't be told to undo anything."""
     order: list[str] = []
-    monkeypatch.setattr(injection, "heal", lambda lab, fault, tell: order.append(fault.id))
+    monkeypatch.setattr(injection, "heal", lambda lab, fault, door, tell: order.append(fault.id))
     ledger.add(SLOW, 1.0)
     ledger.add(OFF, 2.0)
     injection.heal_all(LAB)
@@ -89,12 +97,12 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
     told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same twice; a node that is off. Nothing is written down then."""
-    injection.inject(LAB, SLOW)
+    injection.inject(LAB, SLOW, door(SLOW))
     with pytest.raises(CheckFailed, match="web2-slow is active already"):
-        injection.inject(LAB, SLOW)
+        injection.inject(LAB, SLOW, door(SLOW))
     monkeypatch.setattr(hypervisor, "states", lambda lab: dict.fromkeys(("lb1", "web1", "web2"), "off"))
     with pytest.raises(CheckFailed, match="web1 is off"):
-        injection.inject(LAB, Fault("disk-full", "web1"))
+        injection.inject(LAB, FULL, door(FULL))
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
 
 
