@@ -13,7 +13,6 @@ Exit codes: 0 at most 1 % of the requests failed; 1 more than that, or a user br
 lab's; 3 the lab is not up, or went away during the run; 4 a headless run that recorded no request.
 """
 
-import sys
 from typing import Any
 from uuid import uuid4
 
@@ -23,24 +22,15 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import Runner, WorkerRunner
 
-from lab import topology
 from lab.errors import LabError
-from lab.topology import Lab
+from loadtests import door
 from loadtests.outcome import judge, reason
 from loadtests.way import CONNECT_S, READ_S, LabAdapter, Way
 
 TOLERATED = 0.01
 
 
-def _lab() -> Lab:
-    try:
-        return topology.load()
-    except LabError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
-
-
-LAB = _lab()
+LAB = door.lab()
 WAY = Way(LAB)
 
 
@@ -132,10 +122,7 @@ def start(environment: Environment, runner: Runner, **_: Any) -> None:
     try:
         WAY.reach(_host(environment))
     except LabError as error:
-        options = environment.parsed_options
-        if not (options and options.processes and isinstance(runner, WorkerRunner)):  # its parent says it
-            sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
+        door.refuse(environment, runner, error)
 
 
 def finish(environment: Environment, **_: Any) -> None:

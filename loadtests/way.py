@@ -28,6 +28,10 @@ class Way:
         self._asked_at = 0.0
         self._one_asks = threading.Lock()
 
+    def belongs(self, host: str) -> None:
+        """Raise BadInput unless `host` is an address of the lab, whether that is up or not."""
+        route.belongs(self.lab, self._parts(host).hostname or "")
+
     def reach(self, host: str) -> None:
         """Raise BadInput or LabNotUp unless `host` is the lab's and something takes connections there."""
         self._guard(host)

@@ -1,10 +1,34 @@
 """For tests without machines: what a real lab of this checkout has going on is none of their business."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lab import ledger
+from lab.topology import ROOT
+from tests.unit import fake_site
+from tests.unit.fake_site import Site
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """The fake site."""
+    with fake_site.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code whose lab.yml says 127.0.0.0/8: no switch of the real one opens it to this machine."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("lab", "loadtests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (ROOT / "lab.yml").read_text(encoding="utf-8")
+    text = text.replace("192.168.56.0/24", "127.0.0.0/8").replace("192.168.56.", "127.0.56.")
+    (folder / "lab.yml").write_text(text, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -1,16 +1,19 @@
-"""A site on 127.0.0.1 that remembers every request that reached it, and treats each as its path says."""
+"""A site on 127.0.0.1 that remembers every request that reached it, and treats each as it is told."""
 
 import json
 import socket
 import socketserver
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import parse_headers
 from io import BufferedIOBase
 
+from lab.wait import pause
+
+SLOW_S = 1.0
 NOTES = json.dumps({"notes": [{"token": "b" * 32}, {"token": "a" * 32}]})
 
 
@@ -25,12 +28,20 @@ class Seen:
     kept: bool
 
 
+def as_its_path_says(request: Seen) -> str:
+    """The manner that a path names."""
+    return request.path.strip("/")
+
+
 @dataclass
 class Site:
-    """The site while it runs."""
+    """The site while it runs; nothing is read while it is not `awake`."""
 
     port: int
+    manner: Callable[[Seen], str] = as_its_path_says
     seen: list[Seen] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
+    awake: threading.Event = field(default_factory=threading.Event)
 
     @property
     def host(self) -> str:
@@ -43,6 +54,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         kept = False
+        self.server.site.awake.wait()
         while (request := _read(self.rfile, kept)) is not None:
             self.server.site.seen.append(request)
             if not self.answer(request):
@@ -51,7 +63,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def answer(self, request: Seen) -> bool:
         """Whether the connection stays."""
-        manner = request.path.strip("/")
+        manner = self.server.site.manner(request)
         if manner == "resets":  # closing with zero seconds of linger sends a reset
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if manner in ("resets", "closes"):
@@ -59,10 +71,16 @@ class _Connection(socketserver.StreamRequestHandler):
         if manner == "stops-halfway":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
             return False
-        status, more = {"refuses": ("503 No", "Retry-After: 0"), "redirects": ("307 There", "Location: /answers")}.get(
-            manner, ("201 Created" if request.method == "POST" else "200 OK", "X-Db: none")
-        )
+        if manner == "slow":
+            pause(SLOW_S)
+        status, more = {
+            "refuses": ("503 No", "Retry-After: 0"),
+            "redirects": ("307 There", "Location: /answers"),
+            "lacks": ("404 Not Here", "X-Served-By: web1\r\nX-Db: none"),
+        }.get(manner, ("201 Created" if request.method == "POST" else "200 OK", "X-Served-By: web1\r\nX-Db: web2"))
         self.wfile.write(f"HTTP/1.1 {status}\r\n{more}\r\nContent-Length: {len(NOTES)}\r\n\r\n{NOTES}".encode())
+        if status.startswith("201"):
+            self.server.site.acknowledged.append(json.loads(request.body)["token"])
         return manner != "answers-then-closes"
 
 
@@ -90,6 +108,7 @@ def running() -> Iterator[Site]:
     """The site on a free port, until the block ends."""
     with _Server(("127.0.0.1", 0), _Connection) as server:
         server.site = Site(server.server_address[1])
+        server.site.awake.set()
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield server.site
         server.shutdown()

@@ -1,72 +1,25 @@
 """Locust, started as a command like by a user, against a fake site on 127.0.0.1."""
 
 import json
-import os
-import shutil
 import socket
-import subprocess
-import sys
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from lab.topology import ROOT
 from lab.wait import until
-from tests.unit import fake_site
 from tests.unit.fake_site import Site
+from tests.unit.locust_command import end, start
 
-LOCUST = str(Path(sys.executable).with_name("locust"))
+FILE = "loadtests/site.py"
 CASES = Path(__file__).parent / "cases/loadtests"
-# A proxy where nobody listens: whoever uses it gets no answer.
-ASTRAY = {"http_proxy": "http://127.0.0.1:9", "all_proxy": "http://127.0.0.1:9", "no_proxy": ""}
 MANNERS = {"answers", "answers-then-closes", "closes", "resets", "stops-halfway", "refuses", "redirects"}
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
-    """The fake site."""
-    with fake_site.running() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the code whose lab.yml says 127.0.0.0/8: no switch of the real one opens it to this machine."""
-    folder = tmp_path_factory.mktemp("checkout")
-    for name in ("lab", "loadtests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (ROOT / "lab.yml").read_text(encoding="utf-8")
-    text = text.replace("192.168.56.0/24", "127.0.0.0/8").replace("192.168.56.", "127.0.56.")
-    (folder / "lab.yml").write_text(text, encoding="utf-8")
-    return folder
-
-
-def start(checkout: Path, *words: str, file: str = "loadtests/site.py") -> "subprocess.Popen[str]":
-    """Locust in a checkout."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")} | ASTRAY
-    return subprocess.Popen(
-        [LOCUST, "-f", file, *words],
-        cwd=checkout,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def locust(checkout: Path, *words: str, file: str = "loadtests/site.py") -> tuple[int, str]:
+def locust(checkout: Path, *words: str, file: str = FILE) -> tuple[int, str]:
     """A headless run to its end: exit code and output."""
-    with start(checkout, "--headless", *words, file=file) as process:
-        try:
-            output, _ = process.communicate(timeout=40)
-        finally:
-            process.kill()
-        return process.returncode, output
+    return end(start(checkout, file, "--headless", *words))
 
 
 def test_requests_seen_are_requests_recorded(checkout: Path, site: Site) -> None:
@@ -122,7 +75,7 @@ def test_a_host_typed_into_the_browser_is_checked_too(checkout: Path, site: Site
     port = page.rpartition(":")[2]
     log = checkout / "log"
     words = ("--host", site.host, "--web-host", "127.0.0.1", "--web-port", port, "--logfile", str(log))
-    with start(checkout, *words) as process:
+    with start(checkout, FILE, *words) as process:
         try:
             until("the page is there", lambda: process.poll() is None and _listens(int(port)), 20, every=0.1)
             form = {"user_count": "3", "spawn_rate": "3", "host": f"http://localhost:{site.port}"}

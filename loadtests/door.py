@@ -1,0 +1,33 @@
+"""What every locustfile does first: read lab.yml, and refuse to start without the lab."""
+
+import sys
+from typing import NoReturn
+
+from locust.env import Environment
+from locust.runners import Runner, WorkerRunner
+
+from lab import topology
+from lab.errors import LabError
+from lab.topology import Lab
+
+
+def lab() -> Lab:
+    """The lab of lab.yml; ends the process when that file is wrong."""
+    try:
+        return topology.load()
+    except LabError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+
+
+def refuse(environment: Environment, runner: Runner, error: LabError) -> NoReturn:
+    """End the process with the error and its exit code."""
+    if not is_forked(environment, runner):  # its parent says it
+        sys.stderr.write(f"{error}\n")
+    sys.exit(error.exit_code)
+
+
+def is_forked(environment: Environment, runner: Runner) -> bool:
+    """Whether this is one of the generators that `--processes` makes."""
+    options = environment.parsed_options
+    return bool(options and options.processes) and isinstance(runner, WorkerRunner)

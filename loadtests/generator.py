@@ -1,0 +1,136 @@
+"""The open loop: every request starts at its intended time, whatever became of those before it.
+
+A closed loop, where users wait for their answer before they ask again, sends least when the site is slowest: of an
+outage of two seconds it sees as many requests as it has users. Here a dispatcher starts each visit in a greenlet of
+its own, and waiting counts from the intended time: also the wait for a place, when more requests are under way than
+the bound allows, and for this process, when it is not fast enough.
+"""
+
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import gevent
+from gevent.event import Event
+from gevent.lock import BoundedSemaphore
+from gevent.pool import Group
+
+from lab.errors import LabError, RigBroken
+from loadtests.arrivals import Arrival
+from loadtests.clock import now
+from loadtests.record import Request
+from loadtests.visit import Site, Visit
+
+ASK_EVERY_S = 1.0
+KNOWN = 100  # the latest notes that can be asked for
+LATEST = 0.7  # of those who ask for a note: for the latest, which a replica is most likely not to have yet
+
+
+class Generator:
+    """The load of one process, from `start` to `end`.
+
+    `lost` tells why nothing may be sent any more; after that, and when the record can't be written, the generator
+    ends by itself and calls `give_up`. `report` hears of every request, with the bytes of its answer.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        arrivals: Iterator[Arrival],
+        bound: int,
+        lost: Callable[[], LabError | None],
+        report: Callable[[Request, int], None],
+        give_up: Callable[[LabError], None],
+    ) -> None:
+        self.site, self.arrivals, self.lost, self.report, self.give_up = site, arrivals, lost, report, give_up
+        self._places = BoundedSemaphore(bound)
+        self._ended = Event()
+        self._end_at = math.inf
+        self._under_way = Group()
+        self._known: deque[str] = deque(maxlen=KNOWN)
+        self._intended = 0
+        self._late: list[float] = []
+        self._whole = gevent.Greenlet(self._run)
+        self._whole.link_exception(self._broken)
+
+    def start(self) -> None:
+        """Begin now, if anything may be sent."""
+        refusal = self.lost()
+        if refusal:
+            self._refuse(refusal)
+        self._whole.start()
+        gevent.spawn(self._watch).link_exception(self._broken)
+
+    def end(self) -> None:
+        """Start nothing that is due later; return when every request under way has ended and is recorded."""
+        self._end_at = min(self._end_at, now())
+        self._ended.set()
+        self._whole.join()
+
+    def _run(self) -> None:
+        began, cpu_s = now(), time.process_time()
+        for arrival in self.arrivals:
+            intended = began + arrival.after_s
+            self._ended.wait(max(0.0, intended - now()))
+            if intended > self._end_at:
+                break
+            self._intended += 1
+            self._under_way.spawn(self._visit, arrival, intended).link_exception(self._broken)
+        self._under_way.join()
+        self.site.record.close()
+        self._save(time.process_time() - cpu_s, now() - began)
+
+    def _visit(self, arrival: Arrival, intended: float) -> None:
+        waits = self._places.locked()
+        with self._places:
+            visit = self._wish(arrival, intended)
+            if waits and self._ended.is_set():
+                self.report(self.site.miss(visit), 0)
+                return
+            request, size = self.site.visit(visit)
+        self._late.append(request.sent - intended)
+        if request.method == "POST" and request.outcome == "ok":
+            self._known.append(request.token)
+        self.report(request, size)
+
+    def _wish(self, arrival: Arrival, intended: float) -> Visit:
+        if arrival.kind == "write":
+            return Visit("POST", "/api/notes", "/api/notes", intended, uuid4().hex)
+        if arrival.kind == "page":
+            return Visit("GET", "/", "/", intended)
+        if arrival.kind == "notes" or not self._known:
+            return Visit("GET", "/api/notes", "/api/notes", intended)
+        among_all = max(0.0, arrival.choice - LATEST) / (1 - LATEST)
+        token = self._known[int(among_all * len(self._known)) if among_all else -1]
+        return Visit("GET", f"/api/notes/{token}", "/api/notes/TOKEN", intended, token)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(ASK_EVERY_S):
+            refusal = self.lost()
+            if refusal:
+                self._refuse(refusal)
+
+    def _broken(self, greenlet: gevent.Greenlet) -> None:
+        self._refuse(RigBroken("the generator broke", evidence=f"{greenlet.exception!r}"))
+
+    def _refuse(self, error: LabError) -> None:
+        if self._end_at > -math.inf:
+            self._end_at = -math.inf  # what is due and has not started is not sent either
+            self._ended.set()
+            gevent.spawn(self.give_up, error)
+
+    def _save(self, cpu_s: float, wall_s: float) -> None:
+        late = sorted(self._late) or [0.0]
+        figures = {
+            "cpu_s": cpu_s,
+            "wall_s": wall_s,
+            "late_max_s": late[-1],
+            "late_p99_s": late[math.ceil(0.99 * len(late)) - 1],
+            "dispatched": len(self._late),
+            "intended": self._intended,
+        }
+        path = self.site.record.folder / f"generator-{self.site.record.process}.json"
+        path.write_text(json.dumps(figures) + "\n", encoding="ascii")

@@ -1,0 +1,99 @@
+"""The record: what was sent to the site and what is known about it, one JSON object a line, one file a process.
+
+A line is handed to the operating system before the next step is taken: the intent to write a note before the note is
+sent, the end of a request before anything is made of it. So the death of the generator, kill -9 too, loses nothing
+that was known: a write with an intent and no end is one that was sent and whose outcome is unknown. Only reads that
+were under way are missing. A power cut of the hosting machine may take the last lines: the disk is waited for at the
+end only (fsync), for no other request of the process goes on meanwhile. Measured on the disk of a virtual machine, with
+the lab running on it: 2 microseconds a line, 360 with fsync, 1200 for one in a hundred.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.errors import BadInput
+from loadtests.outcome import Outcome
+
+FILES = "requests-*.jsonl"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: when it was meant to start, did start, and ended (Unix seconds), and what came of it."""
+
+    method: str
+    name: str
+    intended: float
+    sent: float
+    token: str = ""
+    ended: float | None = None
+    status: int = 0
+    outcome: Outcome = "unknown"
+    reason: str = "the generator ended first"
+    served_by: str = ""
+    db: str = ""
+
+
+class Record:
+    """The record of one process; a folder holds those of one run."""
+
+    def __init__(self, folder: Path, process: str) -> None:
+        self.folder, self.process, self.ended = folder, process, 0
+        path = folder / FILES.replace("*", process)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("x", buffering=1, encoding="ascii")
+        except OSError as error:
+            raise taken(folder) if path.exists() else BadInput(f"no record can be made in {folder}: {error}") from error
+
+    def intend(self, request: Request) -> None:
+        """A write is going to be sent."""
+        self._write("intent", request)
+
+    def end(self, request: Request) -> None:
+        """A request is over."""
+        self._write("request", request)
+        self.ended += 1
+
+    def close(self) -> None:
+        """Nothing comes any more; wait for the disk."""
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def _write(self, kind: str, request: Request) -> None:
+        entry = {"at": request.intended, "eye": "client", "kind": kind, **asdict(request), "process": self.process}
+        self._file.write(json.dumps(entry) + "\n")
+
+
+def taken(folder: Path) -> BadInput:
+    """The error for a folder that holds the record of another run."""
+    return BadInput(f"{folder} already holds a record", hint="name another folder: two runs in one could not be judged")
+
+
+def merge(folder: Path) -> list[dict[str, Any]]:
+    """All requests below `folder`, of all processes and machines, as timeline entries in the order they were meant.
+
+    A write that was sent and never ended is unknown, its `ended` is null.
+    """
+    entries = [entry for path in sorted(folder.rglob(FILES)) for entry in _read(path)]
+    requests = [entry for entry in entries if entry["kind"] == "request"]
+    ended = {entry["token"] for entry in requests if entry["method"] == "POST"}
+    cut_off = [entry for entry in entries if entry["kind"] == "intent" and entry["token"] not in ended]
+    return sorted(requests + [{**entry, "kind": "request"} for entry in cut_off], key=lambda entry: float(entry["at"]))
+
+
+def _read(path: Path) -> Iterator[dict[str, Any]]:
+    *lines, last = path.read_text(encoding="ascii", errors="replace").split("\n")
+    for number, line in enumerate(lines, 1):
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            raise BadInput(f"{path}: line {number} is not JSON", evidence=line) from error
+    try:
+        yield json.loads(last)
+    except ValueError:
+        return  # nothing after the last line end, or a line whose writing was cut off
