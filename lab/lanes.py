@@ -32,7 +32,7 @@ def servers(history: History) -> Lanes:
 
 
 def databases(history: History) -> Lanes:
-    """The role of each database, and whether its replication runs."""
+    """The role of each database, whether it takes writes, and whether its replication runs."""
     return _states(history, "database", _role)
 
 
@@ -59,7 +59,8 @@ def _states(history: History, eye: str, label: Callable[[Mapping[str, Any]], str
 
 def _role(data: Mapping[str, Any]) -> str:
     stopped = data["role"] == "replica" and not data["replicating"]
-    return f"{data['role']}, stopped" if stopped else str(data["role"])
+    marks = [word for word, true in (("writable", data["writable"]), ("stopped", stopped)) if true]
+    return ", ".join([data["role"], *marks])
 
 
 def _lane(looks: Sequence[Look], end: float) -> list[Interval]:

@@ -36,10 +36,15 @@ def _environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # configuration files, not web pages
+        autoescape=_is_page,
     )
     environment.filters["php"] = php
     return environment
+
+
+def _is_page(template: str | None) -> bool:
+    """Whether values are escaped: in a web page, not in a configuration file."""
+    return bool(template) and str(template).endswith(".html.j2")
 
 
 def _place(error: BaseException, template: Path) -> str:

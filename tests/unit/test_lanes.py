@@ -48,10 +48,10 @@ def test_where_nobody_saw_the_lane_says_so(looks: list[Entry], expected: list[tu
 
 
 def test_roles_of_databases() -> None:
-    """A replica that has stopped replicating is told apart."""
+    """A replica that has stopped replicating is told apart, and so is whoever takes writes."""
     looks = [database(26, "web2", writable=False), database(27, "web2", writable=False, replicating=False)]
     lane = lanes.databases(History([*looks, database(28, "web2", writable=True), LAST]))
-    assert told(lane["web2"]) == [(26, 27, "replica"), (27, 28, "replica, stopped"), (28, 30, "primary")]
+    assert told(lane["web2"]) == [(26, 27, "replica"), (27, 28, "replica, stopped"), (28, 30, "primary, writable")]
 
 
 @pytest.mark.parametrize(

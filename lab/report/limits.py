@@ -1,0 +1,88 @@
+"""What could not be seen in a run, and how exact its numbers are."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lab.checks import sight
+from lab.history import History
+from lab.report.panels import thinned
+
+EYES = {"balancer": "HAProxy on", "database": "The database on", "node": "The machine"}
+BUSY = 0.8  # of a core: above that the load client measures itself
+
+
+def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
+    """One line each, for readers who want to know how far to trust the page."""
+    return [
+        *_rate(history),
+        *_generator(history),
+        *_clocks(history),
+        *_blind(history),
+        *_zeros(summary),
+        *_dots(history),
+    ]
+
+
+def _rate(history: History) -> Iterator[str]:
+    load, seconds = history.run.get("load", {}), history.stop - history.start
+    if not history.requests or not load or seconds <= 0:
+        yield "How many requests were due and how many were sent is not known."
+        return
+    sent = sum(history.start <= it.sent < history.stop for it in history.requests)
+    yield f"Load: {sent / seconds:.1f} requests a second were sent while measuring, {load['rate']:g} were due."
+    endless = sum(it.ended is None for it in history.requests)
+    if endless:
+        yield f"{endless} requests never ended: they count as lasting to the end of the run, and have no dot."
+
+
+def _generator(history: History) -> Iterator[str]:
+    reports = history.seen("lab", "generator")
+    if not reports:
+        yield "How busy the load client was is not known."
+        return
+    cpu = reports[-1].data["cpu"]
+    doubt = ": too busy, the times are partly its own" if cpu > BUSY else ""
+    yield f"The load client used {cpu:.0%} of a core{doubt}.".replace("%", " %")
+
+
+def _clocks(history: History) -> Iterator[str]:
+    clocks = [it.data for it in history.seen("lab", "clock")]
+    errors = [f"{it['node']} {it['error_s'] * 1000:+.1f} ± {it['uncertainty_s'] * 1000:.1f} ms" for it in clocks]
+    if errors:
+        yield f"Clocks, compared with the hosting machine's, of which all times here are: {', '.join(errors)}."
+    else:
+        yield "The clocks of the nodes were not compared."
+
+
+def _blind(history: History) -> Iterator[str]:
+    blind: dict[tuple[str, str, str], list[float]] = {}
+    for entry in (it for it in history.entries if it.kind == "blind"):
+        key = (entry.eye, entry.data.get("node", ""), entry.data.get("why", ""))
+        blind.setdefault(key, []).append(entry.at)
+    for (eye, node, why), times in blind.items():
+        span = f"between {history.clock(times[0])} and {history.clock(times[-1])}"
+        yield f"{EYES.get(eye, eye)} {node} could not be asked {len(times)} times {span}: {why}."
+    yield from (f"{words[0].upper()}{words[1:]}." for words in _gaps(history) if words)
+
+
+def _gaps(history: History) -> Iterator[str]:
+    yield sight.client(history)
+    yield sight.balancer(history)
+    for node, states in history.states("database").items():
+        yield sight.database(history, node, [entry.at for entry in states])
+
+
+def _zeros(summary: Mapping[str, Any]) -> Iterator[str]:
+    """None of n does not mean never: three in n is what 95 % confidence allows."""
+    reads, writes = summary["requests"]["GET"], summary["writes"]
+    counted = [("reads failed", reads["failed"], sum(reads.values()))]
+    counted += [("acknowledged writes were lost", writes["lost"], writes["acknowledged"])]
+    for words, count, of in counted:
+        if count == 0 and of:
+            yield f"0 of {of} {words}: with 95 % confidence the true share is below {min(300 / of, 100):.2g} %."
+
+
+def _dots(history: History) -> Iterator[str]:
+    step = thinned(sum(it.is_answered for it in history.requests))
+    if step > 1:
+        yield f"Of the requests that went well only one in {step} is drawn as a dot; lines and numbers have them all."

@@ -1,0 +1,85 @@
+"""report.html: a run judged and drawn from its timeline alone, as one file that opens without internet."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from plotly.offline import get_plotlyjs
+
+from lab import figures, timeline
+from lab.checks.judge import Check, judge
+from lab.figures import Percentiles
+from lab.history import History
+from lab.render import render
+from lab.report.deeds import duration
+from lab.report.limits import limits
+from lab.report.plots import plots
+from lab.report.rows import SIGNS, rows
+from lab.report.words import sentence
+from lab.summary import summarize
+
+HERE = Path(__file__).parent
+
+
+def write(folder: Path) -> Path:
+    """Judge the run in `folder`, write its summary.json and report.html, and return the latter."""
+    entries = timeline.read(folder / "timeline.jsonl")
+    history = History(entries)
+    checks = judge(entries, history.run.get("expect", []))
+    summary = summarize(entries, checks)
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    report = folder / "report.html"
+    report.write_text(page(history, checks, summary, folder.name), encoding="utf-8")
+    return report
+
+
+def page(history: History, checks: Sequence[Check], summary: Mapping[str, Any], name: str) -> str:
+    """The page of a run; `name` is that of its folder."""
+    return render(
+        "report.html.j2",
+        folder=HERE,
+        title=history.run.get("title") or name,
+        question=history.run.get("question", ""),
+        verdict=summary["verdict"],
+        sign=SIGNS[summary["verdict"]],
+        sentence=sentence(history, summary),
+        checks=rows(checks, summary["verdict"]),
+        latencies=_latencies(history),
+        config=history.run.get("config", []),
+        limits=limits(history, summary),
+        footer=_footer(history),
+        name=name,
+        figure=plots(history),
+        plotly=get_plotlyjs(),
+    )
+
+
+def _latencies(history: History) -> list[tuple[str, str, list[str]]]:
+    found = []
+    for method, words in (("GET", "reads"), ("POST", "writes")):
+        latency = figures.latency(history, method)
+        for how, percentiles in (("as users felt them", latency.corrected), ("naive", latency.naive)):
+            if percentiles:
+                found.append((f"{words}, {how}", str(percentiles.count), _times(percentiles)))
+    return found
+
+
+def _times(percentiles: Percentiles) -> list[str]:
+    values = (percentiles.p50, percentiles.p95, percentiles.p99)
+    return [duration(value) if value >= 1 else f"{value * 1000:.0f} ms" for value in values]
+
+
+def _footer(history: History) -> list[str]:
+    run = history.run
+    if not run:
+        return ["The timeline does not say what was run."]
+    load = run.get("load", {})
+    how = [
+        f"{word} {run[word]}" for word in ("name", "stage", "durability", "algorithm", "mode", "seed") if run.get(word)
+    ]
+    how += [f"{load['rate']:g} requests a second, {load['write_share']:.0%} writes".replace("%", " %")] if load else []
+    versions = [f"{name} {version}" for name, version in run.get("versions", {}).items()]
+    began = datetime.fromtimestamp(history.entries[0].at, UTC)
+    return [", ".join(how), ", ".join(versions), f"began {began:%Y-%m-%d %H:%M:%S} UTC"]

@@ -1,0 +1,30 @@
+"""The report for a terminal: the same sentence and verdicts, as plain text."""
+
+from collections.abc import Iterable, Sequence
+
+from lab.checks.judge import Check
+from lab.history import History
+from lab.report.rows import SIGNS, Row, rows
+from lab.report.words import sentence
+from lab.summary import summarize
+from lab.timeline import Entry
+
+HEAD = ("", "measured", "allowed", "check")
+
+
+def terminal(entries: Iterable[Entry], checks: Sequence[Check]) -> str:
+    """Verdict, sentence and the table of checks."""
+    history = History(entries)
+    summary = summarize(history.entries, checks)
+    title = history.run.get("title") or summary["name"]
+    head = f"{SIGNS[summary['verdict']]} {summary['verdict'].upper()}  {title}"
+    return "\n".join([head, sentence(history, summary), "", *_table(rows(checks, summary["verdict"]))])
+
+
+def _table(shown: Sequence[Row]) -> list[str]:
+    lines = [HEAD, *((f"{it.sign} {it.verdict}", it.value, it.bound, f"{it.words} ({it.name})") for it in shown)]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return [
+        f"{verdict:<{widths[0]}}  {value:>{widths[1]}}  {bound:<{widths[2]}}  {check}"
+        for verdict, value, bound, check in lines
+    ]
