@@ -13,9 +13,13 @@ from invoke.exceptions import Exit
 
 from commands.command import command, say
 from fabfile import converge
-from lab import choices, experiment, plan, process, report, runs, topology
+from lab import choices, experiment, plan, process, runs, timeline, topology
+from lab.checks.judge import judge, verdict
 from lab.experiment import Hands
+from lab.history import History
 from lab.lock import HOLDER
+from lab.report.page import write
+from lab.report.terminal import terminal
 from lab.topology import ROOT, Lab
 from loadtests import record
 
@@ -43,22 +47,22 @@ def run(c: Context, name: str, rounds: int = 0, seed: int = 0) -> None:
         experiment.run(lab, replace(wanted, seed=seed or wanted.seed), _hands(lab), folders.append, rounds)
     finally:
         _choose_again(lab, chosen)
-        for folder in folders:
-            _report(folder)
-    raise Exit(code=EXIT_CODES[report.verdict(folders[0])])
+        codes = [_report(folder) for folder in folders]
+    raise Exit(code=codes[0])
 
 
 @command(changes=False, positional=["run"])
 def report_(c: Context, run: str = runs.LATEST) -> None:
     """Judge a run again and draw its report; no machine has to run."""
-    folder = runs.find(run)
-    _report(folder)
-    raise Exit(code=EXIT_CODES[report.verdict(folder)])
+    raise Exit(code=_report(runs.find(run)))
 
 
-def _report(folder: Path) -> None:
-    page = report.write(folder)
-    say(f"{report.terminal(folder)}\n\nreport: {page}")
+def _report(folder: Path) -> int:
+    """Judge a run, draw it, say it; the exit code of its verdict."""
+    entries = timeline.read(folder / runs.TIMELINE)
+    checks = judge(entries, History(entries).run.get("expect", []))
+    say(f"{terminal(entries, checks)}\n\nreport: {write(folder)}")
+    return EXIT_CODES[verdict(checks, entries)]
 
 
 def _hands(lab: Lab) -> Hands:

@@ -1,5 +1,6 @@
 """MySQL servers as they answer: one question, and a pure reader of the answer."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab import gtid
@@ -9,28 +10,23 @@ WITHOUT_END_MS = 4294967295
 AVAILABLE_MS = 1000
 DURABILITY = {"async": ("OFF", WITHOUT_END_MS), "available": ("ON", AVAILABLE_MS), "durable": ("ON", WITHOUT_END_MS)}
 
+# One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
 # The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
-QUESTION_SQL = """SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
+QUESTION = """mysql --connect-timeout=5 --vertical <<'END_OF_SQL'
+SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
 @@global.gtid_executed AS gtid_executed,
 (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
 (SELECT variable_value FROM performance_schema.global_variables
  WHERE variable_name = 'rpl_semi_sync_source_enabled') AS semi_sync,
 (SELECT variable_value FROM performance_schema.global_variables
- WHERE variable_name = 'rpl_semi_sync_source_timeout') AS semi_sync_timeout_ms,
-(SELECT variable_value FROM performance_schema.global_status
- WHERE variable_name = 'Rpl_semi_sync_source_status') AS semi_sync_status;
-SHOW REPLICA STATUS;"""
-
-# One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
-QUESTION = f"mysql --connect-timeout=5 --vertical <<'END_OF_SQL'\n{QUESTION_SQL}\nEND_OF_SQL"
+ WHERE variable_name = 'rpl_semi_sync_source_timeout') AS semi_sync_timeout_ms;
+SHOW REPLICA STATUS;
+END_OF_SQL"""
 
 
 @dataclass(frozen=True)
 class Database:
-    """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to.
-
-    `semi_sync`: whether commits wait for a replica right now, by MySQL's own status, which knows of time-outs.
-    """
+    """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to."""
 
     node: str
     version: str
@@ -45,7 +41,6 @@ class Database:
     durability: str = "async"
     stopped: bool = False
     uuid: str = ""
-    semi_sync: bool = False
 
     @property
     def replicating(self) -> bool:
@@ -71,7 +66,11 @@ def errant(replica: Database, primary: Database) -> int:
 
 def read(node: str, output: str) -> Database | None:
     """The answer to QUESTION; None where the server did not answer."""
-    rows = vertical(output)
+    return from_rows(node, vertical(output))
+
+
+def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
+    """The same of an answer's rows: what the server says of itself, then its replica status, if it has one."""
     if not rows or "gtid_executed" not in rows[0]:
         return None
     own, replica = rows[0], rows[1] if len(rows) > 1 else {}
@@ -89,12 +88,11 @@ def read(node: str, output: str) -> Database | None:
         error=replica.get("Last_IO_Error", "") or replica.get("Last_SQL_Error", ""),
         durability=_durability(own),
         uuid=own.get("uuid", ""),
-        semi_sync=own.get("semi_sync_status") == "ON",
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )
 
 
-def _durability(own: dict[str, str]) -> str:
+def _durability(own: Mapping[str, str]) -> str:
     if own.get("semi_sync") != "ON":
         return "async"
     return "durable" if int(own.get("semi_sync_timeout_ms", "0")) == WITHOUT_END_MS else "available"

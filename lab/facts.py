@@ -101,16 +101,15 @@ def versions(doors: Sequence[Machine]) -> dict[str, str]:
     }
 
 
-def services_question(roles: Sequence[str]) -> str:
-    """Bash that prints the states of the services that a node with these roles has, to be read by `services`."""
-    units = " ".join(f"'{unit}.service'" for role in roles for unit in UNITS[role])
-    return f"systemctl show -p Id -p ActiveState {units}"
+def units(roles: Sequence[str]) -> str:
+    """The units of a node with these roles, as systemctl takes them, quoted for bash."""
+    return " ".join(f"'{unit}.service'" for role in roles for unit in UNITS[role])
 
 
 def ask(machine: Machine) -> NodeFacts:
     """Everything that status shows about a node, in one round trip; an unreachable node is a fact too."""
     roles = machine.node.roles
-    script = [services_question(roles), f"echo {MARK}"]
+    script = [f"systemctl show -p Id -p ActiveState {units(roles)}", f"echo {MARK}"]
     script += [BALANCER if "balancer" in roles else "true", f"echo {MARK}"]
     script += [databases.QUESTION if "database" in roles else "true"]
     try:

@@ -18,40 +18,69 @@ from lab.timeline import Entry
 from lab.topology import Lab, Node
 from lab.wait import pause
 
-END = "=weblab="
+WHOLE = "=whole="
 BALANCER_S, DATABASE_S, NODE_S, POWER_S = 0.25, 1.0, 1.0, 1.0
 SILENCE_S, AGAIN_S = 4.0, 1.0
+CLIENT_S = 30  # the client of MySQL does not notice that nobody reads it any more: it is made anew, or not
 JOIN_S = 15.0
 Write = Callable[[Entry], None]
 Read = Callable[[str, str], dict[str, Any] | None]
 
-# One client for the whole run: to start one costs an emulated processor a fifth of a second.
-# It ends when the server goes away, and the loop around it starts another.
-_SAMPLE_DATABASE = f"""while true; do
-  while true; do cat <<'END_OF_SAMPLE'
-{databases.QUESTION_SQL}
-SELECT 'whole' AS `{END}`;
-END_OF_SAMPLE
-  sleep {DATABASE_S}; done | mysql --connect-timeout=2 --vertical --unbuffered 2>&1
-  echo "{END} gone"; sleep 0.5
+# Starting a program costs an emulated processor 30 ms. So clients stay open and bash only feeds them, which waits
+# without a program of its own, and the states of services are read from the kernel. Whoever finds that nobody reads
+# any more ends: a watcher that lost its connection leaves nothing behind that costs time.
+_WAIT = 'exec 3<> <(:)\nrest() { read -rt "$1" -u 3 _; true; }\n'
+
+# With a prompt HAProxy takes one question after the other, and ends each answer with an empty line.
+_BALANCER = f"""{_WAIT}while true; do
+  {{ echo prompt; while echo 'show stat -1 4 -1'; do rest {BALANCER_S}; done; }} |
+    socat - UNIX-CONNECT:/run/haproxy/admin.sock 2>&1
+  echo || exit
+  rest {AGAIN_S}
+done"""
+
+_DATABASE = f"""{_WAIT}ask="SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
+@@global.gtid_executed AS gtid_executed, 1 AS has_site, @@global.rpl_semi_sync_source_enabled AS semi_sync;
+SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_status';
+SHOW REPLICA STATUS;
+SELECT 1 AS '{WHOLE}';"
+while true; do
+  while printf '%s\\n' "$ask"; do rest {DATABASE_S}; done |
+    timeout {CLIENT_S} mysql --unbuffered --connect-timeout=2 --vertical 2>&1
+  echo "{WHOLE}" || exit
+done"""
+
+_NODE = f"""{_WAIT}units=$(systemctl show -p Id --value %s | sed '/^$/d')
+while true; do
+  for unit in $units; do
+    state=inactive pid=
+    procs=/sys/fs/cgroup/system.slice/$unit/cgroup.procs
+    if [ -e $procs ] && read -r pid < $procs && read -r about < /proc/$pid/stat; then
+      case "${{about##*) }}" in T*) state=stopped ;; *) state=active ;; esac
+    fi
+    echo "$unit $state"
+  done 2>/dev/null
+  echo "{WHOLE}" || exit
+  rest {NODE_S}
 done"""
 
 
 @dataclass(frozen=True)
 class Eye:
-    """One way to look at a node: the script that says what it sees, and the reader of one sample."""
+    """One way to look at a node: the script that says what it sees, the line that ends a sample, and its reader."""
 
     name: str
     node: Node
     script: str
+    end: str
     read: Read
 
 
 def eyes(lab: Lab) -> list[Eye]:
     """All that look at nodes."""
-    looking = [Eye("balancer", it, _loop(facts.BALANCER, BALANCER_S), _balancer) for it in lab.having("balancer")]
-    looking += [Eye("database", it, _SAMPLE_DATABASE, _database) for it in lab.having("database")]
-    return looking + [Eye("node", it, _loop(facts.services_question(it.roles), NODE_S), _services) for it in lab.nodes]
+    looking = [Eye("balancer", it, _BALANCER, "", _balancer) for it in lab.having("balancer")]
+    looking += [Eye("database", it, _DATABASE, WHOLE, _database) for it in lab.having("database")]
+    return looking + [Eye("node", it, _NODE % facts.units(it.roles), WHOLE, _services) for it in lab.nodes]
 
 
 @contextmanager
@@ -94,28 +123,38 @@ def _clock_error(door: Machine, rounds: int) -> dict[str, Any]:
     return {"node": door.node.name, "error_s": round(best[1], 3), "uncertainty_s": round(best[0] / 2, 3)}
 
 
-def _loop(question: str, every: float) -> str:
-    return f'while true; do {question}\necho "{END} $?"; sleep {every}; done 2>&1'
+class Samples:
+    """The lines of an eye, cut into samples; each goes to `write`."""
+
+    def __init__(self, eye: Eye, write: Write) -> None:
+        self.eye, self.write = eye, write
+        self.lines: list[str] = []
+
+    def take(self, line: str) -> None:
+        """One line more; the last of a sample makes it an entry."""
+        line = line.removeprefix("> ")
+        ends = line.startswith(self.eye.end) if self.eye.end else not line.strip()
+        if not ends:
+            self.lines.append(line)
+        elif self.lines:
+            seen = self.eye.read(self.eye.node.name, "\n".join(self.lines))
+            why = next((it for it in reversed(self.lines) if it.strip()), "no answer")
+            self.lines.clear()
+            self.write(_entry(self.eye, seen, why))
+
+    def lost(self, error: LabError) -> None:
+        """The eye was closed: what it had begun to say counts no more."""
+        self.lines.clear()
+        self.write(_entry(self.eye, None, error.evidence or error.what))
 
 
 def _watch(eye: Eye, door: Machine, write: Write, leave: threading.Event) -> None:
-    lines: list[str] = []
-
-    def on_line(line: str) -> None:
-        if END not in line:
-            lines.append(line)
-            return
-        seen = eye.read(eye.node.name, "\n".join(lines))
-        last = next((it for it in reversed(lines) if it.strip()), "no answer")
-        lines.clear()
-        write(_entry(eye, seen, last))
-
+    samples = Samples(eye, write)
     while not leave.is_set():
         try:
-            door.follow(eye.script, on_line, lambda: not leave.is_set(), SILENCE_S)
+            door.follow(eye.script, samples.take, lambda: not leave.is_set(), SILENCE_S)
         except LabError as error:
-            write(_entry(eye, None, error.evidence or error.what))
-            lines.clear()
+            samples.lost(error)
             leave.wait(AGAIN_S)
 
 
@@ -141,14 +180,17 @@ def _balancer(node: str, text: str) -> dict[str, Any] | None:
 
 
 def _services(node: str, text: str) -> dict[str, Any] | None:
-    states = {unit: state for unit, state in facts.services(text).items() if "*" not in unit}
-    return {"node": node, "services": states} if states else None
+    states = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+    return {"node": node, "services": {unit.removesuffix(".service"): it for unit, it in states.items()}}
 
 
 def _database(node: str, text: str) -> dict[str, Any] | None:
-    it = databases.read(node, text)
+    """The rows of the sample; the replica's is the last, where there is one."""
+    rows = [row for row in databases.vertical(text) if row]
+    status = {row["Variable_name"]: row["Value"] for row in rows if "Variable_name" in row}
+    it = databases.from_rows(node, [row for row in rows if "Variable_name" not in row])
     if it is None:
         return None
     seen = ("role", "writable", "replicating", "lag_s", "gtid_executed")
-    waits = it.semi_sync if it.role == "primary" else None
+    waits = status.get("Rpl_semi_sync_source_status") == "ON" if it.role == "primary" else None
     return {"node": node, **{name: getattr(it, name) for name in seen}, "semi_sync": waits}

@@ -10,14 +10,15 @@ const LOCK_WAIT_TIMEOUT = 1205;
 const TOO_MANY_WRITES = 1226;  // max_user_connections of site_write
 
 /**
- * The database on this machine. The connection is kept for the next request: a new one costs more than
- * a query.
+ * The database on this machine, and what it says of itself. The connection is kept for the next request: a new
+ * one costs more than a query.
  */
-function local_database(array $config): PDO
+function local_database(array $config): array
 {
     $db = connect("unix_socket={$config['local']['socket']}", $config['local'], $config, keep: true);
-    header('X-Db: ' . server_name($db));
-    return $db;
+    $about = about($db);
+    header("X-Db: {$about['name']}");
+    return [$db, $about];
 }
 
 /**
@@ -33,8 +34,9 @@ function primary_database(array $config, float $give_up_at): PDO
         }
         try {
             $db = connect("host=$address", $config['write'], $config);
-            if (is_writable_server($db)) {
-                header('X-Db: ' . server_name($db));
+            $about = about($db);
+            if ($about['writable']) {
+                header("X-Db: {$about['name']}");
                 return $db;
             }
             $reasons[] = "$name is read-only";
@@ -53,8 +55,8 @@ function candidates(array $config): array
     $all = $config['databases'];
     $self = $config['served_by'];
     try {
-        $local = connect("unix_socket={$config['local']['socket']}", $config['local'], $config);
-        $likely = is_writable_server($local) ? $self : replication($local, $config)['source'];
+        $local = connect("unix_socket={$config['local']['socket']}", $config['local'], $config, keep: true);
+        $likely = about($local)['writable'] ? $self : replication($local, $config)['source'];
     } catch (PDOException) {
         // It would not answer the write either: the others first.
         $likely = array_key_first(array_diff_key($all, [$self => '']));
@@ -69,22 +71,20 @@ function replication(PDO $db, array $config): array
     $source = $status['Source_Host'] ?? null;
     $threads = [$status['Replica_IO_Running'] ?? '', $status['Replica_SQL_Running'] ?? ''];
     return [
-        'writable' => is_writable_server($db),
         'source' => array_search($source, $config['databases'], true) ?: $source,
         'running' => $threads === ['Yes', 'Yes'],
         'lag_s' => $status['Seconds_Behind_Source'] ?? null,
     ];
 }
 
-/** super_read_only means read_only too; whoever is not an administrator cares about the weaker one. */
-function is_writable_server(PDO $db): bool
+/**
+ * What a server says of itself, in one question: its name, and whether it accepts writes. super_read_only means
+ * read_only too; whoever is not an administrator cares about the weaker one.
+ */
+function about(PDO $db): array
 {
-    return $db->query('SELECT @@GLOBAL.read_only')->fetchColumn() === 0;
-}
-
-function server_name(PDO $db): string
-{
-    return $db->query('SELECT @@GLOBAL.report_host')->fetchColumn() ?? 'unnamed';
+    $about = $db->query('SELECT @@GLOBAL.report_host AS name, @@GLOBAL.read_only = 0 AS writable')->fetch();
+    return ['name' => $about['name'] ?? 'unnamed', 'writable' => (bool) $about['writable']];
 }
 
 /**

@@ -48,34 +48,35 @@ function by_method(string $method, array $handlers, array $config): void
 /** PHP and a read. Never whether writes work: without a primary every server would be down, for reads too. */
 function show_health(array $config): void
 {
-    local_database($config)->query('SELECT token FROM notes LIMIT 1');
+    [$db] = local_database($config);
+    $db->query('SELECT token FROM notes LIMIT 1');
     answer_json(200, ['status' => 'ok']);
 }
 
 function show_page(array $config): void
 {
-    $db = local_database($config);
-    $name = server_name($db);
+    [$db, $about] = local_database($config);
     $notes = latest_notes($db);
     $saved = $_GET['saved'] ?? null;
     $saved_is_here = is_string($saved) && is_token($saved) ? find_note($db, $saved) !== null : null;
     try {
-        $replication = replication($db, $config);
+        $replication = $about + replication($db, $config);
     } catch (PDOException) {
         $replication = null;  // the notes are here: no reason to show an error instead
     }
-    answer_html(200, page($config, $name, $replication, $notes, $saved_is_here));
+    answer_html(200, page($config, $about['name'], $replication, $notes, $saved_is_here));
 }
 
 function list_notes(array $config): void
 {
-    answer_json(200, ['notes' => latest_notes(local_database($config))]);
+    [$db] = local_database($config);
+    answer_json(200, ['notes' => latest_notes($db)]);
 }
 
 function show_note(array $config): void
 {
     $token = rawurldecode(substr(explode('?', $_SERVER['REQUEST_URI'], 2)[0], strlen('/api/notes/')));
-    $db = local_database($config);
+    [$db] = local_database($config);
     $note = is_token($token) ? find_note($db, $token) : null;
     answer_json(200, $note ?? throw new Problem(404, 'there is no note with this token'));
 }

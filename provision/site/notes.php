@@ -6,7 +6,7 @@ declare(strict_types=1);
 
 const LONGEST_REQUEST = 32768;  // bytes: the longest body with every character written as \ud83d\ude00
 const LONGEST_BODY = 2000;      // characters, as in the table
-const SHOWN = 20;
+const SHOWN = 10;
 const NOTE = "SELECT token, body, CONCAT(REPLACE(created_at, ' ', 'T'), 'Z') AS created_at, served_by, db
     FROM notes";
 
