@@ -19,6 +19,7 @@ from lab.wait import SAY_EVERY_S, pause
 SSH_CONFIG = ROOT / ".lab" / "ssh-config"
 CONNECT_TIMEOUT_S = 8
 POLL_S = 0.02
+STARTS_S = 20.0
 SHOWN_WIDTH = 100
 T = TypeVar("T")
 
@@ -66,12 +67,13 @@ class Machine:
         """Run a bash script as root that goes on by itself, and hand over each of its lines as it comes.
 
         Ends when `going` says no. Raises Unreachable where the script ends, ssh fails, or no line came for
-        `silence` seconds: then the connection is kept, for others use it too.
+        `silence` seconds, at the start for as long as any command may take to start: then the connection is
+        kept, for others use it too.
         """
         rest = bytearray()
         try:
             channel = self._start(text)
-            heard = time.monotonic()
+            heard = time.monotonic() + STARTS_S
             while going():
                 if _drain(channel, rest, bytearray()):
                     heard = time.monotonic()

@@ -23,6 +23,7 @@ BALANCER_S, DATABASE_S, NODE_S, POWER_S = 0.25, 1.0, 1.0, 1.0
 SILENCE_S, AGAIN_S = 4.0, 1.0
 CLIENT_S = 30  # the client of MySQL does not notice that nobody reads it any more: it is made anew, or not
 JOIN_S = 15.0
+KINDS = {"balancer": "servers", "database": "state", "node": "services"}
 Write = Callable[[Entry], None]
 Read = Callable[[str, str], dict[str, Any] | None]
 
@@ -161,7 +162,7 @@ def _watch(eye: Eye, door: Machine, write: Write, leave: threading.Event) -> Non
 def _entry(eye: Eye, seen: dict[str, Any] | None, why: str) -> Entry:
     if seen is None:
         return Entry(time.time(), eye.name, "blind", {"node": eye.node.name, "why": why[:200]})
-    return Entry(time.time(), eye.name, "servers" if eye.name == "balancer" else "state", seen)
+    return Entry(time.time(), eye.name, KINDS[eye.name], seen)
 
 
 def _watch_power(lab: Lab, write: Write, leave: threading.Event) -> None:
