@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from lab import (
 )
 from lab.catalogue import Fault
 from lab.errors import CheckFailed, LabError, LabNotUp, TimedOut
+from lab.latest import Latest
 from lab.load import Running
 from lab.machine import Machine
 from lab.plan import EXPERIMENTS, Plan, Step
@@ -33,7 +35,7 @@ from lab.wait import pause, until
 
 MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
 HOLD_S = 10.0  # longer than HAProxy may take to notice
-WHOLE_S = 30.0
+WHOLE_S, OPEN_S = 30.0, 5.0
 AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
 
 
@@ -100,6 +102,7 @@ class Run:
         self.folder = runs.make(plan.name)
         self.began = time.time()
         self._writer = Writer(self.folder / runs.TIMELINE)
+        self._latest = Latest(lab, self._writer.write)
 
     def tell(self, kind: str, **data: Any) -> None:
         """An entry of what the experiment did."""
@@ -123,7 +126,7 @@ class Run:
         """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
         before = finals.tokens(self.doors)
         plan = self.plan
-        with observe.watching(self.lab, self.doors, self._writer.write):
+        with observe.watching(self.lab, self.doors, self._latest.write):
             counted = self._requests()
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + steps.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / runs.RECORD) as it:
@@ -137,6 +140,7 @@ class Run:
                 self.tell("phase", name="end")
                 it.end()
                 self.tell("generator", cpu=it.cpu(), requests_seen=self._seen(counted))
+        until("the databases are equal", lambda: not finals.unequal(self.doors), plan.settle_s, where="lab")
         for data in finals.read(self.doors, before):
             self.tell("final", **data)
 
@@ -188,16 +192,19 @@ class Run:
     def _settle(self) -> None:
         """Heal what is left; open the primary again where that is certain; wait until the lab is whole."""
         self._heal_all()
-        if not finals.writable(self.doors):
+        closed = f"a database is open for writes within {OPEN_S:.0f} s"
+        with suppress(TimedOut):
+            until(closed, self._latest.writable, OPEN_S, where="lab")
+        if not self._latest.writable():
             self.hands.converge({})
-        trouble: list[str] = []
-
-        def right() -> bool:
-            trouble[:] = restore.wrong_inside(self.lab, self.doors) or finals.unequal(self.doors)
-            return not trouble
-
-        told = {"where": "lab", "hint": "invoke lab.status"}
-        until("the lab is whole", right, self.plan.settle_s, every=1, evidence=lambda: "\n".join(trouble), **told)
+        until(
+            "the lab is whole",
+            lambda: not self._latest.wrong(),
+            self.plan.settle_s,
+            where="lab",
+            evidence=lambda: "\n".join(self._latest.wrong()),
+            hint="invoke lab.status",
+        )
 
     def _heal_all(self) -> list[Fault]:
         return injection.heal_all(self.lab, tell=self.tell_fault)

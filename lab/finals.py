@@ -37,11 +37,6 @@ def unequal(doors: Sequence[Machine]) -> list[str]:
     return [] if len(sets) == 1 else [f"the GTID sets differ: {', '.join(asked)}"]
 
 
-def writable(doors: Sequence[Machine]) -> bool:
-    """Whether a database is open for writes."""
-    return any(it.writable for it in databases_of(_databases(doors)).values() if it)
-
-
 def _databases(doors: Sequence[Machine]) -> list[Machine]:
     return [door for door in doors if "database" in door.node.roles]
 

@@ -191,7 +191,7 @@ def _whole(door: Machine) -> None:
         facts = ask(door)
         return not facts.error and all(state == "active" for state in facts.services.values())
 
-    until("all services run", right, BACK_S, every=1, where=door.node.name, hint="invoke lab.logs")
+    until("all services run", right, BACK_S, every=3, where=door.node.name, hint="invoke lab.logs")
 
 
 _MACHINE: Mapping[str, Callable[[Machine], Pair]] = {

@@ -63,13 +63,7 @@ def step_clock(machine: Machine) -> None:
 
 
 def wrong(lab: Lab, doors: list[Machine]) -> list[str]:
-    """What is not right yet, in words; one round trip a node, and one request to the site."""
-    trouble = wrong_inside(lab, doors)
-    return trouble if trouble or healthy(lab) else ["the site does not answer"]
-
-
-def wrong_inside(lab: Lab, doors: list[Machine]) -> list[str]:
-    """The same without a request to the site, which an experiment would count as one of its own."""
+    """What is not right yet, in words; one round trip a node."""
     facts = dict(zip((door.node.name for door in doors), together(ask, doors), strict=True))
     trouble = [line for name, it in facts.items() for line in _services(name, it)]
     trouble += [
@@ -78,7 +72,8 @@ def wrong_inside(lab: Lab, doors: list[Machine]) -> list[str]:
         for it in node.servers or ()
         if it.backend == "web" and it.status != "UP"
     ]
-    return trouble + _databases([it.database for it in facts.values() if it.database], len(lab.having("database")))
+    trouble += _databases([it.database for it in facts.values() if it.database], len(lab.having("database")))
+    return trouble if trouble or healthy(lab) else ["the site does not answer"]
 
 
 def _services(name: str, facts: NodeFacts) -> list[str]:
