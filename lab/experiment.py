@@ -221,4 +221,8 @@ class Run:
     def _seen(self, before: int | None) -> dict[str, int] | None:
         """How many requests HAProxy counted; None where it was started anew, or can't be asked."""
         after = self._requests()
-        return {"site": after - before - load.PROBES} if before is not None and after is not None and after >= before else None
+        return (
+            {"site": after - before - load.PROBES}
+            if before is not None and after is not None and after >= before
+            else None
+        )

@@ -1,4 +1,4 @@
-"""What a fault does inside a node: bash to inject it, to see it, to heal it, and to see it gone. Text only.
+"""What a fault does inside a node: bash to prepare it, inject it, see it, heal it, and see it gone. Text only.
 
 Each script is whole in itself and may run twice. `seen` and `gone` exit 0 when it is so.
 """
@@ -19,12 +19,16 @@ CLOCK_TOLERANCE_S = 2
 
 @dataclass(frozen=True)
 class Scripts:
-    """The four scripts of a fault; `timed`: a timer in the guest heals it when nobody else does."""
+    """The scripts of a fault; `timed`: a timer in the guest heals it when nobody else does.
+
+    `prepare` breaks nothing yet: what takes seconds is done there, so that the fault comes when it is told.
+    """
 
     inject: str
     seen: str
     heal: str
     gone: str
+    prepare: str = ""
     timed: bool = False
 
 
@@ -34,12 +38,12 @@ def scripts(fault: Fault, lab: Lab) -> Scripts:
 
 
 def with_timer(fault: Fault, made: Scripts, seconds: int) -> str:
-    """The inject script, with a timer that heals by itself: the one who injected may never come back."""
+    """The prepare script, with a timer that heals by itself: the one who injects may never come back."""
     if not made.timed:
-        return made.inject
+        return made.prepare
     unit = f"weblab-heal-{fault.id}"
     start = f"systemd-run --quiet --collect --unit={unit} --on-active={seconds} bash -c {shlex.quote(made.heal)}"
-    return f"{_stop_timer(fault)}\n{start} || exit 1\n{made.inject}"
+    return f"{_stop_timer(fault)}\n{start} || exit 1\n{made.prepare}"
 
 
 def without_timer(fault: Fault, made: Scripts) -> str:
@@ -65,19 +69,27 @@ def _kept(fault: Fault) -> str:
     return f"{FOLDER}/{fault.id}"
 
 
+def _remember(fault: Fault) -> str:
+    """Bash that keeps the unit's name and its main process for the scripts that come."""
+    kept = _kept(fault)
+    return f'{_unit(fault)}\n{_REFUSE_STOPPED}\nmkdir -p {FOLDER}; echo "$pid" > {kept}; echo "$unit" > {kept}.unit'
+
+
 def _service_kill(fault: Fault, lab: Lab) -> Scripts:
     unit, kept = _unit(fault), _kept(fault)
     stays_dead = not fault.options.get("restarts", False)
     no_restart = (
+        '\nif [ "$(systemctl show -p Restart --value "$unit")" != no ]; then\n'
         'mkdir -p /run/systemd/system/"$unit".d\n'
         'printf "[Service]\\nRestart=no\\n" > /run/systemd/system/"$unit".d/weblab-fault.conf\n'
-        "systemctl daemon-reload\n"
+        "systemctl daemon-reload; fi"
     )
-    kill = f'mkdir -p {FOLDER}; echo "$pid" > {kept}\nsystemctl kill -s KILL "$unit"'
+    extra = '/run/systemd/system/"$unit".d/weblab-fault.conf'
     return Scripts(
-        inject=f"{unit}\n{_REFUSE_STOPPED}\n{no_restart if stays_dead else ''}{kill}",
+        prepare=_remember(fault) + (no_restart if stays_dead else ""),
+        inject=f'systemctl kill -s KILL "$(< {kept}.unit)"',
         seen=f'{unit}\n[ "$pid" != "$(cat {kept})" ]' + (f" && ! {_ACTIVE}" if stays_dead else ""),
-        heal=f'{unit}\nrm -f /run/systemd/system/"$unit".d/weblab-fault.conf; systemctl daemon-reload\n{_START}',
+        heal=f"{unit}\nif [ -e {extra} ]; then rm -f {extra}; systemctl daemon-reload; fi\n{_START}",
         gone=f"{unit}\n{_ACTIVE}",
     )
 
@@ -88,7 +100,8 @@ _START = 'systemctl reset-failed "$unit" 2>/dev/null\ntimeout 180 systemctl star
 def _service_stop(fault: Fault, lab: Lab) -> Scripts:
     unit = _unit(fault)
     return Scripts(
-        inject=f'{unit}\n{_REFUSE_STOPPED}\ntimeout 90 systemctl stop "$unit"',
+        prepare=_remember(fault),
+        inject=f'timeout 90 systemctl stop "$(< {_kept(fault)}.unit)"',
         seen=f"{unit}\n! {_ACTIVE}",
         heal=f"{unit}\n{_START}",
         gone=f"{unit}\n{_ACTIVE}",
@@ -99,7 +112,8 @@ def _service_freeze(fault: Fault, lab: Lab) -> Scripts:
     unit = _unit(fault)
     stands = 'grep -q "^State:.T" "/proc/$pid/status"'
     return Scripts(
-        inject=f'{unit}\n{_REFUSE_STOPPED}\nsystemctl kill -s STOP "$unit"',
+        prepare=_remember(fault),
+        inject=f'systemctl kill -s STOP "$(< {_kept(fault)}.unit)"',
         seen=f"{unit}\n{stands}",
         heal=f'{unit}\nsystemctl kill -s CONT "$unit" 2>/dev/null\n{_START}',
         gone=f"{unit}\n{_ACTIVE} && ! {stands}",

@@ -23,10 +23,14 @@ NOT_SEEN = 9
 
 @dataclass(frozen=True)
 class Pair:
-    """A fault's two ways: each returns when its effect was seen, or raises TimedOut or CommandFailed."""
+    """A fault's two ways: each returns when its effect was seen, or raises TimedOut or CommandFailed.
+
+    `prepare` breaks nothing yet, and takes the time that inject must not take.
+    """
 
     inject: Callable[[], None]
     heal: Callable[[], None]
+    prepare: Callable[[], object] = lambda: None
 
 
 def quietly(word: str, fault: Fault) -> None:
@@ -42,9 +46,11 @@ def inject(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly, timer
     _refuse(lab, fault)
     ledger.add(fault, time.time())
     progress.say(fault.node, f"injects {fault.id}")
-    tell("inject", fault)
+    pair = _pair(lab, fault, door, timer_s)
     try:
-        _pair(lab, fault, door, timer_s).inject()
+        pair.prepare()
+        tell("inject", fault)
+        pair.inject()
     except LabError:
         with suppress(LabError):  # what failed first is to be told; the ledger still has it
             heal(lab, fault, door)
@@ -103,11 +109,12 @@ def _pair(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
 
 def _guest(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
     made = guest_faults.scripts(fault, lab)
-    start = guest_faults.with_timer(fault, made, timer_s)
+    before = guest_faults.with_timer(fault, made, timer_s)
     end = guest_faults.without_timer(fault, made)
     return Pair(
-        inject=lambda: _make(door, fault, start, made.seen, "is injected and seen"),
+        inject=lambda: _make(door, fault, made.inject, made.seen, "is injected and seen"),
         heal=lambda: _make(door, fault, end, made.gone, "is healed and gone"),
+        prepare=lambda: before and door.script(before, timeout=BACK_S, title=f"{fault.id} is prepared"),
     )
 
 

@@ -41,7 +41,7 @@ class Latest:
 
     def _nodes(self) -> Iterator[str]:
         for node in self.lab.nodes:
-            services = self._of("node", "services", node.name).get("services")
+            services = self._of("service", "services", node.name).get("services")
             if self._of("node", "power", node.name).get("power") != "running":
                 yield f"{node.name} is not seen running"
             elif not services:

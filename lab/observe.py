@@ -19,11 +19,11 @@ from lab.topology import Lab, Node
 from lab.wait import pause
 
 WHOLE = "=whole="
-BALANCER_S, DATABASE_S, NODE_S, POWER_S = 0.25, 1.0, 1.0, 1.0
+BALANCER_S, DATABASE_S, SERVICES_S, POWER_S = 0.25, 1.0, 1.0, 1.0
 SILENCE_S, AGAIN_S = 4.0, 1.0
 CLIENT_S = 30  # the client of MySQL does not notice that nobody reads it any more: it is made anew, or not
 JOIN_S = 15.0
-KINDS = {"balancer": "servers", "database": "state", "node": "services"}
+KINDS = {"balancer": "servers", "database": "state", "service": "services"}
 Write = Callable[[Entry], None]
 Read = Callable[[str, str], dict[str, Any] | None]
 
@@ -51,7 +51,7 @@ while true; do
   echo "{WHOLE}" || exit
 done"""
 
-_NODE = f"""{_WAIT}units=$(systemctl show -p Id --value %s | sed '/^$/d')
+_SERVICES = f"""{_WAIT}units=$(systemctl show -p Id --value %s | sed '/^$/d')
 while true; do
   for unit in $units; do
     state=inactive pid=
@@ -62,7 +62,7 @@ while true; do
     echo "$unit $state"
   done 2>/dev/null
   echo "{WHOLE}" || exit
-  rest {NODE_S}
+  rest {SERVICES_S}
 done"""
 
 
@@ -81,7 +81,7 @@ def eyes(lab: Lab) -> list[Eye]:
     """All that look at nodes."""
     looking = [Eye("balancer", it, _BALANCER, "", _balancer) for it in lab.having("balancer")]
     looking += [Eye("database", it, _DATABASE, WHOLE, _database) for it in lab.having("database")]
-    return looking + [Eye("node", it, _NODE % facts.units(it.roles), WHOLE, _services) for it in lab.nodes]
+    return looking + [Eye("service", it, _SERVICES % facts.units(it.roles), WHOLE, _services) for it in lab.nodes]
 
 
 @contextmanager

@@ -58,6 +58,7 @@ def test_a_replica_with_transactions_of_its_own_is_told_and_not_merged(
     assert wrong(healthy) == []
 
 
+@pytest.mark.slow
 def test_a_replica_whose_history_was_purged_says_why(healthy: Lab, machines: dict[str, Machine]) -> None:
     """The primary threw away what the replica had not fetched: MySQL's own words are shown; reset brings it back."""
     machines["web2"].run("mysql -e 'STOP REPLICA'")
@@ -72,6 +73,7 @@ def test_a_replica_whose_history_was_purged_says_why(healthy: Lab, machines: dic
     assert wrong(healthy) == []
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_stop_is_ended(healthy: Lab, machines: dict[str, Machine]) -> None:
     """A frozen mysqld ignores `systemctl stop`: systemd ends it after a minute, nothing was lost, it comes back."""
     before = _database(machines["web2"])
@@ -81,6 +83,7 @@ def test_a_server_that_does_not_stop_is_ended(healthy: Lab, machines: dict[str, 
     assert after.replicating and after.gtid_executed >= before.gtid_executed
 
 
+@pytest.mark.slow
 def test_lost_passwords_are_made_anew_everywhere(healthy: Lab, machines: dict[str, Machine]) -> None:
     """The secrets file is gone: one converge, the site works, the next one finds nothing."""
     kept = credentials.SECRETS.read_bytes()

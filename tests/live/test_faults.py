@@ -64,7 +64,13 @@ def no_faults(healthy: Lab) -> Iterator[Lab]:
     must("lab.provision")
 
 
-@pytest.mark.parametrize("case", INSIDE.values(), ids=INSIDE.keys())
+SHORT = {"service-kill", "partition", "slow", "replication-stop"}  # the others are slow: make test-all
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(it, id=name, marks=() if name in SHORT else pytest.mark.slow) for name, it in INSIDE.items()],
+)
 def test_a_fault_inside_a_node_is_real_and_goes(
     no_faults: Lab, machines: dict[str, Machine], case: tuple[list[str], str, str]
 ) -> None:
@@ -79,7 +85,14 @@ def test_a_fault_inside_a_node_is_real_and_goes(
     until("the lab is whole", lambda: not wrong(no_faults), 90, every=2)
 
 
-@pytest.mark.parametrize(("kind", "state"), [("power-off", "off"), ("freeze", "paused"), ("crash", "running")])
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        ("freeze", "paused"),
+        pytest.param("power-off", "off", marks=pytest.mark.slow),
+        pytest.param("crash", "running", marks=pytest.mark.slow),
+    ],
+)
 def test_a_fault_of_a_whole_machine_is_real_and_goes(no_faults: Lab, kind: str, state: str) -> None:
     """The hypervisor tells it from outside; nothing else can break there; a second heal finds nothing."""
     must("fault.inject", kind, "web2")
@@ -108,7 +121,7 @@ def test_a_network_fault_ends_by_itself(no_faults: Lab, machines: dict[str, Mach
 
     fault = Fault("slow", "web2", options={"delay_ms": 100})
     made = guest_faults.scripts(fault, no_faults)
-    machines["web2"].script(guest_faults.with_timer(fault, made, 3), title="injects")
+    machines["web2"].script(f"{guest_faults.with_timer(fault, made, 3)}\n{made.inject}", title="injects")
     assert machines["web2"].script(made.seen, ok=(0, 1), title="sees").exit_code == 0
     until("it is gone", lambda: machines["web2"].script(made.gone, ok=(0, 1), title="sees").exit_code == 0, 30)
 

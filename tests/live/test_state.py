@@ -15,11 +15,11 @@ SITE = "/var/www/site"
 
 
 @pytest.fixture(scope="module")
-def hosts(lab: Lab) -> Callable[[str], list[tuple[Node, Host]]]:
-    """The nodes with a role, each with testinfra's way to it."""
-    made = {
-        node.name: testinfra.get_host(f"ssh://{node.name}?sudo=true", ssh_config=str(SSH_CONFIG)) for node in lab.nodes
-    }
+def hosts(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[tuple[Node, Host]]]:
+    """The nodes with a role, each with testinfra's way to it: one connection a node, for each costs seconds."""
+    shared = tmp_path_factory.mktemp("ssh")
+    ways = {node.name: {"ssh_config": str(SSH_CONFIG), "controlpath": str(shared / node.name)} for node in lab.nodes}
+    made = {name: testinfra.get_host(f"ssh://{name}?sudo=true", **way) for name, way in ways.items()}
     return lambda role: [(node, made[node.name]) for node in lab.nodes if role in ("", *node.roles)]
 
 
@@ -32,25 +32,25 @@ def runs(host: Host, name: str) -> bool:
     return bool(service.is_running and service.is_enabled)
 
 
-def test_every_node_has_its_name_and_knows_the_others(healthy: Lab, hosts: Hosts) -> None:
+def test_every_node_has_its_name_and_knows_the_others(lab: Lab, hosts: Hosts) -> None:
     """Base: host name, lab address, the names of all nodes, the address kept over a boot."""
     for node, host in hosts(""):
         assert host.check_output("uname -n") == node.name
-        assert f"{node.ip}/{healthy.network.prefixlen}" in host.check_output("ip -4 -o address show")
+        assert f"{node.ip}/{lab.network.prefixlen}" in host.check_output("ip -4 -o address show")
         assert runs(host, "systemd-networkd")
         entries = host.file("/etc/hosts").content_string
-        assert all(f"{it.ip} {it.name}" in entries for it in healthy.nodes)
+        assert all(f"{it.ip} {it.name}" in entries for it in lab.nodes)
 
 
-def test_the_nameserver_listens(healthy: Lab, hosts: Hosts) -> None:
-    """Nameserver: dnsmasq on port 53, for the lab's name only."""
-    for _, host in hosts("nameserver"):
+def test_the_nameserver_listens(lab: Lab, hosts: Hosts) -> None:
+    """Nameserver: dnsmasq on port 53 of the lab's address."""
+    for node, host in hosts("nameserver"):
         assert runs(host, "dnsmasq")
-        assert host.socket("udp://0.0.0.0:53").is_listening or host.socket("udp://53").is_listening
+        assert host.socket(f"udp://{node.ip}:53").is_listening
         assert host.run("dnsmasq --test").rc == 0
 
 
-def test_the_balancer_is_closed_to_all_but_root(healthy: Lab, hosts: Hosts) -> None:
+def test_the_balancer_is_closed_to_all_but_root(lab: Lab, hosts: Hosts) -> None:
     """Balancer: HAProxy serves and shows figures; whoever could switch servers off must be root."""
     for _, host in hosts("balancer"):
         assert runs(host, "haproxy")
@@ -62,7 +62,7 @@ def test_the_balancer_is_closed_to_all_but_root(healthy: Lab, hosts: Hosts) -> N
         assert workers, "the process that talks to visitors has given up root"
 
 
-def test_the_web_servers_keep_reads_and_writes_apart(healthy: Lab, hosts: Hosts) -> None:
+def test_the_web_servers_keep_reads_and_writes_apart(lab: Lab, hosts: Hosts) -> None:
     """Web: nginx, PHP-FPM with two pools on sockets that only nginx opens, passwords that not everybody reads."""
     for _, host in hosts("web"):
         fpm = host.check_output("systemctl list-units --plain --no-legend 'php*-fpm.service' | cut -d ' ' -f 1")
@@ -77,7 +77,7 @@ def test_the_web_servers_keep_reads_and_writes_apart(healthy: Lab, hosts: Hosts)
         assert host.file(f"{SITE}/index.php").user == "root", "the site cannot change itself"
 
 
-def test_the_access_log_tells_how_long_each_hop_took(healthy: Lab, hosts: Hosts) -> None:
+def test_the_access_log_tells_how_long_each_hop_took(lab: Lab, hosts: Hosts) -> None:
     """Web: one JSON object a line, with the times of nginx and PHP."""
     for _, host in hosts("web"):
         host.run("curl -s -o /dev/null http://127.0.0.1/")
@@ -85,7 +85,7 @@ def test_the_access_log_tells_how_long_each_hop_took(healthy: Lab, hosts: Hosts)
         assert entry["pool"] == "read" and float(entry["php"]) <= float(entry["request"]) < 10
 
 
-def test_the_databases_boot_read_only_and_safe(healthy: Lab, hosts: Hosts) -> None:
+def test_the_databases_boot_read_only_and_safe(lab: Lab, hosts: Hosts) -> None:
     """Database: who forgets its role must not write, and what was acknowledged is on a disk."""
     wanted = {
         "log_bin": "1",
@@ -109,7 +109,7 @@ def test_the_databases_boot_read_only_and_safe(healthy: Lab, hosts: Hosts) -> No
         assert host.check_output("systemctl show -p TimeoutStopUSec --value mysql") == "1min"
 
 
-def test_accounts_have_the_least_rights(healthy: Lab, hosts: Hosts) -> None:
+def test_accounts_have_the_least_rights(lab: Lab, hosts: Hosts) -> None:
     """Database: nobody from outside may do everything, readers can't write, and none is anonymous."""
     outside = (
         "SELECT CONCAT(user, '@', host) FROM mysql.user WHERE user = '' OR (host <> 'localhost' AND Super_priv = 'Y')"
@@ -120,7 +120,7 @@ def test_accounts_have_the_least_rights(healthy: Lab, hosts: Hosts) -> None:
         assert "SELECT" in grants and "INSERT" not in grants and "ALL PRIVILEGES" not in grants
 
 
-def test_the_replica_follows_by_gtid(healthy: Lab, hosts: Hosts) -> None:
+def test_the_replica_follows_by_gtid(lab: Lab, hosts: Hosts) -> None:
     """Replication: one of the two, by position of its own, read-only even for root, never waiting for itself."""
     question = "SHOW REPLICA STATUS"
     replicas = [(node, host) for node, host in hosts("database") if host.check_output("mysql -N -e %s", question)]

@@ -53,7 +53,10 @@ def test_a_fault_is_written_down_before_it_is_made_and_struck_out_when_it_is_gon
     """Whoever dies in between leaves a fault that can be undone; the timeline hears all four steps in order."""
     heard: list[str] = []
     injection.inject(LAB, SLOW, door(SLOW), tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
-    assert told == [("web2-slow is injected and seen", ["web2-slow"])]
+    assert told == [
+        ("web2-slow is prepared", ["web2-slow"]),
+        ("web2-slow is injected and seen", ["web2-slow"]),
+    ]
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
     injection.heal(LAB, SLOW, door(SLOW), tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
     assert ledger.entries() == []

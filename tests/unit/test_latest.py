@@ -19,7 +19,7 @@ def seen(at: float, **changes: Any) -> Latest:
 
     for node in LAB.nodes:
         tell("node", "state", node=node.name, power=changes.get(f"power {node.name}", "running"))
-        tell("node", "services", node=node.name, services={"nginx": changes.get(f"nginx {node.name}", "active")})
+        tell("service", "services", node=node.name, services={"nginx": changes.get(f"nginx {node.name}", "active")})
     status = changes.get("web2", "UP")
     servers = [{"name": "web1", "status": "UP"}, {"name": "web2", "status": status}]
     tell("balancer", "servers", servers=servers)

@@ -21,7 +21,7 @@ def eye(name: str, node: str) -> observe.Eye:
 def test_every_part_of_the_lab_is_looked_at() -> None:
     """The balancer, both databases, the services of each node."""
     seen = sorted(f"{it.name} {it.node.name}" for it in observe.eyes(LAB))
-    assert seen == ["balancer lb1", "database web1", "database web2", "node lb1", "node web1", "node web2"]
+    assert seen == ["balancer lb1", "database web1", "database web2", "service lb1", "service web1", "service web2"]
 
 
 @pytest.mark.parametrize("it", observe.eyes(LAB), ids=lambda it: f"{it.name}-{it.node.name}")
