@@ -64,7 +64,7 @@ def no_faults(healthy: Lab) -> Iterator[Lab]:
     must("lab.provision")
 
 
-SHORT = {"service-kill", "partition", "slow", "replication-stop"}  # the others are slow: make test-all
+SHORT = {"service-kill", "partition"}  # the others are slow: make test-all
 
 
 @pytest.mark.parametrize(

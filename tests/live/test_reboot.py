@@ -30,7 +30,7 @@ def served_by(lab: Lab) -> set[str]:
     return {site.fetch(lab).headers.get("x-served-by", "") for _ in range(4)}
 
 
-@pytest.mark.parametrize("name", ["lb1", "web2"])
+@pytest.mark.parametrize("name", [pytest.param("lb1", marks=pytest.mark.slow), "web2"])
 def test_balancer_and_replica_come_back_by_themselves(healthy: Lab, machines: dict[str, Machine], name: str) -> None:
     """Nobody has to do anything: the lab is whole again."""
     reboot(machines[name])
