@@ -70,7 +70,7 @@ def test_the_timeline_gets_what_the_checks_need() -> None:
         "algorithm": None,
         "mode": None,
         "seed": 1,
-        "load": {"rate": 20, "write_share": 0.2, "processes": 1},
+        "load": {"rate": 10, "write_share": 0.1, "processes": 1},
         "expect": [{"check": "failed-gets", "at_most": 0}],
     }
 
