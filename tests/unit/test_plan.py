@@ -52,10 +52,10 @@ def test_what_a_file_says_arrives() -> None:
 
 
 def test_what_a_file_does_not_say_has_a_default() -> None:
-    """Durable, 20 requests a second of which every fifth writes, a minute; the balancer is taken as it is."""
+    """Durable, 10 requests a second of which every tenth writes, a minute; the balancer is taken as it is."""
     it = plan.parse("short", SHORT, LAB)
     assert (it.stage, it.durability, it.algorithm, it.mode) == ("distributed", "durable", None, None)
-    assert it.load == Load(rate=20, write_share=0.2, processes=1)
+    assert it.load == Load(rate=10, write_share=0.1, processes=1)
     assert (it.warm_up_s, it.measure_s, it.settle_s, it.seed, it.steps) == (10, 60, 180, 1, ())
 
 
