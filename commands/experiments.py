@@ -25,6 +25,7 @@ from loadtests import record
 
 EXIT_CODES = {"pass": 0, "fail": 1, "error": 3, "inconclusive": 4}
 COMMAND_S = 300.0
+DEFAULTS = {"durability": "durable", "algorithm": "roundrobin", "mode": "active-active"}
 
 
 @command(changes=False)
@@ -46,14 +47,14 @@ def run(c: Context, name: str, rounds: int = 0, seed: int = 0) -> None:
         wanted = plan.find(name, lab)
         experiment.run(lab, replace(wanted, seed=seed or wanted.seed), _hands(lab), folders.append, rounds)
     finally:
-        _choose_again(lab, chosen)
         codes = [_report(folder) for folder in folders]
+        _choose_again(lab, chosen)
     raise Exit(code=codes[0])
 
 
 @command(changes=False, positional=["run"])
-def report_(c: Context, run: str = runs.LATEST) -> None:
-    """Judge a run again and draw its report; no machine has to run."""
+def report_(c: Context, run: str) -> None:
+    """Judge a run again and draw its report; 'latest' is one too, and no machine has to run."""
     raise Exit(code=_report(runs.find(run)))
 
 
@@ -67,7 +68,9 @@ def _report(folder: Path) -> int:
 
 def _hands(lab: Lab) -> Hands:
     def converge_with(wanted: Mapping[str, str]) -> None:
-        choices.save(wanted)
+        now = {**DEFAULTS, **choices.load()}
+        if any(now[name] != value for name, value in wanted.items()):
+            choices.save(wanted)
         converge.everything(lab)
 
     return Hands(converge_with, _command, record.merge)
