@@ -12,8 +12,8 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from commands.command import command, say
-from fabfile import converge
-from lab import choices, experiment, plan, process, runs, timeline, topology
+from fabfile import clean, converge
+from lab import choices, experiment, plan, process, runs, status, timeline, topology
 from lab.checks.judge import judge, verdict
 from lab.experiment import Hands
 from lab.history import History
@@ -25,7 +25,6 @@ from loadtests import record
 
 EXIT_CODES = {"pass": 0, "fail": 1, "error": 3, "inconclusive": 4}
 COMMAND_S = 300.0
-DEFAULTS = {"durability": "durable", "algorithm": "roundrobin", "mode": "active-active"}
 
 
 @command(changes=False)
@@ -68,7 +67,7 @@ def _report(folder: Path) -> int:
 
 def _hands(lab: Lab) -> Hands:
     def converge_with(wanted: Mapping[str, str]) -> None:
-        now = {**DEFAULTS, **choices.load()}
+        now = {**status.DEFAULTS, **clean.DEFAULTS, **choices.load()}
         if any(now[name] != value for name, value in wanted.items()):
             choices.save(wanted)
         converge.everything(lab)
