@@ -12,6 +12,7 @@ from lab.topology import Lab
 
 FOLDER = "/run/weblab-faults"  # gone after a boot, as what is kept there is
 FILL = "/var/tmp/weblab-fault-fill"
+GROUPS = "/sys/fs/cgroup/system.slice"  # the kernel's own list of a unit's processes: no program has to start
 UNITS = {"haproxy": "haproxy", "nginx": "nginx", "php-fpm": "php*-fpm", "mysql": "mysql"}
 MEMORY_LEFT = 12  # percent of the memory that a memory-hog leaves
 CLOCK_TOLERANCE_S = 2
@@ -69,6 +70,10 @@ def _kept(fault: Fault) -> str:
     return f"{FOLDER}/{fault.id}"
 
 
+def _group(fault: Fault) -> str:
+    return f'{GROUPS}/"$(< {_kept(fault)}.unit)"'
+
+
 def _remember(fault: Fault) -> str:
     """Bash that keeps the unit's name and its main process for the scripts that come."""
     kept = _kept(fault)
@@ -76,18 +81,15 @@ def _remember(fault: Fault) -> str:
 
 
 def _service_kill(fault: Fault, lab: Lab) -> Scripts:
-    unit, kept = _unit(fault), _kept(fault)
-    stays_dead = not fault.options.get("restarts", False)
+    unit, kept, stays_dead = _unit(fault), _kept(fault), not fault.options.get("restarts", False)
+    extra = '/run/systemd/system/"$unit".d/weblab-fault.conf'
     no_restart = (
         '\nif [ "$(systemctl show -p Restart --value "$unit")" != no ]; then\n'
-        'mkdir -p /run/systemd/system/"$unit".d\n'
-        'printf "[Service]\\nRestart=no\\n" > /run/systemd/system/"$unit".d/weblab-fault.conf\n'
-        "systemctl daemon-reload; fi"
+        f'mkdir -p "$(dirname {extra})"; printf "[Service]\\nRestart=no\\n" > {extra}\nsystemctl daemon-reload; fi'
     )
-    extra = '/run/systemd/system/"$unit".d/weblab-fault.conf'
     return Scripts(
         prepare=_remember(fault) + (no_restart if stays_dead else ""),
-        inject=f'systemctl kill -s KILL "$(< {kept}.unit)"',
+        inject=f"echo 1 > {_group(fault)}/cgroup.kill",
         seen=f'{unit}\n[ "$pid" != "$(cat {kept})" ]' + (f" && ! {_ACTIVE}" if stays_dead else ""),
         heal=f"{unit}\nif [ -e {extra} ]; then rm -f {extra}; systemctl daemon-reload; fi\n{_START}",
         gone=f"{unit}\n{_ACTIVE}",
@@ -113,7 +115,7 @@ def _service_freeze(fault: Fault, lab: Lab) -> Scripts:
     stands = 'grep -q "^State:.T" "/proc/$pid/status"'
     return Scripts(
         prepare=_remember(fault),
-        inject=f'systemctl kill -s STOP "$(< {_kept(fault)}.unit)"',
+        inject=f"kill -STOP $(< {_group(fault)}/cgroup.procs)",
         seen=f"{unit}\n{stands}",
         heal=f'{unit}\nsystemctl kill -s CONT "$unit" 2>/dev/null\n{_START}',
         gone=f"{unit}\n{_ACTIVE} && ! {stands}",
@@ -129,7 +131,7 @@ def _partition(fault: Fault, lab: Lab) -> Scripts:
         f"  chain in  {{ type filter hook input priority -300; iif lo accept; ip saddr {others} drop; }}\n"
         f"  chain out {{ type filter hook output priority -300; oif lo accept; ip daddr {others} drop; }}\n}}"
     )
-    peers = [node for node in lab.nodes if node.name in (fault.peer, *_all_others(fault, lab))]
+    peers = [it for it in lab.nodes if it.name == fault.peer or (fault.peer == ALL and it.name != fault.node)]
     silent = " && ".join(f"! timeout 1 bash -c '</dev/tcp/{node.ip}/22' 2>/dev/null" for node in peers)
     return Scripts(
         inject=f"nft delete table {table} 2>/dev/null\nnft -f - <<'END'\n{rules}\nEND",
@@ -138,10 +140,6 @@ def _partition(fault: Fault, lab: Lab) -> Scripts:
         gone=f"! nft list table {table} >/dev/null 2>&1",
         timed=True,
     )
-
-
-def _all_others(fault: Fault, lab: Lab) -> list[str]:
-    return [node.name for node in lab.nodes if node.name != fault.node] if fault.peer == ALL else []
 
 
 def _slow(fault: Fault, lab: Lab) -> Scripts:

@@ -10,7 +10,7 @@ from lab.catalogue import Fault
 from lab.conflicts import conflicts
 from lab.errors import CheckFailed, CommandFailed, LabError
 from lab.facts import ask
-from lab.machine import Machine
+from lab.machine import Machine, Shell
 from lab.restore import step_clock_soon
 from lab.topology import Lab
 from lab.wait import until
@@ -25,12 +25,11 @@ NOT_SEEN = 9
 class Pair:
     """A fault's two ways: each returns when its effect was seen, or raises TimedOut or CommandFailed.
 
-    `prepare` breaks nothing yet, and takes the time that inject must not take.
+    `prepare` breaks nothing yet, takes the time that injecting must not take, and returns what injects.
     """
 
-    inject: Callable[[], None]
-    heal: Callable[[], None]
-    prepare: Callable[[], object] = lambda: None
+    prepare: Callable[[], Callable[[], object]]
+    heal: Callable[[], object]
 
 
 def quietly(word: str, fault: Fault) -> None:
@@ -48,9 +47,9 @@ def inject(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly, timer
     progress.say(fault.node, f"injects {fault.id}")
     pair = _pair(lab, fault, door, timer_s)
     try:
-        pair.prepare()
+        make = pair.prepare()
         tell("inject", fault)
-        pair.inject()
+        make()
     except LabError:
         with suppress(LabError):  # what failed first is to be told; the ledger still has it
             heal(lab, fault, door)
@@ -111,20 +110,21 @@ def _guest(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
     made = guest_faults.scripts(fault, lab)
     before = guest_faults.with_timer(fault, made, timer_s)
     end = guest_faults.without_timer(fault, made)
-    return Pair(
-        inject=lambda: _make(door, fault, made.inject, made.seen, "is injected and seen"),
-        heal=lambda: _make(door, fault, end, made.gone, "is healed and gone"),
-        prepare=lambda: before and door.script(before, timeout=BACK_S, title=f"{fault.id} is prepared"),
-    )
+
+    def prepare() -> Callable[[], object]:
+        shell = door.ready(before, timeout=BACK_S, title=f"{fault.id} is prepared")
+        return lambda: _make(door, fault, made.inject, made.seen, "is injected and seen", shell)
+
+    return Pair(prepare, lambda: _make(door, fault, end, made.gone, "is healed and gone"))
 
 
-def _make(door: Machine, fault: Fault, change: str, seen: str, what: str) -> None:
+def _make(door: Machine, fault: Fault, change: str, seen: str, what: str, shell: Shell | None = None) -> None:
     """One round trip: change, then ask until it shows."""
     late = f"[ $SECONDS -lt {SEEN_S:.0f} ] || exit {NOT_SEEN}"
     script = f"( {change}\n) </dev/null || exit 8\nSECONDS=0\n"
     script += f"until ( {seen}\n) </dev/null >/dev/null 2>&1; do {late}; sleep 0.1; done"
     try:
-        door.script(script, timeout=BACK_S, title=f"{fault.id} {what}")
+        door.script(script, timeout=BACK_S, title=f"{fault.id} {what}", shell=shell)
     except CommandFailed as error:
         error.hint = f"look at it: vagrant ssh {fault.node}; undo what is left: invoke fault.heal"
         raise
@@ -135,22 +135,27 @@ def _power_off(door: Machine) -> Pair:
         hypervisor.power_off(door.node)
         door.close()
 
-    return Pair(off, lambda: _boots(door))
+    return Pair(lambda: off, lambda: _boots(door))
 
 
 def _crash(door: Machine) -> Pair:
     """The kernel panics and stays so; sysrq works for root whatever is allowed at the keyboard."""
 
-    def crash() -> None:
-        door.run("(sleep 0.2; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", title="panics")
-        _silent(door)
+    def prepare() -> Callable[[], object]:
+        shell = door.ready("", title="is ready to panic")
+
+        def crash() -> None:
+            door.script("(sleep 0.2; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", title="panics", shell=shell)
+            _silent(door)
+
+        return crash
 
     def restart() -> None:
         with suppress(CommandFailed):  # it is off already
             hypervisor.power_off(door.node)
         _boots(door)
 
-    return Pair(crash, restart)
+    return Pair(prepare, restart)
 
 
 def _freeze(door: Machine) -> Pair:
@@ -159,15 +164,20 @@ def _freeze(door: Machine) -> Pair:
             hypervisor.resume(door.node)
         step_clock_soon(door)
 
-    return Pair(lambda: hypervisor.pause(door.node), go_on)
+    return Pair(lambda: lambda: hypervisor.pause(door.node), go_on)
 
 
 def _reboot(door: Machine) -> Pair:
-    def reboot() -> None:
-        door.run("systemctl --no-block reboot", title="reboots")
-        _silent(door)
+    def prepare() -> Callable[[], object]:
+        shell = door.ready("", title="is ready to reboot")
 
-    return Pair(reboot, lambda: _whole(door))
+        def reboot() -> None:
+            door.script("systemctl --no-block reboot", title="reboots", shell=shell)
+            _silent(door)
+
+        return reboot
+
+    return Pair(prepare, lambda: _whole(door))
 
 
 def _silent(door: Machine) -> None:

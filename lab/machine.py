@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import paramiko
 from fabric import Config, Connection
@@ -20,8 +20,10 @@ SSH_CONFIG = ROOT / ".lab" / "ssh-config"
 CONNECT_TIMEOUT_S = 8
 POLL_S = 0.02
 STARTS_S = 20.0
+READY = "=ready="
 SHOWN_WIDTH = 100
 T = TypeVar("T")
+Shell: TypeAlias = paramiko.Channel
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,37 @@ class Machine:
         line = command % tuple(shlex.quote(str(word)) for word in words) if words else command
         return self.script(line, ok=ok, timeout=timeout, title=title or line)
 
-    def script(self, text: str, *, ok: Sequence[int] = (0,), timeout: float = 30.0, title: str) -> Answer:
-        """Run a bash script as root, sent on standard input: nothing of it shows in a process list."""
-        answer = self._exchange(text, timeout, title)
+    def script(
+        self,
+        text: str,
+        *,
+        ok: Sequence[int] = (0,),
+        timeout: float = 30.0,
+        title: str,
+        shell: Shell | None = None,
+    ) -> Answer:
+        """Run a bash script as root, sent on standard input: nothing of it shows in a process list.
+
+        A `shell` that is ready runs it at once, as its last.
+        """
+        answer = self._guarded(lambda: self._read(self._start(text, shell), timeout, title), title)
+        return self._allowed(answer, ok, title)
+
+    def ready(self, text: str, *, timeout: float = 30.0, title: str) -> Shell:
+        """Run a bash script as root and keep its shell: to start one takes an emulated processor seconds.
+
+        What has to happen at a moment is told to a shell that waits for it.
+        """
+        shell = self._guarded(self._shell, title)
+
+        def talk() -> Answer:
+            shell.sendall(f"{text}\necho {READY}\n".encode())
+            return self._read(shell, timeout, title, READY)
+
+        self._allowed(self._guarded(talk, title), (0,), title)
+        return shell
+
+    def _allowed(self, answer: Answer, ok: Sequence[int], title: str) -> Answer:
         if answer.exit_code not in ok:
             output = "\n".join(filter(None, [answer.stdout.rstrip(), answer.stderr.rstrip()]))
             raise CommandFailed(self.node.name, title, answer.exit_code, output)
@@ -96,9 +126,9 @@ class Machine:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, text: str, timeout: float, title: str) -> Answer:
+    def _guarded(self, talk: Callable[[], T], title: str) -> T:
         try:
-            return self._read(self._start(text), timeout, title)
+            return talk()
         except (OSError, EOFError, paramiko.SSHException) as error:
             self.close()
             raise Unreachable(
@@ -107,11 +137,15 @@ class Machine:
                 hint=f"see what the machine is doing: invoke lab.status, vagrant ssh {self.node.name}",
             ) from error
 
-    def _start(self, text: str) -> paramiko.Channel:
-        channel = self._open()
-        channel.exec_command("sudo -n bash -s")
+    def _start(self, text: str, shell: Shell | None = None) -> paramiko.Channel:
+        channel = shell or self._shell()
         channel.sendall(text.encode())
         channel.shutdown_write()
+        return channel
+
+    def _shell(self) -> paramiko.Channel:
+        channel = self._open()
+        channel.exec_command("sudo -n bash -s")
         return channel
 
     def _open(self) -> paramiko.Channel:
@@ -123,10 +157,13 @@ class Machine:
             self.channels += 1
             return transport.open_session(timeout=CONNECT_TIMEOUT_S)
 
-    def _read(self, channel: paramiko.Channel, timeout: float, title: str) -> Answer:
+    def _read(self, channel: paramiko.Channel, timeout: float, title: str, mark: str = "") -> Answer:
+        """Until the script ends, or says the mark."""
         out, err = bytearray(), bytearray()
         start = said = time.monotonic()
         while not channel.closed and not (channel.exit_status_ready() and channel.eof_received):
+            if mark and mark.encode() in out:
+                return Answer(0, out.decode(errors="replace"), err.decode(errors="replace"))
             if not _drain(channel, out, err):
                 pause(POLL_S)
             now = time.monotonic()

@@ -99,12 +99,14 @@ def test_a_killed_service_counts_when_another_process_runs_or_none(
     monkeypatch.setattr(guest_faults, "FOLDER", str(tmp_path / "faults"))
     body = 'case "$*" in *Id*) echo nginx.service;; *MainPID*) cat pid;; is-active*) cat state; esac'
     fake(tmp_path, "systemctl", body)
+    monkeypatch.setattr(guest_faults, "GROUPS", str(tmp_path))
+    (tmp_path / "nginx.service").mkdir()
     text = guest_faults.scripts(fault(INSIDE[0]), LAB)
     prepare = text.prepare.replace("/run/systemd/system", str(tmp_path))
     (tmp_path / "pid").write_text("4711\n")
     (tmp_path / "state").write_text("active\n")
     assert bash(prepare).returncode == 0 and bash(text.inject).returncode == 0
-    assert "systemctl kill -s KILL nginx.service" in (tmp_path / "calls").read_text()
+    assert (tmp_path / "nginx.service" / "cgroup.kill").read_text() == "1\n"
     assert bash(text.seen).returncode == 1, "the same process still runs"
     (tmp_path / "pid").write_text("0\n")
     (tmp_path / "state").write_text("failed\n")

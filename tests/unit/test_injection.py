@@ -25,6 +25,11 @@ class Door:
     def __init__(self, node: Node) -> None:
         self.node = node
 
+    def ready(self, text: str, *, title: str, **_: object) -> str:
+        """A shell that waits."""
+        self.script(text, title=title)
+        return title
+
     def script(self, text: str, *, title: str, **_: object) -> Answer:
         """Note it; fail if that is wanted."""
         self.told.append((title, [it["id"] for it in ledger.entries()]))

@@ -89,6 +89,23 @@ def test_words_are_quoted_and_sent_on_standard_input(door: Machine, monkeypatch:
     assert channel.sent == b"cat 'a file; rm -rf /'"
 
 
+def test_a_shell_that_is_ready_waits_for_what_it_is_told_next(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One channel for both: what has to happen at a moment does not wait for a shell to start."""
+    shell = says(monkeypatch, Channel(b"=ready=\n", ends=False))
+    assert door.ready("prepare", title="prepares") is shell
+    shell.ends = True
+    monkeypatch.setattr(Machine, "_open", lambda self: pytest.fail("another channel was opened"))
+    assert door.script("go", title="goes", shell=shell).exit_code == 0
+    assert shell.sent == b"prepare\necho =ready=\ngo"
+
+
+def test_a_shell_that_can_not_get_ready_is_told(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its exit code, as any other script."""
+    says(monkeypatch, Channel(b"nginx does not run\n", code=1))
+    with pytest.raises(CommandFailed, match=r"(?s)prepares.*exit 1.*nginx does not run"):
+        door.ready("exit 1", title="prepares")
+
+
 def test_an_exit_code_that_is_not_allowed_shows_the_evidence(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Node, step, exit code and what it said."""
     says(monkeypatch, Channel(b"out\n", b"disk is full\n", 9))
