@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 from json import dumps
-from pathlib import Path
 from shlex import quote
 
 from invoke.collection import Collection
@@ -12,11 +11,11 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from box.build import ensure as ensure_box
-from commands import experiments, faults
+from commands import databases, experiments, faults
 from commands.command import command, say
-from fabfile import clean, converge, replication
+from fabfile import clean, converge
 from host.prepare import examine, prepare, remove
-from lab import backup, choices, injection, ledger, lifecycle, progress, site, snapshots, status, topology, welcome
+from lab import injection, ledger, lifecycle, progress, remembered, site, snapshots, status, topology, welcome
 from lab import restore as restoring
 from lab.errors import CheckFailed, LabNotUp, Unreachable
 from lab.logs import collect as collect_logs
@@ -88,6 +87,7 @@ def destroy(c: Context, host: bool = False) -> None:
     remove(topology.load(), host=host)
     clean.RECORD.unlink(missing_ok=True)
     ledger.clear()
+    remembered.forget()
     say("the lab is gone")
 
 
@@ -115,6 +115,7 @@ def restore(c: Context, name: str) -> None:
     """Put all machines back to a snapshot, and wait until everything answers again."""
     restoring.restore(topology.load(), name)
     ledger.clear()  # a snapshot is of a lab without faults
+    remembered.forget()
     say(f"the lab is as it was at snapshot {name}")
 
 
@@ -129,28 +130,6 @@ def reset(c: Context) -> None:
 def logs(c: Context, node: str = "", lines: int = 30) -> None:
     """Show the latest log lines of every service, of all nodes or one: --node web1."""
     say(collect_logs(topology.load(), node=node, lines=lines))
-
-
-@command(changes=True)
-def backup_(c: Context) -> None:
-    """Write all data of the site to a file in backups/."""
-    say(str(backup.backup(topology.load())))
-
-
-@command(changes=True, positional=["file"])
-def restore_(c: Context, file: str) -> None:
-    """Replace the site's data by that of a backup."""
-    backup.restore(topology.load(), Path(file))
-    say(f"the site has the data of {file}")
-
-
-@command(changes=True, positional=["value"])
-def durability(c: Context, value: str) -> None:
-    """Choose how safe a commit is: async, available or durable."""
-    lab = topology.load()
-    choices.save({"durability": converge.check_durability(value)})
-    changed = replication.commit(lifecycle.running(lab, "database"), value)
-    say("\n".join(changed or [f"it is {value} already"]))
 
 
 @command(changes=False)
@@ -182,7 +161,4 @@ def _ssh(node: str, *words: str) -> int:
 lab_commands = Collection("lab", up, provision, down, destroy, ssh, doctor, snapshot, restore, reset, logs)
 lab_commands.add_task(status_, name="status")
 lab_commands.add_task(exec_, name="exec")
-db_commands = Collection("db", durability)
-db_commands.add_task(backup_, name="backup")
-db_commands.add_task(restore_, name="restore")
-ns = Collection(lab_commands, db_commands, faults.commands, experiments.commands, Collection("box", build))
+ns = Collection(lab_commands, databases.commands, faults.commands, experiments.commands, Collection("box", build))

@@ -8,7 +8,7 @@ import yaml
 
 from fabfile import accounts, converge
 from fabfile.target import Target
-from lab import choices, credentials, hypervisor, ledger, progress, snapshots
+from lab import choices, credentials, hypervisor, ledger, progress, remembered, snapshots
 from lab.ensure import fingerprint
 from lab.errors import CheckFailed
 from lab.release import Release
@@ -48,6 +48,7 @@ def reset(lab: Lab) -> list[str]:
     choices.forget(KEPT)
     restore(lab, snapshots.CLEAN)
     ledger.clear()
+    remembered.forget()
     if record["configuration"] == configuration(lab, record["systems"], {}):
         return []
     progress.say("host", "the clean snapshot is of another configuration: it is converged and taken anew")

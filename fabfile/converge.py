@@ -7,9 +7,8 @@ from fabfile import accounts, balancer, base, database, nameserver, replication,
 from fabfile.replication import Pair
 from fabfile.target import Target
 from lab import choices, credentials, ensure, lifecycle, progress
-from lab.databases import DURABILITY
+from lab.databases import check_durability
 from lab.ensure import Desired, Found
-from lab.errors import BadInput
 from lab.machine import Machine, together
 from lab.release import Release
 from lab.restore import step_clock
@@ -59,13 +58,6 @@ def everything(lab: Lab, *, only: Sequence[str] = tuple(ROLES), node: str = "", 
         changed += replication.converge(Pair(lab, servers, releases, passwords, durability, _answers(results)))
     names = {door.node.name for door in running}
     return Outcome(changed, systems, [it.name for it in lab.nodes if it.name not in names])
-
-
-def check_durability(value: str) -> str:
-    """The value, if it is one of the three; raises BadInput."""
-    if value not in DURABILITY:
-        raise BadInput(f"durability {value!r} is unknown", hint=f"one of: {', '.join(DURABILITY)}")
-    return value
 
 
 def _answers(results: Mapping[str, tuple[list[str], Found]]) -> dict[str, Mapping[str, str]]:

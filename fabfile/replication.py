@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from fabfile import accounts
 from fabfile.accounts import Account
-from lab import databases, progress
+from fabfile.attach import clone, source, sql
+from lab import databases, progress, remembered
 from lab.databases import Database
 from lab.errors import CheckFailed
 from lab.facts import databases_of
@@ -18,8 +19,6 @@ from lab.wait import until
 
 SCHEMA = ROOT / "provision" / "sql" / "schema.sql"
 LETS_IN = ("replication", "clone")
-SQL_TIMEOUT_S = 60.0
-CLONE_TIMEOUT_S = 120.0
 SETTLE_S = 60.0
 
 
@@ -54,12 +53,13 @@ def converge(pair: Pair) -> list[str]:
     chosen; until then only root can write. Raises CheckFailed where nobody may be opened, with the reason.
     """
     asked = pair.asked()
+    remembered.remember(asked.values())
     decision = pair.decide(asked)
     if decision.opens:
         asked = databases_of(pair.doors)  # the probe's answers may be minutes old: decide on fresh ones
         decision = pair.decide(asked)
     if decision.primary is None:
-        raise CheckFailed(f"no database is opened for writes: {decision.reason}", hint="look: invoke lab.status")
+        raise CheckFailed(f"no database is opened for writes: {decision.reason}", hint=decision.hint)
     primary, before = pair.door(decision.primary), asked[decision.primary]
     assert before is not None
     _refuse_errant(before, [it for it in asked.values() if it and it.source])
@@ -71,7 +71,7 @@ def converge(pair: Pair) -> list[str]:
         asked = _follow(pair, decision.primary)
         _must_agree(pair, asked, decision)
     changed += _accounts(pair, primary, wrong)
-    changed += _commits(primary, before.durability, pair.durability)
+    changed += commits(primary, before.durability, pair.durability)
     return changed + _open(primary, before)
 
 
@@ -85,7 +85,7 @@ def commit(doors: Sequence[Machine], durability: str) -> list[str]:
         reason = f"{len(primaries)} databases are open for writes, 1 is needed"
         raise CheckFailed(f"{reason}; the choice is kept for the next converge", hint="invoke lab.status")
     primary = next(door for door in doors if door.node.name == primaries[0].node)
-    return _commits(primary, primaries[0].durability, durability)
+    return commits(primary, primaries[0].durability, durability)
 
 
 def questions(lab: Lab) -> dict[str, str]:
@@ -101,7 +101,7 @@ def _refuse_errant(primary: Database, replicas: Sequence[Database]) -> None:
             raise CheckFailed(
                 f"{it.node} has {own} transactions of its own that {primary.node} has not",
                 evidence=f"{it.node}: {it.gtid_executed}\n{primary.node}: {primary.gtid_executed}",
-                hint="put the lab back: invoke lab.reset",
+                hint=f"give it the data of {primary.node}: invoke db.rejoin {it.node}",
             )
 
 
@@ -148,14 +148,14 @@ def _must_agree(pair: Pair, asked: Mapping[str, Database | None], before: Decisi
 
 
 def _attach(pair: Pair, primary: Machine, before: Database, decision: Decision) -> list[str]:
-    source = str(primary.node.ip)
+    address = str(primary.node.ip)
     for name in decision.attach:
         door = pair.door(name)
         if before.has_site:
-            _clone(door, source, pair.passwords["clone"])
+            clone(door, address, pair.passwords["clone"])
         else:
             sql(door, f"{pair.releases[name].dialect.reset_binary_logs};", "starts without history")
-        text = f"{_source(source, pair.passwords['replication'])}\nSTART REPLICA;"
+        text = f"{source(address, pair.passwords['replication'])}\nSTART REPLICA;"
         sql(door, text, f"replicates from {primary.node.name}")
     return [f"{name} replicates from {primary.node.name}" for name in decision.attach]
 
@@ -164,37 +164,6 @@ def _start(pair: Pair, decision: Decision) -> list[str]:
     for name in decision.start:
         sql(pair.door(name), "START REPLICA;", "starts the replica's threads")
     return [f"{name}: replica threads" for name in decision.start]
-
-
-def _clone(door: Machine, donor: str, password: str) -> None:
-    """Copy the donor's data: it works whatever the donor has purged from its binary logs.
-
-    The server restarts itself at the end, so the client loses it (exit 1): what counts is clone_status.
-    """
-    text = f"SET GLOBAL super_read_only = OFF;\nSET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
-    text += f"CLONE INSTANCE FROM 'clone'@'{donor}':3306 IDENTIFIED BY '{password}';"
-    progress.say(door.node.name, f"copies the data of {donor}")
-    answer = door.script(_client(text), ok=(0, 1), timeout=CLONE_TIMEOUT_S, title="copies the data")
-    question = 'mysql -N -e "SELECT STATE, ERROR_MESSAGE FROM performance_schema.clone_status"'
-
-    def ended() -> str:
-        status = door.run(f"systemctl start mysql && {question}", timeout=90, title="asks how the copy went").stdout
-        if status.strip():
-            return status if status.startswith(("Completed", "Failed")) else ""
-        return answer.stderr  # it never began
-
-    status = until("the copy ends", ended, SETTLE_S, every=1.0, where=door.node.name, hint="invoke lab.logs")
-    if not status.startswith("Completed"):
-        raise CheckFailed(f"{door.node.name}: copying the data failed", evidence=status, hint="invoke lab.logs")
-
-
-def _source(address: str, password: str) -> str:
-    """Retries for ever, nearly: a replica that gave up after ten tries would stay behind unseen."""
-    return (
-        f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{address}', SOURCE_USER = 'replication', "
-        f"SOURCE_PASSWORD = '{password}', SOURCE_AUTO_POSITION = 1, SOURCE_CONNECT_RETRY = 1, "
-        f"SOURCE_RETRY_COUNT = 86400, SOURCE_HEARTBEAT_PERIOD = 1, GET_SOURCE_PUBLIC_KEY = 1;"
-    )
 
 
 def _schema(primary: Machine, before: Database) -> list[str]:
@@ -211,11 +180,13 @@ def _accounts(pair: Pair, primary: Machine, wrong: Sequence[Account]) -> list[st
     return [f"account {it.name}" for it in wrong]
 
 
-def _commits(primary: Machine, found: str, wanted: str) -> list[str]:
-    if found == wanted:
-        return []
-    sql(primary, databases.durability_sql(wanted), f"commits are {wanted}")
-    return [f"commits on {primary.node.name} are {wanted}"]
+def commits(primary: Machine, found: str, wanted: str) -> list[str]:
+    """Make commits on the primary as safe as wanted, and remember that they are; its replica should be there."""
+    if found != wanted:
+        sql(primary, databases.durability_sql(wanted), f"commits are {wanted}")
+        remembered.remember(databases_of([primary]).values())
+    remembered.restored()
+    return [f"commits on {primary.node.name} are {wanted}"] if found != wanted else []
 
 
 def _open(primary: Machine, before: Database) -> list[str]:
@@ -236,13 +207,3 @@ def _same_password(pair: Pair, asked: Mapping[str, Database | None]) -> list[str
             sql(pair.door(name), f"STOP REPLICA IO_THREAD;\n{text}\nSTART REPLICA IO_THREAD;", "gets the new password")
             changed.append(f"replication password on {name}")
     return changed
-
-
-def sql(door: Machine, text: str, title: str) -> None:
-    """Run SQL as root on a node, sent on standard input: no password shows in a process list."""
-    door.script(_client(text), timeout=SQL_TIMEOUT_S, title=title)
-    progress.say(door.node.name, title)
-
-
-def _client(text: str) -> str:
-    return f"mysql --batch <<'END_OF_SQL'\n{text}\nEND_OF_SQL\n"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab import gtid
+from lab.errors import BadInput
 
 # Seconds without end, in milliseconds: the largest timeout that semi-sync takes, 49 days.
 WITHOUT_END_MS = 4294967295
@@ -14,19 +15,25 @@ DURABILITY = {"async": ("OFF", WITHOUT_END_MS), "available": ("ON", AVAILABLE_MS
 # The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
 QUESTION = """mysql --connect-timeout=5 --vertical <<'END_OF_SQL'
 SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
-@@global.gtid_executed AS gtid_executed,
+@@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS purged,
 (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
 (SELECT variable_value FROM performance_schema.global_variables
  WHERE variable_name = 'rpl_semi_sync_source_enabled') AS semi_sync,
 (SELECT variable_value FROM performance_schema.global_variables
- WHERE variable_name = 'rpl_semi_sync_source_timeout') AS semi_sync_timeout_ms;
+ WHERE variable_name = 'rpl_semi_sync_source_timeout') AS semi_sync_timeout_ms,
+(SELECT variable_value FROM performance_schema.global_status
+ WHERE variable_name = 'Rpl_semi_sync_source_status') AS semi_sync_status;
 SHOW REPLICA STATUS;
 END_OF_SQL"""
 
 
 @dataclass(frozen=True)
 class Database:
-    """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to."""
+    """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to.
+
+    `received` is what came from the source, applied or not; `purged`: what can't be fetched from here any more.
+    `waits`: commits wait for a replica's answer now.
+    """
 
     node: str
     version: str
@@ -41,6 +48,14 @@ class Database:
     durability: str = "async"
     stopped: bool = False
     uuid: str = ""
+    received: str = ""
+    purged: str = ""
+    waits: bool = False
+
+    @property
+    def has(self) -> str:
+        """All transactions that this server has, those included that it has still to apply."""
+        return ",".join(filter(None, (self.gtid_executed, self.received)))
 
     @property
     def replicating(self) -> bool:
@@ -79,7 +94,7 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         node=node,
         version=own["version"],
         writable=own["read_only"] == "0",
-        gtid_executed=own["gtid_executed"].replace("\n", "").replace(" ", ""),
+        gtid_executed=_one_line(own["gtid_executed"]),
         has_site=own["has_site"] == "1",
         source=replica.get("Source_Host", ""),
         receiving=replica.get("Replica_IO_Running") == "Yes",
@@ -88,8 +103,15 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         error=replica.get("Last_IO_Error", "") or replica.get("Last_SQL_Error", ""),
         durability=_durability(own),
         uuid=own.get("uuid", ""),
+        received=_one_line(replica.get("Retrieved_Gtid_Set", "")),
+        purged=_one_line(own.get("purged", "")),
+        waits=own.get("semi_sync_status") == "ON",
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )
+
+
+def _one_line(gtids: str) -> str:
+    return gtids.replace("\n", "").replace(" ", "")
 
 
 def _durability(own: Mapping[str, str]) -> str:
@@ -98,10 +120,21 @@ def _durability(own: Mapping[str, str]) -> str:
     return "durable" if int(own.get("semi_sync_timeout_ms", "0")) == WITHOUT_END_MS else "available"
 
 
+def check_durability(value: str) -> str:
+    """The value, if it is one of the three; raises BadInput."""
+    if value not in DURABILITY:
+        raise BadInput(f"durability {value!r} is unknown", hint=f"one of: {', '.join(DURABILITY)}")
+    return value
+
+
 def durability_sql(value: str) -> str:
-    """SQL that makes commits on the primary as safe as `value` says."""
+    """SQL that makes commits on the primary as safe as `value` says.
+
+    Switched off and on, semi-sync that once gave up waiting begins anew: by itself it does with the next commit only.
+    """
     enabled, timeout = DURABILITY[value]
-    return f"SET GLOBAL rpl_semi_sync_source_timeout = {timeout};\nSET GLOBAL rpl_semi_sync_source_enabled = {enabled};"
+    off = "SET GLOBAL rpl_semi_sync_source_enabled = OFF;\n"
+    return f"{off}SET GLOBAL rpl_semi_sync_source_timeout = {timeout};\nSET GLOBAL rpl_semi_sync_source_enabled = {enabled};"
 
 
 def vertical(output: str) -> list[dict[str, str]]:

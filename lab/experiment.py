@@ -103,6 +103,7 @@ class Run:
         self.began = time.time()
         self._writer = Writer(self.folder / runs.TIMELINE)
         self._latest = Latest(lab, self._writer.write)
+        self._primary = ""  # who it was when measuring began, and is to be again
 
     def tell(self, kind: str, **data: Any) -> None:
         """An entry of what the experiment did."""
@@ -159,15 +160,18 @@ class Run:
 
     def _play(self, zero: float, running: Running) -> None:
         """The steps of the plan, while measuring."""
-        steps.play((), zero, zero, self._step, running.must_go_on)
-        self.tell("phase", name="measure")
+        self._measures(zero, running)
         progress.say("load", f"measures for {self.plan.measure_s:.0f} s")
         steps.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, running.must_go_on)
 
+    def _measures(self, zero: float, running: Running) -> None:
+        steps.play((), zero, zero, self._step, running.must_go_on)
+        self._primary = self._latest.primary()
+        self.tell("phase", name="measure")
+
     def _repeat(self, zero: float, running: Running, rounds: int) -> None:
         """The faults of the plan, together, again and again; each time until the lab is whole."""
-        steps.play((), zero, zero, self._step, running.must_go_on)
-        self.tell("phase", name="measure")
+        self._measures(zero, running)
         for number, wait_s in enumerate(steps.moments(rounds, self.plan.seed, MOMENTS_S), 1):
             progress.say("load", f"round {number} of {rounds}")
             pause(wait_s)
@@ -179,9 +183,7 @@ class Run:
 
     def _step(self, step: Step) -> None:
         if step.action == "command":
-            progress.say("lab", f"invoke {step.command}")
-            code, output = self.hands.command(step.command)
-            self.tell("command", words=step.command, exit_code=code, output=output[-500:])
+            self._command(step.command)
         elif step.fault:
             act = injection.inject if step.action == "inject" else injection.heal
             act(self.lab, step.fault, self._door(step.fault), tell=self.tell_fault)
@@ -190,13 +192,34 @@ class Run:
         return next(door for door in self.doors if door.node.name == fault.node)
 
     def _settle(self) -> None:
-        """Heal what is left; open the primary again where that is certain; wait until the lab is whole."""
+        """Heal what is left; open the primary again where that is certain; wait until the lab is as it was."""
         self._heal_all()
         closed = f"a database is open for writes within {OPEN_S:.0f} s"
         with suppress(TimedOut):
-            until(closed, self._latest.writable, OPEN_S, where="lab")
-        if not self._latest.writable():
+            until(closed, self._latest.primary, OPEN_S, where="lab")
+        promoted = bool(self._primary) and self._latest.primary() not in ("", self._primary)
+        if promoted:
+            self._must(f"db.rejoin {self._primary}")
+        elif not self._latest.primary():
             self.hands.converge({})
+        self._whole()
+        if promoted:
+            self._must(f"db.promote {self._primary}")
+            self._whole()
+
+    def _must(self, words: str) -> None:
+        """A command of the lab that is no part of the plan: the way back after a promotion."""
+        code, output = self._command(words)
+        if code:
+            raise CheckFailed(f"the lab can't be brought back: {words} ended with {code}", evidence=output)
+
+    def _command(self, words: str) -> tuple[int, str]:
+        progress.say("lab", f"invoke {words}")
+        code, output = self.hands.command(words)
+        self.tell("command", words=words, exit_code=code, output=output[-500:])
+        return code, output
+
+    def _whole(self) -> None:
         until(
             "the lab is whole",
             lambda: not self._latest.wrong(),
@@ -221,8 +244,6 @@ class Run:
     def _seen(self, before: int | None) -> dict[str, int] | None:
         """How many requests HAProxy counted; None where it was started anew, or can't be asked."""
         after = self._requests()
-        return (
-            {"site": after - before - load.PROBES}
-            if before is not None and after is not None and after >= before
-            else None
-        )
+        if before is None or after is None or after < before:
+            return None
+        return {"site": after - before - load.PROBES}

@@ -39,6 +39,14 @@ def count(sets: Intervals) -> int:
     return sum(last - first + 1 for intervals in sets.values() for first, last in intervals)
 
 
+def text(sets: Intervals) -> str:
+    """A set as MySQL prints it."""
+    return ",".join(
+        f"{source}:{':'.join(str(first) if first == last else f'{first}-{last}' for first, last in intervals)}"
+        for source, intervals in sets.items()
+    )
+
+
 def _cut(interval: tuple[int, int], taken: list[tuple[int, int]]) -> list[tuple[int, int]]:
     first, last = interval
     rest = []

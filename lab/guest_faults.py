@@ -63,6 +63,7 @@ def _unit(fault: Fault) -> str:
 
 _PID = 'pid=$(systemctl show -p MainPID --value "$unit")'
 _REFUSE_STOPPED = '[ "$pid" != 0 ] || { echo "$unit does not run"; exit 1; }'
+_PROMOTED = "[ -z \"$(mysql -N -e 'SHOW REPLICA STATUS')\" ]"  # since then: it is no replica any more
 _ACTIVE = '[ "$(systemctl is-active "$unit")" = active ]'
 
 
@@ -215,8 +216,8 @@ def _replication_stop(fault: Fault, lab: Lab) -> Scripts:
     return Scripts(
         inject="mysql -e 'STOP REPLICA'",
         seen=f'[ "$({running})" = 0 ]',
-        heal="mysql -e 'START REPLICA'",
-        gone=f'[ "$({running})" = 2 ]',
+        heal=f"{_PROMOTED} || mysql -e 'START REPLICA'",
+        gone=f'[ "$({running})" = 2 ] || {_PROMOTED}',
     )
 
 
@@ -229,7 +230,8 @@ def _replication_lag(fault: Fault, lab: Lab) -> Scripts:
         return f"mysql --vertical -e 'SHOW REPLICA STATUS' | grep -qx ' *SQL_Delay: {seconds}'"
 
     seconds = int(fault.options["seconds"])
-    return Scripts(inject=delayed(seconds), seen=asked(seconds), heal=delayed(0), gone=asked(0))
+    heal = f"{_PROMOTED} || {delayed(0)}"
+    return Scripts(inject=delayed(seconds), seen=asked(seconds), heal=heal, gone=f"{asked(0)} || {_PROMOTED}")
 
 
 _MAKERS: Mapping[str, Callable[[Fault, Lab], Scripts]] = {

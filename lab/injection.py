@@ -19,6 +19,7 @@ Tell = Callable[[str, Fault], None]
 TIMER_S = 600
 SEEN_S, BACK_S = 30.0, 240.0
 NOT_SEEN = 9
+STARTS_AGAIN = ("power-off", "crash")  # healed by a boot
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def heal(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly) -> None
     """Heal a fault, see that it is gone, and strike it out of the ledger; healing twice is no mistake."""
     progress.say(fault.node, f"heals {fault.id}")
     tell("heal", fault)
+    if fault.kind not in STARTS_AGAIN:
+        _started(lab, door)
     _pair(lab, fault, door, TIMER_S).heal()
     ledger.remove(fault)
     tell("healed", fault)
@@ -85,6 +88,13 @@ def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
     if errors:
         raise errors[0]
     return healed
+
+
+def _started(lab: Lab, door: Machine) -> None:
+    """A promotion switches a machine off that does not answer: what is broken inside can be healed when it runs."""
+    if hypervisor.states(lab)[door.node.name] == "off":
+        _power_on(door)
+        lifecycle.answering(door)
 
 
 def door_to(lab: Lab, fault: Fault) -> Machine:
@@ -195,9 +205,13 @@ def _silent(door: Machine) -> None:
 
 
 def _boots(door: Machine) -> None:
+    _power_on(door)
+    _whole(door)
+
+
+def _power_on(door: Machine) -> None:
     with suppress(CommandFailed):  # it runs already, or was never off
         hypervisor.power_on(door.node)
-    _whole(door)
 
 
 def _whole(door: Machine) -> None:

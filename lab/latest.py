@@ -27,9 +27,10 @@ class Latest:
             self._seen[entry.eye, key, str(entry.data.get("node", ""))] = entry
         self._write(entry)
 
-    def writable(self) -> bool:
-        """Whether a database was open for writes a moment ago."""
-        return any(self._of("database", "state", node.name).get("writable") for node in self.lab.having("database"))
+    def primary(self) -> str:
+        """The database that was open for writes a moment ago; '' if none was."""
+        nodes = self.lab.having("database")
+        return next((it.name for it in nodes if self._of("database", "state", it.name).get("writable")), "")
 
     def wrong(self) -> list[str]:
         """What is not as it should be, in words; what was not seen for a moment is not."""

@@ -16,7 +16,8 @@ class Decision:
     """What converge does with the databases.
 
     `attach` are to replicate from `primary`, `start` have replica threads that stopped; the primary is then
-    opened if `opens`. `waits`: the replica does not replicate yet, ask again. `reason`: why nobody is opened.
+    opened if `opens`. `waits`: the replica does not replicate yet, ask again. `reason`: why nobody is opened;
+    `hint`: what to do then.
     """
 
     primary: str | None = None
@@ -25,6 +26,7 @@ class Decision:
     opens: bool = False
     waits: bool = False
     reason: str = ""
+    hint: str = "look: invoke lab.status"
 
 
 def decide(nodes: Sequence[Node], asked: Mapping[str, Database | None]) -> Decision:
@@ -42,6 +44,12 @@ def decide(nodes: Sequence[Node], asked: Mapping[str, Database | None]) -> Decis
     if not free:
         return Decision(reason="every server replicates from another: none is primary")
     primary = _candidate(nodes, known, free)
+    if primary is None and writable:
+        closed = next(it.node for it in free if not it.writable)
+        return Decision(
+            reason=f"{closed} has data of its own and does not replicate from {writable[0]}, which is open",
+            hint=f"make it a replica: invoke db.rejoin {closed}",
+        )
     if primary is None:
         names = " and ".join(it.node for it in free)
         return Decision(

@@ -1,6 +1,8 @@
 """Requests to the site: to lab addresses only, never through a proxy, never re-sent."""
 
 import http.client
+import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +12,7 @@ from lab.topology import Lab
 from lab.wait import until
 
 TIMEOUT_S = 10.0
+WRITE_S = 15.0  # longer than the balancer waits for a write
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,18 @@ def first_page(lab: Lab, timeout: float = 60.0) -> Response:
     page = until(f"{lab.url} answers 200", ask, timeout, where="site", hint="see what is down: invoke lab.status")
     assert page is not None
     return page
+
+
+def writer(lab: Lab) -> str:
+    """The database that the site writes to now, by name; '' where it finds none.
+
+    A note that is there already is sent again, which changes nothing; where there is none, one is left.
+    """
+    notes = json.loads(fetch(lab, "/api/notes").text)["notes"]
+    token = notes[0]["token"] if notes else f"promoted-{time.time():.0f}"
+    note = json.dumps({"token": token, "body": "who is the primary now?"})
+    answer = fetch(lab, "/api/notes", method="POST", body=note, timeout=WRITE_S)
+    return answer.headers.get("x-db", "") if answer.status != 503 else ""
 
 
 def healthy(lab: Lab) -> bool:

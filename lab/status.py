@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lab import choices, databases, hypervisor, ledger, site
-from lab.databases import Database
+from lab import advice, choices, hypervisor, ledger, remembered, site
 from lab.errors import LabError, RigBroken
 from lab.facts import NodeFacts, ask
 from lab.lifecycle import machines
@@ -15,6 +14,7 @@ from lab.topology import Lab
 RED, GREEN, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
 UP = "invoke lab.up (starts what is off, repairs what differs)"
 HEAL = "invoke fault.heal (undoes every fault that was injected)"
+DATABASES = ("invoke db.promote", "invoke db.rejoin")
 PROVISION = "invoke lab.provision (repairs what differs)"
 DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}
 
@@ -111,29 +111,17 @@ def _database(lab: Lab, facts: Mapping[str, NodeFacts], errors: list[str]) -> di
         )
     if not servers:
         return None
-    errors += _errant([it.database for it in facts.values() if it.database])
-    primaries = [it["name"] for it in servers if it["role"] == "primary"]
-    if len(primaries) != 1:
-        errors.append(f"database: {len(primaries)} primaries, there should be 1; next: invoke lab.provision")
+    asked = {node.name: facts[node.name].database if node.name in facts else None for node in lab.having("database")}
+    remembered.remember(asked.values())
+    degraded = remembered.degraded()
+    errors += [f"database: {line}" for line in advice.advise(asked, degraded)]
+    primaries = [it for it in asked.values() if it and it.role == "primary"]
+    primary = primaries[0] if len(primaries) == 1 else None
     return {
-        "primary": primaries[0] if len(primaries) == 1 else None,
-        "durability": _durability(facts, primaries),
+        "primary": primary.node if primary else None,
+        "durability": advice.durability(primary, degraded) if primary else None,
         "servers": servers,
     }
-
-
-def _errant(known: Sequence[Database]) -> list[str]:
-    pairs = [(it, other) for it in known for other in known if it.role == "replica" and other.role == "primary"]
-    return [
-        f"database: {it.node} has {own} transactions of its own that {primary.node} has not; next: invoke lab.reset"
-        for it, primary in pairs
-        if (own := databases.errant(it, primary))
-    ]
-
-
-def _durability(facts: Mapping[str, NodeFacts], primaries: Sequence[str]) -> str | None:
-    it = facts[primaries[0]].database if len(primaries) == 1 else None
-    return it.durability if it else None
 
 
 class _Paint:
@@ -160,12 +148,19 @@ def table(status: Mapping[str, Any], *, colour: bool) -> str:
     lines += _balancer_lines(status["balancer"], paint) + _database_lines(status["database"], paint)
     lines += [paint(f"fault     {it['id']}", False) for it in status["faults"]]
     lines += [paint(f"wrong     {error}", False) for error in status["errors"]]
+    lines += _next_of_databases(status["errors"])
     if status["faults"]:
         lines.append(f"next      {HEAL}")
-    elif paint.red:
+    elif paint.red and not lines[-1].startswith("next"):
         asked = all(node["state"] == "running" and node["services"] is not None for node in status["nodes"])
         lines.append(f"next      {PROVISION if asked else UP}")
     return "\n".join(lines)
+
+
+def _next_of_databases(errors: Sequence[str]) -> list[str]:
+    """The command that a promotion, or the way back from one, needs next."""
+    told = (error.partition("; next: ")[2] for error in errors)
+    return [f"next      {command}" for command in dict.fromkeys(told) if command.startswith(DATABASES)]
 
 
 def _balancer_lines(balancer: Mapping[str, Any] | None, paint: _Paint) -> list[str]:

@@ -53,8 +53,8 @@ def test_a_replica_with_transactions_of_its_own_is_told_and_not_merged(
     machines["web2"].run("mysql -e %s", statement)
     done = invoke("lab.provision")
     assert (done.returncode, "1 transactions of its own" in done.stderr) == (1, True), done.stderr
-    assert "invoke lab.reset" in must("lab.status")
-    must("lab.reset", timeout=300)
+    assert "invoke db.rejoin web2" in done.stderr and "invoke db.rejoin web2" in must("lab.status")
+    assert "1 transactions that web1 never had" in must("db.rejoin", "web2", timeout=300)
     assert wrong(healthy) == []
 
 

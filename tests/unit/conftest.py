@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import ledger
+from lab import ledger, remembered
 from lab.topology import ROOT
 from tests.unit import fake_site
 from tests.unit.fake_site import Site
@@ -33,6 +33,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ledger of faults is a file of the test's."""
+    """The ledger of faults, and what is remembered of the databases, are files of the test's."""
+    monkeypatch.setattr(remembered, "SEEN", tmp_path / "ledger" / "primary-seen.json")
+    monkeypatch.setattr(remembered, "DEGRADED", tmp_path / "ledger" / "degraded.json")
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger" / "faults.json")
     ledger.LEDGER.parent.mkdir()

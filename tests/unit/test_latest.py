@@ -32,7 +32,7 @@ def seen(at: float, **changes: Any) -> Latest:
 def test_a_whole_lab_has_nothing_wrong() -> None:
     """Everything was seen a moment ago and is as it should be."""
     assert seen(time.time()).wrong() == []
-    assert seen(time.time()).writable()
+    assert seen(time.time()).primary() == "web1"
 
 
 def test_what_was_not_seen_for_a_moment_is_not_whole() -> None:
@@ -54,4 +54,4 @@ def test_each_thing_that_is_wrong_is_named() -> None:
     ]
     for changes, expected in cases:
         assert seen(now, **changes).wrong() == expected
-    assert not seen(now, **{"web1 is": "unassigned"}).writable()
+    assert seen(now, **{"web1 is": "unassigned"}).primary() == ""

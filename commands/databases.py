@@ -1,0 +1,79 @@
+"""invoke db.*: who is primary, how safe a commit is, the site's data as a file."""
+
+import time
+from pathlib import Path
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from commands.command import command, say
+from fabfile import failover, replication
+from fabfile.rejoin import rejoin as rejoin_server
+from lab import advice, backup, choices, lifecycle, remembered, topology
+from lab.databases import check_durability
+from lab.facts import databases_of
+
+PROMOTE = {
+    "accept_data_loss": "go on where acknowledged writes may be lost; says which",
+    "stay_durable": "after an emergency: writes wait until a replica is back, instead of going on without",
+}
+
+
+@command(changes=False)
+def status_(c: Context) -> None:
+    """Draw the replication tree: role, lag, transactions missing, durability and semi-sync now."""
+    lab = topology.load()
+    nodes = lab.having("database")
+    doors = lifecycle.running(lab, "database")
+    answers = databases_of(doors)
+    asked = {node.name: answers.get(node.name) for node in nodes}
+    remembered.remember(asked.values())
+    degraded = remembered.degraded()
+    say("\n".join([advice.tree(nodes, asked, degraded), *_chosen(), *advice.advise(asked, degraded)]))
+
+
+@command(changes=True, positional=["node"], help=PROMOTE)
+def promote(c: Context, node: str, accept_data_loss: bool = False, stay_durable: bool = False) -> None:
+    """Make a server the primary: in turn with the old one where that answers, in its place where it is gone."""
+    lab = topology.load()
+    say("\n".join(failover.promote(lab, node, accept_data_loss=accept_data_loss, stay_durable=stay_durable)))
+
+
+@command(changes=True, positional=["node"])
+def rejoin(c: Context, node: str) -> None:
+    """Make an old primary the replica of the new one; it is started if it is off, copied anew if it must be."""
+    say("\n".join(rejoin_server(topology.load(), node)))
+
+
+@command(changes=True, positional=["value"])
+def durability(c: Context, value: str) -> None:
+    """Choose how safe a commit is: async, available or durable."""
+    lab = topology.load()
+    choices.save({"durability": check_durability(value)})
+    changed = replication.commit(lifecycle.running(lab, "database"), value)
+    say("\n".join(changed or [f"it is {value} already"]))
+
+
+@command(changes=True)
+def backup_(c: Context) -> None:
+    """Write all data of the site to a file in backups/."""
+    say(str(backup.backup(topology.load())))
+
+
+@command(changes=True, positional=["file"])
+def restore_(c: Context, file: str) -> None:
+    """Replace the site's data by that of a backup."""
+    backup.restore(topology.load(), Path(file))
+    say(f"the site has the data of {file}")
+
+
+def _chosen() -> list[str]:
+    seen = remembered.recall()
+    chosen = f"chosen: durability {choices.load().get('durability', 'durable')}"
+    return [chosen] + ([f"last seen: {seen.told(time.time())}"] if seen else [])
+
+
+commands = Collection("db", promote, rejoin, durability)
+commands.add_task(status_, name="status")
+commands.add_task(backup_, name="backup")
+commands.add_task(restore_, name="restore")

@@ -1,0 +1,59 @@
+"""A server gets its source, or a copy of all its data; SQL as root on a node."""
+
+from lab import progress
+from lab.errors import CheckFailed
+from lab.machine import Machine
+from lab.wait import until
+
+SQL_TIMEOUT_S = 60.0
+CLONE_TIMEOUT_S = 120.0
+SETTLE_S = 60.0
+
+
+def sql(door: Machine, text: str, title: str) -> None:
+    """Run SQL as root on a node, sent on standard input: no password shows in a process list."""
+    door.script(_client(text), timeout=SQL_TIMEOUT_S, title=title)
+    progress.say(door.node.name, title)
+
+
+def source(address: str, password: str) -> str:
+    """SQL that names the source; retries for ever, nearly: who gave up after ten tries would stay behind unseen."""
+    return (
+        f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{address}', SOURCE_USER = 'replication', "
+        f"SOURCE_PASSWORD = '{password}', SOURCE_AUTO_POSITION = 1, SOURCE_CONNECT_RETRY = 1, "
+        f"SOURCE_RETRY_COUNT = 86400, SOURCE_HEARTBEAT_PERIOD = 1, GET_SOURCE_PUBLIC_KEY = 1;"
+    )
+
+
+def follow(address: str, password: str) -> str:
+    """SQL that makes whoever is read-only the replica of that address, whatever it was before.
+
+    The source's side of semi-sync goes off first: on a replica it blocks the applier.
+    """
+    return f"SET GLOBAL rpl_semi_sync_source_enabled = OFF; STOP REPLICA; {source(address, password)} START REPLICA;"
+
+
+def clone(door: Machine, donor: str, password: str) -> None:
+    """Copy the donor's data: it works whatever the donor has purged from its binary logs.
+
+    The server restarts itself at the end, so the client loses it (exit 1): what counts is clone_status.
+    """
+    text = f"SET GLOBAL super_read_only = OFF;\nSET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
+    text += f"CLONE INSTANCE FROM 'clone'@'{donor}':3306 IDENTIFIED BY '{password}';"
+    progress.say(door.node.name, f"copies the data of {donor}")
+    answer = door.script(_client(text), ok=(0, 1), timeout=CLONE_TIMEOUT_S, title="copies the data")
+    question = 'mysql -N -e "SELECT STATE, ERROR_MESSAGE FROM performance_schema.clone_status"'
+
+    def ended() -> str:
+        status = door.run(f"systemctl start mysql && {question}", timeout=90, title="asks how the copy went").stdout
+        if status.strip():
+            return status if status.startswith(("Completed", "Failed")) else ""
+        return answer.stderr  # it never began
+
+    status = until("the copy ends", ended, SETTLE_S, every=1.0, where=door.node.name, hint="invoke lab.logs")
+    if not status.startswith("Completed"):
+        raise CheckFailed(f"{door.node.name}: copying the data failed", evidence=status, hint="invoke lab.logs")
+
+
+def _client(text: str) -> str:
+    return f"mysql --batch <<'END_OF_SQL'\n{text}\nEND_OF_SQL\n"

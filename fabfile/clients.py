@@ -1,0 +1,40 @@
+"""A MySQL client that waits on a node, connected before its statements are due: to start one takes half a second."""
+
+from shlex import quote
+
+from lab.machine import Machine, Shell
+
+EXECUTED = "SELECT REPLACE(@@global.gtid_executed, '\\n', '')"
+OPENED_S = 60.0
+
+# `tell SQL SECONDS` waits for one line of answer, in $said. A client ends after an error: something must go on reading
+# what it is told, or bash would die of it and the error would not be heard.
+_OPEN = """coproc db { mysql --connect-timeout=5 --batch --skip-column-names --unbuffered 2>&1; cat >/dev/null; }
+tell() {
+  said=
+  printf '%s\\n' "$1" >&"${db[1]}" && IFS= read -rt "$2" -u "${db[0]}" said && [[ $said != ERROR* ]] && return
+  echo "MySQL: ${said:-no answer within $2 s}"
+  return 1
+}
+"""
+
+
+def client(door: Machine, before: str = "") -> Shell:
+    """A shell on the node whose client is connected; `before` is bash that it runs first."""
+    hello = tell("SET SESSION wait_timeout = 600; SELECT 1", 20)
+    text = f'{_OPEN}{hello}\n[ "$said" = 1 ] || {{ echo "$said"; exit 5; }}\n{before}'
+    return door.ready(text, timeout=OPENED_S + 60, title="MySQL's client is ready")
+
+
+def tell(sql: str, seconds: int, otherwise: str = "exit 5") -> str:
+    """Bash for such a shell: statements of which the last gives one line, in $said; what to do where it fails."""
+    return f"tell {quote(sql + ';')} {seconds} || {{ {otherwise}; }}"
+
+
+def wait_for(gtids: str, seconds: int) -> str:
+    """Bash for such a shell: until the server has executed those transactions, else exit 4."""
+    return f"{tell(f'SELECT WAIT_FOR_EXECUTED_GTID_SET({gtids}, {seconds})', seconds + 10)}\n{CAUGHT_UP}"
+
+
+CAUGHT_UP = '[ "$said" = 0 ] || { echo "it has not executed all that it should"; exit 4; }'
+NOT_CAUGHT_UP = 4

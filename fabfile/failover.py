@@ -1,0 +1,204 @@
+"""invoke db.promote: another server becomes primary, whether the old one is there or gone; never two at a time."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fabfile import switch
+from fabfile.clients import CAUGHT_UP, client, tell
+from fabfile.switch import NotClosed, Roles
+from lab import advice, databases, hypervisor, progress, promotion, remembered, site
+from lab.databases import Database
+from lab.errors import CheckFailed, CommandFailed, LabError, Unreachable
+from lab.facts import MARK, databases_of
+from lab.machine import Machine, Shell, together
+from lab.promotion import Promotion, Situation
+from lab.topology import Lab, Node
+from lab.wait import until
+
+APPLY_S = 60
+VERIFIED_S = 60.0
+OFF = ("off", "absent")
+CUT_OFF = "=cut-off="
+# The kernel tells whether MySQL runs, without a program being started.
+ASK = f"""{databases.QUESTION}
+echo {MARK}
+read -r pid 2>/dev/null < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && echo runs || echo dead"""
+RECEIVED = """STOP REPLICA IO_THREAD; START REPLICA SQL_THREAD;
+SELECT COALESCE(MAX(received_transaction_set), '') INTO @received
+FROM performance_schema.replication_connection_status;
+SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, %d)"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a server said; `dead`: for certain MySQL does not run there, and when it starts it is read-only."""
+
+    database: Database | None = None
+    dead: bool = False
+    reaches: bool = True  # the other server's node, over the lab's network
+
+
+def promote(lab: Lab, name: str, *, accept_data_loss: bool = False, stay_durable: bool = False) -> list[str]:
+    """Make a server the primary; returns in words what was done and why.
+
+    Raises Unreachable where it does not answer, CheckFailed where it must not be promoted: then nothing was changed,
+    or the error says what was.
+    """
+    roles = Roles.of(lab, name)
+    situation, dead = _situation(lab, roles)
+    how = promotion.decide(situation, accept_data_loss=accept_data_loss)
+    if how.way == "nothing":
+        return _nothing(situation, how)
+    alone = roles if stay_durable else replace(roles, durability=_without_replica(roles.durability))
+    if how.way == "planned" and situation.rival:
+        try:
+            to = roles if how.attach else _keep_lowered(alone, roles)
+            outage_s = switch.planned(to, situation.own, situation.rival, attach=how.attach)
+            return _verified(lab, roles, how, f"nobody took writes for {outage_s:.1f} s")
+        except NotClosed as error:
+            progress.say(roles.other.node.name, f"{error.what}; so it is treated as gone")
+            own = databases_of([roles.node])[name] or situation.own
+            how = promotion.emergency(replace(situation, own=own), accept_data_loss=accept_data_loss)
+    return _verified(lab, roles, how, _alone(lab, _keep_lowered(alone, roles), situation.own, dead))
+
+
+def _without_replica(durability: str) -> str:
+    """In durable mode every write would wait for a replica that is not there."""
+    return "available" if durability == "durable" else durability
+
+
+def _keep_lowered(alone: Roles, chosen: Roles) -> Roles:
+    """Before it is done: whoever finds the server later must know that its durability was not the choice."""
+    if alone.durability != chosen.durability:
+        remembered.degrade(chosen.node.node.name)
+    return alone
+
+
+def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool]:
+    """Ask both servers, and the balancer what it reaches, at the same time."""
+    node, other = roles.node.node, roles.other.node
+    states = hypervisor.states(lab)
+    if states[node.name] != "running":
+        raise Unreachable(f"{node.name} can't be promoted: it is {states[node.name]}", hint="invoke lab.up")
+    balancer = Machine(lab.having("balancer")[0])
+    works: dict[str, Callable[[], Any]] = {node.name: lambda: _look(roles.node, _reach(other))}
+    if states[other.name] == "running":
+        works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
+    doors = [door for door in (roles.node, roles.other, balancer) if door.node.name in works]
+    said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))
+    own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in OFF))
+    if own.database is None:
+        hint = "see what the machine is doing: invoke lab.status"
+        raise Unreachable(f"{node.name} can't be promoted: its MySQL does not answer", hint=hint)
+    remembered.remember([own.database, rival.database])
+    reached = own.reaches or said.get(balancer.node.name, True)
+    seen = remembered.recall()
+    return Situation(node, other, own.database, rival.database, reached, seen, time.time()), rival.dead
+
+
+def _look(door: Machine, besides: str = "") -> Look:
+    try:
+        text = door.script(f"{ASK}\n{besides}\nexit 0", timeout=30, title="asks the database").stdout
+    except LabError:
+        return Look()
+    answer, _, rest = text.partition(f"{MARK}\n")
+    return Look(databases.read(door.node.name, answer), "dead" in rest, CUT_OFF not in rest)
+
+
+def _reach(node: Node) -> str:
+    """Bash that says when no connection to a node is taken."""
+    return f"timeout 3 bash -c '</dev/tcp/{node.ip}/22' 2>/dev/null || echo {CUT_OFF}"
+
+
+def _reaches(balancer: Machine, node: Node) -> bool:
+    """Whether the balancer reaches a node over the lab's network; yes where it can't be asked."""
+    try:
+        return CUT_OFF not in balancer.script(_reach(node), title=f"looks whether it reaches {node.name}").stdout
+    except LabError:
+        return True
+
+
+def _nothing(it: Situation, how: Promotion) -> list[str]:
+    lines = [f"{how.why}; nothing was changed"]
+    if not it.rival or it.rival.source != str(it.node.ip):
+        lines.append(f"{it.other.name} does not replicate from it; next: invoke db.rejoin {it.other.name}")
+    return lines
+
+
+def _alone(lab: Lab, roles: Roles, own: Database, dead: bool) -> str:
+    """Fence the old primary; then let the survivor apply all that it received, and open it; what was fenced how."""
+    works: Mapping[str, Callable[[], Any]] = {
+        roles.node.node.name: lambda: client(roles.node),
+        roles.other.node.name: lambda: _fence(lab, roles.other, dead),
+    }
+    shell, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
+    _open_alone(roles, own, shell)
+    return f"{fenced}: it can't take writes beside {roles.node.node.name}"
+
+
+def _fence(lab: Lab, door: Machine, dead: bool) -> str:
+    """Whoever may still take writes loses its power; a server that was not running starts read-only."""
+    name, state = door.node.name, hypervisor.states(lab)[door.node.name]
+    if state in OFF:
+        return f"{name} is {state}"
+    if dead:
+        return f"MySQL on {name} was not running, and starts read-only"
+    progress.say(name, "is powered off: nobody knows whether it still takes writes")
+    hypervisor.power_off(door.node)
+    door.close()
+    return f"{name} was powered off"
+
+
+def _open_alone(roles: Roles, own: Database, shell: Shell) -> None:
+    """All that was received is applied before the source is left, which throws the relay log away."""
+    name = roles.node.node.name
+    applied = [tell(RECEIVED % APPLY_S, APPLY_S + 30), CAUGHT_UP] if own.source else []
+    script = "\n".join([*applied, switch.opens(roles.durability)])
+    try:
+        roles.node.script(script, timeout=APPLY_S + 120, title="applies what it received, and opens", shell=shell)
+    except CommandFailed as error:
+        what = f"{name} was not promoted: it could not apply what it received, or not open"
+        raise CheckFailed(
+            what, evidence=error.evidence, hint=f"see why: invoke db.status; invoke db.promote {name}"
+        ) from error
+
+
+def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
+    """See that one server takes writes and that the site writes there; the three lines that tell it."""
+    name, other = roles.node.node.name, roles.other.node.name
+    doors = [roles.node, roles.other] if how.way == "planned" else [roles.node]
+    latest: dict[str, Database | None] = {}
+
+    def alone() -> bool:
+        latest.update(databases_of(doors))
+        return [it.node for it in latest.values() if it and it.writable] == [name] and _follows(latest, other, how)
+
+    def silent() -> str:
+        return "\n".join(f"{it.node}: {it.role} {it.error}" for it in latest.values() if it)
+
+    hint = f"invoke db.status; if {other} does not follow: invoke db.rejoin {other}"
+    until(f"{name} is the only primary", alone, VERIFIED_S, where=name, evidence=silent, hint=hint)
+    remembered.remember(latest.values())
+    until(f"the site writes to {name}", lambda: site.writer(lab) == name, VERIFIED_S, where="site", hint=hint)
+    own = latest[name]
+    assert own is not None
+    return _told(name, other, how, done, own.durability)
+
+
+def _follows(latest: Mapping[str, Database | None], other: str, how: Promotion) -> bool:
+    it = latest.get(other)
+    return how.way != "planned" or not how.attach or bool(it and it.replicating)
+
+
+def _told(name: str, other: str, how: Promotion, done: str, durability: str) -> list[str]:
+    lowered = advice.DEGRADED if remembered.degraded() == name and durability != "durable" else ""
+    attached = how.way == "planned" and how.attach
+    follows = f"{other} replicates from it" if attached else f"next: invoke db.rejoin {other}"
+    lines: Sequence[str] = [
+        f"{name} is the primary, and the site writes there: {how.why}",
+        done,
+        f"commits are {durability}{lowered}; {follows}",
+    ]
+    return [*lines, *([f"may be lost: {how.lost}"] if how.lost else [])]

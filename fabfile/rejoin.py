@@ -1,0 +1,140 @@
+"""invoke db.rejoin: an old primary comes back as the replica of the new one, and commits are as safe as chosen."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from fabfile.attach import clone, follow, sql
+from fabfile.replication import commits
+from fabfile.switch import Roles
+from lab import gtid, hypervisor, ledger, lifecycle, progress, remembered
+from lab.credentials import passwords
+from lab.databases import Database
+from lab.errors import CheckFailed, CommandFailed, LabNotUp
+from lab.facts import databases_of
+from lab.topology import Lab
+from lab.wait import until
+
+STARTS_S, FOLLOWS_S = 240.0, 90.0
+
+
+def rejoin(lab: Lab, name: str) -> list[str]:
+    """Make a server the replica of the primary; returns in words what was done and why.
+
+    Transactions of its own are shown and given up: then it gets a copy of all the primary's data. Raises
+    CheckFailed where a fault is active on the node, or where there is no other server that is primary.
+    """
+    roles = Roles.of(lab, name)
+    _no_faults(lab, name)
+    _start(lab, roles)
+    own, primary = _must_be_two(roles)
+    lines = _attach(roles, own, primary)
+    asked = _follows(roles)
+    now = asked[primary.node]
+    assert now is not None
+    commits(roles.other, now.durability, roles.durability)
+    remembered.remember(databases_of([roles.other]).values())
+    return [*lines, f"commits on {primary.node} are {roles.durability}: {_safe(name, roles.durability)}"]
+
+
+def _safe(name: str, durability: str) -> str:
+    words = {
+        "durable": "each waits until {} has it too",
+        "available": "each waits a second at most until {} has it too",
+        "async": "none waits for {}",
+    }
+    return words[durability].format(name)
+
+
+def _no_faults(lab: Lab, name: str) -> None:
+    active = [fault.id for fault in ledger.active(lab) if name in (fault.node, fault.peer)]
+    if active:
+        raise CheckFailed(f"{name} can't rejoin: {', '.join(active)} is active", hint="invoke fault.heal")
+
+
+def _start(lab: Lab, roles: Roles) -> None:
+    """Both nodes answer, and MySQL runs on the one that comes back."""
+    node = roles.node.node
+    state = hypervisor.states(lab)[node.name]
+    if state == "absent":
+        raise LabNotUp(f"{node.name} can't rejoin: there is no such machine", hint="invoke lab.up")
+    if state != "running":
+        progress.say(node.name, f"is {state}: it is started")
+        with suppress(CommandFailed):  # it runs by now
+            (hypervisor.resume if state == "paused" else hypervisor.power_on)(node)
+    lifecycle.answering(roles.node)
+    roles.node.script("timeout 180 systemctl start mysql", timeout=STARTS_S, title="starts MySQL")
+    until(
+        "MySQL answers",
+        lambda: databases_of([roles.node])[node.name],
+        STARTS_S,
+        every=1,
+        where=node.name,
+        hint="invoke lab.logs",
+    )
+
+
+def _must_be_two(roles: Roles) -> tuple[Database, Database]:
+    """The server that comes back, which is closed, and the other one, which is open."""
+    name, other = roles.node.node.name, roles.other.node.name
+    asked = databases_of([roles.node, roles.other])
+    own, primary = asked[name], asked[other]
+    if own and own.writable and primary and primary.writable:
+        raise CheckFailed(f"{name} and {other} are both writable: two primaries", hint="invoke lab.reset")
+    if own and own.writable:
+        raise CheckFailed(f"{name} is the primary itself", hint=f"make {other} its replica: invoke db.rejoin {other}")
+    if own is None or primary is None:
+        raise CheckFailed(f"MySQL on {name if own is None else other} does not answer", hint="invoke lab.status")
+    if not primary.writable:
+        hint = f"open one first: invoke db.promote {other}"
+        raise CheckFailed(f"{name} can't rejoin: {other} is not open for writes, so nobody is primary", hint=hint)
+    return own, primary
+
+
+def _attach(roles: Roles, own: Database, primary: Database) -> list[str]:
+    """Attach it by GTID where it has nothing of its own, else with a copy of the primary's data."""
+    name, address = own.node, str(roles.other.node.ip)
+    errant = _errant(own, primary)
+    if own.source == address and own.replicating and not errant:
+        return [f"{name} replicates from {primary.node} already; nothing of its own"]
+    why = _why_copied(own, primary, errant)
+    if why:
+        progress.say(name, why[0])
+        clone(roles.node, address, passwords(["clone"])["clone"])
+    sql(roles.node, follow(address, roles.password), f"replicates from {primary.node}")
+    fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
+    return [*(why or [fetches]), f"{name} replicates from {primary.node}"]
+
+
+def _why_copied(own: Database, primary: Database, errant: gtid.Intervals) -> list[str]:
+    """Why a server gets a copy of all data, in words; empty where it can fetch what it missed."""
+    if errant:
+        lost = f"{gtid.count(errant)} transactions that {primary.node} never had: {gtid.text(errant)}"
+        return [f"{own.node} had {lost}", "histories can't be merged: it gave them up and got a copy of all data"]
+    if not gtid.subset(primary.purged, own.gtid_executed):
+        return [f"{primary.node} has thrown away the log of what {own.node} missed: it got a copy of all data"]
+    return []
+
+
+def _errant(own: Database, primary: Database) -> gtid.Intervals:
+    """Its transactions that the primary has not; of those that a replica gets meanwhile, only what it made itself."""
+    extra = gtid.minus(own.gtid_executed, primary.gtid_executed)
+    replicas_own = {source: it for source, it in extra.items() if source.partition(":")[0] == own.uuid}
+    return replicas_own if own.source else extra
+
+
+def _follows(roles: Roles) -> Mapping[str, Database | None]:
+    """Until it replicates, is closed, and the other one is the only primary."""
+    name, other = roles.node.node.name, roles.other.node.name
+    latest: dict[str, Database | None] = {}
+
+    def right() -> bool:
+        latest.update(databases_of([roles.node, roles.other]))
+        own, primary = latest[name], latest[other]
+        return bool(own and primary and own.replicating and not own.writable and primary.writable)
+
+    def said() -> str:
+        return "\n".join(f"{it.node}: {it.role} {it.error}" for it in latest.values() if it)
+
+    hint = "invoke db.status, invoke lab.logs"
+    until(f"{name} replicates from {other}", right, FOLLOWS_S, every=1, where=name, evidence=said, hint=hint)
+    return latest

@@ -1,0 +1,148 @@
+"""A planned change of roles: the primary is closed, its replica applies the rest and opens, the old one follows it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fabfile.attach import follow, sql
+from fabfile.clients import EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
+from lab import choices, credentials, databases, progress
+from lab.databases import Database, check_durability
+from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
+from lab.facts import databases_of
+from lab.machine import Machine, Shell, together
+from lab.topology import Lab, Node
+
+CATCH_UP_S, APPLY_S, LOCK_S = 60, 20, 3
+OPEN = "SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF;"
+LEAVE = "STOP REPLICA; RESET REPLICA ALL;"
+
+
+class NotClosed(CheckFailed):
+    """The primary answers but can't be closed: its commits hang. It is as it was."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The server that is spoken of, the other one, and what they need: password of replication, chosen durability."""
+
+    node: Machine
+    other: Machine
+    password: str = field(repr=False)
+    durability: str
+
+    @classmethod
+    def of(cls, lab: Lab, name: str) -> "Roles":
+        """For a node by its name; raises BadInput where it is no database, or the only one."""
+        node, other = pair(lab, name)
+        password = credentials.passwords(["replication"])["replication"]
+        durability = check_durability(choices.load().get("durability", "durable"))
+        return cls(Machine(node), Machine(other), password, durability)
+
+
+def pair(lab: Lab, name: str) -> tuple[Node, Node]:
+    """The node of that name and the other database; raises BadInput."""
+    node, servers = lab.node(name), lab.having("database")
+    others = [it for it in servers if it is not node]
+    if node not in servers or len(others) != 1:
+        raise BadInput(f"{name} is not one of two databases", hint=f"these are: {', '.join(it.name for it in servers)}")
+    return node, others[0]
+
+
+def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> float:
+    """Change the roles; returns for how many seconds nobody took writes, at most.
+
+    Raises CheckFailed where the replica does not catch up, NotClosed where the old primary can't be closed: then
+    it takes writes as before. Where it is not known how far it came, nobody is open, and the error says so.
+    """
+    node, other = roles.node.node.name, roles.other.node.name
+    closing, following, opening = _prepare(roles, own, rival)
+    began = time.monotonic()
+    executed = _close(roles.other, rival, closing)
+    opened: list[float] = []
+
+    def open_() -> None:
+        rest = wait_for(f"'{executed}'", APPLY_S) if attach else ""
+        roles.node.script(f"{rest}\n{opens(roles.durability)}", timeout=90, title="opens", shell=opening)
+        opened.append(time.monotonic())
+
+    def follow_() -> None:
+        text = follow(str(roles.node.node.ip), roles.password)
+        roles.other.script(tell(f"{text} SELECT 1", 60), timeout=90, title=f"follows {node}", shell=following)
+
+    failed = _all(roles, {node: open_, other: follow_ if attach else lambda: None})
+    if failed[node]:
+        raise _undone(roles, rival, failed[node])
+    if failed[other]:
+        progress.say(other, f"does not follow yet: {failed[other]}")
+    return opened[0] - began
+
+
+def opens(durability: str) -> str:
+    """Bash for a client's shell: leave the source for good, commit as safe as said, take writes."""
+    return tell(f"{LEAVE} {databases.durability_sql(durability)} {OPEN} {EXECUTED}", 60)
+
+
+def _prepare(roles: Roles, own: Database, rival: Database) -> tuple[Shell, Shell, Shell]:
+    """Clients that wait, two on the old primary; on the candidate the replica has caught up before anything closes."""
+    catch_up = wait_for(f"'{rival.gtid_executed}'", CATCH_UP_S) if own.source else ""
+    progress.say(roles.node.node.name, f"catches up with {roles.other.node.name}; nothing is changed yet")
+    works: Mapping[str, Callable[[], list[Shell]]] = {
+        roles.node.node.name: lambda: [client(roles.node, catch_up)],
+        roles.other.node.name: lambda: [client(roles.other), client(roles.other)],
+    }
+    try:
+        ready = together(lambda door: works[door.node.name](), [roles.other, roles.node])
+    except CommandFailed as error:
+        if error.command_exit_code != NOT_CAUGHT_UP:
+            raise
+        what = f"{roles.node.node.name} does not catch up within {CATCH_UP_S} s; nothing was changed"
+        raise CheckFailed(what, evidence=error.evidence, hint="see how far it is: invoke db.status") from error
+    (closing, following), (opening,) = ready
+    return closing, following, opening
+
+
+def _close(door: Machine, rival: Database, shell: Shell) -> str:
+    """Close the old primary for everybody; what it has executed then.
+
+    The server waits for commits under way, and for no lock longer than told:
+    https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_read_only
+    """
+    text = f"SET SESSION lock_wait_timeout = {LOCK_S}; SET GLOBAL super_read_only = ON; {EXECUTED}"
+    undo = f"mysql -e '{OPEN}'; exit 6" if rival.writable else "exit 6"
+    try:
+        answer = door.script(f'{tell(text, 6 * LOCK_S, undo)}\necho "$said"', timeout=60, title="closes", shell=shell)
+    except CommandFailed as error:
+        what = f"{door.node.name} can't be closed: its commits hang"
+        raise NotClosed(what, evidence=error.evidence, hint="see why: invoke db.status, invoke fault.list") from error
+    progress.say(door.node.name, "is closed for writes")
+    return answer.stdout.strip()
+
+
+def _all(roles: Roles, works: Mapping[str, Callable[[], Any]]) -> dict[str, LabError | None]:
+    """Do both at the same time, to the end; what failed."""
+
+    def one(door: Machine) -> LabError | None:
+        try:
+            works[door.node.name]()
+        except LabError as error:
+            return error
+        return None
+
+    doors = [roles.node, roles.other]
+    return dict(zip((it.node.name for it in doors), together(one, doors), strict=True))
+
+
+def _undone(roles: Roles, rival: Database, error: LabError | None) -> CheckFailed:
+    """Open the old primary again if it is certain that the candidate did not, and never will; what to tell."""
+    node, other = roles.node.node.name, roles.other.node.name
+    evidence = str(error)
+    ended = isinstance(error, CommandFailed)  # else the script may still be running there
+    now = databases_of([roles.node])[node]
+    if rival.writable and ended and now and not now.writable and now.source:
+        sql(roles.other, f"{LEAVE} {databases.durability_sql(rival.durability)} {OPEN}", "is opened again")
+        what = f"{node} was not promoted; {other} is the primary as before"
+        return CheckFailed(what, evidence=evidence, hint="see why: invoke db.status")
+    what = f"{node} was not promoted for certain, and {other} stays closed"
+    return CheckFailed(what, evidence=evidence, hint=f"complete it: invoke db.promote {node}")

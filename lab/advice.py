@@ -1,0 +1,110 @@
+"""What to do next with the databases, and how they follow each other: from what they answered, touching no host."""
+
+from collections.abc import Mapping, Sequence
+
+from lab import databases, gtid
+from lab.databases import Database
+from lab.topology import Node
+
+Asked = Mapping[str, Database | None]
+DEGRADED = " (degraded by promote)"
+
+
+def durability(primary: Database, degraded: str) -> str:
+    """How safe its commits are, and whether a promotion made it so."""
+    lowered = degraded == primary.node and primary.durability != "durable"
+    return primary.durability + (DEGRADED if lowered else "")
+
+
+def advise(asked: Asked, degraded: str) -> list[str]:
+    """What is wrong between the databases, each with the command that comes next."""
+    known = [it for it in asked.values() if it]
+    primaries = [it for it in known if it.writable and not it.source]
+    if len(primaries) == 1:
+        return _with_primary(asked, primaries[0], degraded)
+    if len(primaries) > 1:
+        return [f"{len(primaries)} primaries, there should be 1; next: invoke lab.reset"]
+    missing = [name for name, it in asked.items() if it is None]
+    if not known or not missing:
+        return [f"0 primaries, there should be 1; next: {_closed(known)}"]
+    best = known[0].node
+    return [f"nobody takes writes, and MySQL on {', '.join(missing)} does not answer; next: invoke db.promote {best}"]
+
+
+def _with_primary(asked: Asked, primary: Database, degraded: str) -> list[str]:
+    others = [(name, it) for name, it in asked.items() if name != primary.node]
+    lines = []
+    for name, it in others:
+        errant = databases.errant(it, primary) if it and it.source else 0
+        if it and it.source and errant:
+            lines.append(f"{name} has {errant} transactions of its own that {primary.node} has not")
+        elif it and not it.source:
+            own = gtid.count(gtid.minus(it.gtid_executed, primary.gtid_executed))
+            lines.append(f"{name} does not replicate, and has {own} transactions that {primary.node} has not")
+        elif it is None and degraded == primary.node:
+            lines.append(f"{primary.node} has no replica: commits are {durability(primary, degraded)}")
+        elif it and it.replicating and degraded == primary.node:
+            lines.append(f"{name} is back, and commits are still {durability(primary, degraded)}")
+        else:
+            continue
+        lines[-1] += f"; next: invoke db.rejoin {name}"
+    return lines
+
+
+def _closed(known: Sequence[Database]) -> str:
+    """Both answer and are closed: lab.provision opens where that is certain, else the one that has everything."""
+    if len(known) < 2:
+        return "invoke lab.provision"
+    one, other = sorted(known, key=lambda it: not it.source)
+    if one.source and not other.source and gtid.subset(one.gtid_executed, other.gtid_executed):
+        return "invoke lab.provision"
+    best = other if gtid.subset(one.gtid_executed, other.gtid_executed) else one
+    return f"invoke db.promote {best.node}"
+
+
+def tree(nodes: Sequence[Node], asked: Asked, degraded: str) -> str:
+    """Who replicates from whom, as text: role, lag, how many transactions each lacks and has alone."""
+    address = {str(node.ip): node.name for node in nodes}
+    children: dict[str, list[str]] = {}
+    for name, it in asked.items():
+        source = address.get(it.source, it.source) if it else ""
+        children.setdefault(source if source in asked else "", []).append(name)
+    roots = children.get("", []) or list(asked)[:1]  # two that replicate from each other have no root
+    return "\n".join(line for root in roots for line in _branch(root, asked, children, degraded, ()))
+
+
+def _branch(
+    name: str, asked: Asked, children: Mapping[str, Sequence[str]], degraded: str, above: tuple[str, ...]
+) -> list[str]:
+    words = _words(asked, name, above[-1] if above else "", degraded)
+    lines = [f"{'   ' * (len(above) - 1)}{'└─ ' if above else ''}{name}: {words}"]
+    for child in children.get(name, ()):
+        if child not in (*above, name):
+            lines += _branch(child, asked, children, degraded, (*above, name))
+    return lines
+
+
+def _words(asked: Asked, name: str, source: str, degraded: str) -> str:
+    it = asked[name]
+    if it is None:
+        return "does not answer"
+    words = [it.role, "writable" if it.writable else "read-only"]
+    if it.writable:
+        words += [f"durability {durability(it, degraded)}", f"semi-sync {'ON' if it.waits else 'OFF'}"]
+    if it.source:
+        words.append(f"{it.lag_s} s behind" if it.replicating else f"not replicating {it.error}".strip())
+    total = gtid.count(gtid.parse(it.gtid_executed))
+    return ", ".join([*words, f"{total} transactions{_difference(it, asked.get(source) or _other(asked, name))}"])
+
+
+def _other(asked: Asked, name: str) -> Database | None:
+    """For a server without a source, the one that takes writes."""
+    return next((it for other, it in asked.items() if it and other != name and it.writable), None)
+
+
+def _difference(it: Database, other: Database | None) -> str:
+    if other is None:
+        return ""
+    lacks = gtid.count(gtid.minus(other.gtid_executed, it.gtid_executed))
+    alone = gtid.count(gtid.minus(it.gtid_executed, other.gtid_executed))
+    return f" ({lacks} of {other.node} missing, {alone} that {other.node} has not)"

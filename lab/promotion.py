@@ -1,0 +1,147 @@
+"""Whether a database may be promoted, how, and what may be lost by it: from what was seen, touching no host."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from lab import databases, gtid
+from lab.databases import Database
+from lab.errors import CheckFailed
+from lab.remembered import Seen
+from lab.topology import Node
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is known before a promotion of `node`.
+
+    `own` is its server, `rival` the one on `other`; None: it does not answer as MySQL. `reached`: somebody
+    else reaches `other` over the lab's network. `seen`: the primary as it was seen last. `now` is Unix seconds.
+    """
+
+    node: Node
+    other: Node
+    own: Database
+    rival: Database | None
+    reached: bool
+    seen: Seen | None
+    now: float
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """How: the other server is closed first (planned), is made unable to write (emergency), or nothing is to do.
+
+    `attach`: the other one is to replicate afterwards. `lost`: what may be lost, which was accepted.
+    """
+
+    way: Literal["nothing", "planned", "emergency"]
+    why: str
+    attach: bool = True
+    lost: str = ""
+
+
+def decide(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
+    """Decide; raises CheckFailed with the reason, the evidence and the way out where it must not be done."""
+    node, other = it.node.name, it.other.name
+    if it.own.writable and it.rival and it.rival.writable:
+        raise CheckFailed(f"{node} and {other} are both writable: two primaries", hint="invoke lab.reset")
+    if it.own.writable:
+        return Promotion("nothing", f"{node} is the primary already")
+    if it.rival is None or not it.reached:
+        return emergency(it, accept_data_loss=accept_data_loss)
+    if it.own.source and it.own.source != str(it.other.ip):
+        raise CheckFailed(f"{node} replicates from {it.own.source}, which is not {other}", hint="invoke lab.reset")
+    return _following(it, it.rival) if it.own.source else _apart(it, it.rival, accept_data_loss)
+
+
+def _following(it: Situation, rival: Database) -> Promotion:
+    """The candidate has the other one as its source."""
+    node, other = it.node.name, it.other.name
+    errant = databases.errant(it.own, rival)
+    if errant:
+        raise CheckFailed(
+            f"{node} is not promoted: it has {errant} transactions of its own that {other} has not",
+            evidence=_sets(it, rival),
+            hint=f"give it the data of {other}: invoke db.rejoin {node}",
+        )
+    if it.own.replicating:
+        return Promotion("planned", f"{other} was closed first and {node} applied all that it had: nothing is lost")
+    if not rival.writable and gtid.subset(rival.gtid_executed, it.own.gtid_executed):
+        return Promotion("planned", f"{other} was closed, and {node} has all that it has: nothing is lost")
+    raise CheckFailed(
+        f"{node} is not promoted: it does not replicate from {other}, which answers",
+        evidence=it.own.error or _sets(it, rival),
+        hint="start its replication: invoke fault.heal, invoke lab.provision; then promote again",
+    )
+
+
+def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
+    """The candidate has no source: only the sets of transactions tell who may be opened."""
+    node, other = it.node.name, it.other.name
+    if rival.writable:
+        raise CheckFailed(
+            f"{node} is not promoted: it does not replicate from {other}, which is open for writes",
+            hint=f"make it a replica first: invoke db.rejoin {node}",
+        )
+    lacks = gtid.minus(rival.gtid_executed, it.own.gtid_executed)
+    if not lacks:
+        return Promotion("planned", f"both were closed, and {node} has all that {other} has: nothing is lost")
+    lost = f"{gtid.count(lacks)} transactions that only {other} has: {gtid.text(lacks)}"
+    if accept_data_loss:
+        return Promotion("planned", f"both were closed, and losing data was accepted: {node} it is", False, lost)
+    own = gtid.count(gtid.minus(it.own.gtid_executed, rival.gtid_executed))
+    if not own:
+        hint = f"promote the one that has all: invoke db.promote {other}"
+        raise CheckFailed(f"{node} is not promoted: {lost}", evidence=_sets(it, rival), hint=hint)
+    raise CheckFailed(
+        f"{node} is not promoted: both servers have transactions of their own",
+        evidence=f"only {node} has {own}; {lost}\n{_sets(it, rival)}",
+        hint=f"choose whose data stays: invoke db.promote {node} --accept-data-loss, then invoke db.rejoin {other} "
+        f"(or the other way round); or put the lab back: invoke lab.reset",
+    )
+
+
+def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
+    """Decide where the other server can't be closed; raises CheckFailed where acknowledged writes may be lost."""
+    doubts = list(_doubts(it))
+    node, other = it.node.name, it.other.name
+    if doubts and not accept_data_loss:
+        raise CheckFailed(
+            f"{node} is not promoted: acknowledged writes may be on {other} only",
+            evidence="\n".join(doubts),
+            hint=f"bring {other} back: invoke fault.heal, invoke lab.up; or do without what is there alone: "
+            f"invoke db.promote {node} --accept-data-loss",
+        )
+    if doubts:
+        return Promotion("emergency", f"{other} was gone, and losing data was accepted", False, "; ".join(doubts))
+    why = f"{other} was gone; each write that it acknowledged was on {node} too"
+    if it.seen and it.seen.node == node:
+        why = f"{other} was gone; {node} itself was the primary that was seen last"
+    return Promotion("emergency", why, False)
+
+
+def _doubts(it: Situation) -> Iterator[str]:
+    """Why an acknowledged write may be missing; nothing where that can't be.
+
+    In durable mode COMMIT returns when the replica has the transaction on its disk:
+    https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html
+    """
+    seen = it.seen
+    if seen is None or seen.node not in (it.node.name, it.other.name):
+        yield f"{it.other.name} was never seen as primary: nobody knows what it acknowledged"
+        return
+    if seen.node == it.other.name and (seen.durability != "durable" or not seen.waits):
+        yield seen.told(it.now)
+    lacks = gtid.minus(seen.gtid_executed, it.own.has)
+    if lacks:
+        yield (
+            f"{gtid.count(lacks)} transactions that {seen.node} had {it.now - seen.at:.0f} s ago are not on "
+            f"{it.node.name}: {gtid.text(lacks)}"
+        )
+    elif seen.node == it.other.name and (seen.durability != "durable" or not seen.waits):
+        yield f"{it.node.name} has all that {seen.node} had then; what came after that is not known"
+
+
+def _sets(it: Situation, rival: Database) -> str:
+    return f"{it.node.name}: {it.own.gtid_executed}\n{it.other.name}: {rival.gtid_executed}"
