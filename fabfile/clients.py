@@ -9,7 +9,7 @@ OPENED_S = 60.0
 
 # `tell SQL SECONDS` waits for one line of answer, in $said. A client ends after an error: something must go on reading
 # what it is told, or bash would die of it and the error would not be heard.
-_OPEN = """coproc db { mysql --connect-timeout=5 --batch --skip-column-names --unbuffered 2>&1; cat >/dev/null; }
+_OPEN = """coproc db { exec 2>&1; mysql --connect-timeout=5 --batch --skip-column-names --unbuffered; cat >/dev/null; }
 tell() {
   said=
   printf '%s\\n' "$1" >&"${db[1]}" && IFS= read -rt "$2" -u "${db[0]}" said && [[ $said != ERROR* ]] && return

@@ -133,8 +133,8 @@ def durability_sql(value: str) -> str:
     Switched off and on, semi-sync that once gave up waiting begins anew: by itself it does with the next commit only.
     """
     enabled, timeout = DURABILITY[value]
-    off = "SET GLOBAL rpl_semi_sync_source_enabled = OFF;\n"
-    return f"{off}SET GLOBAL rpl_semi_sync_source_timeout = {timeout};\nSET GLOBAL rpl_semi_sync_source_enabled = {enabled};"
+    switch = "SET GLOBAL rpl_semi_sync_source_enabled"
+    return f"{switch} = OFF;\nSET GLOBAL rpl_semi_sync_source_timeout = {timeout};\n{switch} = {enabled};"
 
 
 def vertical(output: str) -> list[dict[str, str]]:

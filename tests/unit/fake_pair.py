@@ -1,0 +1,98 @@
+"""Two databases as doubles: what they are told is noted in one list, and changes who is open."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fabfile.switch import Roles
+from lab.databases import Database
+from lab.errors import CommandFailed, LabError, Unreachable
+from lab.machine import Answer
+from lab.topology import Node
+from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
+
+
+@dataclass
+class Double:
+    """A server: `state` is None while it does not answer; `fails` maps a title's beginning to what goes wrong."""
+
+    node: Node
+    state: Database | None
+    notes: list[str]
+    fails: dict[str, LabError] = field(default_factory=dict)
+    scripts: list[str] = field(default_factory=list)
+
+    def ready(self, text: str, *, title: str, **_: object) -> str:
+        """A shell that waits."""
+        self.scripts.append(text)
+        self._note("is ready")
+        return title
+
+    def script(self, text: str, *, title: str, **_: object) -> Answer:
+        """Note it, and do what the title says."""
+        self.scripts.append(text)
+        self._note(title)
+        if self.state:
+            self.state = replace(self.state, **self._change(title, self.state))
+        return Answer(0, self.state.gtid_executed if self.state else "", "")
+
+    def close(self) -> None:
+        """The connection is dropped."""
+
+    def _note(self, title: str) -> None:
+        self.notes.append(f"{self.node.name} {title}")
+        for beginning, error in self.fails.items():
+            if title.startswith(beginning):
+                raise error
+
+    def _change(self, title: str, state: Database) -> dict[str, Any]:
+        opened: dict[str, Any] = {"writable": True, "source": "", "receiving": False, "applying": False}
+        source = str((WEB2 if self.node is WEB1 else WEB1).ip)
+        follows: dict[str, Any] = {"source": source, "receiving": True, "applying": True}
+        return {
+            "closes": {"writable": False},
+            "opens": opened,
+            "applies what it received, and opens": opened,
+            "is opened again": opened,
+            "follows web2": follows,
+            "replicates from web2": follows,
+        }.get(title, {})
+
+
+@dataclass
+class Two:
+    """web1 and web2, and what they were told in order."""
+
+    web1: Double
+    web2: Double
+    notes: list[str]
+
+    @property
+    def roles(self) -> Roles:
+        """web2 is to become primary."""
+        node: Any = self.web2
+        other: Any = self.web1
+        return Roles(node, other, "password", "durable")
+
+    def asked(self, doors: Sequence[Any]) -> dict[str, Database | None]:
+        """In the place of facts.databases_of."""
+        return {door.node.name: door.state for door in doors}
+
+    def writable(self) -> list[str]:
+        """Who takes writes now."""
+        return [it.node.name for it in (self.web1, self.web2) if it.state and it.state.writable]
+
+
+def two(web1: Database | None = OPEN, web2: Database | None = REPLICA) -> Two:
+    """A healthy pair, or another one."""
+    notes: list[str] = []
+    return Two(Double(WEB1, web1, notes), Double(WEB2, web2, notes), notes)
+
+
+def failed(code: int = 4) -> CommandFailed:
+    """A script that ended with an exit code."""
+    return CommandFailed("web2", "opens", code, "it has not executed all that it should")
+
+
+GONE = Unreachable("web2: ssh failed")
+Change = Callable[[Two], None]

@@ -1,0 +1,78 @@
+"""What comes next with the databases, and how they follow each other as text."""
+
+from dataclasses import replace
+
+import pytest
+
+from lab.advice import advise, tree
+from lab.databases import Database
+from tests.unit.pairs import CLOSED, OPEN, PROMOTED, REPLICA, U1, U2, WEB1, WEB2
+
+BACK = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True, gtid_executed=PROMOTED.gtid_executed)
+NEXT: dict[str, tuple[Database | None, Database | None, str, str]] = {
+    "the primary is dead": (None, REPLICA, "", "db.promote web2"),
+    "it rebooted, and the replica is gone": (CLOSED, None, "", "db.promote web1"),
+    "a survivor without a replica": (None, PROMOTED, "web2", "db.rejoin web1"),
+    "the old primary is back": (replace(CLOSED, gtid_executed=f"{U1}:1-53"), PROMOTED, "web2", "db.rejoin web1"),
+    "it follows, but commits are not what was chosen": (BACK, PROMOTED, "web2", "db.rejoin web1"),
+    "a replica with transactions of its own": (
+        OPEN,
+        replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-2"),
+        "",
+        "db.rejoin web2",
+    ),
+    "a rebooted primary with its replica": (CLOSED, REPLICA, "", "lab.provision"),
+    "a primary that lost what its replica has": (
+        replace(CLOSED, gtid_executed=f"{U1}:1-9"),
+        REPLICA,
+        "",
+        "db.promote web2",
+    ),
+    "both closed, web2 has everything": (CLOSED, replace(PROMOTED, writable=False), "", "db.promote web2"),
+    "both closed, in a circle": (replace(CLOSED, source=str(WEB2.ip)), REPLICA, "", "db.promote"),
+    "two primaries": (OPEN, PROMOTED, "", "lab.reset"),
+}
+
+
+@pytest.mark.parametrize(("web1", "web2", "degraded", "command"), NEXT.values(), ids=NEXT.keys())
+def test_each_trouble_names_its_next_command(
+    web1: Database | None, web2: Database | None, degraded: str, command: str
+) -> None:
+    """One line, one command."""
+    (line,) = advise({"web1": web1, "web2": web2}, degraded)
+    assert f"; next: invoke {command}" in line
+
+
+@pytest.mark.parametrize(
+    ("web1", "web2"), [(OPEN, REPLICA), (BACK, PROMOTED), (OPEN, None)], ids=["healthy", "promoted", "replica off"]
+)
+def test_what_is_right_or_told_elsewhere_needs_no_advice(web1: Database, web2: Database | None) -> None:
+    """Roles have no favourites; a machine that is off is the business of lab.up."""
+    assert advise({"web1": web1, "web2": web2}, "") == []
+
+
+def test_the_tree_tells_roles_lag_and_differences() -> None:
+    """The replica below its source, with what it lacks and has alone."""
+    replica = replace(REPLICA, lag_s=3, gtid_executed=f"{U1}:1-45,{U2}:1-2")
+    assert tree((WEB1, WEB2), {"web1": OPEN, "web2": replica}, "").splitlines() == [
+        "web1: primary, writable, durability durable, semi-sync ON, 50 transactions",
+        "└─ web2: replica, read-only, 3 s behind, 47 transactions (5 of web1 missing, 2 that web1 has not)",
+    ]
+
+
+def test_the_tree_after_a_promotion() -> None:
+    """The survivor's durability is marked; the old primary stands beside it, with what only it has."""
+    old = replace(CLOSED, gtid_executed=f"{U1}:1-53")
+    lines = tree((WEB1, WEB2), {"web1": old, "web2": PROMOTED}, "web2").splitlines()
+    assert lines == [
+        "web1: unassigned, read-only, 53 transactions (7 of web2 missing, 3 that web2 has not)",
+        "web2: primary, writable, durability available (degraded by promote), semi-sync ON, 57 transactions",
+    ]
+
+
+def test_the_tree_shows_a_circle_and_who_is_silent_once() -> None:
+    """Nothing is left out, nothing is endless."""
+    circle = tree((WEB1, WEB2), {"web1": replace(CLOSED, source=str(WEB2.ip)), "web2": REPLICA}, "")
+    assert [line.strip("└─ ").partition(":")[0] for line in circle.splitlines()] == ["web1", "web2"]
+    silent = tree((WEB1, WEB2), {"web1": None, "web2": replace(REPLICA, receiving=False, error="refused")}, "")
+    assert silent.splitlines()[0] == "web1: does not answer" and "not replicating refused" in silent

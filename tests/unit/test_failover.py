@@ -1,0 +1,178 @@
+"""db.promote: what is asked, who is fenced before anybody opens, and what is told. Nodes are doubles."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from fabfile import failover, switch
+from fabfile.failover import Look
+from fabfile.switch import Roles
+from lab import hypervisor, progress, remembered, site
+from lab.databases import Database
+from lab.errors import BadInput, CheckFailed, Unreachable
+from lab.topology import Node
+from tests.unit.fake_pair import Two, failed, two
+from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, WEB2
+
+Make = Callable[..., Two]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """A pair in some state: power of web1, what it says of its MySQL, whether it is reached."""
+
+    def made(web1: Database | None = OPEN, power: str = "running", *, dead: bool = False, reached: bool = True) -> Two:
+        pair = two(web1)
+        states = {"lb1": "running", "web1": power, "web2": "running"}
+
+        def look(door: object, besides: str = "") -> Look:
+            is_web1 = door is pair.web1
+            return Look(pair.web1.state, dead) if is_web1 else Look(pair.web2.state, reaches=reached)
+
+        def power_off(node: Node) -> None:
+            pair.notes.append(f"{node.name} is powered off")
+            pair.web1.state, states["web1"] = None, "off"
+
+        monkeypatch.setattr(Roles, "of", lambda lab, name: pair.roles)
+        monkeypatch.setattr(failover, "_look", look)
+        monkeypatch.setattr(failover, "_reaches", lambda *_: reached)
+        monkeypatch.setattr(failover, "Machine", _Lb1)
+        monkeypatch.setattr(hypervisor, "states", lambda lab: states)
+        monkeypatch.setattr(hypervisor, "power_off", power_off)
+        monkeypatch.setattr(site, "writer", lambda lab: "".join(pair.writable()))
+        for module in (failover, switch):
+            monkeypatch.setattr(module, "databases_of", pair.asked)
+        return pair
+
+    monkeypatch.setattr(progress, "say", lambda *_: None)
+    remembered.remember([OPEN])
+    yield made
+
+
+class _Lb1:
+    """The balancer: what it reaches is a double too."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+
+def lowered(durability: str) -> Database:
+    """web2 as it answers after an emergency, with such commits."""
+    return replace(REPLICA, durability=durability)
+
+
+def test_a_planned_promotion_says_what_it_did_and_why(make: Make) -> None:
+    """Three lines: who, for how long nobody took writes, how safe commits are and who follows."""
+    pair = make()
+    lines = failover.promote(LAB, "web2")
+    assert pair.writable() == ["web2"] and remembered.degraded() == ""
+    assert len(lines) == 3 and "web1 was closed first" in lines[0]
+    assert "nobody took writes for" in lines[1] and lines[2].endswith("web1 replicates from it")
+    seen = remembered.recall()
+    assert seen is not None and seen.node == "web2"
+
+
+@pytest.mark.parametrize(
+    ("power", "dead", "reached", "web1", "fenced"),
+    [
+        ("paused", False, True, None, "web1 was powered off"),
+        ("running", False, True, None, "web1 was powered off"),
+        ("running", False, False, OPEN, "web1 was powered off"),
+        ("running", True, True, None, "MySQL on web1 was not running"),
+        ("off", False, True, None, "web1 is off"),
+    ],
+    ids=["frozen", "silent", "cut off", "mysql dead", "off"],
+)
+def test_who_may_still_take_writes_is_powered_off_before_the_survivor_opens(
+    make: Make, power: str, dead: bool, reached: bool, web1: Database | None, fenced: str
+) -> None:
+    """A machine whose MySQL does not run is left alone: it starts read-only."""
+    pair = make(web1, power, dead=dead, reached=reached)
+    lines = failover.promote(LAB, "web2")
+    assert pair.writable() == ["web2"] and lines[1].startswith(fenced)
+    opens = pair.notes.index("web2 applies what it received, and opens")
+    off = "web1 is powered off"
+    assert (off in pair.notes[:opens]) == ("powered off" in fenced) and off not in pair.notes[opens:]
+
+
+def test_the_survivor_applies_what_it_received_before_it_leaves_its_source(make: Make) -> None:
+    """RESET REPLICA throws the relay log away: the wait stands before it."""
+    pair = make(None, "off")
+    failover.promote(LAB, "web2")
+    script = pair.web2.scripts[-1]
+    order = ["STOP REPLICA IO_THREAD", "received_transaction_set", "WAIT_FOR_EXECUTED_GTID_SET", "RESET REPLICA ALL"]
+    places = [script.index(word) for word in [*order, "read_only = OFF"]]
+    assert places == sorted(places)
+
+
+def test_without_a_replica_durable_becomes_available_and_is_marked_before(make: Make) -> None:
+    """Else every write would hang; --stay-durable wants just that."""
+    pair = make(None, "off")
+    pair.web2.state = lowered("available")
+    lines = failover.promote(LAB, "web2")
+    assert "rpl_semi_sync_source_timeout = 1000" in pair.web2.scripts[-1] and remembered.degraded() == "web2"
+    assert "available (degraded by promote); next: invoke db.rejoin web1" in lines[2]
+
+
+def test_who_wants_to_stay_durable_does(make: Make) -> None:
+    """Nothing is lowered, nothing marked."""
+    pair = make(None, "off")
+    failover.promote(LAB, "web2", stay_durable=True)
+    assert "rpl_semi_sync_source_timeout = 4294967295" in pair.web2.scripts[-1] and remembered.degraded() == ""
+
+
+def test_a_refusal_changes_nothing_and_fences_nobody(make: Make) -> None:
+    """The last state seen was async; accepted, what may be lost is told."""
+    remembered.remember([replace(OPEN, durability="async", waits=False)])
+    pair = make(None, "running")
+    with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only"):
+        failover.promote(LAB, "web2")
+    assert pair.notes == [] and remembered.degraded() == ""
+    lines = failover.promote(LAB, "web2", accept_data_loss=True)
+    assert pair.writable() == ["web2"] and "durability async, semi-sync OFF" in lines[-1]
+
+
+def test_a_primary_that_can_not_be_closed_is_fenced(make: Make) -> None:
+    """Its disk is full, say: commits hang, nothing more is acknowledged."""
+    pair = make()
+    pair.web1.fails["closes"] = failed(6)
+    lines = failover.promote(LAB, "web2")
+    assert pair.writable() == ["web2"] and lines[1].startswith("web1 was powered off")
+
+
+def test_a_survivor_that_can_not_apply_all_is_not_opened(make: Make) -> None:
+    """Exit code 1, and it can be tried again."""
+    pair = make(None, "off")
+    pair.web2.fails["applies"] = failed(4)
+    with pytest.raises(CheckFailed, match="could not apply") as caught:
+        failover.promote(LAB, "web2")
+    assert pair.writable() == [] and "db.promote web2" in caught.value.hint
+    pair.web2.fails.clear()
+    failover.promote(LAB, "web2")
+    assert pair.writable() == ["web2"]
+
+
+def test_the_primary_is_left_alone(make: Make) -> None:
+    """Twice the same command: the second one says so, and what is still missing."""
+    pair = make(CLOSED)
+    pair.web2.state = PROMOTED
+    lines = failover.promote(LAB, "web2")
+    assert "nothing was changed" in lines[0] and "db.rejoin web1" in lines[1] and pair.notes == []
+
+
+def test_who_does_not_answer_is_not_promoted(make: Make) -> None:
+    """Exit code 3: its machine is off, or its MySQL is silent."""
+    pair = make()
+    pair.web2.state = None
+    with pytest.raises(Unreachable) as caught:
+        failover.promote(LAB, "web2")
+    assert caught.value.exit_code == 3 and pair.notes == []
+
+
+@pytest.mark.parametrize("name", ["web3", "lb1"])
+def test_only_a_database_can_be_promoted(name: str) -> None:
+    """Exit code 2, and the names that can."""
+    with pytest.raises(BadInput) as caught:
+        switch.pair(LAB, name)
+    assert caught.value.exit_code == 2 and WEB2.name in caught.value.hint

@@ -1,0 +1,142 @@
+"""Who may be promoted, how, and what may be lost by it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lab.databases import Database
+from lab.errors import CheckFailed
+from lab.promotion import Promotion, Situation, decide, emergency
+from lab.remembered import Seen
+from tests.unit.pairs import APART, CLOSED, OPEN, PROMOTED, REPLICA, U1, U2, WEB1, WEB2
+
+NOW = 1000.0
+SEEN = Seen(NOW - 12, "web1", f"{U1}:1-50", True, "durable")
+CONNECTING = replace(REPLICA, receiving=False, error="connection refused")
+
+
+def promote(own: Database, rival: Database | None, *, accept: bool = False, **changed: Any) -> Promotion:
+    """The decision about web2, with web1 as the other server."""
+    known: dict[str, Any] = {"reached": True, "seen": SEEN, **changed}
+    return decide(Situation(WEB2, WEB1, own, rival, now=NOW, **known), accept_data_loss=accept)
+
+
+def refusal(own: Database, rival: Database | None, **changed: Any) -> CheckFailed:
+    """Why it is refused: exit code 1."""
+    with pytest.raises(CheckFailed) as caught:
+        promote(own, rival, **changed)
+    assert caught.value.exit_code == 1 and caught.value.hint
+    return caught.value
+
+
+PLANNED = {
+    "a healthy pair": (REPLICA, OPEN),
+    "closed by a promotion that was interrupted": (REPLICA, CLOSED),
+    "the threads stopped, but it has everything": (replace(REPLICA, applying=False, receiving=False), CLOSED),
+    "both follow each other, and nobody is open": (REPLICA, replace(CLOSED, source=str(WEB2.ip))),
+    "its source was left already": (APART, CLOSED),
+    "it was the primary and rebooted": (APART, replace(CLOSED, source=str(WEB2.ip))),
+    "it has more than the other one": (replace(APART, gtid_executed=f"{U1}:1-60"), CLOSED),
+}
+
+
+@pytest.mark.parametrize(("own", "rival"), PLANNED.values(), ids=PLANNED.keys())
+def test_where_both_answer_and_nothing_is_missing_it_is_planned(own: Database, rival: Database) -> None:
+    """Whatever step an earlier promotion came to, it is completed; nothing is lost, the other one follows."""
+    how = promote(own, rival)
+    assert (how.way, how.attach, how.lost) == ("planned", True, "")
+
+
+REFUSED = {
+    "errant transactions": (replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-3"), OPEN, "3 transactions", "db.rejoin"),
+    "does not replicate": (CONNECTING, OPEN, "does not replicate from web1", "fault.heal"),
+    "lacks what a closed one has": (
+        replace(CONNECTING, gtid_executed=f"{U1}:1-40"),
+        CLOSED,
+        "does not replicate",
+        "lab.provision",
+    ),
+    "a stranger's replica": (replace(REPLICA, source="192.168.56.99"), OPEN, "192.168.56.99", "lab.reset"),
+    "an old primary that came back": (APART, OPEN, "which is open", "db.rejoin web2"),
+    "two writable": (replace(APART, writable=True), OPEN, "both writable", "lab.reset"),
+    "the other one has more": (
+        replace(APART, gtid_executed=f"{U1}:1-45"),
+        CLOSED,
+        "5 transactions that only web1 has",
+        "db.promote web1",
+    ),
+    "both have transactions of their own": (
+        replace(PROMOTED, writable=False),
+        replace(CLOSED, gtid_executed=f"{U1}:1-53"),
+        "transactions of their own",
+        "db.promote web2 --accept-data-loss",
+    ),
+}
+
+
+@pytest.mark.parametrize(("own", "rival", "what", "hint"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_would_break_the_data_is_refused_with_the_way_out(
+    own: Database, rival: Database, what: str, hint: str
+) -> None:
+    """Exit code 1, the reason, the next command."""
+    error = refusal(own, rival)
+    assert what in error.what and hint in error.hint
+
+
+def test_two_histories_are_told_apart_and_one_can_be_chosen() -> None:
+    """How many each has alone is the evidence; whoever accepts it promotes one, and the other one is not attached."""
+    own, rival = replace(PROMOTED, writable=False), replace(CLOSED, gtid_executed=f"{U1}:1-53")
+    assert "only web2 has 7; 3 transactions that only web1 has" in refusal(own, rival).evidence
+    how = promote(own, rival, accept=True)
+    assert (how.way, how.attach) == ("planned", False) and f"{U1}:51-53" in how.lost
+
+
+def test_who_is_primary_already_is_left_alone() -> None:
+    """With the other one there, gone, or not attached."""
+    for rival in (None, CLOSED, replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)):
+        assert promote(PROMOTED, rival).way == "nothing"
+
+
+@pytest.mark.parametrize("rival", [None, OPEN], ids=["silent", "cut off"])
+def test_a_durable_primary_that_is_gone_loses_nothing(rival: Database | None) -> None:
+    """What it acknowledged the replica has, applied or only received; a primary that nobody reaches is gone too."""
+    behind = replace(CONNECTING, gtid_executed=f"{U1}:1-42")
+    how = promote(behind, rival, reached=False)
+    assert (how.way, how.attach, how.lost) == ("emergency", False, "")
+
+
+def test_a_server_that_was_the_primary_itself_may_open_again() -> None:
+    """It rebooted, and its replica is gone."""
+    assert promote(APART, None, seen=replace(SEEN, node="web2")).way == "emergency"
+
+
+DOUBTS: dict[str, tuple[Seen | None, Database, str]] = {
+    "nothing is known": (None, REPLICA, "never seen as primary"),
+    "async": (replace(SEEN, durability="async", waits=False), REPLICA, "durability async, semi-sync OFF"),
+    "available": (replace(SEEN, durability="available"), REPLICA, "durability available, semi-sync ON"),
+    "semi-sync gave up": (replace(SEEN, durability="available", waits=False), REPLICA, "semi-sync OFF"),
+    "fewer than were seen": (
+        SEEN,
+        replace(REPLICA, gtid_executed=f"{U1}:1-40", received=f"{U1}:40-44"),
+        f"6 transactions that web1 had 12 s ago are not on web2: {U1}:45-50",
+    ),
+    "received and lost again": (SEEN, replace(REPLICA, gtid_executed=f"{U1}:1-48", received=""), f"{U1}:49-50"),
+}
+
+
+@pytest.mark.parametrize(("seen", "own", "says"), DOUBTS.values(), ids=DOUBTS.keys())
+def test_what_may_be_lost_is_refused_unless_it_is_accepted(seen: Seen | None, own: Database, says: str) -> None:
+    """The last observed state and what is missing, with their age; accepted, the same is what may be lost."""
+    error = refusal(own, None, seen=seen)
+    assert says in error.evidence and "--accept-data-loss" in error.hint
+    how = promote(own, None, seen=seen, accept=True)
+    assert how.way == "emergency" and says in how.lost
+
+
+def test_a_primary_whose_commits_hang_counts_as_gone() -> None:
+    """It answers and can't be closed: the same rules as for one that is gone."""
+    situation = Situation(WEB2, WEB1, REPLICA, OPEN, True, SEEN, NOW)
+    assert emergency(situation).way == "emergency"
+    with pytest.raises(CheckFailed):
+        emergency(replace(situation, seen=replace(SEEN, durability="async")))
