@@ -80,12 +80,15 @@ def commit(doors: Sequence[Machine], durability: str) -> list[str]:
 
     Raises CheckFailed where there is not exactly one primary.
     """
-    primaries = [it for it in databases_of(doors).values() if it and it.writable]
+    asked = databases_of(doors).values()
+    primaries = [it for it in asked if it and it.writable]
     if len(primaries) != 1:
         reason = f"{len(primaries)} databases are open for writes, 1 is needed"
         raise CheckFailed(f"{reason}; the choice is kept for the next converge", hint="invoke lab.status")
     primary = next(door for door in doors if door.node.name == primaries[0].node)
-    return commits(primary, primaries[0].durability, durability)
+    changed = commits(primary, primaries[0].durability, durability)
+    followed = any(it and it.replicating for it in asked)
+    return changed + ([] if followed or durability != "durable" else ["no replica follows: writes wait until one does"])
 
 
 def questions(lab: Lab) -> dict[str, str]:

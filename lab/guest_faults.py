@@ -63,7 +63,7 @@ def _unit(fault: Fault) -> str:
 
 _PID = 'pid=$(systemctl show -p MainPID --value "$unit")'
 _REFUSE_STOPPED = '[ "$pid" != 0 ] || { echo "$unit does not run"; exit 1; }'
-_PROMOTED = "[ -z \"$(mysql -N -e 'SHOW REPLICA STATUS')\" ]"  # since then: it is no replica any more
+_PROMOTED = "{ now=$(mysql -N -e 'SHOW REPLICA STATUS') && [ -z \"$now\" ]; }"  # since then: it is no replica any more
 _ACTIVE = '[ "$(systemctl is-active "$unit")" = active ]'
 
 

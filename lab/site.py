@@ -67,10 +67,11 @@ def first_page(lab: Lab, timeout: float = 60.0) -> Response:
 def writer(lab: Lab) -> str:
     """The database that the site writes to now, by name; '' where it finds none.
 
-    A note that is there already is sent again, which changes nothing; where there is none, one is left.
+    A note that is there already is sent again, which changes nothing; where there is none, one is left. The oldest
+    that is shown: the latest may be on its way to the primary's replica, or never have come from it.
     """
     notes = json.loads(fetch(lab, "/api/notes").text)["notes"]
-    token = notes[0]["token"] if notes else f"promoted-{time.time():.0f}"
+    token = notes[-1]["token"] if notes else f"promoted-{time.time():.0f}"
     note = json.dumps({"token": token, "body": "who is the primary now?"})
     answer = fetch(lab, "/api/notes", method="POST", body=note, timeout=WRITE_S)
     return answer.headers.get("x-db", "") if answer.status != 503 else ""

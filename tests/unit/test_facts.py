@@ -32,6 +32,7 @@ def test_a_replica_is_read() -> None:
     assert it is not None
     assert (it.role, it.writable, it.source) == ("replica", False, "192.168.56.11")
     assert (it.replicating, it.stopped, it.lag_s, it.error) == (True, False, 0, "")
+    assert it.received == "22e60e32-e6f2-11f1-91f8-525400d3d3e4:36" and it.has == f"{it.gtid_executed},{it.received}"
 
 
 @pytest.mark.parametrize(("said", "replicating", "stopped"), [("No", False, True), ("Connecting", False, False)])
@@ -41,6 +42,15 @@ def test_a_stopped_thread_is_told_from_one_that_connects(said: str, replicating:
     it = databases.read("web2", text)
     assert it is not None
     assert (it.replicating, it.stopped) == (replicating, stopped)
+
+
+@pytest.mark.parametrize(("said", "waits"), [("ON", True), ("OFF", False)])
+def test_whether_commits_wait_now_is_read(said: str, waits: bool) -> None:
+    """What is chosen and what is so differ: semi-sync gives up after its timeout. So do purged logs."""
+    mark = "semi_sync_timeout_ms: 4294967295"
+    text = recorded("mysql-9.7-web1.txt").replace(mark, f"{mark}\n    semi_sync_status: {said}\n  purged: a:1-3,\nb:1")
+    it = databases.read("web1", text)
+    assert it is not None and (it.waits, it.purged) == (waits, "a:1-3,b:1")
 
 
 @pytest.mark.parametrize("text", ["", "ERROR 2002 (HY000): Can't connect to local MySQL server through socket"])

@@ -31,3 +31,10 @@ def test_subset(inner: str, outer: str, expected: bool) -> None:
 def test_difference_counts_transactions() -> None:
     """What is missing is told in numbers."""
     assert gtid.count(gtid.minus(f"{A}:1-10,\n{B}:1-3", f"{A}:3-4:9")) == 7 + 3
+
+
+def test_a_difference_is_written_as_mysql_writes_it() -> None:
+    """Single transactions, intervals, several servers, tags: it can be read again."""
+    difference = gtid.minus(f"{A}:1-10:20,{B}:tag:1-3", f"{A}:3-9")
+    assert gtid.text(difference) == f"{A}:1-2:10:20,{B}:tag:1-3"
+    assert gtid.parse(gtid.text(difference)) == difference

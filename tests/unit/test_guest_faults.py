@@ -113,3 +113,14 @@ def test_a_killed_service_counts_when_another_process_runs_or_none(
     assert bash(text.seen).returncode == 0
     done = bash(prepare)
     assert done.returncode == 1 and "nginx.service does not run" in done.stdout
+
+
+@pytest.mark.parametrize("given", INSIDE[11:], ids=lambda it: fault(it).id)
+def test_a_replica_that_was_promoted_since_has_nothing_to_heal(tmp_path: Path, given: dict[str, Any]) -> None:
+    """It has no source any more, and must not get one; a server that does not answer is not taken for such a one."""
+    made = guest_faults.scripts(fault(given), LAB)
+    fake(tmp_path, "mysql", 'case "$*" in *STOP*|*START*) exit 1;; esac')
+    assert bash(made.heal).returncode == 0 and bash(made.gone).returncode == 0
+    assert "SOURCE_DELAY" not in (tmp_path / "calls").read_text()
+    fake(tmp_path, "mysql", "exit 1")
+    assert bash(made.heal).returncode != 0 and bash(made.gone).returncode != 0

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lab import hypervisor, injection, ledger, topology
+from lab import hypervisor, injection, ledger, lifecycle, topology
 from lab.catalogue import Fault
 from lab.errors import CheckFailed, CommandFailed, LabError
 from lab.machine import Answer
@@ -99,6 +99,19 @@ def test_machines_are_healed_before_what_is_inside_them(
     ledger.add(OFF, 2.0)
     injection.heal_all(LAB)
     assert order == ["web1-power-off", "web2-slow"]
+
+
+def test_a_machine_that_was_fenced_is_started_before_what_is_inside_is_healed(
+    told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A promotion switched it off while the fault was active."""
+    injection.inject(LAB, FULL, door(FULL))
+    started: list[str] = []
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {"web1": "off"})
+    monkeypatch.setattr(hypervisor, "power_on", lambda node: started.append(node.name))
+    monkeypatch.setattr(lifecycle, "answering", lambda door: started.append("answers"))
+    injection.heal(LAB, FULL, door(FULL))
+    assert started == ["web1", "answers"] and told[-1][0] == "web1-disk-full is healed and gone"
 
 
 def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(

@@ -107,3 +107,10 @@ def test_a_first_converge_that_was_interrupted_goes_on() -> None:
     waiting = replace(FRESH2, source="192.168.56.11", receiving=False, applying=True)
     decision = decide(NODES, {"web1": FRESH1, "web2": waiting})
     assert (decision.primary, decision.opens, decision.waits) == ("web1", True, False)
+
+
+def test_an_old_primary_that_is_back_waits_for_a_rejoin() -> None:
+    """web2 was promoted meanwhile: web1 is not attached in passing, for it may have writes of its own."""
+    decision = decide(NODES, {"web1": CLOSED, "web2": replace(OPEN, node="web2")})
+    assert (decision.primary, decision.opens) == (None, False)
+    assert "web1 has data of its own" in decision.reason and "db.rejoin web1" in decision.hint

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from lab import hypervisor, site, status, topology
+from lab import hypervisor, remembered, site, status, topology
 from lab.errors import CommandFailed, LabNotUp, RigBroken
 from lab.facts import NodeFacts
 from lab.topology import Lab
+from tests.unit.pairs import PROMOTED
 
 LAB = topology.load()
 HEALTHY: dict[str, Any] = {
@@ -87,6 +88,7 @@ def node(**changed: Any) -> dict[str, Any]:
     return {"nodes": [HEALTHY["nodes"][0], {**HEALTHY["nodes"][1], **changed}]}
 
 
+NOBODY = "nobody takes writes, and MySQL on web1 does not answer; next: invoke db.promote web2"
 NOT_REPLICATING = {**HEALTHY["database"]["servers"][1], "replicating": False, "lag_s": None}
 
 
@@ -108,6 +110,31 @@ def test_the_next_command_is_the_one_that_helps(changed: dict[str, Any], command
     """lab.up where a machine does not run or was not asked, lab.provision where all of them do."""
     last = status.table({**HEALTHY, **changed}, colour=False).splitlines()[-1]
     assert last.startswith(f"next      {command} ")
+
+
+def test_a_dead_primary_is_followed_by_the_promotion_and_nothing_else() -> None:
+    """lab.up would repair it too, later; with a fault its healing is named beside it."""
+    dead = {**HEALTHY, **node(state="off", services=None), "errors": [f"database: {NOBODY}"]}
+    last = status.table(dead, colour=False).splitlines()[-1]
+    assert last == "next      invoke db.promote web2"
+    dead["faults"] = [{"id": "web1-power-off"}]
+    lines = status.table(dead, colour=False).splitlines()[-2:]
+    assert lines[0] == last and lines[1].startswith("next      invoke fault.heal")
+
+
+def test_status_remembers_the_primary_and_tells_a_lowered_durability(monkeypatch: pytest.MonkeyPatch) -> None:
+    """web1 is off and web2 was promoted: in the data, with the command that comes next."""
+    remembered.degrade("web2")
+    known = {"web2": NodeFacts({}, None, PROMOTED)}
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {"lb1": "running", "web1": "off", "web2": "running"})
+    monkeypatch.setattr(site, "healthy", lambda _: True)
+    monkeypatch.setattr(status, "_ask", lambda *_: known)
+    now = status.collect(LAB)
+    assert now["database"]["primary"] == "web2"
+    assert now["database"]["durability"] == "available (degraded by promote)"
+    assert status.table(now, colour=False).splitlines()[-1] == "next      invoke db.rejoin web1"
+    seen = remembered.recall()
+    assert seen is not None and seen.node == "web2"
 
 
 @pytest.mark.parametrize(
