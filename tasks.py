@@ -12,7 +12,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from box.build import ensure as ensure_box
-from commands import experiments, faults
+from commands import experiments, faults, matrix
 from commands.command import command, say
 from fabfile import clean, converge, replication
 from host.prepare import examine, prepare, remove
@@ -185,4 +185,6 @@ lab_commands.add_task(exec_, name="exec")
 db_commands = Collection("db", durability)
 db_commands.add_task(backup_, name="backup")
 db_commands.add_task(restore_, name="restore")
+experiments.commands.add_task(matrix.matrix_, name="matrix")
+experiments.commands.add_task(matrix.table_, name="table")
 ns = Collection(lab_commands, db_commands, faults.commands, experiments.commands, Collection("box", build))

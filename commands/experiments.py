@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from shlex import split
@@ -13,11 +13,12 @@ from invoke.exceptions import Exit
 
 from commands.command import command, say
 from fabfile import clean, converge
-from lab import choices, experiment, plan, process, runs, status, timeline, topology
+from lab import choices, experiment, plan, process, runs, status, topology
 from lab.checks.judge import judge, verdict
 from lab.experiment import Hands
 from lab.history import History
 from lab.lock import HOLDER
+from lab.plan import Plan
 from lab.report.page import write
 from lab.report.terminal import terminal
 from lab.topology import ROOT, Lab
@@ -40,14 +41,9 @@ RUN = {"rounds": "inject its faults so many times, at moments drawn by the seed"
 def run(c: Context, name: str, rounds: int = 0, seed: int = 0) -> None:
     """Run an experiment: load, faults in time, checks, a report in runs/latest."""
     lab = topology.load()
-    folders: list[Path] = []
-    chosen = choices.load()
-    try:
-        wanted = plan.find(name, lab)
-        experiment.run(lab, replace(wanted, seed=seed or wanted.seed), _hands(lab), folders.append, rounds)
-    finally:
-        codes = [_report(folder) for folder in folders]
-        _choose_again(lab, chosen)
+    wanted = plan.find(name, lab)
+    codes: list[int] = []
+    perform(lab, replace(wanted, seed=seed or wanted.seed), rounds, lambda folder: codes.append(_report(folder)))
     raise Exit(code=codes[0])
 
 
@@ -57,9 +53,18 @@ def report_(c: Context, run: str) -> None:
     raise Exit(code=_report(runs.find(run)))
 
 
+def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+    """Run an experiment, with `rounds` as lab.experiment has it; afterwards the user's choices hold again."""
+    chosen = choices.load()
+    try:
+        experiment.run(lab, wanted, _hands(lab), tell_folder, rounds)
+    finally:
+        _choose_again(lab, chosen)
+
+
 def _report(folder: Path) -> int:
     """Judge a run, draw it, say it; the exit code of its verdict."""
-    entries = timeline.read(folder / runs.TIMELINE)
+    entries = runs.read(folder)
     checks = judge(entries, History(entries).run.get("expect", []))
     say(f"{terminal(entries, checks)}\n\nreport: {write(folder)}")
     return EXIT_CODES[verdict(checks, entries)]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,9 @@ class Run:
         shutil.copy(EXPERIMENTS / f"{self.plan.name}.yml", self.folder / runs.EXPERIMENT)
         text = deciding.haproxy(self._balancer())
         nodes = {node.name: list(node.roles) for node in self.lab.nodes}
-        about = {"format": 1, "nodes": nodes, "limits": deciding.limits(text), "config": deciding.lines(text)}
-        self.tell("run", **{**self.plan.as_data(), **about, "versions": facts.versions(self.doors)})
+        about = {"nodes": nodes, "limits": deciding.limits(text), "config": deciding.lines(text)}
+        about |= {"format": runs.FORMAT, "versions": facts.versions(self.doors)}
+        self.tell("run", **self.plan.as_data(), **about)
         for entry in observe.clock_errors(self.doors):
             self._writer.write(entry)
 
@@ -133,7 +135,8 @@ class Run:
                 start = it.began()
                 self.tell("phase", name="warm-up")
                 zero = start + plan.warm_up_s
-                self._repeat(zero, it, rounds) if rounds else self._play(zero, it)
+                going = partial(self._must_go_on, it)
+                self._repeat(zero, going, rounds) if rounds else self._play(zero, going)
                 self.tell("phase", name="settle")
                 self._settle()
                 pause(AFTERWARDS_S)
@@ -157,16 +160,16 @@ class Run:
         self._writer.close()
         logs.save(self.lab, self.folder / runs.LOGS, since=self.began)
 
-    def _play(self, zero: float, running: Running) -> None:
+    def _play(self, zero: float, going: Callable[[], None]) -> None:
         """The steps of the plan, while measuring."""
-        steps.play((), zero, zero, self._step, running.must_go_on)
+        steps.play((), zero, zero, self._step, going)
         self.tell("phase", name="measure")
         progress.say("load", f"measures for {self.plan.measure_s:.0f} s")
-        steps.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, running.must_go_on)
+        steps.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, going)
 
-    def _repeat(self, zero: float, running: Running, rounds: int) -> None:
+    def _repeat(self, zero: float, going: Callable[[], None], rounds: int) -> None:
         """The faults of the plan, together, again and again; each time until the lab is whole."""
-        steps.play((), zero, zero, self._step, running.must_go_on)
+        steps.play((), zero, zero, self._step, going)
         self.tell("phase", name="measure")
         for number, wait_s in enumerate(steps.moments(rounds, self.plan.seed, MOMENTS_S), 1):
             progress.say("load", f"round {number} of {rounds}")
@@ -175,7 +178,12 @@ class Run:
                 injection.inject(self.lab, fault, self._door(fault), tell=self.tell_fault)
             pause(HOLD_S)
             self._settle()
-            running.must_go_on()
+            going()
+
+    def _must_go_on(self, running: Running) -> None:
+        """Raise RigBroken where the load ended, or what is seen can't be written down."""
+        running.must_go_on()
+        self._writer.must_be_whole()
 
     def _step(self, step: Step) -> None:
         if step.action == "command":
