@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lab import choices, databases, hypervisor, ledger, site
+from lab import choices, databases, hypervisor, ledger, protections, site
 from lab.databases import Database
 from lab.errors import LabError, RigBroken
 from lab.facts import NodeFacts, ask
@@ -25,7 +25,7 @@ def collect(lab: Lab) -> dict[str, Any]:
     Raises LabNotUp only where no lab exists in this checkout.
     """
     chosen = {**DEFAULTS, **choices.load()}
-    errors: list[str] = []
+    errors = protections.left(chosen)
     states = _states(lab, errors)
     with ThreadPoolExecutor(max_workers=1) as beside:  # the site takes as long to answer as all nodes together
         answers = beside.submit(lambda: states[lab.having("balancer")[0].name] == "running" and site.healthy(lab))
