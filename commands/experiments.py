@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import split
@@ -18,6 +18,7 @@ from lab.checks.judge import judge, verdict
 from lab.experiment import Hands
 from lab.history import History
 from lab.lock import HOLDER
+from lab.protections import WITHOUT
 from lab.report.page import write
 from lab.report.terminal import terminal
 from lab.topology import ROOT, Lab
@@ -42,12 +43,16 @@ def run(c: Context, name: str, rounds: int = 0, seed: int = 0) -> None:
     lab = topology.load()
     folders: list[Path] = []
     chosen = choices.load()
+    chosen.pop(WITHOUT, None)  # left by a run that was killed: nobody chose it
+    wanted = plan.find(name, lab)
+    wanted = replace(wanted, seed=seed or wanted.seed)
     try:
-        wanted = plan.find(name, lab)
-        experiment.run(lab, replace(wanted, seed=seed or wanted.seed), _hands(lab), folders.append, rounds)
+        experiment.run(lab, wanted, _hands(lab, wanted.without), folders.append, rounds)
     finally:
-        codes = [_report(folder) for folder in folders]
-        _choose_again(lab, chosen)
+        try:
+            codes = [_report(folder) for folder in folders]
+        finally:
+            _choose_again(lab, chosen)
     raise Exit(code=codes[0])
 
 
@@ -65,20 +70,23 @@ def _report(folder: Path) -> int:
     return EXIT_CODES[verdict(checks, entries)]
 
 
-def _hands(lab: Lab) -> Hands:
+def _hands(lab: Lab, without: Sequence[str]) -> Hands:
     def converge_with(wanted: Mapping[str, str]) -> None:
         now = {**status.DEFAULTS, **clean.DEFAULTS, **choices.load()}
         if any(now[name] != value for name, value in wanted.items()):
             choices.save(wanted)
-        converge.everything(lab)
+        converge.everything(lab, without=without)
 
     return Hands(converge_with, _command, record.merge)
 
 
 def _choose_again(lab: Lab, chosen: Mapping[str, str]) -> None:
-    """What the experiment chose for itself goes with it."""
+    """What the experiment chose for itself goes with it, and what it took away is put back.
+
+    That it was taken away is struck out by the converge, once all is there again.
+    """
     if choices.load() != chosen:
-        choices.forget(())
+        choices.forget((*chosen, WITHOUT))
         choices.save(chosen)
         converge.everything(lab)
 

@@ -116,8 +116,9 @@ class Run:
         """What the run is about, what decides it, and how wrong the clocks are."""
         shutil.copy(EXPERIMENTS / f"{self.plan.name}.yml", self.folder / runs.EXPERIMENT)
         text = deciding.haproxy(self._balancer())
+        config = deciding.missing(self.plan.without) + deciding.lines(text)
         nodes = {node.name: list(node.roles) for node in self.lab.nodes}
-        about = {"format": 1, "nodes": nodes, "limits": deciding.limits(text), "config": deciding.lines(text)}
+        about = {"format": 1, "nodes": nodes, "limits": deciding.limits(text), "config": config}
         self.tell("run", **{**self.plan.as_data(), **about, "versions": facts.versions(self.doors)})
         for entry in observe.clock_errors(self.doors):
             self._writer.write(entry)
