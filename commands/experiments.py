@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import split
@@ -19,6 +19,7 @@ from lab.experiment import Hands
 from lab.history import History
 from lab.lock import HOLDER
 from lab.plan import Plan
+from lab.protections import WITHOUT
 from lab.report.page import write
 from lab.report.terminal import terminal
 from lab.topology import ROOT, Lab
@@ -56,8 +57,9 @@ def report_(c: Context, run: str) -> None:
 def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
     """Run an experiment, with `rounds` as lab.experiment has it; afterwards the user's choices hold again."""
     chosen = choices.load()
+    chosen.pop(WITHOUT, None)  # left by a run that was killed: nobody chose it
     try:
-        experiment.run(lab, wanted, _hands(lab), tell_folder, rounds)
+        experiment.run(lab, wanted, _hands(lab, wanted.without), tell_folder, rounds)
     finally:
         _choose_again(lab, chosen)
 
@@ -70,20 +72,23 @@ def _report(folder: Path) -> int:
     return EXIT_CODES[verdict(checks, entries)]
 
 
-def _hands(lab: Lab) -> Hands:
+def _hands(lab: Lab, without: Sequence[str]) -> Hands:
     def converge_with(wanted: Mapping[str, str]) -> None:
         now = {**status.DEFAULTS, **clean.DEFAULTS, **choices.load()}
         if any(now[name] != value for name, value in wanted.items()):
             choices.save(wanted)
-        converge.everything(lab)
+        converge.everything(lab, without=without)
 
     return Hands(converge_with, _command, record.merge)
 
 
 def _choose_again(lab: Lab, chosen: Mapping[str, str]) -> None:
-    """What the experiment chose for itself goes with it."""
+    """What the experiment chose for itself goes with it, and what it took away is put back.
+
+    That it was taken away is struck out by the converge, once all is there again.
+    """
     if choices.load() != chosen:
-        choices.forget(())
+        choices.forget((*chosen, WITHOUT))
         choices.save(chosen)
         converge.everything(lab)
 

@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fabfile import accounts
+from fabfile import accounts, notes
 from fabfile.accounts import Account
+from fabfile.statements import client, sql
 from lab import databases, progress
 from lab.databases import Database
 from lab.errors import CheckFailed
@@ -13,19 +14,17 @@ from lab.facts import databases_of
 from lab.machine import Machine
 from lab.primary import Decision, decide
 from lab.release import Release
-from lab.topology import ROOT, Lab
+from lab.topology import Lab
 from lab.wait import until
 
-SCHEMA = ROOT / "provision" / "sql" / "schema.sql"
 LETS_IN = ("replication", "clone")
-SQL_TIMEOUT_S = 60.0
 CLONE_TIMEOUT_S = 120.0
 SETTLE_S = 60.0
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The database nodes: a door to each, what the probe answered there, and what is wanted of them."""
+    """The database nodes: a door to each, what the probe answered there, and what is wanted of them and the notes."""
 
     lab: Lab
     doors: Sequence[Machine]
@@ -33,6 +32,7 @@ class Pair:
     passwords: Mapping[str, str] = field(repr=False)
     durability: str
     answers: Mapping[str, Mapping[str, str]] = field(repr=False)
+    unique_key: bool = True
 
     def asked(self) -> dict[str, Database | None]:
         """Each server as the probe saw it."""
@@ -66,11 +66,12 @@ def converge(pair: Pair) -> list[str]:
     wrong = _wrong_accounts(pair, primary)
     _prepare(pair, primary, before, decision, wrong)
     changed = _attach(pair, primary, before, decision) + _same_password(pair, asked) + _start(pair, decision)
-    changed += _schema(primary, before)
+    changed += notes.make(primary, before)
     if changed or wrong or decision.reason:
         asked = _follow(pair, decision.primary)
         _must_agree(pair, asked, decision)
     changed += _accounts(pair, primary, wrong)
+    changed += notes.key(primary, before, wanted=pair.unique_key)
     changed += _commits(primary, before.durability, pair.durability)
     return changed + _open(primary, before)
 
@@ -174,7 +175,7 @@ def _clone(door: Machine, donor: str, password: str) -> None:
     text = f"SET GLOBAL super_read_only = OFF;\nSET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
     text += f"CLONE INSTANCE FROM 'clone'@'{donor}':3306 IDENTIFIED BY '{password}';"
     progress.say(door.node.name, f"copies the data of {donor}")
-    answer = door.script(_client(text), ok=(0, 1), timeout=CLONE_TIMEOUT_S, title="copies the data")
+    answer = door.script(client(text), ok=(0, 1), timeout=CLONE_TIMEOUT_S, title="copies the data")
     question = 'mysql -N -e "SELECT STATE, ERROR_MESSAGE FROM performance_schema.clone_status"'
 
     def ended() -> str:
@@ -195,13 +196,6 @@ def _source(address: str, password: str) -> str:
         f"SOURCE_PASSWORD = '{password}', SOURCE_AUTO_POSITION = 1, SOURCE_CONNECT_RETRY = 1, "
         f"SOURCE_RETRY_COUNT = 86400, SOURCE_HEARTBEAT_PERIOD = 1, GET_SOURCE_PUBLIC_KEY = 1;"
     )
-
-
-def _schema(primary: Machine, before: Database) -> list[str]:
-    if before.has_site:
-        return []
-    sql(primary, SCHEMA.read_text(encoding="utf-8"), "creates the site's tables")
-    return [f"{primary.node.name} has the site's tables"]
 
 
 def _accounts(pair: Pair, primary: Machine, wrong: Sequence[Account]) -> list[str]:
@@ -236,13 +230,3 @@ def _same_password(pair: Pair, asked: Mapping[str, Database | None]) -> list[str
             sql(pair.door(name), f"STOP REPLICA IO_THREAD;\n{text}\nSTART REPLICA IO_THREAD;", "gets the new password")
             changed.append(f"replication password on {name}")
     return changed
-
-
-def sql(door: Machine, text: str, title: str) -> None:
-    """Run SQL as root on a node, sent on standard input: no password shows in a process list."""
-    door.script(_client(text), timeout=SQL_TIMEOUT_S, title=title)
-    progress.say(door.node.name, title)
-
-
-def _client(text: str) -> str:
-    return f"mysql --batch <<'END_OF_SQL'\n{text}\nEND_OF_SQL\n"

@@ -16,6 +16,8 @@ QUESTION = """mysql --connect-timeout=5 --vertical <<'END_OF_SQL'
 SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
 @@global.gtid_executed AS gtid_executed,
 (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
+(SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'site' AND table_name = 'notes'
+ AND column_name = 'token' AND column_key = 'PRI') AS unique_key,
 (SELECT variable_value FROM performance_schema.global_variables
  WHERE variable_name = 'rpl_semi_sync_source_enabled') AS semi_sync,
 (SELECT variable_value FROM performance_schema.global_variables
@@ -26,7 +28,10 @@ END_OF_SQL"""
 
 @dataclass(frozen=True)
 class Database:
-    """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to."""
+    """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to.
+
+    `unique_key`: whether its table of notes has one; where that was not asked, it is taken for true.
+    """
 
     node: str
     version: str
@@ -41,6 +46,7 @@ class Database:
     durability: str = "async"
     stopped: bool = False
     uuid: str = ""
+    unique_key: bool = True
 
     @property
     def replicating(self) -> bool:
@@ -88,6 +94,7 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         error=replica.get("Last_IO_Error", "") or replica.get("Last_SQL_Error", ""),
         durability=_durability(own),
         uuid=own.get("uuid", ""),
+        unique_key=own.get("unique_key", "1") == "1",
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )
 

@@ -117,8 +117,9 @@ class Run:
         """What the run is about, what decides it, and how wrong the clocks are."""
         shutil.copy(EXPERIMENTS / f"{self.plan.name}.yml", self.folder / runs.EXPERIMENT)
         text = deciding.haproxy(self._balancer())
+        config = deciding.missing(self.plan.without) + deciding.lines(text)
         nodes = {node.name: list(node.roles) for node in self.lab.nodes}
-        about = {"nodes": nodes, "limits": deciding.limits(text), "config": deciding.lines(text)}
+        about = {"nodes": nodes, "limits": deciding.limits(text), "config": config}
         about |= {"format": runs.FORMAT, "versions": facts.versions(self.doors)}
         self.tell("run", **self.plan.as_data(), **about)
         for entry in observe.clock_errors(self.doors):

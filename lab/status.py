@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lab import choices, databases, hypervisor, ledger, site
+from lab import choices, databases, hypervisor, ledger, protections, site
 from lab.databases import Database
 from lab.errors import LabError, RigBroken
 from lab.facts import NodeFacts, ask
@@ -26,7 +26,7 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
     Raises LabNotUp only where no lab exists in this checkout.
     """
     chosen = {**DEFAULTS, **choices.load()}
-    errors: list[str] = []
+    errors = protections.left(chosen)
     states = _states(lab, errors)
     with ThreadPoolExecutor(max_workers=1) as beside:  # the site takes as long to answer as all nodes together
         answers = beside.submit(lambda: states[lab.having("balancer")[0].name] == "running" and site.healthy(lab))
@@ -65,9 +65,7 @@ def _states(lab: Lab, errors: list[str]) -> dict[str, str]:
     return states
 
 
-def _ask(
-    lab: Lab, doors: Sequence[Machine], states: Mapping[str, str], errors: list[str]
-) -> dict[str, NodeFacts]:
+def _ask(lab: Lab, doors: Sequence[Machine], states: Mapping[str, str], errors: list[str]) -> dict[str, NodeFacts]:
     running = [node.name for node in lab.nodes if states[node.name] == "running"]
     try:
         doors = [door for door in doors or machines(lab) if door.node.name in running]

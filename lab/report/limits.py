@@ -16,6 +16,7 @@ BUSY = 0.8  # of a core: above that the load client measures itself
 def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
     """One line each, for readers who want to know how far to trust the page."""
     return [
+        *_without(history),
         *_rate(history),
         *_generator(history),
         *_clocks(history),
@@ -24,6 +25,12 @@ def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
         *_losses(summary),
         *_dots(history),
     ]
+
+
+def _without(history: History) -> Iterator[str]:
+    names = history.run.get("without", [])
+    if names:
+        yield f"A negative control: for this run the lab was without {', '.join(names)}, so that trouble must be found."
 
 
 def _rate(history: History) -> Iterator[str]:

@@ -7,12 +7,19 @@ import pytest
 from lab import plan, topology
 from lab.catalogue import KINDS, SERVICES
 from lab.plan import Plan
+from lab.protections import PROTECTIONS
 
 LAB = topology.load()
 PLANS = plan.named(LAB)
 # To be injected by hand: a stop is a polite kill, the others say more about the hosting machine than about the site.
 BY_HAND_ONLY = {"service-stop", "memory-hog", "clock-skew"}
 LONGEST_S = 90
+# Each negative control, the experiment that is the same with every protection, and the check that tells them apart.
+MIRRORS = {
+    "control-without-retries": ("web2-nginx-kill", "failed-gets"),
+    "control-without-redispatch": ("web2-freeze", "failed-gets"),
+    "control-resent-writes": ("web2-replica-lost", "duplicated-writes"),
+}
 EVERYWHERE = {"lost-writes", "duplicated-writes", "unexpected-writes", "two-writable"}
 
 
@@ -26,10 +33,20 @@ def named(name: str) -> Plan:
     return next(it for it in PLANS if it.name == name)
 
 
+def protected() -> list[Plan]:
+    """Those that run with every protection."""
+    return [it for it in PLANS if not it.without]
+
+
 def of_one_web_server() -> list[Plan]:
-    """Those with one fault, on a web server."""
+    """Those of them with one fault, on a web server."""
     web = {node.name for node in LAB.having("web")}
-    return [it for it in PLANS if len(it.faults) == 1 and it.faults[0].node in web]
+    return [it for it in protected() if len(it.faults) == 1 and it.faults[0].node in web]
+
+
+def story(it: Plan) -> tuple[object, ...]:
+    """What is done to the lab, and how it is set; all but its protections."""
+    return it.load, it.steps, it.durability, it.algorithm, it.mode, it.warm_up_s, it.measure_s, it.seed
 
 
 def test_they_are_listed_by_name() -> None:
@@ -40,8 +57,8 @@ def test_they_are_listed_by_name() -> None:
 
 def test_a_single_fault_is_named_by_its_node() -> None:
     """`<node>-<fault>`: others script against that."""
-    wrong = [it.name for it in PLANS if len(it.faults) == 1 and not it.name.startswith(f"{it.faults[0].node}-")]
-    assert wrong == []
+    single = [it for it in protected() if len(it.faults) == 1]
+    assert [it.name for it in single if not it.name.startswith(f"{it.faults[0].node}-")] == []
     assert {it.name for it in PLANS if len(it.faults) != 1} == {"control", "two-faults"}
 
 
@@ -81,13 +98,43 @@ def test_every_node_is_switched_off() -> None:
     assert {f"{node.name}-power-off" for node in LAB.nodes} <= {it.name for it in PLANS}
 
 
+def test_what_lacks_a_protection_is_a_control_or_says_what_is_left() -> None:
+    """Nothing else may run without one, and each is missed by a control."""
+    unprotected = {it.name: it.without for it in PLANS if it.without}
+    assert set(unprotected) == {*MIRRORS, "unique-key-holds"}
+    assert {name for control in MIRRORS for name in unprotected[control]} == set(PROTECTIONS)
+
+
+@pytest.mark.parametrize("name", MIRRORS)
+def test_a_control_must_find_what_its_mirror_must_not(name: str) -> None:
+    """The same load and the same faults: only the protections differ, and with them what is allowed."""
+    mirror, check = MIRRORS[name]
+    assert story(named(name)) == story(named(mirror))
+    assert bounds(named(name))[check] == ("at_least", 1)
+    assert bounds(named(mirror))[check] == ("at_most", 0)
+
+
+def test_one_protection_of_two_keeps_notes_from_being_twice() -> None:
+    """Writes are sent again, as in the control, but the table has its key."""
+    held, control = named("unique-key-holds"), named("control-resent-writes")
+    assert story(held) == story(control)
+    assert set(control.without) - set(held.without) == {"unique-key"}
+    assert bounds(held)["duplicated-writes"] == ("at_most", 0)
+
+
 @pytest.mark.parametrize("it", PLANS, ids=lambda it: it.name)
-def test_no_fault_may_cost_an_acknowledged_write(it: Plan) -> None:
-    """All run durable, so nothing is lost, doubled or invented, and both databases are equal in the end."""
+def test_every_run_is_durable_and_ends_equal(it: Plan) -> None:
+    """Whatever is taken away: no acknowledged write is lost, and there is one primary."""
     assert it.durability == "durable"
-    assert {check: bounds(it).get(check) for check in EVERYWHERE} == dict.fromkeys(EVERYWHERE, ("at_most", 0))
+    assert bounds(it)["lost-writes"] == bounds(it)["two-writable"] == ("at_most", 0)
     assert bounds(it)["gtid-equal"] == ("equals", True)
     assert bounds(it)["arrival-rate"] == ("at_least", 0.98)
+
+
+@pytest.mark.parametrize("it", protected(), ids=lambda it: it.name)
+def test_no_fault_may_cost_an_acknowledged_write(it: Plan) -> None:
+    """Nothing is lost, doubled or invented."""
+    assert {check: bounds(it).get(check) for check in EVERYWHERE} == dict.fromkeys(EVERYWHERE, ("at_most", 0))
 
 
 @pytest.mark.parametrize("it", of_one_web_server(), ids=lambda it: it.name)
