@@ -11,7 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from box.build import ensure as ensure_box
-from commands import databases, experiments, faults
+from commands import databases, experiments, faults, matrix
 from commands.command import command, say
 from fabfile import clean, converge
 from host.prepare import examine, prepare, remove
@@ -161,4 +161,6 @@ def _ssh(node: str, *words: str) -> int:
 lab_commands = Collection("lab", up, provision, down, destroy, ssh, doctor, snapshot, restore, reset, logs)
 lab_commands.add_task(status_, name="status")
 lab_commands.add_task(exec_, name="exec")
+experiments.commands.add_task(matrix.matrix_, name="matrix")
+experiments.commands.add_task(matrix.table_, name="table")
 ns = Collection(lab_commands, databases.commands, faults.commands, experiments.commands, Collection("box", build))

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from errno import ENOSPC
 from functools import wraps
 from typing import Any
 
@@ -25,6 +26,10 @@ def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], 
                     return function(*args, **kwargs)
             except LabError as error:
                 raise Exit(str(error), code=error.exit_code) from error
+            except OSError as error:
+                if error.errno != ENOSPC:
+                    raise
+                raise Exit(f"no room on this machine's disk: {error.filename or error}\nnext: df -h", code=3) from error
             except KeyboardInterrupt:
                 raise Exit(f"\ninterrupted; {_standing()}", code=130) from None
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import split
@@ -13,11 +13,13 @@ from invoke.exceptions import Exit
 
 from commands.command import command, say
 from fabfile import clean, converge
-from lab import choices, experiment, plan, process, runs, status, timeline, topology
+from lab import choices, experiment, plan, process, runs, status, topology
 from lab.checks.judge import judge, verdict
 from lab.experiment import Hands
 from lab.history import History
 from lab.lock import HOLDER
+from lab.plan import Plan
+from lab.protections import WITHOUT
 from lab.report.page import write
 from lab.report.terminal import terminal
 from lab.topology import ROOT, Lab
@@ -40,14 +42,9 @@ RUN = {"rounds": "inject its faults so many times, at moments drawn by the seed"
 def run(c: Context, name: str, rounds: int = 0, seed: int = 0) -> None:
     """Run an experiment: load, faults in time, checks, a report in runs/latest."""
     lab = topology.load()
-    folders: list[Path] = []
-    chosen = choices.load()
-    try:
-        wanted = plan.find(name, lab)
-        experiment.run(lab, replace(wanted, seed=seed or wanted.seed), _hands(lab), folders.append, rounds)
-    finally:
-        codes = [_report(folder) for folder in folders]
-        _choose_again(lab, chosen)
+    wanted = plan.find(name, lab)
+    codes: list[int] = []
+    perform(lab, replace(wanted, seed=seed or wanted.seed), rounds, lambda folder: codes.append(_report(folder)))
     raise Exit(code=codes[0])
 
 
@@ -57,28 +54,41 @@ def report_(c: Context, run: str) -> None:
     raise Exit(code=_report(runs.find(run)))
 
 
+def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+    """Run an experiment, with `rounds` as lab.experiment has it; afterwards the user's choices hold again."""
+    chosen = choices.load()
+    chosen.pop(WITHOUT, None)  # left by a run that was killed: nobody chose it
+    try:
+        experiment.run(lab, wanted, _hands(lab, wanted.without), tell_folder, rounds)
+    finally:
+        _choose_again(lab, chosen)
+
+
 def _report(folder: Path) -> int:
     """Judge a run, draw it, say it; the exit code of its verdict."""
-    entries = timeline.read(folder / runs.TIMELINE)
+    entries = runs.read(folder)
     checks = judge(entries, History(entries).run.get("expect", []))
     say(f"{terminal(entries, checks)}\n\nreport: {write(folder)}")
     return EXIT_CODES[verdict(checks, entries)]
 
 
-def _hands(lab: Lab) -> Hands:
+def _hands(lab: Lab, without: Sequence[str]) -> Hands:
     def converge_with(wanted: Mapping[str, str]) -> None:
         now = {**status.DEFAULTS, **clean.DEFAULTS, **choices.load()}
         if any(now[name] != value for name, value in wanted.items()):
             choices.save(wanted)
-        converge.everything(lab)
+        converge.everything(lab, without=without)
 
     return Hands(converge_with, _command, record.merge)
 
 
 def _choose_again(lab: Lab, chosen: Mapping[str, str]) -> None:
-    """What the experiment chose for itself goes with it."""
+    """What the experiment chose for itself goes with it, and what it took away is put back.
+
+    That it was taken away is struck out by the converge, once all is there again.
+    """
     if choices.load() != chosen:
-        choices.forget(())
+        choices.forget((*chosen, WITHOUT))
         choices.save(chosen)
         converge.everything(lab)
 

@@ -1,19 +1,13 @@
-"""A server gets its source, or a copy of all its data; SQL as root on a node."""
+"""A server gets its source, or a copy of all its data."""
 
+from fabfile.statements import client
 from lab import progress
 from lab.errors import CheckFailed
 from lab.machine import Machine
 from lab.wait import until
 
-SQL_TIMEOUT_S = 60.0
 CLONE_TIMEOUT_S = 120.0
 SETTLE_S = 60.0
-
-
-def sql(door: Machine, text: str, title: str) -> None:
-    """Run SQL as root on a node, sent on standard input: no password shows in a process list."""
-    door.script(_client(text), timeout=SQL_TIMEOUT_S, title=title)
-    progress.say(door.node.name, title)
 
 
 def source(address: str, password: str) -> str:
@@ -41,7 +35,7 @@ def clone(door: Machine, donor: str, password: str) -> None:
     text = f"SET GLOBAL super_read_only = OFF;\nSET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
     text += f"CLONE INSTANCE FROM 'clone'@'{donor}':3306 IDENTIFIED BY '{password}';"
     progress.say(door.node.name, f"copies the data of {donor}")
-    answer = door.script(_client(text), ok=(0, 1), timeout=CLONE_TIMEOUT_S, title="copies the data")
+    answer = door.script(client(text), ok=(0, 1), timeout=CLONE_TIMEOUT_S, title="copies the data")
     question = 'mysql -N -e "SELECT STATE, ERROR_MESSAGE FROM performance_schema.clone_status"'
 
     def ended() -> str:
@@ -53,7 +47,3 @@ def clone(door: Machine, donor: str, password: str) -> None:
     status = until("the copy ends", ended, SETTLE_S, every=1.0, where=door.node.name, hint="invoke lab.logs")
     if not status.startswith("Completed"):
         raise CheckFailed(f"{door.node.name}: copying the data failed", evidence=status, hint="invoke lab.logs")
-
-
-def _client(text: str) -> str:
-    return f"mysql --batch <<'END_OF_SQL'\n{text}\nEND_OF_SQL\n"

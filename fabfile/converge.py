@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fabfile import accounts, balancer, base, database, nameserver, replication, web
 from fabfile.replication import Pair
 from fabfile.target import Target
-from lab import choices, credentials, ensure, lifecycle, progress
+from lab import choices, credentials, ensure, lifecycle, progress, protections
 from lab.databases import check_durability
 from lab.ensure import Desired, Found
 from lab.machine import Machine, together
+from lab.protections import WITHOUT
 from lab.release import Release
 from lab.restore import step_clock
 from lab.topology import Lab
@@ -33,18 +35,26 @@ class Outcome:
     off: list[str]
 
 
-def everything(lab: Lab, *, only: Sequence[str] = tuple(ROLES), node: str = "", dry_run: bool = False) -> Outcome:
+def everything(
+    lab: Lab,
+    *,
+    only: Sequence[str] = tuple(ROLES),
+    node: str = "",
+    dry_run: bool = False,
+    without: Sequence[str] = (),
+) -> Outcome:
     """Converge every running node, or one, with the roles named in `only`; `dry_run` shows what differs.
 
     A second run on an unchanged lab changes nothing and costs two round trips a node. The databases are
-    made primary and replica only when all of them are there to be asked.
+    made primary and replica only when all of them are there to be asked. `without` are protections that an
+    experiment takes away: every converge that does not name them puts them back.
     """
     running = lifecycle.running(lab)
     doors = [door for door in running if set(_roles(door, only)) and node in ("", door.node.name)]
     systems = lifecycle.systems(doors)
     releases = {name: Release.of(text) for name, text in systems.items()}
     passwords = credentials.passwords(it.name for it in accounts.load(lab))
-    chosen = choices.load()
+    chosen = _chosen(without)
 
     def one(door: Machine) -> tuple[list[str], Found]:
         target = Target(lab, door.node, releases[door.node.name], chosen, passwords)
@@ -55,9 +65,28 @@ def everything(lab: Lab, *, only: Sequence[str] = tuple(ROLES), node: str = "", 
     servers = [door for door in doors if "database" in door.node.roles]
     if "database" in only and not dry_run and len(servers) == len(lab.having("database")):
         durability = check_durability(chosen.get("durability", "durable"))
-        changed += replication.converge(Pair(lab, servers, releases, passwords, durability, _answers(results)))
+        unique_key = "unique-key" not in without
+        pair = Pair(lab, servers, releases, passwords, durability, _answers(results), unique_key)
+        changed += replication.converge(pair)
     names = {door.node.name for door in running}
-    return Outcome(changed, systems, [it.name for it in lab.nodes if it.name not in names])
+    off = [it.name for it in lab.nodes if it.name not in names]
+    if not (without or node or dry_run or off or set(ROLES) - set(only)):
+        _all_protected()
+    return Outcome(changed, systems, off)
+
+
+def _chosen(without: Sequence[str]) -> dict[str, Any]:
+    """The choices, and what is taken away: written down before it is, so that status tells whatever happens."""
+    checked = protections.checked(without)
+    if checked:
+        choices.save({WITHOUT: checked})
+    return {**choices.load(), WITHOUT: checked}
+
+
+def _all_protected() -> None:
+    chosen = choices.load()
+    if WITHOUT in chosen:
+        choices.forget(chosen.keys() - {WITHOUT})
 
 
 def _answers(results: Mapping[str, tuple[list[str], Found]]) -> dict[str, Mapping[str, str]]:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from contextlib import suppress
 
-from fabfile.attach import clone, follow, sql
+from fabfile.attach import clone, follow
 from fabfile.replication import commits
+from fabfile.statements import sql
 from fabfile.switch import Roles
 from lab import gtid, hypervisor, ledger, lifecycle, progress, remembered
 from lab.credentials import passwords

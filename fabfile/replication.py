@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fabfile import accounts
+from fabfile import accounts, notes
 from fabfile.accounts import Account
-from fabfile.attach import clone, source, sql
+from fabfile.attach import clone, source
+from fabfile.statements import sql
 from lab import databases, progress, remembered
 from lab.databases import Database
 from lab.errors import CheckFailed
@@ -14,17 +15,16 @@ from lab.facts import databases_of
 from lab.machine import Machine
 from lab.primary import Decision, decide
 from lab.release import Release
-from lab.topology import ROOT, Lab
+from lab.topology import Lab
 from lab.wait import until
 
-SCHEMA = ROOT / "provision" / "sql" / "schema.sql"
 LETS_IN = ("replication", "clone")
 SETTLE_S = 60.0
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The database nodes: a door to each, what the probe answered there, and what is wanted of them."""
+    """The database nodes: a door to each, what the probe answered there, and what is wanted of them and the notes."""
 
     lab: Lab
     doors: Sequence[Machine]
@@ -32,6 +32,7 @@ class Pair:
     passwords: Mapping[str, str] = field(repr=False)
     durability: str
     answers: Mapping[str, Mapping[str, str]] = field(repr=False)
+    unique_key: bool = True
 
     def asked(self) -> dict[str, Database | None]:
         """Each server as the probe saw it."""
@@ -66,11 +67,12 @@ def converge(pair: Pair) -> list[str]:
     wrong = _wrong_accounts(pair, primary)
     _prepare(pair, primary, before, decision, wrong)
     changed = _attach(pair, primary, before, decision) + _same_password(pair, asked) + _start(pair, decision)
-    changed += _schema(primary, before)
+    changed += notes.make(primary, before)
     if changed or wrong or decision.reason:
         asked = _follow(pair, decision.primary)
         _must_agree(pair, asked, decision)
     changed += _accounts(pair, primary, wrong)
+    changed += notes.key(primary, before, wanted=pair.unique_key)
     changed += commits(primary, before.durability, pair.durability)
     return changed + _open(primary, before)
 
@@ -167,13 +169,6 @@ def _start(pair: Pair, decision: Decision) -> list[str]:
     for name in decision.start:
         sql(pair.door(name), "START REPLICA;", "starts the replica's threads")
     return [f"{name}: replica threads" for name in decision.start]
-
-
-def _schema(primary: Machine, before: Database) -> list[str]:
-    if before.has_site:
-        return []
-    sql(primary, SCHEMA.read_text(encoding="utf-8"), "creates the site's tables")
-    return [f"{primary.node.name} has the site's tables"]
 
 
 def _accounts(pair: Pair, primary: Machine, wrong: Sequence[Account]) -> list[str]:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fabfile.attach import follow, sql
+from fabfile.attach import follow
 from fabfile.clients import EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
+from fabfile.statements import sql
 from lab import choices, credentials, databases, progress
 from lab.databases import Database, check_durability
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError

@@ -17,6 +17,8 @@ QUESTION = """mysql --connect-timeout=5 --vertical <<'END_OF_SQL'
 SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
 @@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS purged,
 (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
+(SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'site' AND table_name = 'notes'
+ AND column_name = 'token' AND column_key = 'PRI') AS unique_key,
 (SELECT variable_value FROM performance_schema.global_variables
  WHERE variable_name = 'rpl_semi_sync_source_enabled') AS semi_sync,
 (SELECT variable_value FROM performance_schema.global_variables
@@ -32,7 +34,8 @@ class Database:
     """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to.
 
     `received` is what came from the source, applied or not; `purged`: what can't be fetched from here any more.
-    `waits`: commits wait for a replica's answer now.
+    `waits`: commits wait for a replica's answer now. `unique_key`: whether its table of notes has one; where that was
+    not asked, it is taken for true.
     """
 
     node: str
@@ -48,6 +51,7 @@ class Database:
     durability: str = "async"
     stopped: bool = False
     uuid: str = ""
+    unique_key: bool = True
     received: str = ""
     purged: str = ""
     waits: bool = False
@@ -106,6 +110,7 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         received=_one_line(replica.get("Retrieved_Gtid_Set", "")),
         purged=_one_line(own.get("purged", "")),
         waits=own.get("semi_sync_status") == "ON",
+        unique_key=own.get("unique_key", "1") == "1",
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )
 

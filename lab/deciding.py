@@ -1,9 +1,11 @@
 """What decides how the lab takes a fault: the lines of its configuration, read from where they count."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from lab.machine import Machine
+from lab.protections import PROTECTIONS
 
 HAPROXY = "/etc/haproxy/haproxy.cfg"
 # A line that begins so, and what it decides.
@@ -15,6 +17,7 @@ HAPROXY_LINES = {
     "option redispatch": "whether a try may go to another server",
     "retry-on": "which failures of a read are tried again",
     "http-request disable-l7-retry": "what is never sent twice",
+    "option http-server-close": "whether a write gets a connection of its own",
     "http-check send": "the question that decides whether a server is UP",
     "server": "how often that is asked, and how many answers turn the decision",
 }
@@ -31,10 +34,19 @@ def lines(text: str) -> list[dict[str, Any]]:
     stripped = [line.strip() for line in text.splitlines()]
     found = []
     for begin, why in HAPROXY_LINES.items():
-        same = [line for line in dict.fromkeys(stripped) if line.startswith(f"{begin} ")]
+        same = [line for line in dict.fromkeys(stripped) if f"{line.removeprefix('no ')} ".startswith(f"{begin} ")]
         if same:
             found.append({"file": "haproxy.cfg", "lines": same, "why": why})
     return found
+
+
+def missing(without: Iterable[str]) -> list[dict[str, Any]]:
+    """What an experiment took away, in the same shape."""
+    taken = [(name, PROTECTIONS[name]) for name in without]
+    return [
+        {"file": f"Not in {it.file} for this run", "lines": list(it.lines), "why": f"{it.says} ({name})"}
+        for name, it in taken
+    ]
 
 
 def limits(text: str) -> dict[str, float]:

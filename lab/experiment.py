@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from lab import (
     facts,
     finals,
     injection,
-    ledger,
     lifecycle,
     load,
     logs,
@@ -24,7 +24,7 @@ from lab import (
     steps,
 )
 from lab.catalogue import Fault
-from lab.errors import CheckFailed, LabError, LabNotUp, TimedOut
+from lab.errors import CheckFailed, LabError, TimedOut
 from lab.latest import Latest
 from lab.load import Running
 from lab.machine import Machine
@@ -35,7 +35,7 @@ from lab.wait import pause, until
 
 MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
 HOLD_S = 10.0  # longer than HAProxy may take to notice
-WHOLE_S, OPEN_S = 30.0, 5.0
+OPEN_S = 5.0
 AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
 
 
@@ -54,7 +54,7 @@ def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None],
     With `rounds` its faults are injected that often, at moments that its seed draws, instead of at their times.
     What goes wrong with the rig is on the timeline ('broken'). Raises LabNotUp where the lab is not whole before.
     """
-    _must_be_whole(lab)
+    restore.must_be_whole(lab)
     hands.converge({"durability": plan.durability, **{k: v for k, v in _balancing(plan).items() if v}})
     it = Run(lab, plan, hands)
     why = "interrupted"
@@ -73,24 +73,6 @@ def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None],
 
 def _balancing(plan: Plan) -> dict[str, str | None]:
     return {"algorithm": plan.algorithm, "mode": plan.mode}
-
-
-def _must_be_whole(lab: Lab) -> None:
-    if ledger.entries():
-        active = ", ".join(it["id"] for it in ledger.entries())
-        raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
-    doors = lifecycle.machines(lab)
-    trouble: list[str] = []
-
-    def right() -> bool:
-        trouble[:] = restore.wrong(lab, doors)
-        return not trouble
-
-    try:
-        until("the lab is whole", right, WHOLE_S, every=1, where="lab")
-    except TimedOut as error:
-        what = "the lab is not whole, so nothing could be learned"
-        raise LabNotUp(what, evidence="\n".join(trouble), hint="invoke lab.up") from error
 
 
 class Run:
@@ -117,9 +99,11 @@ class Run:
         """What the run is about, what decides it, and how wrong the clocks are."""
         shutil.copy(EXPERIMENTS / f"{self.plan.name}.yml", self.folder / runs.EXPERIMENT)
         text = deciding.haproxy(self._balancer())
+        config = deciding.missing(self.plan.without) + deciding.lines(text)
         nodes = {node.name: list(node.roles) for node in self.lab.nodes}
-        about = {"format": 1, "nodes": nodes, "limits": deciding.limits(text), "config": deciding.lines(text)}
-        self.tell("run", **{**self.plan.as_data(), **about, "versions": facts.versions(self.doors)})
+        about = {"nodes": nodes, "limits": deciding.limits(text), "config": config}
+        about |= {"format": runs.FORMAT, "versions": facts.versions(self.doors)}
+        self.tell("run", **self.plan.as_data(), **about)
         for entry in observe.clock_errors(self.doors):
             self._writer.write(entry)
 
@@ -134,7 +118,8 @@ class Run:
                 start = it.began()
                 self.tell("phase", name="warm-up")
                 zero = start + plan.warm_up_s
-                self._repeat(zero, it, rounds) if rounds else self._play(zero, it)
+                going = partial(self._must_go_on, it)
+                self._repeat(zero, going, rounds) if rounds else self._play(zero, going)
                 self.tell("phase", name="settle")
                 self._settle()
                 pause(AFTERWARDS_S)
@@ -158,20 +143,20 @@ class Run:
         self._writer.close()
         logs.save(self.lab, self.folder / runs.LOGS, since=self.began)
 
-    def _play(self, zero: float, running: Running) -> None:
+    def _play(self, zero: float, going: Callable[[], None]) -> None:
         """The steps of the plan, while measuring."""
-        self._measures(zero, running)
+        self._measures(zero, going)
         progress.say("load", f"measures for {self.plan.measure_s:.0f} s")
-        steps.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, running.must_go_on)
+        steps.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, going)
 
-    def _measures(self, zero: float, running: Running) -> None:
-        steps.play((), zero, zero, self._step, running.must_go_on)
+    def _measures(self, zero: float, going: Callable[[], None]) -> None:
+        steps.play((), zero, zero, self._step, going)
         self._primary = self._latest.primary()
         self.tell("phase", name="measure")
 
-    def _repeat(self, zero: float, running: Running, rounds: int) -> None:
+    def _repeat(self, zero: float, going: Callable[[], None], rounds: int) -> None:
         """The faults of the plan, together, again and again; each time until the lab is whole."""
-        self._measures(zero, running)
+        self._measures(zero, going)
         for number, wait_s in enumerate(steps.moments(rounds, self.plan.seed, MOMENTS_S), 1):
             progress.say("load", f"round {number} of {rounds}")
             pause(wait_s)
@@ -179,7 +164,12 @@ class Run:
                 injection.inject(self.lab, fault, self._door(fault), tell=self.tell_fault)
             pause(HOLD_S)
             self._settle()
-            running.must_go_on()
+            going()
+
+    def _must_go_on(self, running: Running) -> None:
+        """Raise RigBroken where the load ended, or what is seen can't be written down."""
+        running.must_go_on()
+        self._writer.must_be_whole()
 
     def _step(self, step: Step) -> None:
         if step.action == "command":

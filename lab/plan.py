@@ -51,7 +51,10 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Plan:
-    """One experiment; `algorithm` and `mode` are None where it takes the balancer as it is."""
+    """One experiment; `algorithm` and `mode` are None where it takes the balancer as it is.
+
+    `without` are the protections that it runs without: a negative control, which must find trouble.
+    """
 
     name: str
     title: str
@@ -67,6 +70,7 @@ class Plan:
     seed: int
     steps: tuple[Step, ...]
     expect: tuple[Expectation, ...]
+    without: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -88,7 +92,8 @@ class Plan:
         """What the timeline says about it at its beginning."""
         names = ("name", "title", "question", "stage", "durability", "algorithm", "mode", "seed")
         own = {name: getattr(self, name) for name in names}
-        return {**own, "load": asdict(self.load), "expect": [it.as_data() for it in self.expect]}
+        lists = {"without": list(self.without), "expect": [it.as_data() for it in self.expect]}
+        return {**own, "load": asdict(self.load), **lists}
 
 
 class _Strict(BaseModel):
@@ -130,6 +135,7 @@ class _Plan(_Strict):
     seed: int = Field(default=1, ge=0)
     steps: list[_Step] = []
     expect: list[_Expectation] = Field(min_length=1)
+    without: list[str] = []
 
 
 def load(path: Path, lab: Lab) -> Plan:
@@ -174,6 +180,7 @@ def _freeze(name: str, parsed: _Plan, lab: Lab) -> Plan:
         "load": Load(**dict(parsed.load)),
         "steps": _steps(parsed.steps, lab),
         "expect": tuple(_expectation(it) for it in parsed.expect),
+        "without": tuple(parsed.without),
     }
     return Plan(name=name, **{**dict(parsed), **frozen})
 

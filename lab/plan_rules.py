@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from lab import catalogue
+from lab import catalogue, protections
 from lab.catalogue import Fault, Key, key_of
 from lab.checks.judge import BOUNDS, CHECKS
 from lab.conflicts import conflicts
 from lab.errors import did_you_mean
+from lab.protections import WITHOUT
 from lab.topology import Lab
 from lab.yaml_lines import Mistake, Place
 
@@ -26,6 +27,7 @@ def between(lab: Lab, data: Mapping[str, Any]) -> Iterator[Mistake]:
     """Mistakes between settings, looked for even where single settings are wrong too."""
     yield from _Story(lab, data.get("measure_s", MEASURE_S)).told(_mappings(data.get("steps")))
     yield from _expectations(_mappings(data.get("expect")))
+    yield from _without(data.get(WITHOUT), _mappings(data.get("steps")))
 
 
 def _mappings(listed: object) -> list[tuple[str, Mapping[str, Any]]]:
@@ -96,6 +98,16 @@ def _at(place: Place, found: Sequence[tuple[str, str]]) -> list[Mistake]:
 def _command(place: Place, words: str) -> Iterator[Mistake]:
     if not COMMAND.fullmatch(words):
         yield place, f"{words!r} is not a command for an experiment: db.*, lb.* or lab.provision, and plain words"
+
+
+def _without(names: object, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Mistake]:
+    if not isinstance(names, list) or not names:
+        return
+    for place, text in protections.mistakes(map(str, names)):
+        yield (WITHOUT, str(place)), text
+    for index, step in steps:
+        if "command" in step:
+            yield ("steps", index, "command"), f"a command may converge, which puts back what '{WITHOUT}' takes away"
 
 
 def _expectations(expectations: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Mistake]:

@@ -2,8 +2,9 @@
 
 import time
 
-from lab import gtid, progress, snapshots
+from lab import gtid, ledger, progress, snapshots
 from lab.databases import Database
+from lab.errors import CheckFailed, LabNotUp, TimedOut
 from lab.facts import NodeFacts, ask, ready
 from lab.lifecycle import machines
 from lab.machine import Machine, together
@@ -12,6 +13,7 @@ from lab.topology import Lab
 from lab.wait import until
 
 READY_S = 60.0
+WHOLE_S = 30.0
 
 
 def restore(lab: Lab, name: str) -> None:
@@ -60,6 +62,25 @@ def step_clock(machine: Machine) -> None:
     """Set a machine's clock to this one's: after a snapshot it is as old as the snapshot."""
     ready(machine)  # to connect takes seconds: the time is read after that
     machine.run("date -u -s @%s > /dev/null", f"{time.time():.2f}", timeout=READY_S, title="steps the clock")
+
+
+def must_be_whole(lab: Lab) -> None:
+    """Wait a moment until nothing is wrong; raises CheckFailed where faults are active, LabNotUp else."""
+    if ledger.entries():
+        active = ", ".join(it["id"] for it in ledger.entries())
+        raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
+    doors = machines(lab)
+    trouble: list[str] = []
+
+    def right() -> bool:
+        trouble[:] = wrong(lab, doors)
+        return not trouble
+
+    try:
+        until("the lab is whole", right, WHOLE_S, every=1, where="lab")
+    except TimedOut as error:
+        what = "the lab is not whole, so nothing could be learned"
+        raise LabNotUp(what, evidence="\n".join(trouble), hint="invoke lab.up") from error
 
 
 def wrong(lab: Lab, doors: list[Machine]) -> list[str]:

@@ -3,11 +3,14 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lab import timeline
 from lab.errors import BadInput
+from lab.timeline import Entry
 from lab.topology import ROOT
 
 RUNS = ROOT / "runs"
 LATEST = "latest"
+FORMAT = 1  # of the timeline; changes when an older one can't be judged any more
 TIMELINE, EXPERIMENT, RECORD, LOGS = "timeline.jsonl", "experiment.yml", "record", "logs"
 
 
@@ -29,3 +32,13 @@ def find(word: str, folder: Path = RUNS) -> Path:
     known = sorted((it.name for it in folder.glob("*-*") if (it / TIMELINE).exists()), reverse=True)[:5]
     hint = f"the newest: {', '.join(known)}" if known else "make one: invoke experiment.run control"
     raise BadInput(f"there is no run {word!r}", hint=hint)
+
+
+def read(folder: Path) -> list[Entry]:
+    """The timeline of a run; raises BadInput where another version of the lab wrote it in another format."""
+    entries = timeline.read(folder / TIMELINE)
+    said = next((it.data.get("format", FORMAT) for it in entries if (it.eye, it.kind) == ("lab", "run")), FORMAT)
+    if said != FORMAT:
+        what = f"{folder.name} has format {said}, this version of the lab reads format {FORMAT}"
+        raise BadInput(what, hint="judge it with the version that ran it, or run it again: invoke experiment.run NAME")
+    return entries

@@ -7,6 +7,7 @@ from lab.checks.finding import Value
 from lab.checks.judge import Check, find, verdict
 from lab.checks.writes import of
 from lab.history import History
+from lab.risk import risk
 from lab.timeline import Entry
 
 TIMES = {"detected_s": "detected", "outage_s": "longest-outage", "recovered_s": "recovered"}
@@ -27,6 +28,7 @@ def summarize(entries: Sequence[Entry], checks: Sequence[Check]) -> dict[str, An
             for it in history.faults
         ],
         "times": _told(history, TIMES),
+        **risk(history),
     }
 
 

@@ -1,15 +1,19 @@
 """timeline.jsonl: what every eye saw during a run, one JSON object a line."""
 
 import json
+import os
 import threading
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.errors import BadInput
+from lab.errors import BadInput, RigBroken
 
 OWN_KEYS = ("at", "eye", "kind")
+RESERVE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -33,22 +37,51 @@ class Entry:
 
 
 class Writer:
-    """Adds entries to a timeline; threads may share it, and every entry is in the file when `write` returns."""
+    """Adds entries to a timeline; threads may share it, and every entry is in the file when `write` returns.
+
+    Where the disk is full nothing raises, for whoever writes has faults to heal: `must_be_whole` tells, later
+    entries are left out, every line in the file stays whole, and `close` marks the run as broken.
+    """
 
     def __init__(self, path: Path) -> None:
-        # Unbuffered and in append mode an entry is one write: lines of several processes do not mix.
         self._file = path.open("ab", buffering=0)
         self._lock = threading.Lock()
+        self._trouble: OSError | None = None
+        self._reserve = path.with_suffix(".reserve")
+        self._reserve.write_bytes(bytes(RESERVE_BYTES))
 
     def write(self, entry: Entry) -> None:
         """Add one entry."""
-        line = entry.line().encode()
         with self._lock:
-            self._file.write(line)
+            if self._trouble is None:
+                try:
+                    self._append(entry.line().encode())
+                except OSError as error:
+                    self._trouble = error
+
+    def must_be_whole(self) -> None:
+        """Raise RigBroken where an entry could not be written."""
+        if self._trouble is not None:
+            raise RigBroken("the timeline can't be written", evidence=str(self._trouble), hint="make room: df -h")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; where an entry is missing, say so in the room that was kept for that."""
+        self._reserve.unlink(missing_ok=True)
+        if self._trouble is not None:
+            why = f"the timeline can't be written: {self._trouble}"
+            with suppress(OSError):
+                self._append(Entry(time.time(), "lab", "broken", {"why": why}).line().encode())
         self._file.close()
+
+    def _append(self, line: bytes) -> None:
+        """All of a line or nothing of it: on a full disk the kernel takes what has room."""
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError:
+            os.ftruncate(self._file.fileno(), size)
+            raise
 
     def __enter__(self) -> "Writer":
         return self
@@ -58,10 +91,11 @@ class Writer:
 
 
 def append(path: Path, entries: Iterable[Entry]) -> None:
-    """Add entries to a timeline, which is made if it does not exist."""
+    """Add entries to a timeline, which is made if it does not exist; raises RigBroken where the disk is full."""
     with Writer(path) as writer:
         for entry in entries:
             writer.write(entry)
+        writer.must_be_whole()
 
 
 def read(path: Path) -> list[Entry]:

@@ -30,12 +30,17 @@ def failed_in_window(history: History) -> Finding:
     reactions = detections(history)
     if not reactions:
         return nothing("GETs", "no fault took a server from the balancer")
-    reads = [it for it in history.requests if it.method == "GET" and _within(it, reactions)]
+    reads = in_window(history, reactions)
     if not reads:
         return nothing("GETs", "no GET was due between a fault and its detection")
     bad = [it for it in reads if not it.is_answered]
     missing = "; ".join(f"{it.server}: {it.missing}" for it in reactions if it.missing)
     return found(len(bad), "GETs", f"of {len(reads)} in that time{_reasons(bad)}", missing or sight.client(history))
+
+
+def in_window(history: History, reactions: Sequence[Reaction]) -> list[Request]:
+    """The GETs that were due between the beginning of a fault and its detection."""
+    return [it for it in history.requests if it.method == "GET" and _within(it, reactions)]
 
 
 def stale(history: History) -> Finding:

@@ -5,7 +5,9 @@ from typing import Any
 
 from lab.checks import sight
 from lab.history import History
+from lab.report.odds import CONFIDENCE, below, odds
 from lab.report.panels import thinned
+from lab.risk import share_below
 
 EYES = {"balancer": "HAProxy on", "database": "The database on", "node": "The machine"}
 BUSY = 0.8  # of a core: above that the load client measures itself
@@ -14,13 +16,21 @@ BUSY = 0.8  # of a core: above that the load client measures itself
 def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
     """One line each, for readers who want to know how far to trust the page."""
     return [
+        *_without(history),
         *_rate(history),
         *_generator(history),
         *_clocks(history),
         *_blind(history),
-        *_zeros(summary),
+        *odds(summary),
+        *_losses(summary),
         *_dots(history),
     ]
+
+
+def _without(history: History) -> Iterator[str]:
+    names = history.run.get("without", [])
+    if names:
+        yield f"A negative control: for this run the lab was without {', '.join(names)}, so that trouble must be found."
 
 
 def _rate(history: History) -> Iterator[str]:
@@ -72,14 +82,13 @@ def _gaps(history: History) -> Iterator[str]:
         yield sight.database(history, node, [entry.at for entry in states])
 
 
-def _zeros(summary: Mapping[str, Any]) -> Iterator[str]:
-    """None of n does not mean never: three in n is what 95 % confidence allows."""
-    reads, writes = summary["requests"]["GET"], summary["writes"]
-    counted = [("reads failed", reads["failed"], sum(reads.values()))]
-    counted += [("acknowledged writes were lost", writes["lost"], writes["acknowledged"])]
-    for words, count, of in counted:
-        if count == 0 and of:
-            yield f"0 of {of} {words}: with 95 % confidence the true share is below {min(300 / of, 100):.2g} %."
+def _losses(summary: Mapping[str, Any]) -> Iterator[str]:
+    """None of n does not mean never."""
+    writes = summary["writes"]
+    bound = share_below(writes["lost"], writes["acknowledged"])
+    if bound is not None:
+        told = f"0 of {writes['acknowledged']} acknowledged writes were lost"
+        yield f"{told} ({CONFIDENCE} {below(bound)})."
 
 
 def _dots(history: History) -> Iterator[str]:

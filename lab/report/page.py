@@ -8,7 +8,7 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from lab import figures, timeline
+from lab import figures, runs
 from lab.checks.judge import Check, judge
 from lab.figures import Percentiles
 from lab.history import History
@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 
 def write(folder: Path) -> Path:
     """Judge the run in `folder`, write its summary.json and report.html, and return the latter."""
-    entries = timeline.read(folder / "timeline.jsonl")
+    entries = runs.read(folder)
     history = History(entries)
     checks = judge(entries, history.run.get("expect", []))
     summary = summarize(entries, checks)

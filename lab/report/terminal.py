@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from lab.checks.judge import Check
 from lab.history import History
+from lab.report.odds import odds
 from lab.report.rows import SIGNS, Row, rows
 from lab.report.words import sentence
 from lab.summary import summarize
@@ -13,12 +14,14 @@ HEAD = ("", "measured", "allowed", "check")
 
 
 def terminal(entries: Iterable[Entry], checks: Sequence[Check]) -> str:
-    """Verdict, sentence and the table of checks."""
+    """Verdict, sentence, the table of checks, and how sure it makes."""
     history = History(entries)
     summary = summarize(history.entries, checks)
     title = history.run.get("title") or summary["name"]
     head = f"{SIGNS[summary['verdict']]} {summary['verdict'].upper()}  {title}"
-    return "\n".join([head, sentence(history, summary), "", *_table(rows(checks, summary["verdict"]))])
+    table = _table(rows(checks, summary["verdict"]))
+    sure = [] if summary["verdict"] == "error" else ["", *odds(summary)]
+    return "\n".join([head, sentence(history, summary), "", *table, *sure])
 
 
 def _table(shown: Sequence[Row]) -> list[str]:

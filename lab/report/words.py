@@ -1,7 +1,9 @@
 """What happened, in one sentence made of the facts alone."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from lab.checks.judge import REPORTED, find
@@ -39,19 +41,37 @@ def _ended_early(history: History) -> Iterator[str]:
 
 
 def _faults(history: History) -> str:
-    injected = history.seen("lab", "inject")
-    deeds = [f"{deed(entry.data['fault'])} at {entry.at - history.start:.1f} s" for entry in injected]
-    return ", ".join(deeds) or "nothing was broken"
+    first: dict[str, float] = {}
+    deeds = [(deed(entry.data["fault"]), entry.at - history.start) for entry in history.seen("lab", "inject")]
+    for what, at in reversed(deeds):
+        first[what] = at
+    times = Counter(what for what, _ in deeds)
+    told = sorted(first.items(), key=lambda it: it[1])
+    return ", ".join(f"{what}{_at(at, times[what])}" for what, at in told) or "nothing was broken"
+
+
+def _at(at: float, times: int) -> str:
+    return f" at {at:.1f} s" if times == 1 else f" {times} times, first at {at:.1f} s"
 
 
 def _detections(history: History) -> Iterator[str]:
-    found = detections(history)
-    for it in found:
-        server = "it" if len(history.faults) == 1 and it.fault.node == it.server else it.server
-        if it.missing:
-            yield f"HAProxy was not seen to take {server} out"
-        else:
-            yield f"HAProxy took {server} out after {duration(it.seconds)}"
+    found: dict[str, list[Reaction]] = {}
+    for it in detections(history):
+        alone = len({fault.id for fault in history.faults}) == 1 and it.fault.node == it.server
+        found.setdefault("it" if alone else it.server, []).append(it)
+    for server, reactions in found.items():
+        yield from _noticed(server, reactions)
+
+
+def _noticed(server: str, reactions: Sequence[Reaction]) -> Iterator[str]:
+    seconds = [it.seconds for it in reactions if not it.missing]
+    missed = len(reactions) - len(seconds)
+    if seconds:
+        longest = f" (median; {duration(max(seconds))} at most)" if len(seconds) > 1 else ""
+        yield f"HAProxy took {server} out after {duration(median(seconds))}{longest}"
+    if missed:
+        often = f", {missed} of {len(reactions)} times" if len(reactions) > 1 else ""
+        yield f"HAProxy was not seen to take {server} out{often}"
 
 
 def _counts(history: History, summary: Mapping[str, Any]) -> Iterator[str]:

@@ -1,15 +1,19 @@
 """For tests without machines: what a real lab of this checkout has going on is none of their business."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lab import ledger, remembered
+from lab import choices, ledger, remembered
 from lab.topology import ROOT
 from tests.unit import fake_site
 from tests.unit.fake_site import Site
+
+Stored = Callable[[], dict[str, Any]]
+LOAD, WRITE = choices.load, choices._write
 
 
 @pytest.fixture
@@ -38,3 +42,12 @@ def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "DEGRADED", tmp_path / "ledger" / "degraded.json")
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger" / "faults.json")
     ledger.LEDGER.parent.mkdir()
+
+
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stored:
+    """A file of the test's for the choices: what it holds now."""
+    path = tmp_path / "choices" / "choices.yml"
+    monkeypatch.setattr(choices, "load", lambda _=path: LOAD(path))
+    monkeypatch.setattr(choices, "_write", lambda chosen, _: WRITE(chosen, path))
+    return lambda: LOAD(path)

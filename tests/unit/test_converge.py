@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,12 @@ from fabfile import accounts, converge
 from fabfile.target import Target
 from lab import choices, credentials, lifecycle, topology
 from lab.ensure import Desired, fingerprint
+from lab.errors import BadInput
 from lab.machine import Answer
+from lab.protections import PROTECTIONS, checked
 from lab.release import Release
 from lab.topology import Node
+from tests.unit.conftest import Stored
 from tests.unit.test_accounts import answer_of
 
 CASES = Path(__file__).parent / "cases"
@@ -117,3 +121,48 @@ def test_a_clock_that_stood_still_is_set_and_one_that_is_right_is_left(
     assert stepped == []
     assert converge.everything(LAB).changed == ["web1: clock, it was 3600 s behind"]
     assert stepped == ["web1"]
+
+
+def test_a_converge_writes_down_what_it_takes_away_before_it_does(
+    doors: list[Door],
+    stored: Stored,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that status tells it although nobody came back; the next whole converge puts it back and strikes it out."""
+    known: list[object] = []
+    write = doors[0].script
+
+    def look(text: str, **options: object) -> object:
+        known.append(stored().get("without"))
+        return write(text, **options)
+
+    monkeypatch.setattr(doors[0], "script", look)
+    outcome = converge.everything(LAB, without=["retries"])
+    assert any("haproxy.cfg" in it for it in outcome.changed)
+    assert known == [["retries"]] * len(known) and stored() == {"without": ["retries"]}
+    assert converge.everything(LAB).changed == []
+    assert stored() == {}
+
+
+@pytest.mark.parametrize("part", [{"node": "lb1"}, {"only": ["balancer"]}, {"dry_run": True}], ids=str)
+def test_half_a_converge_strikes_nothing_out(doors: list[Door], stored: Stored, part: dict[str, Any]) -> None:
+    """What stands elsewhere may still be missing."""
+    choices.save({"provider": "libvirt", "without": ["unique-key"]})
+    converge.everything(LAB, **part)
+    assert stored()["without"] == ["unique-key"]
+
+
+def test_a_node_that_is_off_keeps_the_record(doors: list[Door], stored: Stored) -> None:
+    """Its part was not put back."""
+    choices.save({"without": ["unique-key"]})
+    del doors[2]
+    converge.everything(LAB)
+    assert stored() == {"without": ["unique-key"]}
+
+
+def test_an_unknown_protection_is_refused_before_anything_is_written(doors: list[Door], stored: Stored) -> None:
+    """With the one that was meant, and every other mistake."""
+    with pytest.raises(BadInput, match=r"(?s)did you mean retries\?.*redispatch stands here twice"):
+        converge.everything(LAB, without=["retrys", "redispatch", "redispatch"])
+    assert stored() == {} and [door.channels for door in doors] == [1, 1, 1]
+    assert checked(PROTECTIONS) == list(PROTECTIONS)

@@ -1,5 +1,6 @@
 """The exit codes of commands that hand over to another program, or are interrupted."""
 
+import errno
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from invoke.exceptions import Exit
 
 import fabfile
 import tasks
-from lab import lock
+from commands import experiments
+from lab import lock, runs
+from lab.errors import Locked
 
 
 def fake_ssh(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
@@ -67,3 +70,31 @@ def test_an_interrupted_role_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Exit) as ending:
         fabfile.ns["web"](Context())
     assert ending.value.code == 130 and "interrupted" in str(ending.value.message)
+
+
+def test_a_full_disk_of_this_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3, which file it was, and what to look at; any other trouble with files is a bug and shows itself."""
+
+    def find(*_: object) -> Path:
+        raise OSError(trouble, "No space left on device", "runs/x/report.html")
+
+    monkeypatch.setattr(runs, "find", find)
+    trouble = errno.ENOSPC
+    with pytest.raises(Exit) as ending:
+        experiments.report_(Context(), "latest")
+    assert ending.value.code == 3 and "runs/x/report.html" in str(ending.value.message)
+    trouble = errno.EISDIR
+    with pytest.raises(IsADirectoryError):
+        experiments.report_(Context(), "latest")
+
+
+def test_two_experiments_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 7 and the name of the first, before anything is looked up or changed."""
+
+    def held() -> None:
+        raise Locked("locked by `invoke experiment.run control`")
+
+    monkeypatch.setattr(lock, "held", held)
+    with pytest.raises(Exit) as ending:
+        experiments.run(Context(), "no-such-experiment")
+    assert ending.value.code == 7 and "experiment.run control" in str(ending.value.message)

@@ -7,6 +7,7 @@ import pytest
 from lab import plan, topology
 from lab.catalogue import KINDS, SERVICES
 from lab.plan import Plan
+from lab.protections import PROTECTIONS
 
 LAB = topology.load()
 PLANS = plan.named(LAB)
@@ -18,6 +19,12 @@ LESS_SAFE = {"web2-power-off-available": "available", "async-promote": "async"}
 LOSES: dict[str, dict[str, tuple[str, float | bool]]] = {
     "async-promote": {"lost-writes": ("reported", True)},
     "replica-then-primary": {"lost-writes": ("at_most", 1)},  # what it had received and not applied
+}
+# Each negative control, the experiment that is the same with every protection, and the check that tells them apart.
+MIRRORS = {
+    "control-without-retries": ("web2-nginx-kill", "failed-gets"),
+    "control-without-redispatch": ("web2-freeze", "failed-gets"),
+    "control-resent-writes": ("web2-replica-lost", "duplicated-writes"),
 }
 EVERYWHERE = {"lost-writes", "duplicated-writes", "unexpected-writes", "two-writable"}
 
@@ -37,10 +44,26 @@ def promotes(it: Plan) -> bool:
     return any(step.command.startswith("db.promote ") for step in it.steps)
 
 
+def protected() -> list[Plan]:
+    """Those that run with every protection."""
+    return [it for it in PLANS if not it.without]
+
+
 def of_one_web_server() -> list[Plan]:
-    """Those with one fault, on a web server, and nobody who does anything about it."""
+    """Those of them with one fault, on a web server, and nobody who does anything about it."""
     web = {node.name for node in LAB.having("web")}
-    return [it for it in PLANS if len(it.faults) == 1 and it.faults[0].node in web and not promotes(it)]
+    single = [it for it in protected() if len(it.faults) == 1 and not promotes(it)]
+    return [it for it in single if it.faults[0].node in web]
+
+
+def expected_of(it: Plan) -> dict[str, tuple[str, float | bool]]:
+    """What is allowed of writes that are lost, doubled or invented, and of two that take them."""
+    return {**dict.fromkeys(EVERYWHERE, ("at_most", 0)), **LOSES.get(it.name, {})}
+
+
+def story(it: Plan) -> tuple[object, ...]:
+    """What is done to the lab, and how it is set; all but its protections."""
+    return it.load, it.steps, it.durability, it.algorithm, it.mode, it.warm_up_s, it.measure_s, it.seed
 
 
 def test_they_are_listed_by_name() -> None:
@@ -51,7 +74,7 @@ def test_they_are_listed_by_name() -> None:
 
 def test_a_single_fault_is_named_by_its_node() -> None:
     """`<node>-<fault>`: others script against that."""
-    single = [it for it in PLANS if len(it.faults) == 1]
+    single = [it for it in protected() if len(it.faults) == 1]
     wrong = {it.name for it in single if not it.name.startswith(f"{it.faults[0].node}-")}
     assert wrong == {"async-promote", "old-primary-returns", "switch-of-a-lagging-replica"}, "these tell a story"
     others = {"control", "two-faults", "planned-switch", "replica-then-primary"}
@@ -94,15 +117,44 @@ def test_every_node_is_switched_off() -> None:
     assert {f"{node.name}-power-off" for node in LAB.nodes} <= {it.name for it in PLANS}
 
 
+def test_what_lacks_a_protection_is_a_control_or_says_what_is_left() -> None:
+    """Nothing else may run without one, and each is missed by a control."""
+    unprotected = {it.name: it.without for it in PLANS if it.without}
+    assert set(unprotected) == {*MIRRORS, "unique-key-holds"}
+    assert {name for control in MIRRORS for name in unprotected[control]} == set(PROTECTIONS)
+
+
+@pytest.mark.parametrize("name", MIRRORS)
+def test_a_control_must_find_what_its_mirror_must_not(name: str) -> None:
+    """The same load and the same faults: only the protections differ, and with them what is allowed."""
+    mirror, check = MIRRORS[name]
+    assert story(named(name)) == story(named(mirror))
+    assert bounds(named(name))[check] == ("at_least", 1)
+    assert bounds(named(mirror))[check] == ("at_most", 0)
+
+
+def test_one_protection_of_two_keeps_notes_from_being_twice() -> None:
+    """Writes are sent again, as in the control, but the table has its key."""
+    held, control = named("unique-key-holds"), named("control-resent-writes")
+    assert story(held) == story(control)
+    assert set(control.without) - set(held.without) == {"unique-key"}
+    assert bounds(held)["duplicated-writes"] == ("at_most", 0)
+
+
 @pytest.mark.parametrize("it", PLANS, ids=lambda it: it.name)
-def test_no_fault_may_cost_an_acknowledged_write(it: Plan) -> None:
-    """Nothing is lost, doubled or invented, and both databases are equal in the end; what is less safe says so."""
-    expected: dict[str, tuple[str, float | bool]] = dict.fromkeys(EVERYWHERE, ("at_most", 0))
-    expected |= LOSES.get(it.name, {})
+def test_every_run_ends_equal_with_one_primary(it: Plan) -> None:
+    """Whatever is taken away; what is less safe than durable, or may lose a write, says so."""
     assert it.durability == LESS_SAFE.get(it.name, "durable")
-    assert {check: bounds(it).get(check) for check in EVERYWHERE} == expected
+    assert bounds(it)["two-writable"] == ("at_most", 0)
+    assert bounds(it)["lost-writes"] == expected_of(it)["lost-writes"]
     assert bounds(it)["gtid-equal"] == ("equals", True)
     assert bounds(it)["arrival-rate"] == ("at_least", 0.98)
+
+
+@pytest.mark.parametrize("it", protected(), ids=lambda it: it.name)
+def test_no_fault_may_cost_an_acknowledged_write(it: Plan) -> None:
+    """Nothing is lost, doubled or invented."""
+    assert {check: bounds(it).get(check) for check in EVERYWHERE} == expected_of(it)
 
 
 @pytest.mark.parametrize("it", [it for it in PLANS if promotes(it) and len(it.faults) < 2], ids=lambda it: it.name)
@@ -114,9 +166,8 @@ def test_a_promotion_costs_no_reader_anything(it: Plan) -> None:
 
 def test_every_way_a_primary_fails_is_tried_with_a_promotion() -> None:
     """Whatever it is, the survivor opens."""
-    failing = {
-        it.faults[0].kind for it in PLANS if promotes(it) and len(it.faults) == 1 and it.faults[0].node == "web1"
-    }
+    single = [it for it in PLANS if promotes(it) and len(it.faults) == 1]
+    failing = {it.faults[0].kind for it in single if it.faults[0].node == "web1"}
     assert failing == {"power-off", "service-kill", "crash", "freeze", "partition", "disk-full"}
 
 

@@ -71,8 +71,32 @@ def test_the_timeline_gets_what_the_checks_need() -> None:
         "mode": None,
         "seed": 1,
         "load": {"rate": 10, "write_share": 0.1, "processes": 1},
+        "without": [],
         "expect": [{"check": "failed-gets", "at_most": 0}],
     }
+
+
+def test_protections_can_be_taken_away_for_a_run() -> None:
+    """In the order of the file; the timeline is told."""
+    it = plan.parse("short", f"{SHORT}without: [write-safety, unique-key]\n", LAB)
+    assert it.without == ("write-safety", "unique-key")
+    assert it.as_data()["without"] == ["write-safety", "unique-key"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("without: [retry]", r"without\.0: 'retry' is not a protection; did you mean retries\?"),
+        ("without: [retries, retries]", r"without\.1: retries stands here twice"),
+        ("without: retries", r"without: input should be a valid list"),
+        ("without: [1]", r"without\.0: input should be a valid string"),
+        ("without: [retries]\nsteps: [{at: 1, command: lab.provision}]", r"steps\.0\.command: a command may converge"),
+    ],
+)
+def test_a_protection_that_can_not_be_taken_away_is_refused(text: str, says: str) -> None:
+    """An unknown one, one twice, and a step that would put it back in the middle of the run."""
+    with pytest.raises(BadInput, match=says):
+        plan.parse("short", f"{SHORT}{text}\n", LAB)
 
 
 def test_a_fault_can_come_back_after_it_was_healed() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab import hypervisor, remembered, site, status, topology
+from lab import choices, hypervisor, remembered, site, status, topology
 from lab.errors import CommandFailed, LabNotUp, RigBroken
 from lab.facts import NodeFacts
 from lab.topology import Lab
@@ -175,6 +175,21 @@ def test_where_no_lab_exists_there_is_no_status(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(hypervisor, "states", states)
     with pytest.raises(LabNotUp):
         status.collect(LAB)
+
+
+def test_a_protection_that_is_missing_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a negative control runs, and after one that was killed; a converge puts it back."""
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {node.name: "running" for node in lab.nodes})
+    monkeypatch.setattr(site, "healthy", lambda _: True)
+    monkeypatch.setattr(status, "_ask", lambda *_: {})
+    monkeypatch.setattr(choices, "load", lambda: {"without": ["retries", "unique-key"]})
+    errors = status.collect(LAB)["errors"]
+    assert [it.split(":")[0] for it in errors[:2]] == [
+        f"the lab runs without {name}" for name in ("retries", "unique-key")
+    ]
+    text = status.table({**HEALTHY, "errors": errors[:1]}, colour=True)
+    assert any("without retries" in line and status.RED in line for line in text.splitlines())
+    assert text.splitlines()[-1].startswith("next      invoke lab.provision ")
 
 
 def test_the_site_is_asked_while_the_nodes_are(monkeypatch: pytest.MonkeyPatch) -> None:

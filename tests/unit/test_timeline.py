@@ -1,13 +1,19 @@
 """timeline.jsonl: what is written can be read, and what was damaged is told."""
 
+import errno
+import io
 import json
+import resource
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab import timeline
-from lab.errors import BadInput
+from lab.checks.judge import verdict
+from lab.errors import BadInput, RigBroken
 from lab.timeline import Entry, Writer
 
 
@@ -77,6 +83,54 @@ def test_no_timeline_is_bad_input(tmp_path: Path) -> None:
     """The file is named."""
     with pytest.raises(BadInput, match=r"timeline\.jsonl can't be read"):
         timeline.read(tmp_path / "timeline.jsonl")
+
+
+class Full(io.FileIO):
+    """A file on a disk on which only what was kept in reserve is left: half a line still has room."""
+
+    reserve: Path
+
+    def write(self, data: Any) -> int:
+        """As the kernel does it: what has room is written, then nothing is."""
+        if not self.reserve.exists():
+            return super().write(data)
+        if len(data) < 60:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data[:20])
+
+
+def test_a_full_disk_is_told_and_marks_the_run_as_broken(tmp_path: Path) -> None:
+    """Whoever writes goes on and heals; the file stays one of whole lines, and its run is an error, not a verdict."""
+    path = tmp_path / "timeline.jsonl"
+    timeline.append(path, [Entry(1.0, "lab", "run", {"name": "x"})])
+    writer = Writer(path)
+    Full.reserve = tmp_path / "timeline.reserve"
+    writer._file = Full(path, "ab")
+    for number in range(3):
+        writer.write(Entry(2.0 + number, "lab", "phase", {"name": "measure"}))
+    with pytest.raises(RigBroken, match="timeline can't be written") as caught:
+        writer.must_be_whole()
+    assert "No space left" in str(caught.value) and caught.value.exit_code == 3
+    writer.close()
+    entries = timeline.read(path)
+    assert [it.kind for it in entries] == ["run", "broken"]
+    assert (verdict([], entries), Full.reserve.exists()) == ("error", False)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no such limit here")
+def test_an_entry_that_has_no_room_leaves_no_half_line(tmp_path: Path) -> None:
+    """With the kernel's own limit of a file's size."""
+    path = tmp_path / "timeline.jsonl"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Writer(path) as writer:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        try:
+            for at in (1.0, 2.0, 3.0):
+                writer.write(Entry(at, "lab", "phase", {"name": "warm-up"}))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert [it.at for it in timeline.read(path)] == [1.0]
+    assert [it.kind for it in timeline.read(path)] == ["phase", "broken"]
 
 
 def test_data_does_not_hide_what_every_entry_has() -> None:

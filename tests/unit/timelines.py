@@ -132,6 +132,22 @@ def switched_off(*more: Entry, down: tuple[float, float] = (8, 18), **changes: A
     return [*quiet(30, down, **changes), *spell([5, 5.5, 12, 16]), *more]
 
 
+def repeated(*down_after: float, every: int = 20, **changes: Any) -> list[Entry]:
+    """web1 is switched off for ten seconds again and again, and DOWN after so many seconds each time."""
+    starts = [5 + number * every for number in range(len(down_after))]
+    spans = [(start + after, start + 11) for start, after in zip(starts, down_after, strict=True)]
+    entries = quiet(5 + len(starts) * every, **changes)
+    steps = [step for start in starts for step in spell([start, start + 0.5, start + 9, start + 10])]
+    return [*(_down(it, spans) for it in entries), *steps]
+
+
+def _down(entry: Entry, spans: Sequence[tuple[float, float]]) -> Entry:
+    """The same look, with web1 DOWN if it fell within one of the spans."""
+    at = entry.at - T0
+    is_down = entry.eye == "balancer" and any(first <= at < last for first, last in spans)
+    return servers(at, web1="DOWN") if is_down else entry
+
+
 def without(entries: Sequence[Entry], picked: Picked) -> list[Entry]:
     """All entries but those picked."""
     return [entry for entry in entries if not picked(entry)]

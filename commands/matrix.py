@@ -1,0 +1,87 @@
+"""invoke experiment.matrix, experiment.table: all experiments, and the table of what came of them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from commands.command import command, say
+from commands.experiments import perform
+from fabfile import clean
+from lab import choices, hypervisor, matrix, plan, results, topology
+from lab.errors import LabNotUp
+from lab.matrix import Hands
+from lab.plan import Plan
+from lab.report import page
+from lab.report.matrix import table
+from lab.topology import Lab
+
+RESULTS = results.RESULTS
+TABLE = RESULTS.with_suffix(".md")
+MATRIX = {
+    "only": "these experiments, with commas between",
+    "rounds": "inject the faults of each so many times",
+    "again": "also what has a result of this code",
+}
+
+
+@command(changes=True, help=MATRIX)
+def matrix_(c: Context, only: str = "", rounds: int = 10, again: bool = False) -> None:
+    """Run every experiment, its faults ten times each; goes on where it was stopped, and writes docs/matrix.md."""
+    lab = topology.load()
+    rows = matrix.rows(plan.named(lab), only, rounds)
+    todo = rows if again else matrix.left(rows, results.load(RESULTS))
+    say(f"{len(rows)} rows, {len(rows) - len(todo)} of them have a result of this code")
+    if todo:
+        _must_run(lab)
+        try:
+            matrix.play(todo, _hands(lab), _host(), RESULTS)
+        finally:
+            _write(lab)
+    raise Exit(code=matrix.exit_code(rows, results.load(RESULTS)))
+
+
+@command(changes=False)
+def table_(c: Context) -> None:
+    """Write docs/matrix.md, the table of what came of the experiments, from docs/matrix.jsonl."""
+    _write(topology.load())
+    say(str(TABLE))
+
+
+def _write(lab: Lab) -> None:
+    names = [it.name for it in plan.named(lab)]
+    TABLE.write_text(table(names, results.load(RESULTS)), encoding="utf-8")
+
+
+def _must_run(lab: Lab) -> None:
+    down = [f"{name} is {state}" for name, state in hypervisor.states(lab).items() if state != "running"]
+    if down:
+        raise LabNotUp(f"the lab is not up: {', '.join(down)}", hint="invoke lab.up")
+
+
+def _hands(lab: Lab) -> Hands:
+    chosen = choices.load()
+
+    def run(wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+        def drawn(folder: Path) -> None:
+            tell_folder(folder)
+            page.write(folder)
+
+        perform(lab, wanted, rounds, drawn)
+
+    def reset() -> None:
+        clean.reset(lab)
+        choices.save(chosen)
+
+    def told(line: str) -> None:
+        say(line)
+        _write(lab)
+
+    return Hands(run, reset, told)
+
+
+def _host() -> dict[str, object]:
+    driver = hypervisor.found().get("driver", "")
+    return {"cpus": os.cpu_count(), "accelerator": "emulated" if driver == "qemu" else driver}

@@ -1,0 +1,116 @@
+"""docs/matrix.md: the matrix as tables, made of docs/matrix.jsonl alone."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lab import results
+from lab.report.odds import below
+from lab.report.rows import SIGNS
+from lab.results import Result
+
+HEAD = """# The matrix: every shipped experiment, its faults injected again and again
+
+Made of [matrix.jsonl](matrix.jsonl) by `invoke experiment.table`; not edited by hand. Every result is in that file,
+those that failed too. `invoke experiment.matrix` runs what has no result of the current code yet.
+
+A round injects all faults of the experiment once, at a moment of HAProxy's check interval that the seed draws; 0
+rounds: run as its file says, or ten quiet minutes where nothing breaks. Before DOWN: reads that were due after a fault
+began and before HAProxy took the server out. `< x %`: none failed, so with 95 % confidence the true share is below 3/n.
+DOWN after: median and longest time of all injections, and what the experiment allows. All numbers are those of the
+latest result.
+"""
+COLUMNS = (
+    "experiment",
+    "latest",
+    "before",
+    "agree",
+    "rounds",
+    "failed before DOWN",
+    "failed in all",
+    "DOWN after",
+    "writes lost, twice, unexpected",
+)
+SOURCES = ("experiment", "when (UTC)", "verdict", "commit", "rounds, seed", "host", "versions", "why")
+NOT_RUN, NONE = "not run yet", "-"
+
+
+def table(names: Sequence[str], done: Sequence[Result]) -> str:
+    """The whole file; `names` are the rows."""
+    latest = {name: results.of(done, name)[:2] for name in names}
+    came = [_row(COLUMNS), _row(["---"] * len(COLUMNS)), *(_row(_came(name, it)) for name, it in latest.items())]
+    kept = [_row(_source(it)) for two in latest.values() for it in two]
+    sources = [_row(SOURCES), _row(["---"] * len(SOURCES)), *kept] if kept else [NOT_RUN]
+    parts = [HEAD, _counted(latest, done), "", *came, "", "## Where the results come from", "", *sources]
+    return "\n".join(parts) + "\n"
+
+
+def _counted(latest: dict[str, list[Result]], done: Sequence[Result]) -> str:
+    verdicts = Counter(it["verdict"] for it in done)
+    run, agree = sum(bool(two) for two in latest.values()), sum(_agree(two) == "yes" for two in latest.values())
+    words = ", ".join(f"{count} {word}" for word, count in sorted(verdicts.items())) or "none"
+    return f"{len(latest)} rows, {run} with a result, {agree} whose two latest agree. Results so far: {words}."
+
+
+def _came(name: str, two: Sequence[Result]) -> list[str]:
+    if not two:
+        return [name, NOT_RUN, *[NONE] * (len(COLUMNS) - 2)]
+    verdicts = [_verdict(it) for it in two] + [NONE] * (2 - len(two))
+    return [name, *verdicts, _agree(two), str(two[0]["rounds"]), *_numbers(two[0])]
+
+
+def _verdict(result: Result) -> str:
+    return f"{SIGNS[result['verdict']]} {result['verdict']}"
+
+
+def _agree(two: Sequence[Result]) -> str:
+    if len(two) < 2:
+        return NONE
+    return "yes" if two[0]["verdict"] == two[1]["verdict"] else "**no**"
+
+
+def _numbers(result: Result) -> Iterator[str]:
+    if "reads" not in result:
+        yield from [NONE] * 4
+        return
+    yield _share(result["reads"]["window"])
+    yield _share(result["reads"]["whole"])
+    yield _down(result["detection"])
+    kept = (result["writes"][word] for word in ("lost", "duplicated", "unexpected"))
+    yield ", ".join("?" if it is None else str(it) for it in kept)
+
+
+def _share(counted: dict[str, Any]) -> str:
+    if not counted["requests"]:
+        return NONE
+    bound = "" if counted["share_below"] is None else f" ({below(counted['share_below']).replace('below', '<')})"
+    return f"{counted['failed']} of {counted['requests']}{bound}"
+
+
+def _down(found: dict[str, Any]) -> str:
+    if not found["seen"]:
+        return NONE
+    allowed = "" if found["allowed_s"] is None else f" (at most {found['allowed_s']:g})"
+    missed = f"; not seen {found['missed']} times" if found["missed"] else ""
+    return f"{found['median_s']:.2f}, {found['max_s']:.2f} s{allowed}{missed}"
+
+
+def _source(result: Result) -> list[str]:
+    host = f"{result['host'].get('cpus', '?')} cpus, {result['host'].get('accelerator', '?')}"
+    versions = ", ".join(f"{name} {version}" for name, version in result.get("versions", {}).items())
+    how = f"{result['rounds']}, {result['seed']}"
+    why = "; ".join(result["why"])
+    return [
+        result["name"],
+        result["date"],
+        _verdict(result),
+        result["commit"],
+        how,
+        host,
+        versions or NONE,
+        why or NONE,
+    ]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -1,0 +1,86 @@
+"""invoke experiment.matrix: what it says, what it writes, and how it ends. The lab is a double."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from commands import matrix as command
+from lab import hypervisor, lock, results, runs, timeline
+from lab.errors import Locked
+from lab.plan import Plan
+from tests.unit.timelines import repeated
+
+EXPECT = [{"check": "failed-gets", "at_most": 0}]
+LOAD = {"rate": 20, "write_share": 0.2}
+
+
+@pytest.fixture
+def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for results and table; a lab that is up, in which every experiment passes."""
+
+    def perform(_: object, it: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+        folder = tmp_path / it.name
+        folder.mkdir()
+        timeline.append(folder / runs.TIMELINE, repeated(1, expect=EXPECT, load=LOAD))
+        tell_folder(folder)
+
+    def states(_: object) -> dict[str, str]:
+        return {"lb1": "running", "web1": "running"}
+
+    monkeypatch.setattr(lock, "held", nullcontext)
+    monkeypatch.setattr(command, "perform", perform)
+    monkeypatch.setattr(hypervisor, "states", states)
+    monkeypatch.setattr(hypervisor, "found", lambda: {"driver": "qemu"})
+    monkeypatch.setattr(command, "TABLE", tmp_path / "matrix.md")
+    monkeypatch.setattr(command, "RESULTS", tmp_path / "matrix.jsonl")
+    return tmp_path
+
+
+def matrix(**words: Any) -> int:
+    """The exit code."""
+    with pytest.raises(Exit) as ending:
+        command.matrix_(Context(), **words)
+    return ending.value.code
+
+
+def test_rows_leave_results_a_table_and_reports(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line a row; the second time there is nothing to do, and the answer is the same."""
+    assert matrix(only="web1-freeze,web2-freeze") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "2 rows, 0 of them have a result of this code"
+    assert [it.split()[:5] for it in said[1:]] == [
+        ["1", "of", "2", "pass", "web1-freeze"],
+        ["2", "of", "2", "pass", "web2-freeze"],
+    ]
+    assert [it["host"]["accelerator"] for it in results.load(docs / "matrix.jsonl")] == ["emulated"] * 2
+    assert "| web2-freeze | ✓ pass | - | - | 10 |" in (docs / "matrix.md").read_text(encoding="utf-8")
+    assert (docs / "web1-freeze" / "report.html").exists()
+    assert matrix(only="web1-freeze,web2-freeze") == 0
+    assert capsys.readouterr().out.splitlines() == ["2 rows, 2 of them have a result of this code"]
+
+
+def test_without_a_lab_nothing_is_run(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3, and no row gets an error for it."""
+    monkeypatch.setattr(hypervisor, "states", lambda _: {"lb1": "running", "web1": "absent"})
+    assert matrix(only="web1-freeze") == 3
+    assert results.load(docs / "matrix.jsonl") == []
+
+
+def test_wrong_words_are_refused(docs: Path) -> None:
+    """Exit code 2."""
+    assert matrix(only="web1-frezee") == matrix(rounds=0) == 2
+
+
+def test_a_matrix_beside_another_command_is_refused(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 7."""
+
+    def held() -> None:
+        raise Locked("locked by `invoke experiment.run control`")
+
+    monkeypatch.setattr(lock, "held", held)
+    assert matrix() == 7

@@ -1,0 +1,153 @@
+"""docs/matrix.jsonl and docs/matrix.md: every result kept, and a table that says no more than they do."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.matrix import TABLE
+from lab import plan, results, topology
+from lab.errors import BadInput
+from lab.report.matrix import table
+
+WEB = "nginx version: nginx/1.26.3, /usr/sbin/mysqld  Ver 9.7.0 for, php-fpm8.4, 6.12.48+deb13-amd64"
+SAID = {"lb1": "HAProxy version 3.0.11-1+deb13u1, 6.12.48+deb13-amd64", "web1": WEB, "web2": WEB}
+NAMES = ["control", "web1-freeze"]
+
+
+def result(verdict: str = "pass", **changes: Any) -> dict[str, Any]:
+    """One of web1-freeze."""
+    counted = {"requests": 400, "failed": 0, "share_below": 0.0075}
+    detection = {"injections": 10, "seen": 10, "missed": 0, "median_s": 2.5, "max_s": 4, "bound_s": 4.5}
+    return {
+        "name": "web1-freeze",
+        "date": "2026-11-26 03:00",
+        "commit": "c1268a9",
+        "fingerprint": "f",
+        "host": {"cpus": 2, "accelerator": "emulated"},
+        "rounds": 10,
+        "seed": 1,
+        "took_s": 600,
+        "verdict": verdict,
+        "versions": {"haproxy": "3.0.11"},
+        "reads": {"window": counted, "whole": {"requests": 9000, "failed": 2, "share_below": None}},
+        "detection": {**detection, "allowed_s": 6.75},
+        "writes": {"acknowledged": 1, "lost": 0, "duplicated": 0, "unexpected": None},
+        "why": [],
+        **changes,
+    }
+
+
+def line(text: str, start: str) -> str:
+    """The line of a table that begins so."""
+    return next(it for it in text.splitlines() if it.startswith(start))
+
+
+def test_the_table_in_docs_is_the_one_of_the_results() -> None:
+    """A result, or an experiment more, shows here; `invoke experiment.table` or UPDATE_GOLDEN=1 writes it anew."""
+    made = table([it.name for it in plan.named(topology.load())], results.load())
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        TABLE.write_text(made, encoding="utf-8")
+    assert made == TABLE.read_text(encoding="utf-8"), "write it anew: invoke experiment.table"
+
+
+def test_what_was_not_run_says_so() -> None:
+    """No row is left out."""
+    text = table(NAMES, [])
+    assert line(text, "| control") == "| control | not run yet | - | - | - | - | - | - | - |"
+    assert "2 rows, 0 with a result, 0 whose two latest agree. Results so far: none." in text
+
+
+def test_a_row_shows_the_two_latest_and_whether_they_agree() -> None:
+    """Newest first; numbers are of the newest; every result is counted."""
+    text = table(NAMES, [result("inconclusive"), result("fail", why=["failed-gets fail: 2"]), result()])
+    assert line(text, "| web1-freeze") == (
+        "| web1-freeze | ✓ pass | ✗ fail | **no** | 10 | 0 of 400 (< 0.75 %) | 2 of 9000 | "
+        "2.50, 4.00 s (at most 6.75) | 0, 0, ? |"
+    )
+    assert "2 rows, 1 with a result, 0 whose two latest agree. Results so far: 1 fail, 1 inconclusive, 1 pass." in text
+    assert line(text, "| web1-freeze | 2026") == (
+        "| web1-freeze | 2026-11-26 03:00 | ✓ pass | c1268a9 | 10, 1 | 2 cpus, emulated | haproxy 3.0.11 | - |"
+    )
+    assert text.endswith("| haproxy 3.0.11 | failed-gets fail: 2 |\n")
+    assert "| yes | 10 |" in table(NAMES, [result(), result()])
+
+
+def test_an_error_has_no_numbers() -> None:
+    """And no cell breaks the table."""
+    short = {key: it for key, it in result("error", why=["a | b"]).items() if key not in ("reads", "versions")}
+    text = table(NAMES, [short])
+    assert line(text, "| web1-freeze") == "| web1-freeze | ! error | - | - | 10 | - | - | - | - |"
+    assert text.endswith("| 2 cpus, emulated | - | a / b |\n")
+
+
+def test_what_was_never_noticed_has_no_time() -> None:
+    """What was noticed but not always, says how often it was not."""
+    seen = result()["detection"]
+    never, once = {**seen, "seen": 0, "missed": 0}, {**seen, "missed": 1, "allowed_s": None}
+    none = {"requests": 0, "failed": 0, "share_below": None}
+    reads = {"window": none, "whole": none}
+    assert "| 10 | - | - | - | 0, 0, ? |" in table(NAMES, [result(detection=never, reads=reads)])
+    assert "| 2.50, 4.00 s; not seen 1 times |" in table(NAMES, [result(detection=once)])
+
+
+def test_results_are_only_ever_added(tmp_path: Path) -> None:
+    """The newest of a name comes first."""
+    path = tmp_path / "matrix.jsonl"
+    assert results.load(path) == []
+    for seed in (1, 2):
+        results.append(result(seed=seed), path)
+    results.append(result(name="control", seed=3), path)
+    assert [it["seed"] for it in results.of(results.load(path), "web1-freeze")] == [2, 1]
+    assert results.of(results.load(path), "web1-freeze", "other code") == []
+    assert results.of(results.load(path), "web1-freeze", "f", rounds=11) == []
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    """Nothing is run or drawn before it is whole again."""
+    path = tmp_path / "matrix.jsonl"
+    results.append(result(), path)
+    path.write_text(path.read_text(encoding="utf-8") + '{"name": 1}\n[]\n{"na', encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        results.load(path)
+    assert [it.split(":")[0] for it in caught.value.evidence.splitlines()] == ["- line 2", "- line 3", "- line 4"]
+
+
+def test_versions_are_read_from_what_the_nodes_said() -> None:
+    """One of each product; several where the nodes differ."""
+    assert results.versions(SAID) == {
+        "haproxy": "3.0.11-1+deb13u1",
+        "nginx": "1.26.3",
+        "php": "8.4",
+        "mysql": "9.7.0",
+        "kernel": "6.12.48+deb13-amd64",
+    }
+    other = {**SAID, "web2": WEB.replace("9.7.0", "9.7.1")}
+    assert results.versions(other)["mysql"] == "9.7.0 and 9.7.1"
+    assert results.versions({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "matters"),
+    [
+        ("lab/a.py", True),
+        ("lab/checks/b.py", True),
+        ("provision/templates/haproxy.cfg.j2", True),
+        ("lab.yml", True),
+        ("experiments/control.yml", True),
+        ("experiments/other.yml", False),
+        ("lab/report/page.py", False),
+        ("lab/__pycache__/a.pyc", False),
+        ("docs/matrix.md", False),
+        ("tests/unit/test_a.py", False),
+    ],
+)
+def test_a_result_is_one_of_what_can_change_it(tmp_path: Path, path: str, matters: bool) -> None:
+    """A change of documents, tests, reports or another experiment leaves a row as it is."""
+    for name in ("lab/a.py", "lab.yml", "experiments/control.yml", path):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("before", encoding="utf-8")
+    before = results.fingerprint("control", tmp_path)
+    (tmp_path / path).write_text("after", encoding="utf-8")
+    assert (results.fingerprint("control", tmp_path) != before) == matters

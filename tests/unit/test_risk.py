@@ -1,0 +1,101 @@
+"""What a run put at risk: reads before the balancer noticed, and how soon it did, over all injections."""
+
+import pytest
+
+from lab.checks.judge import judge
+from lab.history import History
+from lab.report.odds import odds
+from lab.report.terminal import terminal
+from lab.report.words import sentence
+from lab.risk import risk, share_below
+from lab.summary import summarize
+from tests.unit.timelines import failed, kind, of, quiet, repeated, spell, switched_off, without
+
+EXPECT = [{"check": "failed-gets", "at_most": 0}, {"check": "detected", "at_most": 6.75}]
+
+
+@pytest.mark.parametrize(
+    ("failures", "requests", "bound"),
+    [(0, 300, 0.01), (0, 10, 0.3), (0, 2, 1.0), (0, 0, None), (1, 300, None), (None, 300, None)],
+)
+def test_none_of_n_says_how_many_there_could_be(failures: int | None, requests: int, bound: float | None) -> None:
+    """Three in n, never more than all; one that failed is a number of its own."""
+    assert share_below(failures, requests) == bound
+
+
+def test_every_injection_counts() -> None:
+    """Median and longest of all, and the reads of all windows together."""
+    found = risk(History(repeated(1, 2, 4, expect=EXPECT)))
+    assert found["detection"] == {
+        "injections": 3,
+        "seen": 3,
+        "missed": 0,
+        "median_s": 2.0,
+        "max_s": 4.0,
+        "bound_s": 4.5,
+        "allowed_s": 6.75,
+    }
+    assert found["reads"]["window"] == {"requests": 112, "failed": 0, "share_below": 0.026786}
+    assert found["reads"]["whole"] == {"requests": 1040, "failed": 0, "share_below": 0.002885}
+
+
+def test_a_read_that_failed_later_is_not_in_the_window() -> None:
+    """It was DOWN already: somebody else is to blame."""
+    found = risk(History([*repeated(1, 2), failed(5.5), failed(10)]))["reads"]
+    assert (found["window"]["failed"], found["whole"]["failed"]) == (1, 2)
+    assert found["window"]["share_below"] is found["whole"]["share_below"] is None
+
+
+def test_what_was_not_noticed_is_counted_apart() -> None:
+    """It has no time, and the others keep theirs."""
+    blind = without(repeated(1, 2, 4), of("balancer", 24.9, 37))
+    found = risk(History(blind))["detection"]
+    assert (found["seen"], found["missed"], found["median_s"], found["max_s"]) == (2, 1, 2.5, 4.0)
+
+
+@pytest.mark.parametrize("kind_", ["clock-skew", "replication-stop"])
+def test_a_fault_that_takes_no_server_has_no_window(kind_: str) -> None:
+    """Nothing is noticed, nothing is at risk; the whole run counts all the same."""
+    entries = [*quiet(), *spell([5, 5.5, 9, 10], kind=kind_)]
+    found = risk(History(entries))
+    assert found["reads"]["window"] == {"requests": 0, "failed": 0, "share_below": None}
+    assert found["reads"]["whole"]["requests"] == 320
+    assert (found["detection"]["injections"], found["detection"]["median_s"]) == (1, None)
+    summary = summarize(entries, judge(entries, EXPECT))
+    assert list(odds(summary)) == ["0 of 320 reads failed (with 95 % confidence below 0.94 %) in the whole run."]
+
+
+def test_the_terminal_says_how_sure_it_makes() -> None:
+    """Below the checks; a broken rig proves nothing."""
+    run = repeated(1, 2, 4)
+    assert terminal(run, judge(run, EXPECT)).splitlines()[-4:] == [
+        "",
+        "0 of 112 reads failed (with 95 % confidence below 2.7 %) before HAProxy noticed, 3 injections.",
+        "0 of 1040 reads failed (with 95 % confidence below 0.29 %) in the whole run.",
+        "HAProxy took the server out after 2.00 s (median), 4.00 s (longest), 3 times; its settings allow 4.5 s.",
+    ]
+
+
+def test_a_fault_that_came_again_and_again_is_told_once() -> None:
+    """The sentence stays one."""
+    run = repeated(1, 2, 4)
+    assert sentence(History(run), summarize(run, judge(run, EXPECT))) == (
+        "web1 lost its power 3 times, first at 5.0 s; HAProxy took it out after 2.0 s (median; 4.0 s at most); of 1040 "
+        "reads 0 failed, 260 of 260 writes were acknowledged, 0 lost; web1 served again 2.0 s after healing began."
+    )
+
+
+def test_a_time_that_was_not_noticed_is_told() -> None:
+    """Beside those that were."""
+    run = without(repeated(1, 2, 4), of("balancer", 24.9, 37))
+    assert "after 2.5 s (median; 4.0 s at most); HAProxy was not seen to take it out, 1 of 3 times;" in sentence(
+        History(run), summarize(run, [])
+    )
+
+
+def test_a_run_without_faults_risked_nothing() -> None:
+    """Nor does an empty one."""
+    assert risk(History(quiet()))["detection"]["injections"] == 0
+    assert risk(History([]))["reads"]["whole"] == {"requests": 0, "failed": 0, "share_below": None}
+    only = without(switched_off(), kind("request"))
+    assert list(odds(summarize(only, []))) == []
