@@ -83,8 +83,9 @@ def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool]:
     if states[node.name] != "running":
         raise Unreachable(f"{node.name} can't be promoted: it is {states[node.name]}", hint="invoke lab.up")
     balancer = Machine(lab.having("balancer")[0])
-    works: dict[str, Callable[[], Any]] = {node.name: lambda: _look(roles.node, _reach(other))}
-    if states[other.name] == "running":
+    there = states[other.name] == "running"
+    works: dict[str, Callable[[], Any]] = {node.name: lambda: _look(roles.node, _reach(other) if there else "")}
+    if there:
         works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
     doors = [door for door in (roles.node, roles.other, balancer) if door.node.name in works]
     said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))

@@ -74,7 +74,10 @@ def converge(pair: Pair) -> list[str]:
     changed += _accounts(pair, primary, wrong)
     changed += notes.key(primary, before, wanted=pair.unique_key)
     changed += commits(primary, before.durability, pair.durability)
-    return changed + _open(primary, before)
+    opened = _open(primary, before)
+    if opened:
+        remembered.remember(databases_of([primary]).values())
+    return changed + opened
 
 
 def commit(doors: Sequence[Machine], durability: str) -> list[str]:

@@ -117,6 +117,9 @@ def _close(door: Machine, rival: Database, shell: Shell) -> str:
     except CommandFailed as error:
         what = f"{door.node.name} can't be closed: its commits hang"
         raise NotClosed(what, evidence=error.evidence, hint="see why: invoke db.status, invoke fault.list") from error
+    except LabError as error:
+        error.hint = f"nobody knows whether {door.node.name} is closed: run the same command again"
+        raise
     progress.say(door.node.name, "is closed for writes")
     return answer.stdout.strip()
 

@@ -70,7 +70,10 @@ def writer(lab: Lab) -> str:
     A note that is there already is sent again, which changes nothing; where there is none, one is left. The oldest
     that is shown: the latest may be on its way to the primary's replica, or never have come from it.
     """
-    notes = json.loads(fetch(lab, "/api/notes").text)["notes"]
+    shown = fetch(lab, "/api/notes")
+    if shown.status != 200:
+        return ""
+    notes = json.loads(shown.text)["notes"]
     token = notes[-1]["token"] if notes else f"promoted-{time.time():.0f}"
     note = json.dumps({"token": token, "body": "who is the primary now?"})
     answer = fetch(lab, "/api/notes", method="POST", body=note, timeout=WRITE_S)

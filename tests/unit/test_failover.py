@@ -22,7 +22,14 @@ Make = Callable[..., Two]
 def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """A pair in some state: power of web1, what it says of its MySQL, whether it is reached."""
 
-    def made(web1: Database | None = OPEN, power: str = "running", *, dead: bool = False, reached: bool = True) -> Two:
+    def made(
+        web1: Database | None = OPEN,
+        power: str = "running",
+        *,
+        dead: bool = False,
+        reached: bool = True,
+        balancer_reaches: bool = False,
+    ) -> Two:
         pair = two(web1)
         states = {"lb1": "running", "web1": power, "web2": "running"}
 
@@ -36,7 +43,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
         monkeypatch.setattr(Roles, "of", lambda lab, name: pair.roles)
         monkeypatch.setattr(failover, "_look", look)
-        monkeypatch.setattr(failover, "_reaches", lambda *_: reached)
+        monkeypatch.setattr(failover, "_reaches", lambda *_: balancer_reaches)
         monkeypatch.setattr(failover, "Machine", _Lb1)
         monkeypatch.setattr(hypervisor, "states", lambda lab: states)
         monkeypatch.setattr(hypervisor, "power_off", power_off)
@@ -94,6 +101,14 @@ def test_who_may_still_take_writes_is_powered_off_before_the_survivor_opens(
     opens = pair.notes.index("web2 applies what it received, and opens")
     off = "web1 is powered off"
     assert (off in pair.notes[:opens]) == ("powered off" in fenced) and off not in pair.notes[opens:]
+
+
+def test_one_who_does_not_reach_the_primary_is_no_proof_that_it_is_gone(make: Make) -> None:
+    """The balancer is cut off, or the candidate: nobody loses its power for that."""
+    for reached, balancer_reaches in ((True, False), (False, True)):
+        pair = make(reached=reached, balancer_reaches=balancer_reaches)
+        failover.promote(LAB, "web2")
+        assert "web1 closes" in pair.notes and "web1 is powered off" not in pair.notes
 
 
 def test_the_survivor_applies_what_it_received_before_it_leaves_its_source(make: Make) -> None:

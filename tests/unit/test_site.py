@@ -10,6 +10,7 @@ from lab.topology import Lab
 
 LAB = topology.load()
 NOTE = {"token": "known", "body": "hello"}
+NO_PAGE: list[dict[str, str]] = []
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, notes: list[dict[str, str]], status: int) -> tuple[str, dict[str, str]]:
@@ -18,12 +19,12 @@ def asked(monkeypatch: pytest.MonkeyPatch, notes: list[dict[str, str]], status: 
 
     def fetch(lab: Lab, path: str = "/", *, method: str = "GET", body: str = "", timeout: float = 0.0) -> Response:
         if method == "GET":
-            return Response(200, {"x-db": "web1"}, json.dumps({"notes": notes}))
+            return Response(503 if notes is NO_PAGE else 200, {"x-db": "web1"}, json.dumps({"notes": notes}))
         sent.append(body)
         return Response(status, {"x-db": "web2"}, "{}")
 
     monkeypatch.setattr(site, "fetch", fetch)
-    return site.writer(LAB), json.loads(sent[0])
+    return site.writer(LAB), json.loads(sent[0] if sent else "{}")
 
 
 @pytest.mark.parametrize("status", [200, 504])
@@ -42,3 +43,8 @@ def test_without_notes_one_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_refused_write_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """503: it went nowhere."""
     assert asked(monkeypatch, [NOTE], 503)[0] == ""
+
+
+def test_a_site_that_shows_no_notes_is_not_asked_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not yet: whoever waits asks again."""
+    assert asked(monkeypatch, NO_PAGE, 201) == ("", {})

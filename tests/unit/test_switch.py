@@ -5,7 +5,7 @@ import pytest
 from fabfile import switch
 from fabfile.switch import NotClosed
 from lab import progress
-from lab.errors import CheckFailed, CommandFailed
+from lab.errors import CheckFailed, CommandFailed, Unreachable
 from tests.unit.fake_pair import GONE, Two, failed, two
 from tests.unit.pairs import CLOSED, OPEN, REPLICA, U1
 
@@ -60,6 +60,14 @@ def test_a_primary_whose_commits_hang_is_left_as_it_was(pair: Two) -> None:
     with pytest.raises(NotClosed):
         switch.planned(pair.roles, REPLICA, CLOSED, attach=True)
     assert "super_read_only = OFF" not in pair.web1.scripts[-1]
+
+
+def test_a_primary_that_is_lost_while_it_closes_is_told_as_that(pair: Two) -> None:
+    """Nobody else opens; the same command, run again, finds out."""
+    pair.web1.fails["closes"] = Unreachable("web1: ssh failed")
+    with pytest.raises(Unreachable) as caught:
+        change(pair)
+    assert "web2 opens" not in pair.notes and "run the same command again" in caught.value.hint
 
 
 def test_the_old_primary_is_opened_again_where_the_candidate_surely_did_not(pair: Two) -> None:

@@ -1,0 +1,78 @@
+"""Promotions on the real lab: planned and back, and a dead primary replaced with the commands that status names."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab import hypervisor, site, status
+from lab.topology import Lab
+from lab.wait import until
+from tests.live.conftest import invoke, must, wrong
+
+pytestmark = pytest.mark.live
+PROMOTE_S, REJOIN_S, RESET_S = 180.0, 400.0, 300.0
+
+
+@pytest.fixture
+def roles(healthy: Lab) -> Iterator[Lab]:
+    """The lab with web1 as primary, and again after the test, whatever became of it."""
+    yield healthy
+    if wrong(healthy) or primary(healthy) != "web1":
+        must("lab.reset", timeout=RESET_S)
+
+
+def primary(lab: Lab) -> object:
+    """Who takes writes, as status tells it."""
+    return (status.collect(lab)["database"] or {}).get("primary")
+
+
+def named(command: str) -> bool:
+    """Whether status names this command as the next."""
+    return f"next      invoke {command}" in must("lab.status")
+
+
+def test_roles_change_and_change_back(roles: Lab) -> None:
+    """No deploy: the site writes to the new primary, the old one follows; the same command again changes nothing."""
+    said = must("db.promote", "web2", timeout=PROMOTE_S)
+    assert len(said.splitlines()) == 3 and "web1 replicates from it" in said, said
+    assert (primary(roles), site.writer(roles)) == ("web2", "web2")
+    assert "nothing was changed" in must("db.promote", "web2")
+    assert must("db.status").splitlines()[0].startswith("web2: primary, writable, durability durable, semi-sync ON")
+    assert must("lab.provision").strip() == "nothing to change", "a converge does not turn roles back"
+    must("db.promote", "web1", timeout=PROMOTE_S)
+    assert primary(roles) == "web1" and wrong(roles) == []
+
+
+def test_a_dead_primary_is_replaced_and_comes_back_with_two_commands(roles: Lab) -> None:
+    """Each is named by status when it is due; in between commits are less safe than chosen, and status says so."""
+    hypervisor.power_off(roles.node("web1"))
+    until("status names the promotion", lambda: named("db.promote web2"), 60, every=2)
+    said = must("db.promote", "web2", timeout=PROMOTE_S)
+    assert "available (degraded by promote); next: invoke db.rejoin web1" in said
+    assert site.writer(roles) == "web2" and named("db.rejoin web1")
+    said = must("db.rejoin", "web1", timeout=REJOIN_S)
+    assert "commits on web2 are durable" in said, said
+    until("the lab is whole", lambda: not wrong(roles), 60, every=2)
+    must("db.promote", "web1", timeout=PROMOTE_S)
+    assert wrong(roles) == []
+
+
+@pytest.mark.slow
+def test_what_may_be_lost_is_refused_and_named(roles: Lab) -> None:
+    """Asynchronous, so nobody knows what web1 acknowledged at the end: exit 1, and nothing was changed by it."""
+    must("db.durability", "async")
+    hypervisor.power_off(roles.node("web1"))
+    done = invoke("db.promote", "web2", timeout=PROMOTE_S)
+    assert done.returncode == 1 and "durability async, semi-sync OFF" in done.stderr, done.stderr
+    assert "--accept-data-loss" in done.stderr and primary(roles) is None
+    assert "may be lost: " in must("db.promote", "web2", "--accept-data-loss", timeout=PROMOTE_S)
+    must("db.rejoin", "web1", timeout=REJOIN_S)
+    must("db.promote", "web1", timeout=PROMOTE_S)
+    must("db.durability", "durable")
+
+
+@pytest.mark.parametrize(("words", "code"), [(("web3",), 2), (("lb1",), 2)])
+def test_what_is_no_database_is_not_promoted(healthy: Lab, words: tuple[str, ...], code: int) -> None:
+    """The names that can be are told."""
+    done = invoke("db.promote", *words)
+    assert done.returncode == code and "next: " in done.stderr
