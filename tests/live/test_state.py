@@ -12,6 +12,7 @@ from lab.topology import Lab, Node
 
 pytestmark = pytest.mark.live
 SITE = "/var/www/site"
+CLOCK_S = 0.005  # nginx reads its clock once a turn: a part may seem longer than the whole
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_the_access_log_tells_how_long_each_hop_took(lab: Lab, hosts: Hosts) -> 
     for _, host in hosts("web"):
         host.run("curl -s -o /dev/null http://127.0.0.1/")
         entry = json.loads(host.check_output("tail -n 1 /var/log/nginx/access.log"))
-        assert entry["pool"] == "read" and float(entry["php"]) <= float(entry["request"]) < 10
+        assert entry["pool"] == "read" and 0 < float(entry["php"]) <= float(entry["request"]) + CLOCK_S < 10
 
 
 def test_the_databases_boot_read_only_and_safe(lab: Lab, hosts: Hosts) -> None:
