@@ -58,7 +58,7 @@ def test_an_interrupted_experiment_heals_and_keeps_what_was_seen(healthy: Lab) -
     until("the lab is whole", lambda: not wrong(healthy), 120, every=2)
 
 
-def test_an_unknown_experiment_is_refused(healthy: Lab) -> None:
+def test_an_unknown_experiment_is_refused(lab: Lab) -> None:
     """Exit 2, and the name that was meant."""
     done = invoke("experiment.run", "web2-frezee")
     assert done.returncode == 2 and "web2-freeze" in done.stderr

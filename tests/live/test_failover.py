@@ -72,7 +72,7 @@ def test_what_may_be_lost_is_refused_and_named(roles: Lab) -> None:
 
 
 @pytest.mark.parametrize("name", ["web3", "lb1"])
-def test_what_is_no_database_is_not_promoted(healthy: Lab, name: str) -> None:
+def test_what_is_no_database_is_not_promoted(lab: Lab, name: str) -> None:
     """Exit 2, and the names that can be."""
     done = invoke("db.promote", name)
     assert done.returncode == 2 and "next: " in done.stderr

@@ -61,7 +61,6 @@ def no_faults(healthy: Lab) -> Iterator[Lab]:
     yield healthy
     if ledger.entries():
         must("fault.heal", timeout=HEAL_S)
-    must("lab.provision")
 
 
 SHORT = {"service-kill", "partition"}  # the others are slow: make test-all
@@ -126,7 +125,7 @@ def test_a_network_fault_ends_by_itself(no_faults: Lab, machines: dict[str, Mach
     until("it is gone", lambda: machines["web2"].script(made.gone, ok=(0, 1), title="sees").exit_code == 0, 30)
 
 
-def test_mistakes_are_told_all_at_once(no_faults: Lab) -> None:
+def test_mistakes_are_told_all_at_once(lab: Lab) -> None:
     """Exit 2, nothing was touched."""
     done = invoke("fault.inject", "service-kil", "web9", "--service", "ngin")
     assert done.returncode == 2

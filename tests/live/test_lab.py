@@ -16,46 +16,46 @@ from tests.live.conftest import invoke, must
 pytestmark = pytest.mark.live
 
 
-def test_three_machines_run_kernels_of_their_own(healthy: Lab, machines: dict[str, Machine]) -> None:
+def test_three_machines_run_kernels_of_their_own(lab: Lab, machines: dict[str, Machine]) -> None:
     """Three boot ids, and each machine knows its name and has its address."""
     question = "cat /proc/sys/kernel/random/boot_id; uname -n; ip -4 -o addr"
     answers = {name: machine.run(question).stdout for name, machine in machines.items()}
     assert len({answer.splitlines()[0] for answer in answers.values()}) == 3
-    for node in healthy.nodes:
+    for node in lab.nodes:
         assert answers[node.name].splitlines()[1] == node.name
         assert f" {node.ip}/" in answers[node.name]
 
 
-def test_both_servers_answer_through_the_balancer(healthy: Lab) -> None:
+def test_both_servers_answer_through_the_balancer(lab: Lab) -> None:
     """Round robin: four pages, two from each, read from the database beside it."""
-    pages = [site.fetch(healthy) for _ in range(4)]
+    pages = [site.fetch(lab) for _ in range(4)]
     assert [page.status for page in pages] == [200] * 4
     assert sorted(page.headers["x-served-by"] for page in pages) == ["web1", "web1", "web2", "web2"]
     assert all(page.headers["x-db"] == page.headers["x-served-by"] for page in pages)
 
 
-def test_a_row_written_on_the_primary_is_read_on_the_replica(healthy: Lab, machines: dict[str, Machine]) -> None:
+def test_a_row_written_on_the_primary_is_read_on_the_replica(lab: Lab, machines: dict[str, Machine]) -> None:
     """A note through the balancer is in both databases, asked directly."""
     token = secrets.token_hex(8)
-    answer = site.fetch(healthy, "/api/notes", method="POST", body=json.dumps({"token": token, "body": "hello"}))
+    answer = site.fetch(lab, "/api/notes", method="POST", body=json.dumps({"token": token, "body": "hello"}))
     assert answer.status == 201, answer.text
     query = f"mysql -N -e \"SELECT body FROM site.notes WHERE token = '{token}'\""
     assert machines["web1"].run(query).stdout.strip() == "hello"
     assert until("web2 has the note", lambda: machines["web2"].run(query).stdout.strip(), 10) == "hello"
 
 
-def test_only_the_primary_is_writable_not_even_for_root(healthy: Lab, machines: dict[str, Machine]) -> None:
+def test_only_the_primary_is_writable_not_even_for_root(lab: Lab, machines: dict[str, Machine]) -> None:
     """super_read_only on the replica refuses the superuser."""
     statement = "mysql -e \"INSERT INTO site.notes (token, body, served_by, db) VALUES ('x', 'x', 'x', 'x')\""
     answer = machines["web2"].run(statement, ok=(1,))
     assert "super-read-only" in answer.stderr
 
 
-def test_the_nameserver_answers_with_the_balancer(healthy: Lab) -> None:
+def test_the_nameserver_answers_with_the_balancer(lab: Lab) -> None:
     """A real DNS question, as `dig @192.168.56.10 www.foobar.com` asks it."""
-    balancer = healthy.having("balancer")[0].ip
-    route.guard(healthy, str(balancer))
-    question = b"".join(bytes([len(word)]) + word.encode() for word in healthy.site.split(".")) + b"\0\0\1\0\1"
+    balancer = lab.having("balancer")[0].ip
+    route.guard(lab, str(balancer))
+    question = b"".join(bytes([len(word)]) + word.encode() for word in lab.site.split(".")) + b"\0\0\1\0\1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.settimeout(5)
         udp.sendto(struct.pack(">6H", 7, 0x100, 1, 0, 0, 0) + question, (str(balancer), 53))
@@ -64,12 +64,12 @@ def test_the_nameserver_answers_with_the_balancer(healthy: Lab) -> None:
     assert answer[-4:] == balancer.packed
 
 
-def test_a_second_converge_changes_nothing(healthy: Lab) -> None:
+def test_a_second_converge_changes_nothing(lab: Lab) -> None:
     """No file, no restart, no statement."""
     assert must("lab.provision").strip() == "nothing to change"
 
 
-def test_status_is_complete_data(healthy: Lab) -> None:
+def test_status_is_complete_data(lab: Lab) -> None:
     """The shape that scripts rely on, all parts answered."""
     now = json.loads(must("lab.status", "--json"))
     assert set(now) == {"stage", "site", "nodes", "balancer", "database", "faults", "errors"}
@@ -80,20 +80,20 @@ def test_status_is_complete_data(healthy: Lab) -> None:
     assert now["errors"] == []
 
 
-def test_exec_answers_with_output_and_exit_code(healthy: Lab) -> None:
+def test_exec_answers_with_output_and_exit_code(lab: Lab) -> None:
     """A student's way to look into a node."""
     done = invoke("lab.exec", "web1", "id -un; exit 7")
     assert (done.returncode, done.stdout.strip()) == (7, "root")
 
 
-def test_an_unknown_node_is_refused(healthy: Lab) -> None:
+def test_an_unknown_node_is_refused(lab: Lab) -> None:
     """Exit code 2 and the names that exist."""
     done = invoke("lab.exec", "web9", "true")
     assert done.returncode == 2
     assert "lb1, web1, web2" in done.stderr
 
 
-def test_a_second_changing_command_is_refused(healthy: Lab) -> None:
+def test_a_second_changing_command_is_refused(lab: Lab) -> None:
     """Exit code 7, naming the first; looking is still allowed."""
     from lab import lock
 
@@ -104,7 +104,7 @@ def test_a_second_changing_command_is_refused(healthy: Lab) -> None:
         must("lab.status")
 
 
-def test_a_secret_shows_in_no_process_list_and_no_log(healthy: Lab, machines: dict[str, Machine]) -> None:
+def test_a_secret_shows_in_no_process_list_and_no_log(lab: Lab, machines: dict[str, Machine]) -> None:
     """The generated passwords are looked for on each node while a converge just ran."""
     from lab import credentials
 
@@ -114,7 +114,7 @@ def test_a_secret_shows_in_no_process_list_and_no_log(healthy: Lab, machines: di
             assert machine.run(look.replace("%s", f"'{password[:9]}''{password[9:]}'")).stdout == ""
 
 
-def test_databases_have_identities_of_their_own(healthy: Lab, machines: dict[str, Machine]) -> None:
+def test_databases_have_identities_of_their_own(lab: Lab, machines: dict[str, Machine]) -> None:
     """A baked box must not give both servers the same UUID."""
     uuids = {machines[name].run("mysql -N -e 'SELECT @@server_uuid'").stdout for name in ("web1", "web2")}
     assert len(uuids) == 2

@@ -52,7 +52,7 @@ def test_reset_undoes_whatever_was_done(healthy: Lab, machines: dict[str, Machin
     assert "durability" not in choices.load()
 
 
-def test_an_unknown_snapshot_is_refused_with_those_that_exist(healthy: Lab) -> None:
+def test_an_unknown_snapshot_is_refused_with_those_that_exist(lab: Lab) -> None:
     """Exit code 2, nothing was touched."""
     done = invoke("lab.restore", "never-made")
     assert done.returncode == 2
@@ -72,7 +72,7 @@ def test_data_goes_to_a_file_and_back(healthy: Lab) -> None:
         path.unlink()
 
 
-def test_a_cut_off_backup_is_refused(healthy: Lab, tmp_path: Path) -> None:
+def test_a_cut_off_backup_is_refused(lab: Lab, tmp_path: Path) -> None:
     """Half a file must not replace whole data."""
     path = tmp_path / "half.sql"
     path.write_text("-- MySQL dump 10.13\nDROP TABLE notes;\n")
