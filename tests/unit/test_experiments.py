@@ -15,9 +15,10 @@ PLANS = plan.named(LAB)
 BY_HAND_ONLY = {"service-stop", "memory-hog", "clock-skew"}
 LONGEST_S = 90
 TWO_BOOTS = {"replica-then-primary"}  # both servers start again, one after the other
-LESS_SAFE = {"web2-power-off-available": "available", "async-promote": "async"}
+LESS_SAFE = {"web2-power-off-available": "available", "async-promote": "async", "async-behind-a-cut": "async"}
 LOSES: dict[str, dict[str, tuple[str, float | bool]]] = {
     "async-promote": {"lost-writes": ("reported", True)},
+    "async-behind-a-cut": {"lost-writes": ("at_least", 1)},
     "replica-then-primary": {"lost-writes": ("at_most", 1)},  # what it had received and not applied
 }
 # Each negative control, the experiment that is the same with every protection, and the check that tells them apart.
@@ -78,6 +79,7 @@ def test_a_single_fault_is_named_by_its_node() -> None:
     wrong = {it.name for it in single if not it.name.startswith(f"{it.faults[0].node}-")}
     assert wrong == {"async-promote", "old-primary-returns", "switch-of-a-lagging-replica"}, "these tell a story"
     others = {"control", "two-faults", "planned-switch", "replica-then-primary"}
+    others |= {"async-behind-a-cut", "durable-behind-a-cut"}
     assert {it.name for it in PLANS if len(it.faults) != 1} == others
 
 
