@@ -21,7 +21,7 @@ from lab.wait import pause
 WHOLE = "=whole="
 BALANCER_S, DATABASE_S, SERVICES_S, POWER_S = 0.25, 1.0, 1.0, 1.0
 SILENCE_S, AGAIN_S = 4.0, 1.0
-CLIENT_S = 30  # the client of MySQL does not notice that nobody reads it any more: it is made anew, or not
+CLIENT_S = 120  # the client of MySQL does not notice that nobody reads it any more: it is made anew, or not
 JOIN_S = 15.0
 KINDS = {"balancer": "servers", "database": "state", "service": "services"}
 Write = Callable[[Entry], None]

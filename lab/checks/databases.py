@@ -9,6 +9,8 @@ from lab.checks.finding import Finding, found, nothing
 from lab.history import BLIND_S, History
 
 State = tuple[float, bool]
+# https://dev.mysql.com/doc/mysql-errors/8.4/en/client-error-reference.html#error_cr_connection_error
+NOBODY_LISTENS = "ERROR 2002 "
 
 
 def gtid_equal(history: History) -> Finding:
@@ -33,11 +35,20 @@ def two_writable(history: History) -> Finding:
     unseen = [node for node in nodes if node not in states]
     if len(nodes) < 2 or unseen:
         return nothing("moments", f"no state was seen of {', '.join(unseen) or 'a second database'}")
-    looks = {node: [(entry.at, bool(entry.data["writable"])) for entry in seen] for node, seen in states.items()}
+    looks = {
+        node: sorted([(entry.at, bool(entry.data["writable"])) for entry in seen] + _nobody_listened(history, node))
+        for node, seen in states.items()
+    }
     moments = [at for node in looks for at in _writable_beside(node, looks)]
     detail = f"from {history.clock(min(moments))} to {history.clock(max(moments))}" if moments else ""
     blind = [sight.database(history, node, [at for at, _ in looks[node]]) for node in nodes]
     return found(len(moments), "moments", detail, "; ".join(filter(None, blind)))
+
+
+def _nobody_listened(history: History, node: str) -> list[State]:
+    """When nobody listened on the server's socket: then it took no writes, as surely as if it had said so."""
+    blind = (entry for entry in history.seen("database", "blind") if entry.data["node"] == node)
+    return [(entry.at, False) for entry in blind if entry.data["why"].startswith(NOBODY_LISTENS)]
 
 
 def _writable_beside(node: str, looks: dict[str, list[State]]) -> list[float]:

@@ -52,3 +52,12 @@ def test_a_database_that_is_off_need_not_be_seen() -> None:
     entries: list[Entry] = [*gone, *(blind(float(at), "database", "web1") for at in range(5, 20))]
     assert not find(History(entries), "two-writable").enough
     assert find(History([*entries, *spell([4.5, 5, 12, 19])]), "two-writable").enough
+
+
+def test_a_server_on_whose_socket_nobody_listens_takes_no_writes() -> None:
+    """It starts anew, for a copy of the data or after a crash: no fault excuses that, and none has to."""
+    entries = without(quiet(30), lambda it: kind("state", "web1")(it) and T0 + 5 <= it.at < T0 + 20)
+    why = "ERROR 2002 (HY000): Can't connect to local MySQL server through socket '/var/run/mysqld/mysqld.sock' (2)"
+    refused = [Entry(T0 + at, "database", "blind", {"node": "web1", "why": why}) for at in range(5, 20)]
+    finding = find(History([*entries, *refused]), "two-writable")
+    assert (finding.value, finding.enough) == (0, True)
