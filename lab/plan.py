@@ -101,8 +101,8 @@ class _Strict(BaseModel):
 
 
 class _Load(_Strict):
-    rate: float = Field(default=10.0, gt=0, le=200)
-    write_share: float = Field(default=0.1, ge=0, le=1)
+    rate: float = Field(default=20.0, gt=0, le=200)
+    write_share: float = Field(default=0.03, ge=0, le=1)
     processes: int = Field(default=1, ge=1, le=4)
 
 

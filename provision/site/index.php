@@ -49,7 +49,7 @@ function by_method(string $method, array $handlers, array $config): void
 function show_health(array $config): void
 {
     [$db] = local_database($config);
-    $db->query('SELECT token FROM notes LIMIT 1');
+    ask($db, 'SELECT token FROM notes LIMIT 1');
     answer_json(200, ['status' => 'ok']);
 }
 

@@ -13,7 +13,7 @@ const NOTE = "SELECT token, body, CONCAT(REPLACE(created_at, ' ', 'T'), 'Z') AS 
 /** The latest notes, newest first. */
 function latest_notes(PDO $db): array
 {
-    return $db->query(NOTE . ' ORDER BY notes.created_at DESC LIMIT ' . SHOWN)->fetchAll();
+    return ask($db, NOTE . ' ORDER BY notes.created_at DESC LIMIT ' . SHOWN)->fetchAll();
 }
 
 /** One note, or null. The token travels apart from the statement, so it can never become part of it. */
