@@ -16,12 +16,13 @@ from tests.live.conftest import must, wrong
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 PAIRS, CLIENTS, WARM_UP_S, MEASURE_S = 5, 4, 8.0, 15.0
 POOL, CODE = "/etc/php/*/fpm/php-fpm.conf", "/var/www/site/database.php"
+RESTART = "systemctl restart 'php*-fpm.service'"
 PLAIN = f"""cp {POOL} /run/tuned-pool; cp {CODE} /run/tuned-code
 sed -i -e 's/^pm = static/pm = dynamic\\npm.start_servers = 2\\npm.min_spare_servers = 1\\npm.max_spare_servers = 3/' \
     -e 's/^pm.max_children = .*/pm.max_children = 5/' -e 's/opcache.enable\\] = on/opcache.enable] = off/' {POOL}
 sed -i 's/PDO::ATTR_PERSISTENT => $keep/PDO::ATTR_PERSISTENT => false/' {CODE}
-grep -q 'opcache.enable. = off' {POOL} && grep -q 'PERSISTENT => false' {CODE} && systemctl restart 'php*-fpm.service'"""
-TUNED = f"cp /run/tuned-pool {POOL} && cp /run/tuned-code {CODE} && systemctl restart 'php*-fpm.service'"
+grep -q 'opcache.enable. = off' {POOL} && grep -q 'PERSISTENT => false' {CODE} && {RESTART}"""
+TUNED = f"cp /run/tuned-pool {POOL} && cp /run/tuned-code {CODE} && {RESTART}"
 
 
 @pytest.fixture
