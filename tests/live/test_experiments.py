@@ -11,7 +11,7 @@ import pytest
 from lab import ledger, runs, timeline
 from lab.topology import ROOT, Lab
 from lab.wait import until
-from tests.live.conftest import INVOKE, invoke, wrong
+from tests.live.conftest import INVOKE, invoke, must, wrong
 
 pytestmark = pytest.mark.live
 RUN_S = 420.0
@@ -55,6 +55,22 @@ def test_an_interrupted_experiment_heals_and_keeps_what_was_seen(healthy: Lab) -
     ends = [it for it in timeline.read(latest() / runs.TIMELINE) if it.kind == "end"]
     assert [it.data["complete"] for it in ends] == [False]
     assert json.loads((latest() / "summary.json").read_text(encoding="utf-8"))["verdict"] != "pass"
+    until("the lab is whole", lambda: not wrong(healthy), 120, every=2)
+
+
+@pytest.mark.slow
+def test_a_killed_experiment_can_be_healed_and_judged(healthy: Lab) -> None:
+    """kill -9: status shows the fault, one command undoes it, and the run says that it proves nothing."""
+    process = subprocess.Popen([INVOKE, "experiment.run", "web2-freeze"], cwd=ROOT, start_new_session=True)
+    try:
+        until("web2 is frozen", lambda: "web2-freeze" in [it["id"] for it in ledger.entries()], 180)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+    assert "fault     web2-freeze" in must("lab.status")
+    assert "web2-freeze" in must("fault.heal", timeout=RUN_S)
+    judged = invoke("experiment.report", "latest")
+    assert judged.returncode == 4 and "INCONCLUSIVE" in judged.stdout, judged.stdout
     until("the lab is whole", lambda: not wrong(healthy), 120, every=2)
 
 
