@@ -23,7 +23,7 @@ INSIDE = {
         "web2",
         "journalctl -u mysql --since -60s | grep -q 'status=9/KILL'",
     ),
-    "service-stop": (["service-stop", "web2", "--service", "php-fpm"], "web2", "! systemctl is-active 'php*-fpm'"),
+    "service-stop": (["service-stop", "web2", "--service", "php-fpm"], "web2", "! pgrep -f '^php-fpm: master'"),
     "service-freeze": (
         ["service-freeze", "web2", "--service", "mysql"],
         "web2",

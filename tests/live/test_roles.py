@@ -1,6 +1,7 @@
 """Drift is repaired, and only that; a wrong template is refused before anything changes."""
 
 import json
+import re
 import secrets
 
 import pytest
@@ -33,10 +34,15 @@ def test_all_that_was_changed_by_hand_is_repaired_and_nothing_else(healthy: Lab,
     """Eight things at once, on all nodes: the converge names exactly them, and the next one finds nothing."""
     for node, command, _ in DRIFT.values():
         machines[node].run(command, title="drift")
-    expected = sorted(line for _, _, lines in DRIFT.values() for line in lines)
-    changed = sorted(must("lab.provision").splitlines())
-    assert len(changed) == len(expected), changed
-    assert all(line.startswith(begin) for line, begin in zip(changed, expected, strict=True)), changed
+    changed = re.sub(r"php[\d.]+-fpm", "php-fpm", must("lab.provision"))
+    assert sorted(changed.splitlines()) == [
+        "account site_read",
+        "account site_write",
+        "lb1: start dnsmasq.service, start haproxy.service",
+        "web1: file /etc/weblab/site.php, systemctl reload php-fpm, hostname",
+        "web2: file /etc/nginx/nginx.conf, systemctl reload nginx",
+        "web2: replica threads",
+    ]
     assert must("lab.provision").strip() == "nothing to change"
 
 
