@@ -151,21 +151,12 @@ def _power_off(door: Machine) -> Pair:
 def _crash(door: Machine) -> Pair:
     """The kernel panics and stays so; sysrq works for root whatever is allowed at the keyboard."""
 
-    def prepare() -> Callable[[], object]:
-        shell = door.ready("", title="is ready to panic")
-
-        def crash() -> None:
-            door.script("(sleep 0.2; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", title="panics", shell=shell)
-            _silent(door)
-
-        return crash
-
     def restart() -> None:
         with suppress(CommandFailed):  # it is off already
             hypervisor.power_off(door.node)
         _boots(door)
 
-    return Pair(prepare, restart)
+    return Pair(_falls_silent(door, "(sleep 0.2; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", "panics"), restart)
 
 
 def _freeze(door: Machine) -> Pair:
@@ -178,16 +169,22 @@ def _freeze(door: Machine) -> Pair:
 
 
 def _reboot(door: Machine) -> Pair:
-    def prepare() -> Callable[[], object]:
-        shell = door.ready("", title="is ready to reboot")
+    return Pair(_falls_silent(door, "systemctl --no-block reboot", "reboots"), lambda: _whole(door))
 
-        def reboot() -> None:
-            door.script("systemctl --no-block reboot", title="reboots", shell=shell)
+
+def _falls_silent(door: Machine, text: str, title: str) -> Callable[[], Callable[[], object]]:
+    """A shell waits to run that script; the fault is there when nobody answers any more."""
+
+    def prepare() -> Callable[[], object]:
+        shell = door.ready("", title=f"waits until it {title}")
+
+        def fall() -> None:
+            door.script(text, title=title, shell=shell)
             _silent(door)
 
-        return reboot
+        return fall
 
-    return Pair(prepare, lambda: _whole(door))
+    return prepare
 
 
 def _silent(door: Machine) -> None:
