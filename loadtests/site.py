@@ -1,6 +1,6 @@
 """Readers and writers of the site, with the pauses of people.
 
-    locust -f loadtests/site.py                                        graphs in a browser, on port 8089
+    locust -f loadtests/site.py                                        graphs: http://127.0.0.1:8089
     locust -f loadtests/site.py --headless -u 20 -r 5 -t 60s --html report.html --csv figures
     locust -f loadtests/site.py --processes 2                          one generator a core; or on many machines:
     locust -f loadtests/site.py --master  and there  locust -f loadtests/site.py --worker --master-host MACHINE
@@ -116,6 +116,11 @@ class Writer(SiteUser):
         self.ask("POST", "/api/notes", json={"token": token, "body": f"load test, note {token[:8]}"})
 
 
+def offer(parser: Any, **_: Any) -> None:
+    """What the browser's form holds and a command line may leave out; the page is for this machine alone."""
+    parser.set_defaults(num_users=20, spawn_rate=5, web_host="127.0.0.1")
+
+
 def start(environment: Environment, runner: Runner, **_: Any) -> None:
     """Refuse to start without the lab; let users finish their request when they are stopped."""
     environment.stop_timeout = max(environment.stop_timeout, CONNECT_S + READ_S)
@@ -145,5 +150,6 @@ def _verdict(environment: Environment) -> int:
     return 4 if headless and total.num_requests == 0 else 0
 
 
+events.init_command_line_parser.add_listener(offer)
 events.init.add_listener(start)
 events.quitting.add_listener(finish)

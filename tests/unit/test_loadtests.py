@@ -1,6 +1,7 @@
 """Locust, started as a command like by a user, against a fake site on 127.0.0.1."""
 
 import json
+import re
 import socket
 import urllib.parse
 import urllib.request
@@ -69,24 +70,26 @@ def test_it_refuses_to_start_towards_anything_but_a_lab_that_is_up(checkout: Pat
 
 
 def test_a_host_typed_into_the_browser_is_checked_too(checkout: Path, site: Site) -> None:
-    """The page of Locust has a field for it."""
+    """The page of Locust has a field for it; it offers twenty users, and this machine alone can reach it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         page = f"http://127.0.0.1:{free.getsockname()[1]}"
     port = page.rpartition(":")[2]
     log = checkout / "log"
-    words = ("--host", site.host, "--web-host", "127.0.0.1", "--web-port", port, "--logfile", str(log))
+    words = ("--host", site.host, "--web-port", port, "--logfile", str(log))
     with start(checkout, FILE, *words) as process:
         try:
             until("the page is there", lambda: process.poll() is None and _listens(int(port)), 20, every=0.1)
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(page, timeout=10) as answer:
+                assert re.search(r'"num_users": 20\b', answer.read().decode())
             form = {"user_count": "3", "spawn_rate": "3", "host": f"http://localhost:{site.port}"}
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-                f"{page}/swarm", urllib.parse.urlencode(form).encode(), timeout=10
-            ) as answer:
+            with opener.open(f"{page}/swarm", urllib.parse.urlencode(form).encode(), timeout=10) as answer:
                 assert json.load(answer)["success"]
             until("it is refused", lambda: "Stopping Locust" in log.read_text(), 10, every=0.1)
         finally:
             process.terminate()
             process.wait(20)
+    assert f"Starting web interface at {page}," in log.read_text()
     assert "localhost is not an address of the lab" in log.read_text()
     assert site.seen == []
 
