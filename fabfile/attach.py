@@ -8,6 +8,8 @@ from lab.wait import until
 
 CLONE_TIMEOUT_S = 120.0
 SETTLE_S = 60.0
+# The source's side of semi-sync goes off first: on a replica it blocks the applier.
+APPLY = "SET GLOBAL rpl_semi_sync_source_enabled = OFF; START REPLICA;"
 
 
 def source(address: str, password: str) -> str:
@@ -20,11 +22,13 @@ def source(address: str, password: str) -> str:
 
 
 def follow(address: str, password: str) -> str:
-    """SQL that makes whoever is read-only the replica of that address, whatever it was before.
+    """SQL that makes whoever is read-only the replica of that address, whatever it was before."""
+    return f"STOP REPLICA; {source(address, password)} {APPLY}"
 
-    The source's side of semi-sync goes off first: on a replica it blocks the applier.
-    """
-    return f"SET GLOBAL rpl_semi_sync_source_enabled = OFF; STOP REPLICA; {source(address, password)} START REPLICA;"
+
+def listen(address: str, password: str) -> str:
+    """SQL that makes a primary receive from its replica, without applying: soon they change their roles."""
+    return f"STOP REPLICA; {source(address, password)} START REPLICA IO_THREAD;"
 
 
 def clone(door: Machine, donor: str, password: str) -> None:

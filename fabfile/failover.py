@@ -7,6 +7,7 @@ from typing import Any
 
 from fabfile import switch
 from fabfile.clients import CAUGHT_UP, client, tell
+from fabfile.statements import sql
 from fabfile.switch import NotClosed, Roles
 from lab import advice, databases, hypervisor, progress, promotion, remembered, site
 from lab.databases import Database
@@ -50,7 +51,7 @@ def promote(lab: Lab, name: str, *, accept_data_loss: bool = False, stay_durable
     situation, dead = _situation(lab, roles)
     how = promotion.decide(situation, accept_data_loss=accept_data_loss)
     if how.way == "nothing":
-        return _nothing(situation, how)
+        return _nothing(roles, situation, how)
     alone = roles if stay_durable else replace(roles, durability=_without_replica(roles.durability))
     if how.way == "planned" and situation.rival:
         try:
@@ -121,7 +122,9 @@ def _reaches(balancer: Machine, node: Node) -> bool:
         return True
 
 
-def _nothing(it: Situation, how: Promotion) -> list[str]:
+def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
+    if it.own.source:
+        sql(roles.node, switch.LEAVE, "gives up the change of roles that was interrupted")
     lines = [f"{how.why}; nothing was changed"]
     if not it.rival or it.rival.source != str(it.node.ip):
         lines.append(f"{it.other.name} does not replicate from it; next: invoke db.rejoin {it.other.name}")

@@ -1,11 +1,16 @@
-"""A planned change of roles: the primary is closed, its replica applies the rest and opens, the old one follows it."""
+"""A planned change of roles: the primary listens to its replica, is closed, the replica applies the rest and opens.
+
+To connect takes a replica seconds, and until it has, a durable commit waits: so the old primary does it before it is
+closed. It applies nothing until then; what it receives is what it wrote itself, which a server ignores.
+"""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from fabfile.attach import follow
+from fabfile.attach import APPLY, listen
 from fabfile.clients import EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
 from fabfile.statements import sql
 from lab import choices, credentials, databases, progress
@@ -18,6 +23,7 @@ from lab.topology import Lab, Node
 CATCH_UP_S, APPLY_S, LOCK_S = 60, 20, 3
 OPEN = "SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF;"
 LEAVE = "STOP REPLICA; RESET REPLICA ALL;"
+LISTENS = "SELECT service_state FROM performance_schema.replication_connection_status"
 
 
 class NotClosed(CheckFailed):
@@ -58,9 +64,10 @@ def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> fl
     it takes writes as before. Where it is not known how far it came, nobody is open, and the error says so.
     """
     node, other = roles.node.node.name, roles.other.node.name
-    closing, following, opening = _prepare(roles, own, rival)
-    began = time.monotonic()
-    executed = _close(roles.other, rival, closing)
+    with _left_as_it_was(roles, rival):
+        closing, following, opening = _prepare(roles, own, rival, attach=attach)
+        began = time.monotonic()
+        executed = _close(roles.other, rival, closing)
     opened: list[float] = []
 
     def open_() -> None:
@@ -69,8 +76,7 @@ def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> fl
         opened.append(time.monotonic())
 
     def follow_() -> None:
-        text = follow(str(roles.node.node.ip), roles.password)
-        roles.other.script(tell(f"{text} SELECT 1", 60), timeout=90, title=f"follows {node}", shell=following)
+        roles.other.script(tell(f"{APPLY} SELECT 1", 60), timeout=90, title=f"follows {node}", shell=following)
 
     failed = _all(roles, {node: open_, other: follow_ if attach else lambda: None})
     if failed[node]:
@@ -85,23 +91,42 @@ def opens(durability: str) -> str:
     return tell(f"{LEAVE} {databases.durability_sql(durability)} {OPEN} {EXECUTED}", 60)
 
 
-def _prepare(roles: Roles, own: Database, rival: Database) -> tuple[Shell, Shell, Shell]:
-    """Clients that wait, two on the old primary; on the candidate the replica has caught up before anything closes."""
+def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> tuple[Shell, Shell, Shell]:
+    """Clients that wait, two on the old primary; before anything closes, each receives what the other one has."""
+    node, other = roles.node.node.name, roles.other.node.name
     catch_up = wait_for(f"'{rival.gtid_executed}'", CATCH_UP_S) if own.source else ""
-    progress.say(roles.node.node.name, f"catches up with {roles.other.node.name}; nothing is changed yet")
+    progress.say(node, f"catches up with {other}; nothing is closed yet")
     works: Mapping[str, Callable[[], list[Shell]]] = {
-        roles.node.node.name: lambda: [client(roles.node, catch_up)],
-        roles.other.node.name: lambda: [client(roles.other), client(roles.other)],
+        node: lambda: [client(roles.node, catch_up)],
+        other: lambda: [client(roles.other), client(roles.other, _listening(roles) if attach else "")],
     }
     try:
         ready = together(lambda door: works[door.node.name](), [roles.other, roles.node])
     except CommandFailed as error:
         if error.command_exit_code != NOT_CAUGHT_UP:
             raise
-        what = f"{roles.node.node.name} does not catch up within {CATCH_UP_S} s; nothing was changed"
+        what = f"{node} does not catch up within {CATCH_UP_S} s; nothing was changed"
         raise CheckFailed(what, evidence=error.evidence, hint="see how far it is: invoke db.status") from error
     (closing, following), (opening,) = ready
     return closing, following, opening
+
+
+def _listening(roles: Roles) -> str:
+    """Bash for the old primary's client: it connects to its replica; whoever can't yet goes on trying by itself."""
+    connects = tell(f"{listen(str(roles.node.node.ip), roles.password)} SELECT 1", 30)
+    return f'{connects}\nfor _ in {{1..50}}; do {tell(LISTENS, 10)}; [ "$said" = ON ] && break; sleep 0.1; done'
+
+
+@contextmanager
+def _left_as_it_was(roles: Roles, rival: Database) -> Iterator[None]:
+    """Who fails before the old primary is closed takes its source away again: a primary has none."""
+    try:
+        yield
+    except BaseException:
+        if rival.writable:
+            with suppress(LabError):  # the error that led here says more
+                sql(roles.other, LEAVE, "listens to nobody")
+        raise
 
 
 def _close(door: Machine, rival: Database, shell: Shell) -> str:

@@ -19,7 +19,7 @@ def durability(primary: Database, degraded: str) -> str:
 def advise(asked: Asked, degraded: str) -> list[str]:
     """What is wrong between the databases, each with the command that comes next."""
     known = [it for it in asked.values() if it]
-    primaries = [it for it in known if it.writable and not it.source]
+    primaries = [it for it in known if it.role == "primary"]
     if len(primaries) == 1:
         return _with_primary(asked, primaries[0], degraded)
     if len(primaries) > 1:
@@ -32,6 +32,9 @@ def advise(asked: Asked, degraded: str) -> list[str]:
 
 
 def _with_primary(asked: Asked, primary: Database, degraded: str) -> list[str]:
+    if primary.source:
+        what = f"{primary.node} is open and listens to its replica: a change of roles was interrupted"
+        return [f"{what}; next: invoke db.promote {primary.node}"]
     others = [(name, it) for name, it in asked.items() if name != primary.node]
     lines = []
     for name, it in others:

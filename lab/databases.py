@@ -68,10 +68,13 @@ class Database:
 
     @property
     def role(self) -> str:
-        """'replica' where it has a source, 'primary' where it is open for writes, else 'unassigned'."""
-        if self.source:
-            return "replica"
-        return "primary" if self.writable else "unassigned"
+        """'primary' where it is open for writes and applies nobody's, 'replica' where it has a source, or 'unassigned'.
+
+        A primary may have a source: while it changes roles with its replica, it listens to it.
+        """
+        if self.writable and not self.applying:
+            return "primary"
+        return "replica" if self.source else "unassigned"
 
 
 def errant(replica: Database, primary: Database) -> int:

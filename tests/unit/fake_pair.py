@@ -6,7 +6,7 @@ from typing import Any
 
 from fabfile.switch import Roles
 from lab.databases import Database
-from lab.errors import CommandFailed, LabError, Unreachable
+from lab.errors import CommandFailed, Unreachable
 from lab.machine import Answer
 from lab.topology import Node
 from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
@@ -19,7 +19,7 @@ class Double:
     node: Node
     state: Database | None
     notes: list[str]
-    fails: dict[str, LabError] = field(default_factory=dict)
+    fails: dict[str, BaseException] = field(default_factory=dict)
     scripts: list[str] = field(default_factory=list)
 
     def ready(self, text: str, *, title: str, **_: object) -> str:
@@ -46,7 +46,8 @@ class Double:
                 raise error
 
     def _change(self, title: str, state: Database) -> dict[str, Any]:
-        opened: dict[str, Any] = {"writable": True, "source": "", "receiving": False, "applying": False}
+        alone: dict[str, Any] = {"source": "", "receiving": False, "applying": False}
+        opened: dict[str, Any] = {"writable": True, **alone}
         source = str((WEB2 if self.node is WEB1 else WEB1).ip)
         follows: dict[str, Any] = {"source": source, "receiving": True, "applying": True}
         return {
@@ -54,6 +55,8 @@ class Double:
             "opens": opened,
             "applies what it received, and opens": opened,
             "is opened again": opened,
+            "listens to nobody": alone,
+            "gives up the change of roles that was interrupted": alone,
             "follows web2": follows,
             "replicates from web2": follows,
         }.get(title, {})

@@ -9,6 +9,7 @@ from lab.databases import Database
 from tests.unit.pairs import CLOSED, OPEN, PROMOTED, REPLICA, U1, U2, WEB1, WEB2
 
 BACK = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True, gtid_executed=PROMOTED.gtid_executed)
+LISTENS = replace(OPEN, source=str(WEB2.ip), receiving=True)
 NEXT: dict[str, tuple[Database | None, Database | None, str, str]] = {
     "the primary is dead": (None, REPLICA, "", "db.promote web2"),
     "it rebooted, and the replica is gone": (CLOSED, None, "", "db.promote web1"),
@@ -30,6 +31,7 @@ NEXT: dict[str, tuple[Database | None, Database | None, str, str]] = {
     ),
     "both closed, web2 has everything": (CLOSED, replace(PROMOTED, writable=False), "", "db.promote web2"),
     "both closed, in a circle": (replace(CLOSED, source=str(WEB2.ip)), REPLICA, "", "db.promote"),
+    "a change of roles was interrupted": (LISTENS, REPLICA, "", "db.promote web1"),
     "two primaries": (OPEN, PROMOTED, "", "lab.reset"),
 }
 

@@ -13,7 +13,7 @@ from lab.databases import Database
 from lab.errors import BadInput, CheckFailed, Unreachable
 from lab.topology import Node
 from tests.unit.fake_pair import Two, failed, two
-from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, WEB2
+from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, WEB1, WEB2
 
 Make = Callable[..., Two]
 
@@ -174,6 +174,14 @@ def test_the_primary_is_left_alone(make: Make) -> None:
     pair.web2.state = PROMOTED
     lines = failover.promote(LAB, "web2")
     assert "nothing was changed" in lines[0] and "db.rejoin web1" in lines[1] and pair.notes == []
+
+
+def test_a_primary_that_still_listens_to_its_replica_gives_that_up(make: Make) -> None:
+    """A change of roles was killed half way; a primary has no source."""
+    pair = make(CLOSED)
+    pair.web2.state = replace(OPEN, node="web2", source=str(WEB1.ip), receiving=True)
+    lines = failover.promote(LAB, "web2")
+    assert "nothing was changed" in lines[0] and pair.web2.state.source == ""
 
 
 def test_who_does_not_answer_is_not_promoted(make: Make) -> None:

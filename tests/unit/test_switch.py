@@ -33,6 +33,25 @@ def test_nothing_is_closed_before_all_is_ready_and_nothing_opened_before_all_is_
     assert pair.web1.state and pair.web1.state.replicating
 
 
+def test_the_old_primary_is_connected_to_its_replica_before_it_is_closed(pair: Two) -> None:
+    """To connect takes seconds, and durable commits wait for it; nothing is applied before all is closed."""
+    change(pair)
+    ready, follows = pair.web1.scripts[1], pair.web1.scripts[-1]
+    assert "START REPLICA IO_THREAD" in ready and "START REPLICA;" not in ready
+    assert "START REPLICA;" in follows and "CHANGE REPLICATION SOURCE" not in follows
+
+
+@pytest.mark.parametrize("error", [failed(5), KeyboardInterrupt()], ids=["broken", "interrupted"])
+def test_who_fails_before_anything_is_closed_leaves_the_primary_without_a_source(
+    pair: Two, error: BaseException
+) -> None:
+    """Else status would speak of a change of roles that nobody makes."""
+    pair.web2.fails["is ready"] = error
+    with pytest.raises(type(error)):
+        change(pair)
+    assert pair.notes[-1] == "web1 listens to nobody" and pair.writable() == ["web1"]
+
+
 def test_the_replica_waits_for_what_the_old_primary_had_when_it_was_closed(pair: Two) -> None:
     """The set is that of the closed server, and the wait stands before the opening."""
     change(pair)
@@ -56,7 +75,7 @@ def test_a_primary_whose_commits_hang_is_left_as_it_was(pair: Two) -> None:
     with pytest.raises(NotClosed):
         change(pair)
     assert "web2 opens" not in pair.notes and pair.writable() == ["web1"]
-    assert "super_read_only = OFF" in pair.web1.scripts[-1]
+    assert "super_read_only = OFF" in pair.web1.scripts[-2] and pair.notes[-1] == "web1 listens to nobody"
     with pytest.raises(NotClosed):
         switch.planned(pair.roles, REPLICA, CLOSED, attach=True)
     assert "super_read_only = OFF" not in pair.web1.scripts[-1]
