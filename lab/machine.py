@@ -17,7 +17,8 @@ from lab.topology import ROOT, Node
 from lab.wait import SAY_EVERY_S, pause
 
 SSH_CONFIG = ROOT / ".lab" / "ssh-config"
-CONNECT_TIMEOUT_S = 8
+CONNECT_TIMEOUT_S = 4  # the kernel answers at once, however busy the machine is; one that crashed never does
+SESSION_TIMEOUT_S = 8
 POLL_S = 0.02
 STARTS_S = 20.0
 READY = "=ready="
@@ -155,7 +156,7 @@ class Machine:
             transport = self._connection.transport
             assert transport is not None
             self.channels += 1
-            return transport.open_session(timeout=CONNECT_TIMEOUT_S)
+            return transport.open_session(timeout=SESSION_TIMEOUT_S)
 
     def _read(self, channel: paramiko.Channel, timeout: float, title: str, mark: str = "") -> Answer:
         """Until the script ends, or says the mark."""
