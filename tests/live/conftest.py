@@ -16,6 +16,7 @@ from lab.wait import until
 
 INVOKE = str(Path(sys.executable).with_name("invoke"))
 UP_S, QUICK_S = 900.0, 120.0
+PROMOTE_S, REJOIN_S, RESET_S = 180.0, 400.0, 300.0
 
 
 def invoke(*words: str, timeout: float = QUICK_S, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
@@ -28,6 +29,13 @@ def must(*words: str, timeout: float = QUICK_S, cwd: Path = ROOT) -> str:
     done = invoke(*words, timeout=timeout, cwd=cwd)
     assert done.returncode == 0, f"invoke {' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def start(*words: str, cwd: Path = ROOT) -> "subprocess.Popen[str]":
+    """Start a command of the lab in a session of its own, as a terminal would."""
+    return subprocess.Popen(
+        [INVOKE, *words], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
 
 
 @cache
@@ -46,6 +54,11 @@ def wrong(lab: Lab) -> list[str]:
     for door in doors(lab):
         door.close()
     return list(status.wrong(status.collect(lab, doors(lab))))
+
+
+def primary(lab: Lab) -> object:
+    """Who takes writes, as status tells it."""
+    return (status.collect(lab)["database"] or {}).get("primary")
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +89,14 @@ def healthy(lab: Lab) -> Iterator[Lab]:
     yield lab
     until("the lab is healthy again", lambda: not wrong(lab), 120, every=2)
     Health.known = True
+
+
+@pytest.fixture
+def roles(healthy: Lab) -> Iterator[Lab]:
+    """The lab with web1 as primary, and again after the test, whatever became of it."""
+    yield healthy
+    if wrong(healthy) or primary(healthy) != "web1":
+        must("lab.reset", timeout=RESET_S)
 
 
 @pytest.fixture

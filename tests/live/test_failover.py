@@ -1,29 +1,13 @@
 """Promotions on the real lab: planned and back, and a dead primary replaced with the commands that status names."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from lab import hypervisor, site, status
+from lab import hypervisor, site
 from lab.topology import Lab
 from lab.wait import until
-from tests.live.conftest import invoke, must, wrong
+from tests.live.conftest import PROMOTE_S, REJOIN_S, invoke, must, primary, wrong
 
 pytestmark = pytest.mark.live
-PROMOTE_S, REJOIN_S, RESET_S = 180.0, 400.0, 300.0
-
-
-@pytest.fixture
-def roles(healthy: Lab) -> Iterator[Lab]:
-    """The lab with web1 as primary, and again after the test, whatever became of it."""
-    yield healthy
-    if wrong(healthy) or primary(healthy) != "web1":
-        must("lab.reset", timeout=RESET_S)
-
-
-def primary(lab: Lab) -> object:
-    """Who takes writes, as status tells it."""
-    return (status.collect(lab)["database"] or {}).get("primary")
 
 
 def named(command: str) -> bool:

@@ -11,16 +11,9 @@ from lab import hypervisor, site
 from lab.errors import LabError
 from lab.topology import ROOT, Lab
 from lab.wait import until
-from tests.live.conftest import INVOKE, UP_S, must, wrong
+from tests.live.conftest import UP_S, must, start, wrong
 
 pytestmark = pytest.mark.live
-
-
-def start(*words: str, cwd: Path = ROOT) -> "subprocess.Popen[str]":
-    """Start a command of the lab in a session of its own, as a terminal would."""
-    return subprocess.Popen(
-        [INVOKE, *words], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
 
 
 def states(lab: Lab) -> list[str]:

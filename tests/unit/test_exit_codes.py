@@ -1,7 +1,9 @@
 """The exit codes of commands that hand over to another program, or are interrupted."""
 
 import errno
+import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from invoke.exceptions import Exit
 
 import fabfile
 import tasks
-from commands import experiments
+from commands import databases, experiments
+from fabfile import failover
 from lab import lock, runs
 from lab.errors import Locked
 
@@ -98,3 +101,15 @@ def test_two_experiments_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(Exit) as ending:
         experiments.run(Context(), "no-such-experiment")
     assert ending.value.code == 7 and "experiment.run control" in str(ending.value.message)
+
+
+def test_a_promotion_while_a_rejoin_runs_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Exit code 7 and what runs, before any database is asked; when that is over, the promotion is let in."""
+    monkeypatch.setattr(lock, "held", partial(lock.held, tmp_path / "lock"))
+    monkeypatch.setattr(failover, "promote", lambda lab, name, **_: [f"{name} is the primary"])
+    monkeypatch.setattr(sys, "argv", ["/lab/.venv/bin/invoke", "db.rejoin", "web1"])
+    with lock.held(), pytest.raises(Exit) as ending:
+        databases.promote(Context(), "web2")
+    said = str(ending.value.message)
+    assert ending.value.code == 7 and "locked by `invoke db.rejoin web1`" in said and "next: wait for it" in said
+    databases.promote(Context(), "web2")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -111,6 +112,14 @@ def test_one_who_does_not_reach_the_primary_is_no_proof_that_it_is_gone(make: Ma
         assert "web1 closes" in pair.notes and "web1 is powered off" not in pair.notes
 
 
+def test_where_both_are_up_and_closed_one_is_opened_and_nobody_fenced(make: Make) -> None:
+    """Both rebooted, say: it goes as planned, and the other one follows."""
+    pair = make(CLOSED)
+    lines = failover.promote(LAB, "web2")
+    assert pair.writable() == ["web2"] and lines[2].endswith("web1 replicates from it")
+    assert pair.web1.state and pair.web1.state.replicating and "web1 is powered off" not in pair.notes
+
+
 def test_the_survivor_applies_what_it_received_before_it_leaves_its_source(make: Make) -> None:
     """RESET REPLICA throws the relay log away: the wait stands before it."""
     pair = make(None, "off")
@@ -184,8 +193,24 @@ def test_a_primary_that_still_listens_to_its_replica_gives_that_up(make: Make) -
     assert "nothing was changed" in lines[0] and pair.web2.state.source == ""
 
 
+def test_whose_machine_is_off_is_not_promoted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3, its state and the command that starts it; nobody is asked or fenced."""
+    pair = make()
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {"lb1": "running", "web1": "running", "web2": "off"})
+    with pytest.raises(Unreachable, match="web2 can't be promoted: it is off") as caught:
+        failover.promote(LAB, "web2")
+    assert (caught.value.exit_code, caught.value.hint, pair.notes) == (3, "invoke lab.up", [])
+
+
+def test_a_node_that_ssh_does_not_reach_has_said_nothing() -> None:
+    """Neither that its MySQL is dead, nor that it is cut off from the other one: so it is fenced, or not promoted."""
+    door: Any = two().web1
+    door.fails["asks"] = Unreachable("web1: ssh failed")
+    assert failover._look(door) == Look(None, dead=False, reaches=True)
+
+
 def test_who_does_not_answer_is_not_promoted(make: Make) -> None:
-    """Exit code 3: its machine is off, or its MySQL is silent."""
+    """Exit code 3: its MySQL is silent."""
     pair = make()
     pair.web2.state = None
     with pytest.raises(Unreachable) as caught:
