@@ -24,16 +24,19 @@ MATRIX = {
     "only": "these experiments, with commas between",
     "rounds": "inject the faults of each so many times",
     "again": "also what has a result of this code",
+    "times": "until each has so many results of this code, each with another seed",
 }
 
 
 @command(changes=True, help=MATRIX)
-def matrix_(c: Context, only: str = "", rounds: int = 10, again: bool = False) -> None:
+def matrix_(c: Context, only: str = "", rounds: int = 10, again: bool = False, times: int = 1) -> None:
     """Run every experiment, its faults ten times each; goes on where it was stopped, and writes docs/matrix.md."""
     lab = topology.load()
-    rows = matrix.rows(plan.named(lab), only, rounds)
-    todo = rows if again else matrix.left(rows, results.load(RESULTS))
-    say(f"{len(rows)} rows, {len(rows) - len(todo)} of them have a result of this code")
+    rows = matrix.rows(plan.named(lab), only, rounds, times)
+    todo = matrix.left(rows, [] if again else results.load(RESULTS))
+    ready = len(rows) - len({it.name for it in todo})
+    needed = "a result" if times == 1 else f"{times} results"
+    say(f"{len(rows)} rows, {ready} of them have {needed} of this code; {len(todo)} runs to go")
     if todo:
         _must_run(lab)
         try:
@@ -51,8 +54,7 @@ def table_(c: Context) -> None:
 
 
 def _write(lab: Lab) -> None:
-    names = [it.name for it in plan.named(lab)]
-    TABLE.write_text(table(names, results.load(RESULTS)), encoding="utf-8")
+    TABLE.write_text(table(plan.named(lab), results.load(RESULTS)), encoding="utf-8")
 
 
 def _must_run(lab: Lab) -> None:

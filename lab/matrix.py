@@ -19,11 +19,12 @@ WORST_FIRST = {"fail": 1, "error": 3, "inconclusive": 4}  # verdict and exit cod
 
 @dataclass(frozen=True)
 class Row:
-    """An experiment as the matrix runs it; `fingerprint` is that of what a result is a result of."""
+    """An experiment as the matrix runs it until it has `times` results; `fingerprint`: of what they are results."""
 
     plan: Plan
     rounds: int
     fingerprint: str
+    times: int = 1
 
     @property
     def name(self) -> str:
@@ -40,16 +41,15 @@ class Hands:
     say: Callable[[str], None]
 
 
-def rows(plans: Sequence[Plan], only: str, rounds: int) -> list[Row]:
-    """All experiments, or those named in `only`, with commas between; raises BadInput naming what is none."""
+def rows(plans: Sequence[Plan], only: str, rounds: int, times: int = 1) -> list[Row]:
+    """All experiments, or those named in `only`, with commas between; raises BadInput that lists every mistake."""
     known = {it.name: it for it in plans}
-    wanted = [name.strip() for name in only.split(",") if name.strip()] or list(known)
-    mistakes = [f"{name}: {did_you_mean(name, known)}" for name in wanted if name not in known]
+    wanted = list(dict.fromkeys(name.strip() for name in only.split(",") if name.strip())) or list(known)
+    mistakes = [f"there is no {name}: {did_you_mean(name, known)}" for name in wanted if name not in known]
+    mistakes += [f"--{word} {it}: at least one" for word, it in (("rounds", rounds), ("times", times)) if it < 1]
     if mistakes:
-        raise BadInput.listing("there are no such experiments", mistakes, hint="invoke experiment.list")
-    if rounds < 1:
-        raise BadInput(f"--rounds {rounds}: at least one")
-    return [Row(known[name], _rounds(known[name], rounds), results.fingerprint(name)) for name in wanted]
+        raise BadInput.listing("there is no such matrix", mistakes, hint="invoke experiment.list")
+    return [Row(known[name], _rounds(known[name], rounds), results.fingerprint(name), times) for name in wanted]
 
 
 def _rounds(plan: Plan, rounds: int) -> int:
@@ -59,14 +59,14 @@ def _rounds(plan: Plan, rounds: int) -> int:
 
 
 def left(wanted: Sequence[Row], done: Sequence[Result]) -> list[Row]:
-    """Those that have no result of this code yet; that the rig broke is none."""
-    return [row for row in wanted if _verdict(row, done) in ("", "error")]
+    """Each as often as it lacks a result of this code; that the rig broke is none."""
+    return [row for row in wanted for _ in range(row.times - sum(it != "error" for it in _verdicts(row, done)))]
 
 
 def play(todo: Sequence[Row], hands: Hands, host: Result, path: Path) -> None:
     """Run the rows; each leaves its result in `path`, so that whoever is interrupted goes on where he was.
 
-    `host` is what the result says of the hosting machine. Where the lab is not whole it is reset, once a row.
+    `host` is what the result says of the hosting machine. Where the lab is not whole it is reset, once a run.
     """
     for number, row in enumerate(todo):
         done = results.load(path)
@@ -78,8 +78,8 @@ def play(todo: Sequence[Row], hands: Hands, host: Result, path: Path) -> None:
 
 
 def exit_code(wanted: Sequence[Row], done: Sequence[Result]) -> int:
-    """0 if the latest result of every row passed, else that of the worst."""
-    verdicts = {_verdict(row, done) for row in wanted}
+    """0 if the latest results of every row passed, as many as it needs; else that of the worst."""
+    verdicts = {word for row in wanted for word in _verdicts(row, done)}
     return next((code for word, code in WORST_FIRST.items() if word in verdicts), 0)
 
 
@@ -95,8 +95,10 @@ def line(result: Result) -> str:
     return f"{result['verdict']:<12}  {result['name']}  {took}, {result['rounds']} rounds, {counted}{why}"
 
 
-def _verdict(row: Row, done: Sequence[Result]) -> str:
-    return next((it["verdict"] for it in results.of(done, row.name, row.fingerprint, row.rounds)), "")
+def _verdicts(row: Row, done: Sequence[Result]) -> list[str]:
+    """Of this code, the newest first, as many as are needed; an error counts until the row is run again."""
+    found = [it["verdict"] for it in results.of(done, row.name, row.fingerprint, row.rounds)]
+    return [*found[:1], *(word for word in found[1:] if word != "error")][: row.times]
 
 
 def _guess_s(plan: Plan, rounds: int) -> float:

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lab import results
-from lab.report.odds import below
+from lab.plan import Plan
+from lab.report import controls, kept
+from lab.report.grid import NONE, NOT_RUN, grid
+from lab.report.odds import short
 from lab.report.rows import SIGNS
 from lab.results import Result
 
@@ -17,8 +20,8 @@ those that failed too. `invoke experiment.matrix` runs what has no result of the
 A round injects all faults of the experiment once, at a moment of HAProxy's check interval that the seed draws; 0
 rounds: run as its file says, or ten quiet minutes where nothing breaks. Before DOWN: reads that were due after a fault
 began and before HAProxy took the server out. `< x %`: none failed, so with 95 % confidence the true share is below 3/n.
-DOWN after: median and longest time of all injections, and what the experiment allows. All numbers are those of the
-latest result.
+DOWN after: median and longest time of all injections, and what the experiment allows. All numbers of this table
+are those of the latest result.
 """
 COLUMNS = (
     "experiment",
@@ -32,16 +35,20 @@ COLUMNS = (
     "writes lost, twice, unexpected",
 )
 SOURCES = ("experiment", "when (UTC)", "verdict", "commit", "rounds, seed", "host", "versions", "why")
-NOT_RUN, NONE = "not run yet", "-"
 
 
-def table(names: Sequence[str], done: Sequence[Result]) -> str:
-    """The whole file; `names` are the rows."""
-    latest = {name: results.of(done, name)[:2] for name in names}
-    came = [_row(COLUMNS), _row(["---"] * len(COLUMNS)), *(_row(_came(name, it)) for name, it in latest.items())]
-    kept = [_row(_source(it)) for two in latest.values() for it in two]
-    sources = [_row(SOURCES), _row(["---"] * len(SOURCES)), *kept] if kept else [NOT_RUN]
-    parts = [HEAD, _counted(latest, done), "", *came, "", "## Where the results come from", "", *sources]
+def table(plans: Sequence[Plan], done: Sequence[Result]) -> str:
+    """The whole file; each of `plans` is a row."""
+    latest = {it.name: results.of(done, it.name)[:2] for it in plans}
+    parts = [
+        HEAD,
+        f"{_counted(latest, done)}\n",
+        grid(COLUMNS, [_came(name, two) for name, two in latest.items()]),
+        kept.section(plans, done),
+        controls.section(plans, done),
+        "## Where the results come from\n",
+        grid(SOURCES, [_source(it) for two in latest.values() for it in two]).removesuffix("\n"),
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -49,7 +56,9 @@ def _counted(latest: dict[str, list[Result]], done: Sequence[Result]) -> str:
     verdicts = Counter(it["verdict"] for it in done)
     run, agree = sum(bool(two) for two in latest.values()), sum(_agree(two) == "yes" for two in latest.values())
     words = ", ".join(f"{count} {word}" for word, count in sorted(verdicts.items())) or "none"
-    return f"{len(latest)} rows, {run} with a result, {agree} whose two latest agree. Results so far: {words}."
+    told = f"{len(latest)} rows, {run} with a result, {agree} whose two latest agree. Results so far: {words}."
+    unsure, broken = verdicts["inconclusive"], verdicts["error"]
+    return f"{told}\n{unsure} of {len(done)} results ended inconclusive, {broken} with an error."
 
 
 def _came(name: str, two: Sequence[Result]) -> list[str]:
@@ -83,8 +92,7 @@ def _numbers(result: Result) -> Iterator[str]:
 def _share(counted: dict[str, Any]) -> str:
     if not counted["requests"]:
         return NONE
-    bound = "" if counted["share_below"] is None else f" ({below(counted['share_below']).replace('below', '<')})"
-    return f"{counted['failed']} of {counted['requests']}{bound}"
+    return f"{counted['failed']} of {counted['requests']}{short(counted['share_below'])}"
 
 
 def _down(found: dict[str, Any]) -> str:
@@ -110,7 +118,3 @@ def _source(result: Result) -> list[str]:
         versions or NONE,
         why or NONE,
     ]
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

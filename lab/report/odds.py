@@ -29,6 +29,11 @@ def below(bound: float) -> str:
     return f"below {100 * bound:.2g} %"
 
 
+def short(bound: float | None) -> str:
+    """The bound as tables have it; '' where there is none, or it is all."""
+    return "" if bound is None or bound >= 1 else f" ({below(bound).replace('below', '<')})"
+
+
 def noticed(found: Mapping[str, Any]) -> str:
     """Median and longest time until HAProxy took the server out."""
     told = f"HAProxy took the server out after {found['median_s']:.2f} s (median), {found['max_s']:.2f} s (longest)"

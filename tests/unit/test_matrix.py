@@ -1,78 +1,28 @@
 """The matrix: row by row, resumable, every result kept. Runs are doubles that leave a timeline by hand."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lab import matrix, plan, results, runs, timeline, topology
+from lab import matrix, plan, results
 from lab.errors import BadInput, LabError, LabNotUp
-from lab.matrix import Hands, Row
-from lab.plan import Plan
+from lab.matrix import Row
 from lab.timeline import Entry
-from tests.unit.timelines import changed, failed, kind, lab, quiet, repeated
+from tests.unit.matrix_doubles import (
+    BAD,
+    BROKEN,
+    EXPECT,
+    GOOD,
+    HOST,
+    INTERRUPTED,
+    LAB,
+    PLANS,
+    TWO,
+    Doubles,
+    rows,
+)
+from tests.unit.timelines import changed, kind, quiet
 
-LAB = topology.load()
-PLANS = plan.named(LAB)
-EXPECT = [{"check": "failed-gets", "at_most": 0}]
-GOOD, BAD = repeated(1, 2, expect=EXPECT), [*repeated(1, 2, expect=EXPECT), failed(5.5)]
-BROKEN = [*quiet(expect=EXPECT), lab(9, "broken", why="Locust died\nexit 1")]
-HOST = {"cpus": 2, "accelerator": "emulated"}
-Story = Sequence[Entry] | BaseException
-
-
-class Doubles:
-    """Plays a story a run: a timeline, or what is raised instead; notes what was asked for."""
-
-    def __init__(self, folder: Path, *stories: Story) -> None:
-        self.folder, self.stories = folder, list(stories)
-        self.asked: list[tuple[str, int, int, float]] = []
-        self.resets = 0
-        self.said: list[str] = []
-        self.path = folder / "matrix.jsonl"
-
-    def perform(self, it: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
-        """Run an experiment."""
-        self.asked.append((it.name, rounds, it.seed, it.measure_s))
-        story = self.stories.pop(0)
-        if isinstance(story, BaseException):
-            raise story
-        run = self.folder / f"run-{len(self.asked)}"
-        run.mkdir()
-        timeline.append(run / runs.TIMELINE, story)
-        tell_folder(run)
-        (end,) = [entry for entry in story if entry.kind == "end"]
-        if end.data["why"] == "interrupted":
-            raise KeyboardInterrupt
-
-    def reset(self) -> None:
-        """Put the lab back."""
-        self.resets += 1
-
-    def play(self, rows: Sequence[Row], again: bool = False) -> int:
-        """The matrix, as the command does it."""
-        todo = rows if again else matrix.left(rows, self.kept)
-        matrix.play(todo, Hands(self.perform, self.reset, self.said.append), HOST, self.path)
-        return matrix.exit_code(rows, self.kept)
-
-    @property
-    def kept(self) -> list[dict[str, Any]]:
-        """All results."""
-        return results.load(self.path)
-
-    @property
-    def verdicts(self) -> list[tuple[str, str]]:
-        """Name and verdict of each result."""
-        return [(it["name"], it["verdict"]) for it in self.kept]
-
-
-def rows(*names: str, rounds: int = 2) -> list[Row]:
-    """Rows of shipped experiments."""
-    return matrix.rows(PLANS, ",".join(names), rounds)
-
-
-TWO = ("web1-freeze", "web2-freeze")
 BAD_LAB = LabNotUp("the lab is not whole", evidence="web1: nginx is failed")
 
 
@@ -85,13 +35,13 @@ def test_every_shipped_experiment_is_a_row(monkeypatch: pytest.MonkeyPatch) -> N
     assert [it.rounds for it in matrix.rows([told], "", 10)] == [0]
 
 
-def test_rows_that_are_none_are_refused_together() -> None:
+def test_mistakes_are_refused_together() -> None:
     """With what was probably meant."""
     with pytest.raises(BadInput) as caught:
-        rows("web1-frezee", "control", "x")
-    assert "web1-frezee: did you mean web1-freeze?" in caught.value.evidence and "- x: " in caught.value.evidence
-    with pytest.raises(BadInput, match="at least one"):
-        rows("control", rounds=0)
+        rows("web1-frezee", "control", "x", rounds=0, times=0)
+    told = caught.value.evidence.splitlines()
+    assert told[0] == "- there is no web1-frezee: did you mean web1-freeze?" and told[1].startswith("- there is no x: ")
+    assert told[2:] == ["- --rounds 0: at least one", "- --times 0: at least one"]
 
 
 def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
@@ -120,7 +70,7 @@ def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
 
 def test_what_has_its_result_is_not_run_again(tmp_path: Path) -> None:
     """Whoever was interrupted goes on where he was; a row that was interrupted has no result."""
-    it = Doubles(tmp_path, GOOD, changed(GOOD, kind("end"), complete=False, why="interrupted"), GOOD)
+    it = Doubles(tmp_path, GOOD, INTERRUPTED, GOOD)
     with pytest.raises(KeyboardInterrupt):
         it.play(rows(*TWO))
     assert it.verdicts == [("web1-freeze", "pass")]

@@ -24,7 +24,7 @@ def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for results and table; a lab that is up, in which every experiment passes."""
 
     def perform(_: object, it: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
-        folder = tmp_path / it.name
+        folder = tmp_path / (it.name if it.seed == 1 else f"{it.name}-{it.seed}")
         folder.mkdir()
         timeline.append(folder / runs.TIMELINE, repeated(1, expect=EXPECT, load=LOAD))
         tell_folder(folder)
@@ -52,7 +52,7 @@ def test_rows_leave_results_a_table_and_reports(docs: Path, capsys: pytest.Captu
     """A line a row; the second time there is nothing to do, and the answer is the same."""
     assert matrix(only="web1-freeze,web2-freeze") == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "2 rows, 0 of them have a result of this code"
+    assert said[0] == "2 rows, 0 of them have a result of this code; 2 runs to go"
     assert [it.split()[:5] for it in said[1:]] == [
         ["1", "of", "2", "pass", "web1-freeze"],
         ["2", "of", "2", "pass", "web2-freeze"],
@@ -61,7 +61,16 @@ def test_rows_leave_results_a_table_and_reports(docs: Path, capsys: pytest.Captu
     assert "| web2-freeze | ✓ pass | - | - | 10 |" in (docs / "matrix.md").read_text(encoding="utf-8")
     assert (docs / "web1-freeze" / "report.html").exists()
     assert matrix(only="web1-freeze,web2-freeze") == 0
-    assert capsys.readouterr().out.splitlines() == ["2 rows, 2 of them have a result of this code"]
+    assert capsys.readouterr().out.splitlines() == ["2 rows, 2 of them have a result of this code; 0 runs to go"]
+
+
+def test_rows_that_have_enough_results_are_told(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And how many runs the others need."""
+    assert matrix(only="web1-freeze") == 0
+    capsys.readouterr()
+    assert matrix(only="web1-freeze,web2-freeze", times=2) == 0
+    assert capsys.readouterr().out.startswith("2 rows, 0 of them have 2 results of this code; 3 runs to go\n")
+    assert [it["seed"] for it in results.load(docs / "matrix.jsonl")] == [1, 2, 1, 2]
 
 
 def test_without_a_lab_nothing_is_run(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +82,7 @@ def test_without_a_lab_nothing_is_run(docs: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_wrong_words_are_refused(docs: Path) -> None:
     """Exit code 2."""
-    assert matrix(only="web1-frezee") == matrix(rounds=0) == 2
+    assert matrix(only="web1-frezee") == matrix(rounds=0) == matrix(times=0) == 2
 
 
 def test_a_matrix_beside_another_command_is_refused(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

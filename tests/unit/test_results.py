@@ -9,11 +9,20 @@ import pytest
 from commands.matrix import TABLE
 from lab import plan, results, topology
 from lab.errors import BadInput
+from lab.plan import Plan
 from lab.report.matrix import table
 
 WEB = "nginx version: nginx/1.26.3, /usr/sbin/mysqld  Ver 9.7.0 for, php-fpm8.4, 6.12.48+deb13-amd64"
 SAID = {"lb1": "HAProxy version 3.0.11-1+deb13u1, 6.12.48+deb13-amd64", "web1": WEB, "web2": WEB}
-NAMES = ["control", "web1-freeze"]
+LAB = topology.load()
+
+
+def shipped(*names: str) -> list[Plan]:
+    """Plans of experiments."""
+    return [plan.find(name, LAB) for name in names]
+
+
+PLANS = shipped("control", "web1-freeze")
 
 
 def result(verdict: str = "pass", **changes: Any) -> dict[str, Any]:
@@ -33,7 +42,7 @@ def result(verdict: str = "pass", **changes: Any) -> dict[str, Any]:
         "versions": {"haproxy": "3.0.11"},
         "reads": {"window": counted, "whole": {"requests": 9000, "failed": 2, "share_below": None}},
         "detection": {**detection, "allowed_s": 6.75},
-        "writes": {"acknowledged": 1, "lost": 0, "duplicated": 0, "unexpected": None},
+        "writes": {"acknowledged": 1, "lost": 0, "duplicated": 0, "unexpected": None, "unknown": 0},
         "why": [],
         **changes,
     }
@@ -46,7 +55,7 @@ def line(text: str, start: str) -> str:
 
 def test_the_table_in_docs_is_the_one_of_the_results() -> None:
     """A result, or an experiment more, shows here; `invoke experiment.table` or UPDATE_GOLDEN=1 writes it anew."""
-    made = table([it.name for it in plan.named(topology.load())], results.load())
+    made = table(plan.named(LAB), results.load())
     if os.environ.get("UPDATE_GOLDEN") == "1":
         TABLE.write_text(made, encoding="utf-8")
     assert made == TABLE.read_text(encoding="utf-8"), "write it anew: invoke experiment.table"
@@ -54,14 +63,14 @@ def test_the_table_in_docs_is_the_one_of_the_results() -> None:
 
 def test_what_was_not_run_says_so() -> None:
     """No row is left out."""
-    text = table(NAMES, [])
+    text = table(PLANS, [])
     assert line(text, "| control") == "| control | not run yet | - | - | - | - | - | - | - |"
     assert "2 rows, 0 with a result, 0 whose two latest agree. Results so far: none." in text
 
 
 def test_a_row_shows_the_two_latest_and_whether_they_agree() -> None:
     """Newest first; numbers are of the newest; every result is counted."""
-    text = table(NAMES, [result("inconclusive"), result("fail", why=["failed-gets fail: 2"]), result()])
+    text = table(PLANS, [result("inconclusive"), result("fail", why=["failed-gets fail: 2"]), result()])
     assert line(text, "| web1-freeze") == (
         "| web1-freeze | ✓ pass | ✗ fail | **no** | 10 | 0 of 400 (< 0.75 %) | 2 of 9000 | "
         "2.50, 4.00 s (at most 6.75) | 0, 0, ? |"
@@ -71,13 +80,13 @@ def test_a_row_shows_the_two_latest_and_whether_they_agree() -> None:
         "| web1-freeze | 2026-11-26 03:00 | ✓ pass | c1268a9 | 10, 1 | 2 cpus, emulated | haproxy 3.0.11 | - |"
     )
     assert text.endswith("| haproxy 3.0.11 | failed-gets fail: 2 |\n")
-    assert "| yes | 10 |" in table(NAMES, [result(), result()])
+    assert "| yes | 10 |" in table(PLANS, [result(), result()])
 
 
 def test_an_error_has_no_numbers() -> None:
     """And no cell breaks the table."""
     short = {key: it for key, it in result("error", why=["a | b"]).items() if key not in ("reads", "versions")}
-    text = table(NAMES, [short])
+    text = table(PLANS, [short])
     assert line(text, "| web1-freeze") == "| web1-freeze | ! error | - | - | 10 | - | - | - | - |"
     assert text.endswith("| 2 cpus, emulated | - | a / b |\n")
 
@@ -88,8 +97,82 @@ def test_what_was_never_noticed_has_no_time() -> None:
     never, once = {**seen, "seen": 0, "missed": 0}, {**seen, "missed": 1, "allowed_s": None}
     none = {"requests": 0, "failed": 0, "share_below": None}
     reads = {"window": none, "whole": none}
-    assert "| 10 | - | - | - | 0, 0, ? |" in table(NAMES, [result(detection=never, reads=reads)])
-    assert "| 2.50, 4.00 s; not seen 1 times |" in table(NAMES, [result(detection=once)])
+    assert "| 10 | - | - | - | 0, 0, ? |" in table(PLANS, [result(detection=never, reads=reads)])
+    assert "| 2.50, 4.00 s; not seen 1 times |" in table(PLANS, [result(detection=once)])
+
+
+def kept(*writes: dict[str, Any]) -> str:
+    """The sums of as many promotions under load."""
+    ran = [result(name=PROMOTES, seed=seed, writes={**NONE_LOST, **it}) for seed, it in enumerate(writes, 1)]
+    return sums(table(shipped(PROMOTES), ran), PROMOTES)
+
+
+def sums(text: str, name: str) -> str:
+    """The line of the second table, or of the third; '' if there is none."""
+    parts = text.split("\n## ")[1:3]
+    return next((it for part in parts for it in part.splitlines() if it.startswith(f"| {name} |")), "")
+
+
+PROMOTES = "web1-power-off-promote"
+NONE_LOST = {"acknowledged": 100, "lost": 0, "duplicated": 0, "unexpected": 0, "unknown": 2}
+
+
+def test_writes_are_summed_over_all_results() -> None:
+    """None lost of n proves a bound, as for reads; one lost does not."""
+    assert kept({}, {"acknowledged": 200}) == f"| {PROMOTES} | 2 | 2 | 300 | 0 (< 1 %) | 0 | 0 | 4 | 0 |"
+    assert "| 200 | 3 | 1 | 0 |" in kept({"lost": 3}, {"duplicated": 1})
+
+
+def test_writes_of_other_code_and_of_inconclusive_runs_count_too() -> None:
+    """A new commit throws no history away; a seed that was drawn twice is one."""
+    ran = [result(name=PROMOTES, writes=NONE_LOST), result("inconclusive", name=PROMOTES, writes=NONE_LOST)]
+    text = table(shipped(PROMOTES), [{**ran[0], "fingerprint": "older"}, ran[1]])
+    assert sums(text, PROMOTES) == f"| {PROMOTES} | 2 | 1 | 200 | 0 (< 1.5 %) | 0 | 0 | 4 | 1 |"
+
+
+def test_a_run_that_could_not_tell_proves_nothing() -> None:
+    """Its writes bound nothing; where nothing was acknowledged, nothing can be lost."""
+    assert "| 200 | 0 and 1 x ? (< 3 %) | 0 |" in kept({}, {"lost": None})
+    assert "| 100 | ? | 0 |" in kept({"lost": None})
+    assert "| 100 | 0 (< 3 %) | 0 |" in kept({}, {"acknowledged": 0, "lost": None})
+    assert "| 3 | 0 | 0 |" in kept({"acknowledged": 3})
+
+
+def test_an_error_that_never_began_has_no_writes() -> None:
+    """It is no run, but it is counted above."""
+    never = {key: it for key, it in result("error", name=PROMOTES).items() if key not in ("reads", "writes")}
+    text = table(shipped(PROMOTES), [never, result("inconclusive", name=PROMOTES)])
+    assert sums(text, PROMOTES).startswith(f"| {PROMOTES} | 1 | 1 | 1 |")
+    assert "\n1 of 2 results ended inconclusive, 1 with an error.\n" in text
+    assert sums(table(shipped(PROMOTES), [never]), PROMOTES) == ""
+
+
+def test_without_a_promotion_two_results_are_summed() -> None:
+    """One is in the first table."""
+    assert sums(table(PLANS, [result()]), "web1-freeze") == ""
+    assert sums(table(PLANS, [result(), result()]), "web1-freeze").startswith("| web1-freeze | 2 | 1 | 2 | 0 |")
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("control-without-retries", "retries | reads that failed: at least 1"),
+        ("unique-key-holds", "write-safety | times HAProxy tried again: at least 1"),
+        ("async-behind-a-cut", "durability async | acknowledged writes that are gone: at least 1"),
+        ("lb1-power-off", "- | reads that failed: at least 1"),
+    ],
+)
+def test_a_control_says_what_is_gone_and_what_must_be_found(name: str, cells: str) -> None:
+    """Whether a protection is taken away, or the replica is not waited for, or more is broken."""
+    assert sums(table(shipped(name), []), name) == f"| {name} | {cells} | not run yet |"
+    assert sums(table(PLANS, []), "web1-freeze") == ""
+
+
+def test_a_control_says_how_often_it_found_it() -> None:
+    """A run that proves nothing is no chance missed."""
+    ran = [result(it, name="lb1-power-off") for it in ("pass", "fail", "pass", "inconclusive", "error")]
+    assert "| 2 of 3 runs, 1 inconclusive, 1 error |" in table(shipped("lb1-power-off"), ran)
+    assert "| 0 of 0 runs, 1 error |" in table(shipped("lb1-power-off"), ran[-1:])
 
 
 def test_results_are_only_ever_added(tmp_path: Path) -> None:
