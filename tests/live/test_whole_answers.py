@@ -41,13 +41,15 @@ def kill(slow: Machine) -> Callable[[], object]:
 
 
 def asked_of_web2(lab: Lab) -> tuple[bytes, float]:
-    """What nginx on web2 sends to who asks it slowly, and after how many seconds its first byte came."""
+    """What nginx on web2 sends to who asks it slowly, and after how many seconds its first byte came.
+
+    Asked with HTTP/1.0, which knows no chunks: where PHP's records end is not seen in the answer."""
     address = str(lab.node("web2").ip)
     route.guard(lab, address)
     received, first = b"", 0.0
     with socket.create_connection((address, 80), timeout=10) as door:
         start = time.monotonic()
-        door.sendall(f"GET /?slowly HTTP/1.1\r\nHost: {lab.site}\r\nConnection: close\r\n\r\n".encode())
+        door.sendall(f"GET /?slowly HTTP/1.0\r\nHost: {lab.site}\r\n\r\n".encode())
         try:
             while part := door.recv(65536):
                 received += part
@@ -61,7 +63,9 @@ def test_no_byte_leaves_before_the_answer_is_whole(healthy: Lab, slow: Machine) 
     """Then all of it does."""
     received, first = asked_of_web2(healthy)
     assert first > PAUSE_S - 0.5
-    assert received.startswith(b"HTTP/1.1 200") and received.count(b"a" * HALF) == received.count(b"b" * HALF) == 1
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert body == b"a" * HALF + b"b" * HALF
 
 
 def test_who_is_killed_in_the_middle_has_sent_nothing(healthy: Lab, kill: Callable[[], object]) -> None:
