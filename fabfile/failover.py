@@ -26,6 +26,11 @@ CUT_OFF = "=cut-off="
 ASK = f"""{databases.QUESTION}
 echo {MARK}
 read -r pid 2>/dev/null < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && echo runs || echo dead"""
+DELAY = "SELECT COALESCE(MAX(DESIRED_DELAY), 0) FROM performance_schema.replication_applier_configuration"
+# The receiver must run meanwhile: with both threads stopped, MySQL throws the relay log away when it is told a delay.
+# https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html, https://bugs.mysql.com/bug.php?id=87102
+AT_ONCE = """START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
+CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; SELECT 1"""
 RECEIVED = """STOP REPLICA IO_THREAD; START REPLICA SQL_THREAD;
 SELECT COALESCE(MAX(received_transaction_set), '') INTO @received
 FROM performance_schema.replication_connection_status;
@@ -158,7 +163,7 @@ def _fence(lab: Lab, door: Machine, dead: bool) -> str:
 def _open_alone(roles: Roles, own: Database, shell: Shell) -> None:
     """All that was received is applied before the source is left, which throws the relay log away."""
     name = roles.node.node.name
-    applied = [tell(RECEIVED % APPLY_S, APPLY_S + 30), CAUGHT_UP] if own.source else []
+    applied = [_apply()] if own.source else []
     script = "\n".join([*applied, switch.opens(roles.durability)])
     try:
         roles.node.script(script, timeout=APPLY_S + 120, title="applies what it received, and opens", shell=shell)
@@ -167,6 +172,12 @@ def _open_alone(roles: Roles, own: Database, shell: Shell) -> None:
         raise CheckFailed(
             what, evidence=error.evidence, hint=f"see why: invoke db.status; invoke db.promote {name}"
         ) from error
+
+
+def _apply() -> str:
+    """Bash for a client's shell: apply what was received, at once even where the replica was told to be late."""
+    at_once = f'[ "$said" = 0 ] || {{ {tell(AT_ONCE, 30)}; }}'
+    return "\n".join([tell(DELAY, 10), at_once, tell(RECEIVED % APPLY_S, APPLY_S + 30), CAUGHT_UP])
 
 
 def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:

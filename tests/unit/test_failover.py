@@ -121,12 +121,13 @@ def test_where_both_are_up_and_closed_one_is_opened_and_nobody_fenced(make: Make
 
 
 def test_the_survivor_applies_what_it_received_before_it_leaves_its_source(make: Make) -> None:
-    """RESET REPLICA throws the relay log away: the wait stands before it."""
+    """RESET REPLICA throws the relay log away: the wait stands before it. A delay goes while the receiver runs."""
     pair = make(None, "off")
     failover.promote(LAB, "web2")
     script = pair.web2.scripts[-1]
-    order = ["STOP REPLICA IO_THREAD", "received_transaction_set", "WAIT_FOR_EXECUTED_GTID_SET", "RESET REPLICA ALL"]
-    places = [script.index(word) for word in [*order, "read_only = OFF"]]
+    order = ["DESIRED_DELAY", "START REPLICA IO_THREAD", "SOURCE_DELAY = 0", "STOP REPLICA IO_THREAD"]
+    order += ["received_transaction_set", "WAIT_FOR_EXECUTED_GTID_SET", "RESET REPLICA ALL", "read_only = OFF"]
+    places = [script.index(word) for word in order]
     assert places == sorted(places)
 
 
