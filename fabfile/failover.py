@@ -9,7 +9,7 @@ from fabfile import switch
 from fabfile.clients import CAUGHT_UP, client, tell
 from fabfile.statements import sql
 from fabfile.switch import NotClosed, Roles
-from lab import advice, databases, hypervisor, progress, promotion, remembered, site
+from lab import advice, choices, databases, hypervisor, progress, promotion, protections, remembered, site
 from lab.databases import Database
 from lab.errors import CheckFailed, CommandFailed, LabError, Unreachable
 from lab.facts import MARK, databases_of
@@ -26,10 +26,19 @@ CUT_OFF = "=cut-off="
 ASK = f"""{databases.QUESTION}
 echo {MARK}
 read -r pid 2>/dev/null < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && echo runs || echo dead"""
+DELAY = "SELECT COALESCE(MAX(DESIRED_DELAY), 0) FROM performance_schema.replication_applier_configuration"
+# The receiver must run meanwhile: with both threads stopped, MySQL throws the relay log away when it is told a delay.
+# https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html, https://bugs.mysql.com/bug.php?id=87102
+AT_ONCE = """START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
+CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; SELECT 1"""
 RECEIVED = """STOP REPLICA IO_THREAD; START REPLICA SQL_THREAD;
 SELECT COALESCE(MAX(received_transaction_set), '') INTO @received
 FROM performance_schema.replication_connection_status;
 SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, %d)"""
+LEFT_OUT = {
+    "fencing": "{other} is left as it is, and may take writes beside {node}",
+    "relay-log": "{node} throws away what it received and did not apply yet",
+}
 
 
 @dataclass(frozen=True)
@@ -132,14 +141,22 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
 
 
 def _alone(lab: Lab, roles: Roles, own: Database, dead: bool) -> str:
-    """Fence the old primary; then let the survivor apply all that it received, and open it; what was fenced how."""
+    """Fence the old primary; then let the survivor apply all that it received, and open it; what was done, in words.
+
+    An experiment may have taken one of these protections away: that is told too.
+    """
+    node, other = roles.node.node.name, roles.other.node.name
+    without = protections.taken(choices.load())
+    told = [f"without {it}: {LEFT_OUT[it].format(node=node, other=other)}" for it in without if it in LEFT_OUT]
+    for line in told:
+        progress.say(node, line)
     works: Mapping[str, Callable[[], Any]] = {
-        roles.node.node.name: lambda: client(roles.node),
-        roles.other.node.name: lambda: _fence(lab, roles.other, dead),
+        node: lambda: client(roles.node),
+        other: lambda: "" if "fencing" in without else _fence(lab, roles.other, dead),
     }
     shell, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
-    _open_alone(roles, own, shell)
-    return f"{fenced}: it can't take writes beside {roles.node.node.name}"
+    _open_alone(roles, own, shell, applies="relay-log" not in without)
+    return "; ".join([*([f"{fenced}: it can't take writes beside {node}"] if fenced else []), *told])
 
 
 def _fence(lab: Lab, door: Machine, dead: bool) -> str:
@@ -155,18 +172,25 @@ def _fence(lab: Lab, door: Machine, dead: bool) -> str:
     return f"{name} was powered off"
 
 
-def _open_alone(roles: Roles, own: Database, shell: Shell) -> None:
+def _open_alone(roles: Roles, own: Database, shell: Shell, *, applies: bool) -> None:
     """All that was received is applied before the source is left, which throws the relay log away."""
     name = roles.node.node.name
-    applied = [tell(RECEIVED % APPLY_S, APPLY_S + 30), CAUGHT_UP] if own.source else []
+    applied = [_apply()] if own.source and applies else []
+    title = "applies what it received, and opens" if applies else "opens"
     script = "\n".join([*applied, switch.opens(roles.durability)])
     try:
-        roles.node.script(script, timeout=APPLY_S + 120, title="applies what it received, and opens", shell=shell)
+        roles.node.script(script, timeout=APPLY_S + 120, title=title, shell=shell)
     except CommandFailed as error:
         what = f"{name} was not promoted: it could not apply what it received, or not open"
         raise CheckFailed(
             what, evidence=error.evidence, hint=f"see why: invoke db.status; invoke db.promote {name}"
         ) from error
+
+
+def _apply() -> str:
+    """Bash for a client's shell: apply what was received, at once even where the replica was told to be late."""
+    at_once = f'[ "$said" = 0 ] || {{ {tell(AT_ONCE, 30)}; }}'
+    return "\n".join([tell(DELAY, 10), at_once, tell(RECEIVED % APPLY_S, APPLY_S + 30), CAUGHT_UP])
 
 
 def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:

@@ -11,7 +11,7 @@ WITHOUT = "without"  # the key in experiments and among the choices
 
 @dataclass(frozen=True)
 class Protection:
-    """What it says, with how it stands in `file` when it is there: for the report of a run that lacks it."""
+    """What it says, and how it stands in `file`, which may be a command: for the report of a run that lacks it."""
 
     says: str
     file: str
@@ -32,6 +32,16 @@ PROTECTIONS: Mapping[str, Protection] = {
     ),
     "unique-key": Protection(
         "the database refuses a note that is there already", "schema.sql", ("token ... NOT NULL PRIMARY KEY",)
+    ),
+    "relay-log": Protection(
+        "what was received is applied before the source is left",
+        "db.promote",
+        ("SELECT WAIT_FOR_EXECUTED_GTID_SET(received)",),
+    ),
+    "fencing": Protection(
+        "the old primary is made unable to write before another one opens",
+        "db.promote",
+        ("(the old primary loses its power)",),
     ),
 }
 
@@ -56,7 +66,12 @@ def checked(names: Iterable[str]) -> list[str]:
     return names
 
 
+def taken(chosen: Mapping[str, Any]) -> list[str]:
+    """What an experiment took away and nobody put back yet."""
+    return list(chosen.get(WITHOUT) or ())
+
+
 def left(chosen: Mapping[str, Any]) -> list[str]:
-    """What an experiment took away and nobody put back yet, in words for the status."""
-    names = chosen.get(WITHOUT) or ()
-    return [f"the lab runs without {name}: an experiment took it away; next: invoke lab.provision" for name in names]
+    """The same in words for the status."""
+    told = "an experiment took it away; next: invoke lab.provision"
+    return [f"the lab runs without {name}: {told}" for name in taken(chosen)]

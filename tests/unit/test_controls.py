@@ -95,7 +95,7 @@ def test_a_client_that_really_sends_again_is_found_out(
     assert (check.verdict, check.value) == (verdict, 1 if retries else 0)
 
 
-@pytest.mark.parametrize("name", ["control-without-retries", "control-without-redispatch", "control-resent-writes"])
+@pytest.mark.parametrize("name", [it.name for it in plan.named(LAB) if it.name.startswith("control-")])
 def test_a_control_that_finds_nothing_fails(name: str) -> None:
     """A quiet run, judged by what the control expects."""
     it = plan.find(name, LAB)

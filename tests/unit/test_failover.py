@@ -9,10 +9,11 @@ import pytest
 from fabfile import failover, switch
 from fabfile.failover import Look
 from fabfile.switch import Roles
-from lab import hypervisor, progress, remembered, site
+from lab import choices, hypervisor, progress, remembered, site
 from lab.databases import Database
 from lab.errors import BadInput, CheckFailed, Unreachable
 from lab.topology import Node
+from tests.unit.conftest import Stored
 from tests.unit.fake_pair import Two, failed, two
 from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, WEB1, WEB2
 
@@ -20,7 +21,7 @@ Make = Callable[..., Two]
 
 
 @pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+def make(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """A pair in some state: power of web1, what it says of its MySQL, whether it is reached."""
 
     def made(
@@ -121,13 +122,32 @@ def test_where_both_are_up_and_closed_one_is_opened_and_nobody_fenced(make: Make
 
 
 def test_the_survivor_applies_what_it_received_before_it_leaves_its_source(make: Make) -> None:
-    """RESET REPLICA throws the relay log away: the wait stands before it."""
+    """RESET REPLICA throws the relay log away: the wait stands before it. A delay goes while the receiver runs."""
     pair = make(None, "off")
     failover.promote(LAB, "web2")
     script = pair.web2.scripts[-1]
-    order = ["STOP REPLICA IO_THREAD", "received_transaction_set", "WAIT_FOR_EXECUTED_GTID_SET", "RESET REPLICA ALL"]
-    places = [script.index(word) for word in [*order, "read_only = OFF"]]
+    order = ["DESIRED_DELAY", "START REPLICA IO_THREAD", "SOURCE_DELAY = 0", "STOP REPLICA IO_THREAD"]
+    order += ["received_transaction_set", "WAIT_FOR_EXECUTED_GTID_SET", "RESET REPLICA ALL", "read_only = OFF"]
+    places = [script.index(word) for word in order]
     assert places == sorted(places)
+
+
+def test_without_the_relay_log_the_source_is_left_at_once(make: Make) -> None:
+    """A control takes the wait away; fenced is all the same, and the answer says what is thrown away."""
+    choices.save({"without": ["relay-log"]})
+    pair = make(None, "paused")
+    told = failover.promote(LAB, "web2")[1]
+    assert "WAIT_FOR" not in pair.web2.scripts[-1] and "RESET REPLICA ALL" in pair.web2.scripts[-1]
+    assert told.startswith("web1 was powered off") and "without relay-log: web2 throws away" in told
+
+
+def test_without_fencing_the_old_primary_is_left_as_it_is(make: Make) -> None:
+    """A control takes that away; all is applied all the same, and the answer says who may take writes."""
+    choices.save({"without": ["fencing"]})
+    pair = make(None, "paused")
+    told = failover.promote(LAB, "web2")[1]
+    assert "web1 is powered off" not in pair.notes and "WAIT_FOR" in pair.web2.scripts[-1]
+    assert told == "without fencing: web1 is left as it is, and may take writes beside web2"
 
 
 def test_without_a_replica_durable_becomes_available_and_is_marked_before(make: Make) -> None:

@@ -99,6 +99,12 @@ def test_a_protection_that_can_not_be_taken_away_is_refused(text: str, says: str
         plan.parse("short", f"{SHORT}{text}\n", LAB)
 
 
+def test_a_promotion_may_lack_a_protection() -> None:
+    """It puts nothing back."""
+    it = plan.parse("short", f"{SHORT}without: [fencing]\nsteps: [{{at: 1, command: db.promote web2}}]\n", LAB)
+    assert (it.without, it.steps[0].command) == (("fencing",), "db.promote web2")
+
+
 def test_a_fault_can_come_back_after_it_was_healed() -> None:
     """Only what is active now stands in the way."""
     once = "{kind: freeze, node: web2}"
