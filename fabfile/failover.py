@@ -36,7 +36,7 @@ SELECT COALESCE(MAX(received_transaction_set), '') INTO @received
 FROM performance_schema.replication_connection_status;
 SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, %d)"""
 LEFT_OUT = {
-    "fencing": "{other} is left as it is, and may take writes beside {node}",
+    "fencing": "{other} is left as it is: where it runs, it may take writes beside {node}",
     "relay-log": "{node} throws away what it received and did not apply yet",
 }
 

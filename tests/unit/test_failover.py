@@ -147,7 +147,7 @@ def test_without_fencing_the_old_primary_is_left_as_it_is(make: Make) -> None:
     pair = make(None, "paused")
     told = failover.promote(LAB, "web2")[1]
     assert "web1 is powered off" not in pair.notes and "WAIT_FOR" in pair.web2.scripts[-1]
-    assert told == "without fencing: web1 is left as it is, and may take writes beside web2"
+    assert told == "without fencing: web1 is left as it is: where it runs, it may take writes beside web2"
 
 
 def test_without_a_replica_durable_becomes_available_and_is_marked_before(make: Make) -> None:
