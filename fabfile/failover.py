@@ -48,6 +48,7 @@ class Look:
     database: Database | None = None
     dead: bool = False
     reaches: bool = True  # the other server's node, over the lab's network
+    shell: Shell | None = None  # of the candidate: it is connected while the other one is waited for
 
 
 def promote(lab: Lab, name: str, *, accept_data_loss: bool = False, stay_durable: bool = False) -> list[str]:
@@ -57,7 +58,7 @@ def promote(lab: Lab, name: str, *, accept_data_loss: bool = False, stay_durable
     or the error says what was.
     """
     roles = Roles.of(lab, name)
-    situation, dead = _situation(lab, roles)
+    situation, dead, shell = _situation(lab, roles)
     how = promotion.decide(situation, accept_data_loss=accept_data_loss)
     if how.way == "nothing":
         return _nothing(roles, situation, how)
@@ -71,7 +72,7 @@ def promote(lab: Lab, name: str, *, accept_data_loss: bool = False, stay_durable
             progress.say(roles.other.node.name, f"{error.what}; so it is treated as gone")
             own = databases_of([roles.node])[name] or situation.own
             how = promotion.emergency(replace(situation, own=own), accept_data_loss=accept_data_loss)
-    return _verified(lab, roles, how, _alone(lab, _keep_lowered(alone, roles), situation.own, dead))
+    return _verified(lab, roles, how, _alone(lab, _keep_lowered(alone, roles), situation.own, dead, shell))
 
 
 def _without_replica(durability: str) -> str:
@@ -86,15 +87,18 @@ def _keep_lowered(alone: Roles, chosen: Roles) -> Roles:
     return alone
 
 
-def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool]:
-    """Ask both servers, and the balancer what it reaches, at the same time."""
+def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
+    """Ask both servers, and the balancer what it reaches, at once; whether the other MySQL is dead for certain.
+
+    The candidate's client waits by then: to connect one takes seconds, and so does waiting for a node that is gone.
+    """
     node, other = roles.node.node, roles.other.node
     states = hypervisor.states(lab)
     if states[node.name] != "running":
         raise Unreachable(f"{node.name} can't be promoted: it is {states[node.name]}", hint="invoke lab.up")
     balancer = Machine(lab.having("balancer")[0])
     there = states[other.name] == "running"
-    works: dict[str, Callable[[], Any]] = {node.name: lambda: _look(roles.node, _reach(other) if there else "")}
+    works: dict[str, Callable[[], Any]] = {node.name: lambda: _connected(roles.node, _reach(other) if there else "")}
     if there:
         works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
     doors = [door for door in (roles.node, roles.other, balancer) if door.node.name in works]
@@ -106,7 +110,7 @@ def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool]:
     remembered.remember([own.database, rival.database])
     reached = own.reaches or said.get(balancer.node.name, True)
     seen = remembered.recall()
-    return Situation(node, other, own.database, rival.database, reached, seen, time.time()), rival.dead
+    return Situation(node, other, own.database, rival.database, reached, seen, time.time()), rival.dead, own.shell
 
 
 def _look(door: Machine, besides: str = "") -> Look:
@@ -116,6 +120,11 @@ def _look(door: Machine, besides: str = "") -> Look:
         return Look()
     answer, _, rest = text.partition(f"{MARK}\n")
     return Look(databases.read(door.node.name, answer), "dead" in rest, CUT_OFF not in rest)
+
+
+def _connected(door: Machine, besides: str) -> Look:
+    look = _look(door, besides)
+    return replace(look, shell=client(door)) if look.database and not look.database.writable else look
 
 
 def _reach(node: Node) -> str:
@@ -140,7 +149,7 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
     return lines
 
 
-def _alone(lab: Lab, roles: Roles, own: Database, dead: bool) -> str:
+def _alone(lab: Lab, roles: Roles, own: Database, dead: bool, shell: Shell | None) -> str:
     """Fence the old primary; then let the survivor apply all that it received, and open it; what was done, in words.
 
     An experiment may have taken one of these protections away: that is told too.
@@ -150,12 +159,8 @@ def _alone(lab: Lab, roles: Roles, own: Database, dead: bool) -> str:
     told = [f"without {it}: {LEFT_OUT[it].format(node=node, other=other)}" for it in without if it in LEFT_OUT]
     for line in told:
         progress.say(node, line)
-    works: Mapping[str, Callable[[], Any]] = {
-        node: lambda: client(roles.node),
-        other: lambda: "" if "fencing" in without else _fence(lab, roles.other, dead),
-    }
-    shell, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
-    _open_alone(roles, own, shell, applies="relay-log" not in without)
+    fenced = "" if "fencing" in without else _fence(lab, roles.other, dead)
+    _open_alone(roles, own, shell or client(roles.node), applies="relay-log" not in without)
     return "; ".join([*([f"{fenced}: it can't take writes beside {node}"] if fenced else []), *told])
 
 

@@ -102,6 +102,7 @@ def test_who_may_still_take_writes_is_powered_off_before_the_survivor_opens(
     assert pair.writable() == ["web2"] and lines[1].startswith(fenced)
     opens = pair.notes.index("web2 applies what it received, and opens")
     off = "web1 is powered off"
+    assert pair.notes[0] == "web2 is ready"
     assert (off in pair.notes[:opens]) == ("powered off" in fenced) and off not in pair.notes[opens:]
 
 
@@ -172,7 +173,7 @@ def test_a_refusal_changes_nothing_and_fences_nobody(make: Make) -> None:
     pair = make(None, "running")
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only"):
         failover.promote(LAB, "web2")
-    assert pair.notes == [] and remembered.degraded() == ""
+    assert pair.notes == ["web2 is ready"] and remembered.degraded() == ""
     lines = failover.promote(LAB, "web2", accept_data_loss=True)
     assert pair.writable() == ["web2"] and "durability async, semi-sync OFF" in lines[-1]
 
