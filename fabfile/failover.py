@@ -1,7 +1,8 @@
 """invoke db.promote: another server becomes primary, whether the old one is there or gone; never two at a time."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -159,8 +160,14 @@ def _alone(lab: Lab, roles: Roles, own: Database, dead: bool, shell: Shell | Non
     told = [f"without {it}: {LEFT_OUT[it].format(node=node, other=other)}" for it in without if it in LEFT_OUT]
     for line in told:
         progress.say(node, line)
-    fenced = "" if "fencing" in without else _fence(lab, roles.other, dead)
-    _open_alone(roles, own, shell or client(roles.node), applies="relay-log" not in without)
+    shell = shell or client(roles.node)
+    works: Mapping[str, Callable[[], Any]] = {
+        node: lambda: _apply(roles.node, shell) if own.source and "relay-log" not in without else None,
+        other: lambda: "" if "fencing" in without else _fence(lab, roles.other, dead),
+    }
+    _, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
+    with _not_promoted(node, "it could not open"):
+        roles.node.script(switch.opens(roles.durability), timeout=90, title="opens", shell=shell)
     return "; ".join([*([f"{fenced}: it can't take writes beside {node}"] if fenced else []), *told])
 
 
@@ -177,25 +184,24 @@ def _fence(lab: Lab, door: Machine, dead: bool) -> str:
     return f"{name} was powered off"
 
 
-def _open_alone(roles: Roles, own: Database, shell: Shell, *, applies: bool) -> None:
-    """All that was received is applied before the source is left, which throws the relay log away."""
-    name = roles.node.node.name
-    applied = [_apply()] if own.source and applies else []
-    title = "applies what it received, and opens" if applies else "opens"
-    script = "\n".join([*applied, switch.opens(roles.durability)])
-    try:
-        roles.node.script(script, timeout=APPLY_S + 120, title=title, shell=shell)
-    except CommandFailed as error:
-        what = f"{name} was not promoted: it could not apply what it received, or not open"
-        raise CheckFailed(
-            what, evidence=error.evidence, hint=f"see why: invoke db.status; invoke db.promote {name}"
-        ) from error
+def _apply(door: Machine, shell: Shell) -> None:
+    """The survivor hears its source no more and applies all that it received, at once even where told to be late.
 
-
-def _apply() -> str:
-    """Bash for a client's shell: apply what was received, at once even where the replica was told to be late."""
+    It does so before the source is left, which throws the relay log away.
+    """
     at_once = f'[ "$said" = 0 ] || {{ {tell(AT_ONCE, 30)}; }}'
-    return "\n".join([tell(DELAY, 10), at_once, tell(RECEIVED % APPLY_S, APPLY_S + 30), CAUGHT_UP])
+    script = "\n".join([tell(DELAY, 10), at_once, tell(RECEIVED % APPLY_S, APPLY_S + 30), CAUGHT_UP])
+    with _not_promoted(door.node.name, "it could not apply what it received"):
+        door.ready(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
+
+
+@contextmanager
+def _not_promoted(name: str, why: str) -> Iterator[None]:
+    try:
+        yield
+    except CommandFailed as error:
+        hint = f"see why: invoke db.status; invoke db.promote {name}"
+        raise CheckFailed(f"{name} was not promoted: {why}", evidence=error.evidence, hint=hint) from error
 
 
 def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:

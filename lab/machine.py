@@ -17,7 +17,7 @@ from lab.topology import ROOT, Node
 from lab.wait import SAY_EVERY_S, pause
 
 SSH_CONFIG = ROOT / ".lab" / "ssh-config"
-CONNECT_TIMEOUT_S = 4  # the kernel answers at once, however busy the machine is; one that crashed never does
+CONNECT_TIMEOUT_S = 3  # the kernel answers at once, however busy the machine is; one that crashed never does
 SESSION_TIMEOUT_S = 8
 POLL_S = 0.02
 STARTS_S = 20.0
@@ -74,12 +74,12 @@ class Machine:
         answer = self._guarded(lambda: self._read(self._start(text, shell), timeout, title), title)
         return self._allowed(answer, ok, title)
 
-    def ready(self, text: str, *, timeout: float = 30.0, title: str) -> Shell:
+    def ready(self, text: str, *, timeout: float = 30.0, title: str, shell: Shell | None = None) -> Shell:
         """Run a bash script as root and keep its shell: to start one takes an emulated processor seconds.
 
-        What has to happen at a moment is told to a shell that waits for it.
+        What has to happen at a moment is told to a shell that waits for it. A `shell` that is ready goes on.
         """
-        shell = self._guarded(self._shell, title)
+        shell = shell or self._guarded(self._shell, title)
 
         def talk() -> Answer:
             shell.sendall(f"{text}\necho {READY}\n".encode())

@@ -25,7 +25,7 @@ class Double:
     def ready(self, text: str, *, title: str, **_: object) -> str:
         """A shell that waits."""
         self.scripts.append(text)
-        self._note("is ready")
+        self._note(title.removeprefix("MySQL's client "))
         return title
 
     def script(self, text: str, *, title: str, **_: object) -> Answer:
@@ -53,7 +53,6 @@ class Double:
         return {
             "closes": {"writable": False},
             "opens": opened,
-            "applies what it received, and opens": opened,
             "is opened again": opened,
             "listens to nobody": alone,
             "gives up the change of roles that was interrupted": alone,
