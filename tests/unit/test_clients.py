@@ -8,6 +8,7 @@ import pytest
 from fabfile import clients, failover
 from lab.machine import Answer
 from tests.unit.fake_node import bash, fake, places
+from tests.unit.fake_pair import two
 
 __all__ = ["places"]  # the fixture that puts a fake node's commands first
 
@@ -79,7 +80,9 @@ def test_a_promotion_takes_a_delay_away_where_there_is_one(tmp_path: Path, door:
     said = tmp_path / "said"
     answers = f'*DESIRED*) echo {delay} ;; *"SELECT 1;") echo 1 ;; *WAIT*) echo 0 ;;'
     fake(tmp_path, "mysql", f'while read -r line; do echo "$line" >> {said}; case "$line" in {answers} esac; done')
-    done = door.told(f"{failover._apply()}\necho opens")
+    survivor: Any = two(None).web2
+    failover._apply(survivor, survivor.ready("", title="is ready"))
+    done = door.told(f"{survivor.scripts[-1]}\necho opens")
     assert (done.exit_code, done.stdout) == (0, "opens\n")
     before, stopped, _ = said.read_text(encoding="utf-8").partition("STOP REPLICA IO_THREAD")
     assert stopped and ("SOURCE_DELAY = 0" in before) == told
