@@ -6,9 +6,9 @@ from lab.machine import Machine
 SQL_TIMEOUT_S = 60.0
 
 
-def sql(door: Machine, text: str, title: str) -> None:
-    """Run SQL as root on a node, sent on standard input: no password shows in a process list."""
-    door.script(client(text), timeout=SQL_TIMEOUT_S, title=title)
+def sql(door: Machine, text: str, title: str, timeout: float = SQL_TIMEOUT_S) -> None:
+    """Run SQL as root on a node, sent on standard input: no password shows in a process list; `timeout` is seconds."""
+    door.script(client(text), timeout=timeout, title=title)
     progress.say(door.node.name, title)
 
 

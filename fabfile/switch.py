@@ -20,14 +20,16 @@ from lab.facts import databases_of
 from lab.machine import Machine, Shell, together
 from lab.topology import Lab, Node
 
-CATCH_UP_S, APPLY_S, LOCK_S = 60, 20, 3
+CATCH_UP_S, APPLY_S, LOCK_S, LISTEN_S, UNDO_S = 60, 20, 3, 10, 5
+HANGS = 6
 OPEN = "SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF;"
 LEAVE = "STOP REPLICA; RESET REPLICA ALL;"
+WHY_IT_HANGS = "see why: invoke db.status, invoke fault.list"
 LISTENS = "SELECT service_state FROM performance_schema.replication_connection_status"
 
 
 class NotClosed(CheckFailed):
-    """The primary answers but can't be closed: its commits hang. It is as it was."""
+    """The primary answers but can't be closed, for what it should write hangs. It takes writes as before."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,9 @@ def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> t
     try:
         ready = together(lambda door: works[door.node.name](), [roles.other, roles.node])
     except CommandFailed as error:
+        if error.command_exit_code == HANGS:
+            what = f"{other} can't be told to follow {node}: what it writes hangs"
+            raise NotClosed(what, evidence=error.evidence, hint=WHY_IT_HANGS) from error
         if error.command_exit_code != NOT_CAUGHT_UP:
             raise
         what = f"{node} does not catch up within {CATCH_UP_S} s; nothing was changed"
@@ -113,7 +118,8 @@ def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> t
 
 def _listening(roles: Roles) -> str:
     """Bash for the old primary's client: it connects to its replica; whoever can't yet goes on trying by itself."""
-    connects = tell(f"{listen(str(roles.node.node.ip), roles.password)} SELECT 1", 30)
+    hangs = f'[ "$said" ] && exit 5; exit {HANGS}'
+    connects = tell(f"{listen(str(roles.node.node.ip), roles.password)} SELECT 1", LISTEN_S, hangs)
     return f'{connects}\nfor _ in {{1..50}}; do {tell(LISTENS, 10)}; [ "$said" = ON ] && break; sleep 0.1; done'
 
 
@@ -125,7 +131,7 @@ def _left_as_it_was(roles: Roles, rival: Database) -> Iterator[None]:
     except BaseException:
         if rival.writable:
             with suppress(LabError):  # the error that led here says more
-                sql(roles.other, LEAVE, "listens to nobody")
+                sql(roles.other, LEAVE, "listens to nobody", UNDO_S)
         raise
 
 
@@ -136,12 +142,12 @@ def _close(door: Machine, rival: Database, shell: Shell) -> str:
     https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_read_only
     """
     text = f"SET SESSION lock_wait_timeout = {LOCK_S}; SET GLOBAL super_read_only = ON; {EXECUTED}"
-    undo = f"mysql -e '{OPEN}'; exit 6" if rival.writable else "exit 6"
+    undo = f"mysql -e '{OPEN}'; exit {HANGS}" if rival.writable else f"exit {HANGS}"
     try:
         answer = door.script(f'{tell(text, 6 * LOCK_S, undo)}\necho "$said"', timeout=60, title="closes", shell=shell)
     except CommandFailed as error:
         what = f"{door.node.name} can't be closed: its commits hang"
-        raise NotClosed(what, evidence=error.evidence, hint="see why: invoke db.status, invoke fault.list") from error
+        raise NotClosed(what, evidence=error.evidence, hint=WHY_IT_HANGS) from error
     except LabError as error:
         error.hint = f"nobody knows whether {door.node.name} is closed: run the same command again"
         raise

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.catalogue import Fault, Key, key_of
+from lab.checks.commands import FAILED
 from lab.checks.judge import BOUNDS
 from lab.errors import BadInput, did_you_mean
 from lab.plan_rules import MEASURE_S, between
@@ -179,7 +180,7 @@ def _freeze(name: str, parsed: _Plan, lab: Lab) -> Plan:
     frozen = {
         "load": Load(**dict(parsed.load)),
         "steps": _steps(parsed.steps, lab),
-        "expect": tuple(_expectation(it) for it in parsed.expect),
+        "expect": _expected(parsed),
         "without": tuple(parsed.without),
     }
     return Plan(name=name, **{**dict(parsed), **frozen})
@@ -199,6 +200,13 @@ def _steps(steps: list[_Step], lab: Lab) -> tuple[Step, ...]:
         else:
             frozen.append(Step(step.at, "heal", injected[key_of(step.heal)]))
     return tuple(frozen)
+
+
+def _expected(parsed: _Plan) -> tuple[Expectation, ...]:
+    """What the file says; and that its commands work, unless it says something else of that."""
+    said = tuple(_expectation(it) for it in parsed.expect)
+    silent = any(step.command for step in parsed.steps) and FAILED not in [it.check for it in said]
+    return (*said, Expectation(FAILED, "at_most", 0)) if silent else said
 
 
 def _expectation(parsed: _Expectation) -> Expectation:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lab.checks import balancer, databases, load, outages, reads, writes
+from lab.checks import balancer, commands, databases, load, outages, reads, writes
 from lab.checks.finding import Finding, Value, nothing
 from lab.history import History
 from lab.timeline import Entry
@@ -32,6 +32,7 @@ CHECKS: Mapping[str, Callable[[History], Finding]] = {
     "arrival-rate": load.arrival_rate,
     "balancer-retries": balancer.retries,
     "requests-seen": load.requests_seen,
+    commands.FAILED: commands.failed,
 }
 
 

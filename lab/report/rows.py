@@ -25,6 +25,7 @@ NAMES = {
     "arrival-rate": "requests sent, of those that were due",
     "balancer-retries": "times HAProxy tried again",
     "requests-seen": "requests HAProxy counted but nobody recorded",
+    "failed-commands": "commands of the experiment that failed",
 }
 ONLY_REPORTED = "only reported"
 NOT_JUDGED = "not judged"  # the rig broke: what was measured proves nothing

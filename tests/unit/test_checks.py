@@ -15,6 +15,7 @@ from tests.unit.timelines import (
     failed,
     final,
     kind,
+    lab,
     of,
     quiet,
     request,
@@ -53,6 +54,12 @@ def silent(method: str) -> list[Entry]:
     return changed(quiet(), lambda it: of("client", 6, 8)(it) and it.data["method"] == method, outcome="failed")
 
 
+def commanded(exit_code: int) -> list[Entry]:
+    """A run in which the lab was told something twice."""
+    told = (lab(at, "command", words="db.promote web2", exit_code=code) for at, code in ((5, 0), (7, exit_code)))
+    return [*quiet(), *told]
+
+
 EVERYTHING = [
     ("client", "request"),
     ("balancer", "servers"),
@@ -80,6 +87,7 @@ CASES: dict[str, tuple[dict[str, Any], Story, Story]] = {
     "arrival-rate": ({"at_least": 0.98}, quiet, lambda: without(quiet(), of("client", 4, 8))),
     "balancer-retries": ({"at_most": 0}, quiet, lambda: [*quiet(), servers(8.1, retries=2), servers(8.2, retries=3)]),
     "requests-seen": ({"equals": 0}, quiet, lambda: changed(quiet(), kind("generator"), requests_seen={"lb1": 401})),
+    "failed-commands": ({"at_most": 0}, lambda: commanded(0), lambda: commanded(1)),
 }
 
 BLIND: dict[str, Story] = {
@@ -101,6 +109,7 @@ BLIND: dict[str, Story] = {
     "arrival-rate": lambda: gap("client", 8, 14),
     "balancer-retries": lambda: gap("balancer", 8, 14),
     "requests-seen": lambda: changed(quiet(), kind("generator"), requests_seen=None),
+    "failed-commands": quiet,
 }
 
 

@@ -139,6 +139,15 @@ def test_an_experiment_runs_only_commands_that_change_roles_and_choices(words: s
             plan.parse("it", text, LAB)
 
 
+def test_a_command_that_fails_fails_the_run_unless_the_file_says_otherwise() -> None:
+    """Nobody has to think of it."""
+    steps = "steps: [{at: 1, command: db.promote web2}]\n"
+    said = SHORT.replace("]", ", {check: failed-commands, reported: true}]") + steps
+    assert plan.parse("it", SHORT + steps, LAB).expect[-1] == Expectation("failed-commands", "at_most", 0)
+    assert plan.parse("it", said, LAB).expect[-1] == Expectation("failed-commands", "reported", True)
+    assert "failed-commands" not in [it.check for it in plan.parse("it", SHORT, LAB).expect]
+
+
 def test_a_name_that_does_not_exist_is_answered_with_the_one_that_was_meant() -> None:
     """A typing mistake is exit code 2, and no file outside of the folder can be named."""
     assert plan.find("whole", LAB, CASES).name == "whole"

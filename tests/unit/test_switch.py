@@ -81,6 +81,15 @@ def test_a_primary_whose_commits_hang_is_left_as_it_was(pair: Two) -> None:
     assert "super_read_only = OFF" not in pair.web1.scripts[-1]
 
 
+def test_a_primary_that_can_not_even_be_told_to_follow_is_none_that_can_be_closed(pair: Two) -> None:
+    """Its disk is full, say, and what a source is told is written there: it takes writes as before."""
+    pair.web1.fails["is ready"] = failed(switch.HANGS)
+    with pytest.raises(NotClosed, match="web1 can't be told to follow web2"):
+        change(pair)
+    assert "web1 closes" not in pair.notes and pair.writable() == ["web1"]
+    assert f"{switch.LISTEN_S} ||" in "".join(pair.web1.scripts)
+
+
 def test_a_primary_that_is_lost_while_it_closes_is_told_as_that(pair: Two) -> None:
     """Nobody else opens; the same command, run again, finds out."""
     pair.web1.fails["closes"] = Unreachable("web1: ssh failed")
