@@ -66,6 +66,7 @@ EVERYTHING = [
     ("database", "state"),
     ("lab", "final"),
     ("lab", "generator"),
+    ("lab", "command"),
 ]
 
 CASES: dict[str, tuple[dict[str, Any], Story, Story]] = {

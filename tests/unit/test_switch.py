@@ -87,7 +87,6 @@ def test_a_primary_that_can_not_even_be_told_to_follow_is_none_that_can_be_close
     with pytest.raises(NotClosed, match="web1 can't be told to follow web2"):
         change(pair)
     assert "web1 closes" not in pair.notes and pair.writable() == ["web1"]
-    assert f"{switch.LISTEN_S} ||" in "".join(pair.web1.scripts)
 
 
 def test_a_primary_that_is_lost_while_it_closes_is_told_as_that(pair: Two) -> None:
