@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lab.checks import balancer, commands, databases, load, outages, reads, writes
+from lab.checks import balancer, commands, databases, load, outages, reads, semi_sync, writes
 from lab.checks.finding import Finding, Value, nothing
 from lab.history import History
 from lab.timeline import Entry
@@ -23,6 +23,7 @@ CHECKS: Mapping[str, Callable[[History], Finding]] = {
     "slow-requests": outages.slow,
     "false-downs": balancer.false_downs,
     "lost-writes": writes.lost,
+    "lost-while-semi-sync-on": semi_sync.lost_while_on,
     "duplicated-writes": writes.duplicated,
     "unexpected-writes": writes.unexpected,
     "unknown-writes": writes.unknown,

@@ -34,6 +34,11 @@ class Writes:
         return {token for final in self.finals.values() for token in final}
 
     @property
+    def gone(self) -> frozenset[str]:
+        """Acknowledged tokens that a final set lacks; one that is missing anywhere is lost."""
+        return frozenset().union(*(self.acknowledged - final.keys() for final in self.finals.values()))
+
+    @property
     def missing(self) -> str:
         """Which final sets were not read, in words; '' if all were."""
         return f"not read in the end: {', '.join(self.unread)}" if self.unread else ""
@@ -58,15 +63,14 @@ def _held(data: Any) -> dict[str, int]:
 
 
 def lost(history: History) -> Finding:
-    """Acknowledged writes that a final set lacks; one that is missing anywhere is lost."""
+    """Acknowledged writes that a final set lacks."""
     writes = of(history)
     if not writes.acknowledged:
         return nothing("writes", "no write was acknowledged" if writes.attempts else NO_WRITES)
     where = {node: writes.acknowledged - final.keys() for node, final in writes.finals.items()}
-    gone = set().union(*where.values())
     parts = [f"{len(tokens)} missing in {node} ({_some(tokens)})" for node, tokens in where.items() if tokens]
     detail = "; ".join([f"of {len(writes.acknowledged)} acknowledged", *parts])
-    return _seen(len(gone), detail, writes.missing)
+    return seen(len(writes.gone), detail, writes.missing)
 
 
 def duplicated(history: History) -> Finding:
@@ -75,7 +79,7 @@ def duplicated(history: History) -> Finding:
     if not writes.attempts:
         return nothing("writes", NO_WRITES)
     twice = {token for final in writes.finals.values() for token, count in final.items() if count > 1}
-    return _seen(len(twice), f"of {len(writes.attempts)} sent{_named(twice)}", writes.missing)
+    return seen(len(twice), f"of {len(writes.attempts)} sent{_named(twice)}", writes.missing)
 
 
 def unexpected(history: History) -> Finding:
@@ -85,7 +89,7 @@ def unexpected(history: History) -> Finding:
         return nothing("writes", NO_WRITES)
     invented, appeared = writes.present - writes.attempts, writes.present & writes.failed
     detail = f"{len(invented)} never sent, {len(appeared)} of {len(writes.failed)} failed ones appeared"
-    return _seen(len(invented | appeared), detail + _named(invented | appeared), writes.missing)
+    return seen(len(invented | appeared), detail + _named(invented | appeared), writes.missing)
 
 
 def unknown(history: History) -> Finding:
@@ -97,7 +101,7 @@ def unknown(history: History) -> Finding:
     return found(len(writes.unknown), "writes", detail, sight.client(history))
 
 
-def _seen(count: int, detail: str, missing: str) -> Finding:
+def seen(count: int, detail: str, missing: str) -> Finding:
     """A set that was not read may hold worse, but what was seen stands."""
     finding = found(count, "writes", detail, missing)
     return Finding(count, "writes", finding.detail, enough=finding.enough or count > 0)

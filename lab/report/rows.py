@@ -16,6 +16,7 @@ NAMES = {
     "slow-requests": "requests that took longer than 1 s",
     "false-downs": "times a healthy server was taken out",
     "lost-writes": "acknowledged writes that are gone",
+    "lost-while-semi-sync-on": "of those, acknowledged while semi-sync was not OFF",
     "duplicated-writes": "writes that are there twice",
     "unexpected-writes": "writes that are there but should not be",
     "unknown-writes": "writes of which nobody knows whether they happened",

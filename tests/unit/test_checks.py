@@ -54,6 +54,13 @@ def silent(method: str) -> list[Entry]:
     return changed(quiet(), lambda it: of("client", 6, 8)(it) and it.data["method"] == method, outcome="failed")
 
 
+def off_from(at: float) -> list[Entry]:
+    """A write at 10 s is gone in the end; web1 waited for its replica until a moment."""
+    looks = [database(number, "web1", writable=True, semi_sync=number < at) for number in range(20)]
+    rest = without(without(quiet(), of("database")), of("client"))
+    return [*rest, *looks, write(10, "a"), final("web1", {}), final("web2", {})]
+
+
 def commanded(exit_code: int) -> list[Entry]:
     """A run in which the lab was told something twice."""
     told = (lab(at, "command", words="db.promote web2", exit_code=code) for at, code in ((5, 0), (7, exit_code)))
@@ -79,6 +86,7 @@ CASES: dict[str, tuple[dict[str, Any], Story, Story]] = {
     "slow-requests": ({"at_most": 0}, lambda: late(0.9), lambda: late(1.1)),
     "false-downs": ({"at_most": 0}, switched_off, lambda: quiet(down=(6, 8))),
     "lost-writes": ({"equals": 0}, lambda: notes(b=0), lambda: notes(a=0)),
+    "lost-while-semi-sync-on": ({"at_most": 0}, lambda: off_from(5), lambda: off_from(15)),
     "duplicated-writes": ({"equals": 0}, lambda: notes(c=1), lambda: notes(a=2)),
     "unexpected-writes": ({"equals": 0}, lambda: notes(c=1), lambda: notes(b=1)),
     "unknown-writes": ({"at_most": 0}, quiet, lambda: [*quiet(), write(3, "x", "unknown")]),
@@ -101,6 +109,7 @@ BLIND: dict[str, Story] = {
     "slow-requests": lambda: gap("client", 8, 14),
     "false-downs": lambda: gap("balancer", 8, 14),
     "lost-writes": unread,
+    "lost-while-semi-sync-on": unread,
     "duplicated-writes": unread,
     "unexpected-writes": unread,
     "unknown-writes": lambda: gap("client", 8, 14),

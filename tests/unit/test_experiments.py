@@ -16,10 +16,16 @@ PLANS = plan.named(LAB)
 BY_HAND_ONLY = {"service-stop", "memory-hog", "clock-skew"}
 LONGEST_S = 90
 TWO_BOOTS = {"replica-then-primary"}  # both servers start again, one after the other
-LESS_SAFE = {"web2-power-off-available": "available", "async-promote": "async", "async-behind-a-cut": "async"}
+LESS_SAFE = {
+    "web2-power-off-available": "available",
+    "async-promote": "async",
+    "async-behind-a-cut": "async",
+    "available-behind-a-cut": "available",
+}
 LOSES: dict[str, dict[str, tuple[str, float | bool]]] = {
     "async-promote": {"lost-writes": ("reported", True)},
     "async-behind-a-cut": {"lost-writes": ("at_least", 1)},
+    "available-behind-a-cut": {"lost-writes": ("at_least", 1)},
     "replica-then-primary": {"lost-writes": ("at_most", 1)},  # what it had received and not applied
     "control-without-relay-log": {"lost-writes": ("at_least", 1)},
     "control-without-fencing": {"lost-writes": ("reported", True), "two-writable": ("at_least", 1)},
@@ -85,7 +91,7 @@ def test_a_single_fault_is_named_by_its_node() -> None:
     wrong = {it.name for it in single if not it.name.startswith(f"{it.faults[0].node}-")}
     assert wrong == {"async-promote", "old-primary-returns", "switch-of-a-lagging-replica"}, "these tell a story"
     others = {"control", "two-faults", "planned-switch", "replica-then-primary"}
-    others |= {"async-behind-a-cut", "durable-behind-a-cut", "promote-a-lagging-replica"}
+    others |= {"async-behind-a-cut", "available-behind-a-cut", "durable-behind-a-cut", "promote-a-lagging-replica"}
     others |= {"control-without-relay-log", "control-without-fencing"}
     assert {it.name for it in PLANS if len(it.faults) != 1} == others
 
