@@ -153,7 +153,7 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
 
 
 def _alone(lab: Lab, roles: Roles, own: Database, dead: bool, shell: Shell | None) -> str:
-    """Fence the old primary; then let the survivor apply all that it received, and open it; what was done, in words.
+    """Fence the old primary while the survivor applies all that it received; then open that; what was done, in words.
 
     An experiment may have taken one of these protections away: that is told too.
     """
