@@ -43,7 +43,8 @@ def kill(slow: Machine) -> Callable[[], object]:
 def asked_of_web2(lab: Lab) -> tuple[bytes, float]:
     """What nginx on web2 sends to who asks it slowly, and after how many seconds its first byte came.
 
-    Asked with HTTP/1.0, which knows no chunks: where PHP's records end is not seen in the answer."""
+    Asked with HTTP/1.0, which knows no chunks: where PHP's records end is not seen in the answer.
+    """
     address = str(lab.node("web2").ip)
     route.guard(lab, address)
     received, first = b"", 0.0
