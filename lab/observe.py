@@ -125,15 +125,21 @@ def _clock_error(door: Machine, rounds: int) -> dict[str, Any]:
 
 
 class Samples:
-    """The lines of an eye, cut into samples; each goes to `write`."""
+    """The lines of an eye, cut into samples; each goes to `write`, with the time at which its first line came.
+
+    A sample is of the moment at which its first question was answered: SHOW REPLICA STATUS, the last of a database's,
+    waits for as long as a replica is being started, while @@read_only that was read before it grows old.
+    """
 
     def __init__(self, eye: Eye, write: Write) -> None:
         self.eye, self.write = eye, write
         self.lines: list[str] = []
+        self.began = 0.0
 
     def take(self, line: str) -> None:
         """One line more; the last of a sample makes it an entry."""
         line = line.removeprefix("> ")
+        self.began = self.began if self.lines else time.time()
         ends = line.startswith(self.eye.end) if self.eye.end else not line.strip()
         if not ends:
             self.lines.append(line)
@@ -141,12 +147,12 @@ class Samples:
             seen = self.eye.read(self.eye.node.name, "\n".join(self.lines))
             why = next((it for it in reversed(self.lines) if it.strip()), "no answer")
             self.lines.clear()
-            self.write(_entry(self.eye, seen, why))
+            self.write(_entry(self.eye, self.began, seen, why))
 
     def lost(self, error: LabError) -> None:
         """The eye was closed: what it had begun to say counts no more."""
         self.lines.clear()
-        self.write(_entry(self.eye, None, error.evidence or error.what))
+        self.write(_entry(self.eye, time.time(), None, error.evidence or error.what))
 
 
 def _watch(eye: Eye, door: Machine, write: Write, leave: threading.Event) -> None:
@@ -159,10 +165,10 @@ def _watch(eye: Eye, door: Machine, write: Write, leave: threading.Event) -> Non
             leave.wait(AGAIN_S)
 
 
-def _entry(eye: Eye, seen: dict[str, Any] | None, why: str) -> Entry:
+def _entry(eye: Eye, at: float, seen: dict[str, Any] | None, why: str) -> Entry:
     if seen is None:
-        return Entry(time.time(), eye.name, "blind", {"node": eye.node.name, "why": why[:200]})
-    return Entry(time.time(), eye.name, KINDS[eye.name], seen)
+        return Entry(at, eye.name, "blind", {"node": eye.node.name, "why": why[:200]})
+    return Entry(at, eye.name, KINDS[eye.name], seen)
 
 
 def _watch_power(lab: Lab, write: Write, leave: threading.Event) -> None:

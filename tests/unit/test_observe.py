@@ -52,13 +52,24 @@ def test_a_balancer_sample_counts_retries() -> None:
     assert {"queue", "retries", "redispatches", "sessions", "errors"} <= set(servers["web", "web1"])
 
 
+def test_a_sample_is_of_the_moment_at_which_its_first_question_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read first, whether the database takes writes, is older than an answer that had to wait."""
+    entries: list[Entry] = []
+    samples = observe.Samples(eye("database", "web2"), entries.append)
+    lines = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8").splitlines()
+    for begins in (100.0, 200.0):
+        for number, line in enumerate([*lines, f"{observe.WHOLE}: 1"]):
+            monkeypatch.setattr(observe.time, "time", lambda now=begins + number: now)
+            samples.take(line)
+    assert [(entry.at, entry.kind) for entry in entries] == [(100.0, "state"), (200.0, "state")]
+
+
 def test_no_answer_is_blindness_with_a_reason() -> None:
     """A database that is gone says so through its client."""
     said = "ERROR 2002 (HY000): Can't connect to local MySQL server"
     assert eye("database", "web1").read("web1", said) is None
-    entry = observe._entry(eye("database", "web1"), None, said)
-    assert isinstance(entry, Entry)
-    assert (entry.kind, entry.data["node"], entry.data["why"]) == ("blind", "web1", said)
+    entry = observe._entry(eye("database", "web1"), 7.0, None, said)
+    assert (entry.at, entry.kind, entry.data["node"], entry.data["why"]) == (7.0, "blind", "web1", said)
 
 
 def test_requests_are_those_that_the_sites_frontend_took() -> None:
