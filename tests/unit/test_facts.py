@@ -37,7 +37,10 @@ def test_a_replica_is_read() -> None:
 
 @pytest.mark.parametrize("version", ["8.0.46-0ubuntu0.24.04.1", "8.4.10-0ubuntu0.26.04.1"])
 def test_an_older_replica_that_was_primary_once_is_read(version: str) -> None:
-    """By their manuals 8.0 and 8.4 answer as 9.7 does; none was recorded. Two servers' sets stand on two lines."""
+    """None was recorded here: published replies of 8.0.33 and 8.4 have the 60 fields of 9.7's, in the same order.
+
+    The sets of two servers stand on two lines.
+    """
     one, two = "22e60e32-e6f2-11f1-91f8-525400d3d3e4:1-36", "33e60e32-e6f2-11f1-91f8-525400d3d3e4:1-2"
     text = recorded("mysql-9.7-web2.txt").replace("9.7.4-2", version).replace(one, f"{one},\n{two}")
     it = databases.read("web2", text.replace(f"{one[:-4]}36\n", f"{one[:-4]}30-36,\n{two}\n"))
