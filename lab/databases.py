@@ -16,6 +16,9 @@ DURABILITY = {"async": ("OFF", WITHOUT_END_MS), "available": ("ON", AVAILABLE_MS
 QUESTION = """mysql --connect-timeout=5 --vertical <<'END_OF_SQL'
 SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
 @@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS purged,
+(SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Uptime') AS uptime,
+(SELECT COALESCE(SUM(count_received_heartbeats), 0)
+ FROM performance_schema.replication_connection_status) AS heartbeats,
 (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
 (SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'site' AND table_name = 'notes'
  AND column_name = 'token' AND column_key = 'PRI') AS unique_key,
@@ -35,7 +38,8 @@ class Database:
 
     `received` is what came from the source, applied or not; `purged`: what can't be fetched from here any more.
     `waits`: commits wait for a replica's answer now. `unique_key`: whether its table of notes has one; where that was
-    not asked, it is taken for true.
+    not asked, it is taken for true. `uptime_s`: since its process started; `heard`: a heartbeat of its source came
+    since then, which is sent where nothing else is left to send.
     """
 
     node: str
@@ -55,6 +59,8 @@ class Database:
     received: str = ""
     purged: str = ""
     waits: bool = False
+    uptime_s: int = 0
+    heard: bool = True
 
     @property
     def has(self) -> str:
@@ -114,6 +120,8 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         purged=_one_line(own.get("purged", "")),
         waits=own.get("semi_sync_status") == "ON",
         unique_key=own.get("unique_key", "1") == "1",
+        uptime_s=int(own.get("uptime", "0")),
+        heard=own.get("heartbeats", "1") != "0",
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )
 

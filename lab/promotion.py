@@ -131,7 +131,8 @@ def _doubts(it: Situation) -> Iterator[str]:
     if seen is None or seen.node not in (it.node.name, it.other.name):
         yield f"{it.other.name} was never seen as primary: nobody knows what it acknowledged"
         return
-    if seen.node == it.other.name and (seen.durability != "durable" or not seen.waits):
+    risky = seen.node == it.other.name and (seen.durability != "durable" or not seen.waits)
+    if risky:
         yield seen.told(it.now)
     lacks = gtid.minus(seen.gtid_executed, it.own.has)
     if lacks:
@@ -139,8 +140,22 @@ def _doubts(it: Situation) -> Iterator[str]:
             f"{gtid.count(lacks)} transactions that {seen.node} had {it.now - seen.at:.0f} s ago are not on "
             f"{it.node.name}: {gtid.text(lacks)}"
         )
-    elif seen.node == it.other.name and (seen.durability != "durable" or not seen.waits):
+    elif seen.node == it.other.name and _forgot(it.own, seen, it.now):
+        yield (
+            f"MySQL on {it.node.name} started {it.own.uptime_s} s ago and has heard nothing of {it.other.name} since: "
+            f"what it had received and not applied it threw away (relay_log_recovery)"
+        )
+    elif risky:
         yield f"{it.node.name} has all that {seen.node} had then; what came after that is not known"
+
+
+def _forgot(own: Database, seen: Seen, now: float) -> bool:
+    """Whether it may lack what it confirmed: it started again after the primary was seen last, and never caught up.
+
+    With relay_log_recovery a replica that starts discards what it has not applied, to fetch it again:
+    https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#sysvar_relay_log_recovery
+    """
+    return not own.heard and seen.at < now - own.uptime_s
 
 
 def _sets(it: Situation, rival: Database) -> str:

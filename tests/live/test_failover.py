@@ -3,6 +3,7 @@
 import pytest
 
 from lab import hypervisor, site
+from lab.machine import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import PROMOTE_S, REJOIN_S, invoke, must, primary, wrong
@@ -39,6 +40,19 @@ def test_a_dead_primary_is_replaced_and_comes_back_with_two_commands(roles: Lab)
     until("the lab is whole", lambda: not wrong(roles), 60, every=2)
     must("db.promote", "web1", timeout=PROMOTE_S)
     assert wrong(roles) == []
+
+
+def test_a_replica_that_threw_away_what_it_had_is_not_promoted(roles: Lab, machines: dict[str, Machine]) -> None:
+    """It started again while the primary was frozen: what it had confirmed and not applied may be on web1 only."""
+    must("fault.inject", "freeze", "web1")
+    try:
+        machines["web2"].run("systemctl restart mysql", timeout=120)
+        done = invoke("db.promote", "web2", timeout=PROMOTE_S)
+        assert done.returncode == 1 and "has heard nothing of web1 since" in done.stderr, done.stderr
+        assert "--accept-data-loss" in done.stderr and primary(roles) is None
+    finally:
+        must("fault.heal", timeout=REJOIN_S)
+    until("the lab is whole", lambda: not wrong(roles), 120, every=2)
 
 
 @pytest.mark.slow

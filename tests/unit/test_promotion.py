@@ -122,6 +122,11 @@ DOUBTS: dict[str, tuple[Seen | None, Database, str]] = {
         f"6 transactions that web1 had 12 s ago are not on web2: {U1}:45-50",
     ),
     "received and lost again": (SEEN, replace(REPLICA, gtid_executed=f"{U1}:1-48", received=""), f"{U1}:49-50"),
+    "started again, and never caught up": (
+        SEEN,
+        replace(REPLICA, uptime_s=5, heard=False),
+        "MySQL on web2 started 5 s ago and has heard nothing of web1 since",
+    ),
 }
 
 
@@ -132,6 +137,12 @@ def test_what_may_be_lost_is_refused_unless_it_is_accepted(seen: Seen | None, ow
     assert says in error.evidence and "--accept-data-loss" in error.hint
     how = promote(own, None, seen=seen, accept=True)
     assert how.way == "emergency" and says in how.lost
+
+
+@pytest.mark.parametrize(("uptime", "heard"), [(5, True), (600, False)], ids=["caught up", "seen since it started"])
+def test_a_replica_that_started_again_is_promoted_once_it_has_all(uptime: int, heard: bool) -> None:
+    """A heartbeat says that nothing is left to send; a primary seen after the start was waiting for this replica."""
+    assert promote(replace(REPLICA, uptime_s=uptime, heard=heard), None, seen=SEEN).lost == ""
 
 
 def test_a_primary_whose_commits_hang_counts_as_gone() -> None:
