@@ -9,7 +9,7 @@ from typing import Any
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from lab import hypervisor, lock, topology
+from lab import hypervisor, ledger, lock, topology
 from lab.errors import LabError
 
 
@@ -39,12 +39,15 @@ def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], 
 
 
 def _standing() -> str:
+    """What is left as it is: machines, and faults that nobody heals by himself."""
     try:
         states = hypervisor.states(topology.load())
+        active = ", ".join(str(it["id"]) for it in ledger.entries())
     except LabError as error:
         return error.what
     machines = ", ".join(f"{name} is {state}" for name, state in states.items())
-    return f"{machines}; run the command again to complete it"
+    faults = f"; active: {active} (undo: invoke fault.heal)" if active else ""
+    return f"{machines}{faults}; run the command again to complete it"
 
 
 def say(text: str) -> None:

@@ -51,7 +51,7 @@ def durability(c: Context, value: str) -> None:
     lab = topology.load()
     choices.save({"durability": check_durability(value)})
     changed = replication.commit(lifecycle.running(lab, "database"), value)
-    say("\n".join(changed or [f"it is {value} already"]))
+    say("\n".join([*(changed or [f"it is {value} already"]), *advice.MEANS[value]]))
 
 
 @command(changes=True)

@@ -12,9 +12,9 @@ from invoke.exceptions import Exit
 
 import fabfile
 import tasks
-from commands import databases, experiments
-from fabfile import failover
-from lab import lock, runs
+from commands import command, databases, experiments
+from fabfile import failover, replication
+from lab import choices, hypervisor, ledger, lifecycle, lock, runs
 from lab.errors import Locked
 
 
@@ -73,6 +73,30 @@ def test_an_interrupted_role_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Exit) as ending:
         fabfile.ns["web"](Context())
     assert ending.value.code == 130 and "interrupted" in str(ending.value.message)
+
+
+def test_whoever_interrupts_reads_what_still_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines as they are, and a fault that is still active, with the command that undoes it."""
+    monkeypatch.setattr(hypervisor, "states", lambda _: {"web1": "running", "web2": "paused"})
+    monkeypatch.setattr(ledger, "entries", lambda: [{"id": "web2-freeze"}])
+    assert command._standing() == (
+        "web1 is running, web2 is paused; active: web2-freeze (undo: invoke fault.heal); "
+        "run the command again to complete it"
+    )
+
+
+@pytest.mark.parametrize("value", ["async", "available", "durable"])
+def test_a_choice_of_durability_says_what_it_means_in_three_lines(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """What was done, when a COMMIT returns now, and what that costs."""
+    said: list[str] = []
+    monkeypatch.setattr(lock, "held", nullcontext)
+    monkeypatch.setattr(lifecycle, "running", lambda *_: [])
+    monkeypatch.setattr(choices, "save", lambda _: None)
+    monkeypatch.setattr(replication, "commit", lambda *_: [f"commits on web1 are {value}"])
+    monkeypatch.setattr(databases, "say", said.append)
+    databases.durability(Context(), value)
+    lines = said[0].splitlines()
+    assert lines[0] == f"commits on web1 are {value}" and len(lines) == 3 and lines[1].startswith("a COMMIT returns")
 
 
 def test_a_full_disk_of_this_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
