@@ -7,12 +7,20 @@ from typing import Any
 
 import pytest
 
-from lab import choices, ledger, remembered
-from lab.topology import ROOT
+from fabfile import failover, switch
+from fabfile.failover import Look
+from fabfile.switch import Roles
+from lab import choices, hypervisor, ledger, progress, remembered
+from lab import site as site_
+from lab.databases import Database
+from lab.topology import ROOT, Node
 from tests.unit import fake_site
+from tests.unit.fake_pair import Two, two
 from tests.unit.fake_site import Site
+from tests.unit.pairs import OPEN
 
 Stored = Callable[[], dict[str, Any]]
+Make = Callable[..., Two]
 LOAD, WRITE = choices.load, choices._write
 
 
@@ -51,3 +59,49 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stored:
     monkeypatch.setattr(choices, "load", lambda _=path: LOAD(path))
     monkeypatch.setattr(choices, "_write", lambda chosen, _: WRITE(chosen, path))
     return lambda: LOAD(path)
+
+
+@pytest.fixture
+def make(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """A pair in some state: power of web1, what it says of its MySQL, whether it is reached."""
+
+    def made(
+        web1: Database | None = OPEN,
+        power: str = "running",
+        *,
+        dead: bool = False,
+        reached: bool = True,
+        balancer_reaches: bool = False,
+    ) -> Two:
+        pair = two(web1)
+        states = {"lb1": "running", "web1": power, "web2": "running"}
+
+        def look(door: object, besides: str = "") -> Look:
+            is_web1 = door is pair.web1
+            return Look(pair.web1.state, dead) if is_web1 else Look(pair.web2.state, reaches=reached)
+
+        def power_off(node: Node) -> None:
+            pair.notes.append(f"{node.name} is powered off")
+            pair.web1.state, states["web1"] = None, "off"
+
+        monkeypatch.setattr(Roles, "of", lambda lab, name: pair.roles)
+        monkeypatch.setattr(failover, "_look", look)
+        monkeypatch.setattr(failover, "_reaches", lambda *_: balancer_reaches)
+        monkeypatch.setattr(failover, "Machine", _Lb1)
+        monkeypatch.setattr(hypervisor, "states", lambda lab: states)
+        monkeypatch.setattr(hypervisor, "power_off", power_off)
+        monkeypatch.setattr(site_, "writer", lambda lab: "".join(pair.writable()))
+        for module in (failover, switch):
+            monkeypatch.setattr(module, "databases_of", pair.asked)
+        return pair
+
+    monkeypatch.setattr(progress, "say", lambda *_: None)
+    remembered.remember([OPEN])
+    yield made
+
+
+class _Lb1:
+    """The balancer: what it reaches is a double too."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node

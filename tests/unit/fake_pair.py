@@ -14,18 +14,24 @@ from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
 
 @dataclass
 class Double:
-    """A server: `state` is None while it does not answer; `fails` maps a title's beginning to what goes wrong."""
+    """A server: `state` is None while it does not answer; `fails` maps a title's beginning to what goes wrong.
+
+    `cut` does so too, but the server does what it was told: only nobody hears of it.
+    """
 
     node: Node
     state: Database | None
     notes: list[str]
     fails: dict[str, BaseException] = field(default_factory=dict)
+    cut: dict[str, BaseException] = field(default_factory=dict)
     scripts: list[str] = field(default_factory=list)
 
     def ready(self, text: str, *, title: str, **_: object) -> str:
         """A shell that waits."""
         self.scripts.append(text)
-        self._note(title.removeprefix("MySQL's client "))
+        title = title.removeprefix("MySQL's client ")
+        self._note(title)
+        _raise(self.cut, title)
         return title
 
     def script(self, text: str, *, title: str, **_: object) -> Answer:
@@ -34,6 +40,7 @@ class Double:
         self._note(title)
         if self.state:
             self.state = replace(self.state, **self._change(title, self.state))
+        _raise(self.cut, title)
         return Answer(0, self.state.gtid_executed if self.state else "", "")
 
     def close(self) -> None:
@@ -41,9 +48,7 @@ class Double:
 
     def _note(self, title: str) -> None:
         self.notes.append(f"{self.node.name} {title}")
-        for beginning, error in self.fails.items():
-            if title.startswith(beginning):
-                raise error
+        _raise(self.fails, title)
 
     def _change(self, title: str, state: Database) -> dict[str, Any]:
         alone: dict[str, Any] = {"source": "", "receiving": False, "applying": False}
@@ -59,6 +64,12 @@ class Double:
             "follows web2": follows,
             "replicates from web2": follows,
         }.get(title, {})
+
+
+def _raise(errors: dict[str, BaseException], title: str) -> None:
+    for beginning, error in errors.items():
+        if title.startswith(beginning):
+            raise error
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """db.promote: what is asked, who is fenced before anybody opens, and what is told. Nodes are doubles."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -8,62 +7,12 @@ import pytest
 
 from fabfile import failover, switch
 from fabfile.failover import Look
-from fabfile.switch import Roles
-from lab import choices, hypervisor, progress, remembered, site
+from lab import choices, hypervisor, remembered
 from lab.databases import Database
 from lab.errors import BadInput, CheckFailed, Unreachable
-from lab.topology import Node
-from tests.unit.conftest import Stored
-from tests.unit.fake_pair import Two, failed, two
+from tests.unit.conftest import Make
+from tests.unit.fake_pair import failed, two
 from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, WEB1, WEB2
-
-Make = Callable[..., Two]
-
-
-@pytest.fixture
-def make(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """A pair in some state: power of web1, what it says of its MySQL, whether it is reached."""
-
-    def made(
-        web1: Database | None = OPEN,
-        power: str = "running",
-        *,
-        dead: bool = False,
-        reached: bool = True,
-        balancer_reaches: bool = False,
-    ) -> Two:
-        pair = two(web1)
-        states = {"lb1": "running", "web1": power, "web2": "running"}
-
-        def look(door: object, besides: str = "") -> Look:
-            is_web1 = door is pair.web1
-            return Look(pair.web1.state, dead) if is_web1 else Look(pair.web2.state, reaches=reached)
-
-        def power_off(node: Node) -> None:
-            pair.notes.append(f"{node.name} is powered off")
-            pair.web1.state, states["web1"] = None, "off"
-
-        monkeypatch.setattr(Roles, "of", lambda lab, name: pair.roles)
-        monkeypatch.setattr(failover, "_look", look)
-        monkeypatch.setattr(failover, "_reaches", lambda *_: balancer_reaches)
-        monkeypatch.setattr(failover, "Machine", _Lb1)
-        monkeypatch.setattr(hypervisor, "states", lambda lab: states)
-        monkeypatch.setattr(hypervisor, "power_off", power_off)
-        monkeypatch.setattr(site, "writer", lambda lab: "".join(pair.writable()))
-        for module in (failover, switch):
-            monkeypatch.setattr(module, "databases_of", pair.asked)
-        return pair
-
-    monkeypatch.setattr(progress, "say", lambda *_: None)
-    remembered.remember([OPEN])
-    yield made
-
-
-class _Lb1:
-    """The balancer: what it reaches is a double too."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
 
 
 def lowered(durability: str) -> Database:
