@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab import lifecycle, status, topology
+from lab.errors import TimedOut
 from lab.machine import Machine
 from lab.topology import ROOT, Lab
 from lab.wait import until
@@ -82,9 +83,15 @@ class Health:
 
 @pytest.fixture
 def healthy(lab: Lab) -> Iterator[Lab]:
-    """The lab for a test that changes it: healthy before, and again after it. Who only looks takes `lab`."""
+    """The lab for a test that changes it: healthy before, and again after it. Who only looks takes `lab`.
+
+    What an earlier test left broken is its failure, and nobody else's: then the lab is reset.
+    """
     if not Health.known:
-        until("the lab is healthy", lambda: not wrong(lab), 30, every=2)
+        try:
+            until("the lab is healthy", lambda: not wrong(lab), 30, every=2)
+        except TimedOut:
+            must("lab.reset", timeout=RESET_S)
     Health.known = False
     yield lab
     until("the lab is healthy again", lambda: not wrong(lab), 120, every=2)

@@ -7,6 +7,7 @@ from lab.machine import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import PROMOTE_S, REJOIN_S, invoke, must, primary, wrong
+from tests.live.test_lifecycle import leave_note
 
 pytestmark = pytest.mark.live
 
@@ -53,6 +54,19 @@ def test_a_replica_that_threw_away_what_it_had_is_not_promoted(roles: Lab, machi
     finally:
         must("fault.heal", timeout=REJOIN_S)
     until("the lab is whole", lambda: not wrong(roles), 120, every=2)
+
+
+@pytest.mark.slow
+def test_a_replica_that_never_catches_up_costs_no_writes(roles: Lab) -> None:
+    """It applies everything ten minutes late: after a minute exit 1, web1 was never closed."""
+    must("fault.inject", "replication-lag", "web2", "--seconds", "600")
+    try:
+        leave_note(roles)
+        done = invoke("db.promote", "web2", timeout=PROMOTE_S)
+        assert done.returncode == 1 and "does not catch up within" in done.stderr, done.stderr
+        assert (primary(roles), site.writer(roles)) == ("web1", "web1")
+    finally:
+        must("fault.heal", timeout=REJOIN_S)
 
 
 @pytest.mark.slow

@@ -1,16 +1,19 @@
 """Faults by hand, on the real lab: each is seen to be real by somebody else than who injected it, and goes."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from lab import hypervisor, ledger
+from lab import guest_faults, hypervisor, ledger
+from lab.catalogue import Fault
 from lab.machine import Machine
 from lab.topology import Lab
 from lab.wait import until
-from tests.live.conftest import invoke, must, wrong
+from tests.live.conftest import invoke, must, start, wrong
 
 pytestmark = pytest.mark.live
 HEAL_S = 300.0
@@ -115,14 +118,19 @@ def test_a_skewed_clock_is_put_back(no_faults: Lab, machines: dict[str, Machine]
 
 def test_a_network_fault_ends_by_itself(no_faults: Lab, machines: dict[str, Machine]) -> None:
     """Whoever injected it is killed: a timer in the guest heals it, and `fault.heal` then finds it gone."""
-    from lab import guest_faults
-    from lab.catalogue import Fault
+    made = guest_faults.scripts(Fault("slow", "web2", options={"delay_ms": 100}), no_faults)
 
-    fault = Fault("slow", "web2", options={"delay_ms": 100})
-    made = guest_faults.scripts(fault, no_faults)
-    machines["web2"].script(f"{guest_faults.with_timer(fault, made, 3)}\n{made.inject}", title="injects")
-    assert machines["web2"].script(made.seen, ok=(0, 1), title="sees").exit_code == 0
-    until("it is gone", lambda: machines["web2"].script(made.gone, ok=(0, 1), title="sees").exit_code == 0, 30)
+    def shows(question: str) -> bool:
+        return machines["web2"].script(question, ok=(0, 1), title="sees").exit_code == 0
+
+    injector = start("fault.inject", "slow", "web2", "--delay", "100", "--for", "15")
+    try:
+        until("it is there", lambda: ledger.entries() and shows(made.seen), 30)
+    finally:
+        os.killpg(injector.pid, signal.SIGKILL)
+        injector.communicate(timeout=30)
+    until("it is gone", lambda: shows(made.gone), 45)
+    assert "web2-slow is gone" in must("fault.heal")
 
 
 def test_mistakes_are_told_all_at_once(lab: Lab) -> None:

@@ -46,7 +46,7 @@ def writable(machines: dict[str, Machine]) -> list[str]:
 def test_a_promotion_that_was_interrupted_can_be_run_again(
     roles: Lab, machines: dict[str, Machine], how: signal.Signals, after_s: float
 ) -> None:
-    """Ctrl-C at each of its steps, or killed with the lab's lock in its hand: the same command completes it."""
+    """Ctrl-C after so many seconds, or killed with the lab's lock in its hand: the same command completes it."""
     stop(start("db.promote", "web2"), how, after_s)
     assert len(writable(machines)) < 2
     must("db.promote", "web2", timeout=PROMOTE_S)

@@ -2,6 +2,7 @@
 
 import shlex
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_a_sample_is_of_the_moment_at_which_its_first_question_was_answered(monk
     lines = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8").splitlines()
     for begins in (100.0, 200.0):
         for number, line in enumerate([*lines, f"{observe.WHOLE}: 1"]):
-            monkeypatch.setattr(observe.time, "time", lambda now=begins + number: now)
+            monkeypatch.setattr(time, "time", lambda now=begins + number: now)
             samples.take(line)
     assert [(entry.at, entry.kind) for entry in entries] == [(100.0, "state"), (200.0, "state")]
 
