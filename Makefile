@@ -13,10 +13,10 @@ help: ## show this list
 up: ## install what is missing, start the lab
 	@$(BOOTSTRAPPED) $(BIN)/invoke lab.up $(ARGS)
 
-test: ## all tests: first without machines, then against the real lab
+test: ## first without machines, then the short tests against the real lab
 	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check live
 
-test-all: ## the same and the slow tests too
+test-all: ## the same and the slow tests too, hours
 	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check live-all
 
 check: ## style, types, imports, scripts, unit tests: no machine needed, under a minute
