@@ -32,7 +32,7 @@ def servers(history: History) -> Lanes:
 
 
 def databases(history: History) -> Lanes:
-    """The role of each database, whether it takes writes, and whether its replication runs."""
+    """The role of each database, whether it takes writes, replicates, and as primary waits for no replica."""
     return _states(history, "database", _role)
 
 
@@ -59,7 +59,9 @@ def _states(history: History, eye: str, label: Callable[[Mapping[str, Any]], str
 
 def _role(data: Mapping[str, Any]) -> str:
     stopped = data["role"] == "replica" and not data["replicating"]
-    marks = [word for word, true in (("writable", data["writable"]), ("stopped", stopped)) if true]
+    alone = data["role"] == "primary" and data.get("semi_sync") is False
+    known = (("writable", data["writable"]), ("stopped", stopped), ("semi-sync OFF", alone))
+    marks = [word for word, true in known if true]
     return ", ".join([data["role"], *marks])
 
 

@@ -15,6 +15,7 @@ TONES = {
     "UP": "good",
     "no check": "good",  # HAProxy sends requests there
     "running": "good",
+    "primary, writable, semi-sync OFF": "calm",
     "primary, writable": "good",
     "DOWN": "bad",
     "off": "bad",

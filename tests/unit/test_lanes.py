@@ -54,6 +54,13 @@ def test_roles_of_databases() -> None:
     assert told(lane["web2"]) == [(26, 27, "replica"), (27, 28, "replica, stopped"), (28, 30, "primary, writable")]
 
 
+def test_a_primary_that_waits_for_no_replica_says_so() -> None:
+    """What it acknowledges meanwhile it alone has; a replica's own setting means nothing."""
+    looks = [database(26 + it, "web1", writable=True, semi_sync=it == 0) for it in (0, 1)]
+    lane = lanes.databases(History([*looks, LAST]))["web1"]
+    assert told(lane) == [(26, 27, "primary, writable"), (27, 30, "primary, writable, semi-sync OFF")]
+
+
 @pytest.mark.parametrize(
     ("times", "expected"),
     [
