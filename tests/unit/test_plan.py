@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import plan, topology
+from lab import injection, plan, topology
 from lab.catalogue import Fault
 from lab.errors import BadInput
 from lab.plan import Expectation, Load, Step
@@ -155,3 +155,11 @@ def test_a_name_that_does_not_exist_is_answered_with_the_one_that_was_meant() ->
         plan.find("whol", LAB, CASES)
     with pytest.raises(BadInput, match=r"no experiment '\.\./plans/whole'"):
         plan.find("../plans/whole", LAB, CASES)
+
+
+def test_no_fault_ends_by_itself_while_an_experiment_measures(tmp_path: Path) -> None:
+    """Whatever is measured for as long as a network fault's timer runs is refused."""
+    path = tmp_path / "long.yml"
+    path.write_text(f"{SHORT}measure_s: {injection.TIMER_S}\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="measure_s"):
+        plan.load(path, LAB)
