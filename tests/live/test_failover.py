@@ -2,7 +2,8 @@
 
 import pytest
 
-from lab import hypervisor, site
+from lab import hypervisor, lifecycle, site
+from lab.facts import databases_of
 from lab.machine import Machine
 from lab.topology import Lab
 from lab.wait import until
@@ -67,6 +68,28 @@ def test_a_replica_that_never_catches_up_costs_no_writes(roles: Lab) -> None:
         assert (primary(roles), site.writer(roles)) == ("web1", "web1")
     finally:
         must("fault.heal", timeout=REJOIN_S)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["web1", "web2"])
+def test_whatever_the_order_of_boots_nobody_takes_writes_unasked(
+    roles: Lab, machines: dict[str, Machine], first: str
+) -> None:
+    """Both lost their power after a change of roles: closed until the command that status names, then as before."""
+    both = [machines["web1"], machines["web2"]]
+    must("db.promote", "web2", timeout=PROMOTE_S)
+    for door in both:
+        hypervisor.power_off(door.node)
+        door.close()
+    for door in sorted(both, key=lambda it: it.node.name != first):
+        hypervisor.power_on(door.node)
+        lifecycle.answering(door)
+    until("both databases answer", lambda: None not in databases_of(both).values(), 120, every=2)
+    assert [it.node for it in databases_of(both).values() if it and it.writable] == []
+    assert named("lab.provision")
+    must("lab.provision", timeout=REJOIN_S)
+    assert (primary(roles), site.writer(roles)) == ("web2", "web2")
+    must("db.promote", "web1", timeout=PROMOTE_S)
 
 
 @pytest.mark.slow
