@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lab import (
+    closing,
+    counted,
     deciding,
     facts,
     finals,
@@ -24,7 +26,7 @@ from lab import (
     steps,
 )
 from lab.catalogue import Fault
-from lab.errors import CheckFailed, LabError, TimedOut
+from lab.errors import CheckFailed, LabError, TimedOut, explained
 from lab.latest import Latest
 from lab.load import Running
 from lab.machine import Machine
@@ -62,10 +64,12 @@ def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None],
         it.introduce()
         it.measure(rounds)
         why = ""
-    except LabError as error:
-        why = error.what
-        it.tell("broken", why=str(error))
-        progress.say("lab", f"the rig broke: {error.what}")
+    except Exception as error:
+        why = explained(error).what
+        it.tell("broken", why=str(explained(error)))
+        progress.say("lab", f"the rig broke: {why}")
+        if not isinstance(error, LabError | OSError):
+            raise  # a mistake of the program: whoever mends it needs all that Python says
     finally:
         it.close(why)
         tell_folder(it.folder)
@@ -112,7 +116,7 @@ class Run:
         before = finals.tokens(self.doors)
         plan = self.plan
         with observe.watching(self.lab, self.doors, self._latest.write):
-            counted = self._requests()
+            requests = counted.requests(self._balancer())
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + steps.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / runs.RECORD) as it:
                 start = it.began()
@@ -125,23 +129,29 @@ class Run:
                 pause(AFTERWARDS_S)
                 self.tell("phase", name="end")
                 it.end()
-                self.tell("generator", cpu=it.cpu(), requests_seen=self._seen(counted))
+                self.tell("generator", cpu=it.cpu(), requests_seen=self._seen(requests))
         until("the databases are equal", lambda: not finals.unequal(self.doors), plan.settle_s, where="lab")
         for data in finals.read(self.doors, before):
             self.tell("final", **data)
 
     def close(self, why: str) -> None:
         """Leave the lab healed and the run whole, however it ended; `why` is '' when it ended well."""
-        try:
-            self._heal_all()
-        except LabError as error:
-            self.tell("broken", why=str(error))
-        for entry in self.hands.merge(self.folder / runs.RECORD):
-            data = {key: value for key, value in entry.items() if key not in ("at", "eye", "kind")}
-            self._writer.write(Entry(entry["at"], entry["eye"], entry["kind"], data))
+        record = self.folder / runs.RECORD
+        for trouble in (
+            closing.tried("faults are left", self._heal_all, "invoke fault.heal"),
+            closing.tried("the requests are not on the timeline", lambda: self._merge(record), f"look into {record}"),
+        ):
+            if trouble:
+                self.tell("broken", why=trouble)
         self.tell("end", complete=not why, why=why)
         self._writer.close()
-        logs.save(self.lab, self.folder / runs.LOGS, since=self.began)
+        where = self.folder / runs.LOGS
+        closing.tried("the logs are not saved", lambda: logs.save(self.lab, where, self.began), "invoke lab.logs")
+
+    def _merge(self, record: Path) -> None:
+        for entry in self.hands.merge(record):
+            data = {key: value for key, value in entry.items() if key not in ("at", "eye", "kind")}
+            self._writer.write(Entry(entry["at"], entry["eye"], entry["kind"], data))
 
     def _play(self, zero: float, going: Callable[[], None]) -> None:
         """The steps of the plan, while measuring."""
@@ -225,15 +235,6 @@ class Run:
     def _balancer(self) -> Machine:
         return next(door for door in self.doors if "balancer" in door.node.roles)
 
-    def _requests(self) -> int | None:
-        try:
-            return facts.requests(self._balancer().run(facts.BALANCER, title="counts requests").stdout)
-        except LabError:
-            return None
-
     def _seen(self, before: int | None) -> dict[str, int] | None:
-        """How many requests HAProxy counted; None where it was started anew, or can't be asked."""
-        after = self._requests()
-        if before is None or after is None or after < before:
-            return None
-        return {"site": after - before - load.PROBES}
+        seen = counted.since(self._balancer(), before)
+        return None if seen is None else {"site": seen - load.PROBES}
