@@ -71,6 +71,10 @@ class TimedOut(RigBroken):
     """A named condition did not come true before its deadline."""
 
 
+class GivenUp(RigBroken):
+    """A command was ended before it was done, because whoever started it does not want it any more."""
+
+
 class CommandFailed(RigBroken):
     """A command ended with an exit code that its caller did not allow."""
 

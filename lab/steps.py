@@ -14,18 +14,26 @@ TICK_S = 0.05
 LONGEST_S = 720.0  # healing switches a machine off and on, waits 240 s until it answers and 240 s for its services
 
 
-def play(steps: Sequence[Step], zero: float, end: float, do: Callable[[Step], None], going: Callable[[], None]) -> None:
+def play(
+    steps: Sequence[Step],
+    zero: float,
+    end: float,
+    do: Callable[[Step], None],
+    going: Callable[[], None],
+    give_up: Callable[[], None],
+) -> None:
     """Do each step at its time after `zero` (Unix seconds), in a thread of its own: healing takes long.
 
     Returns after `end`, when all are done; raises what a step or `going`, asked all the time, raised, and TimedOut
     where a step is not done LONGEST_S after it began. However it ends, what has begun is waited for: whoever heals
-    next must not do so beside it.
+    next must not do so beside it. Where it ends early, `give_up` is called before, to shorten what can be.
     """
     under_way = _UnderWay(do)
     try:
         _begin(under_way, list(steps), zero, end, going)
         under_way.finish()
     except BaseException:
+        give_up()
         with suppress(TimedOut):  # what came first is to be told
             under_way.finish()
         raise

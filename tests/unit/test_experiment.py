@@ -1,12 +1,14 @@
 """A run that changed the roles brings the lab back, and one that broke is tidied; nodes and eyes are doubles."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab import experiment, injection, lifecycle, logs, plan, restore, runs, timeline, topology
+from lab import closing, experiment, injection, lifecycle, logs, plan, restore, runs, timeline, topology, way_back
 from lab.errors import BadInput, CheckFailed, LabError
 from lab.experiment import Hands, Run
 from lab.latest import Latest
@@ -59,7 +61,7 @@ class Scene:
         """What is done from above."""
         return Hands(lambda wanted: self.done.append("converge"), self.command, self.merge)
 
-    def command(self, words: str) -> tuple[int, str]:
+    def command(self, words: str, give_up: Callable[[], bool]) -> tuple[int, str]:
         """A command of the lab."""
         self.done.append(words)
         if words.startswith("db.promote ") and not self.exit_code:
@@ -69,7 +71,7 @@ class Scene:
     def run(self) -> Run:
         """An experiment that began with web1 as primary."""
         it = Run(LAB, plan.find("planned-switch", LAB), self.hands())
-        it._primary = "web1"
+        it._back.primary = "web1"
         return it
 
 
@@ -94,7 +96,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     monkeypatch.setattr(Run, "introduce", lambda it: None)
     monkeypatch.setattr(Run, "measure", lambda it, rounds: made.measure(it, rounds))
     monkeypatch.setattr(logs, "save", lambda lab, folder, since: made.done.append("logs"))
-    monkeypatch.setattr(experiment, "OPEN_S", 0.0)
+    monkeypatch.setattr(way_back, "OPEN_S", 0.0)
     return made
 
 
@@ -174,3 +176,32 @@ def test_a_mistake_of_the_program_and_an_interruption_go_on_after_all_is_tidied(
     with pytest.raises(type(error)):
         scene.whole_run()
     assert scene.done == ["converge", "heal", "logs", "told"] and scene.entries()[-1].kind == "end"
+
+
+@pytest.mark.parametrize(
+    ("words", "ending", "said"),
+    [
+        ("db.promote web2", KeyboardInterrupt(), True),
+        ("db.promote web2", None, False),
+        ("", KeyboardInterrupt(), False),
+    ],
+    ids=["interrupted", "ended well", "no command was given"],
+)
+def test_the_roles_that_a_command_left_are_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, words: str, ending: BaseException | None, said: bool
+) -> None:
+    """Of a run that ended early, after everything is healed: nobody turned them back."""
+    told: list[str] = []
+    monkeypatch.setattr(closing, "tell_roles", lambda doors, was: told.append(was))
+
+    def measure(it: Any, rounds: int) -> None:
+        it._back.primary = "web1"
+        if words:
+            it._command(words)
+        if ending:
+            raise ending
+
+    monkeypatch.setattr(Run, "measure", measure)
+    with pytest.raises(KeyboardInterrupt) if ending else nullcontext():
+        scene.whole_run()
+    assert told == ["web1"] * said and "heal" in scene.done

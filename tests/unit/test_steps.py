@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from lab import steps
+from lab import process, steps
 from lab.catalogue import Fault
-from lab.errors import CheckFailed, RigBroken, TimedOut
+from lab.errors import CheckFailed, GivenUp, RigBroken, TimedOut
 from lab.plan import Step
 from lab.wait import pause
 
@@ -17,12 +17,20 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 OFF = Fault("power-off", "web1")
 
 
+def nothing() -> None:
+    """All goes on, and nothing is given up."""
+
+
 def play(
-    told: list[Step], do: Callable[[Step], None], lasts_s: float = 0.2, going: Callable[[], None] = lambda: None
+    told: list[Step],
+    do: Callable[[Step], None],
+    lasts_s: float = 0.2,
+    going: Callable[[], None] = nothing,
+    give_up: Callable[[], None] = nothing,
 ) -> None:
     """Play steps from now on."""
     now = time.time()
-    steps.play(told, now, now + lasts_s, do, going)
+    steps.play(told, now, now + lasts_s, do, going, give_up)
 
 
 def commands(*times: float) -> list[Step]:
@@ -101,3 +109,34 @@ def test_when_the_load_ends_what_has_begun_is_waited_for() -> None:
     with pytest.raises(RigBroken, match="the load ended"):
         play(commands(0), slow, 30, going)
     assert done == ["at 0"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RigBroken("the load ended")], ids=["^C", "the load ended"])
+def test_a_command_is_ended_before_anybody_heals(error: BaseException) -> None:
+    """A promotion has a session of its own, so Ctrl-C does not reach it: it must not go on beside the healing."""
+    given_up, begun = threading.Event(), threading.Event()
+    ends: list[Exception] = []
+
+    def command(step: Step) -> None:
+        begun.set()
+        try:
+            process.run(["sleep", "60"], timeout=50, give_up=given_up.is_set)
+        except GivenUp as ended:
+            ends.append(ended)
+            raise
+
+    def going() -> None:
+        if begun.is_set():
+            raise error
+
+    began = time.time()
+    with pytest.raises(type(error)):
+        play(commands(0), command, 30, going, given_up.set)
+    assert len(ends) == 1 and time.time() - began < 20
+
+
+def test_a_run_that_ends_in_time_gives_nothing_up() -> None:
+    """A promotion that takes longer than measuring is done to its end."""
+    given_up = threading.Event()
+    play(commands(0), lambda step: pause(0.3), 0.1, give_up=given_up.set)
+    assert not given_up.is_set()
