@@ -10,7 +10,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from lab import hypervisor, ledger, lock, topology
-from lab.errors import LabError
+from lab.errors import LabError, explained
 
 
 def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -29,7 +29,7 @@ def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], 
             except OSError as error:
                 if error.errno != ENOSPC:
                     raise
-                raise Exit(f"no room on this machine's disk: {error.filename or error}\nnext: df -h", code=3) from error
+                raise Exit(str(explained(error)), code=explained(error).exit_code) from error
             except KeyboardInterrupt:
                 raise Exit(f"\ninterrupted; {_standing()}", code=130) from None
 

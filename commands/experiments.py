@@ -93,9 +93,10 @@ def _choose_again(lab: Lab, chosen: Mapping[str, str]) -> None:
         converge.everything(lab)
 
 
-def _command(words: str) -> tuple[int, str]:
+def _command(words: str, give_up: Callable[[], bool]) -> tuple[int, str]:
     argv = [str(Path(sys.executable).with_name("invoke")), *split(words)]
-    done = process.run(argv, cwd=str(ROOT), timeout=COMMAND_S, ok=range(256), env={HOLDER: str(os.getpid())})
+    holder = {HOLDER: str(os.getpid())}
+    done = process.run(argv, cwd=str(ROOT), timeout=COMMAND_S, ok=range(256), env=holder, give_up=give_up)
     return done.exit_code, done.output
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+from errno import ENOSPC
 
 LAST_LINES = 10
 
@@ -70,6 +71,10 @@ class TimedOut(RigBroken):
     """A named condition did not come true before its deadline."""
 
 
+class GivenUp(RigBroken):
+    """A command was ended before it was done, because whoever started it does not want it any more."""
+
+
 class CommandFailed(RigBroken):
     """A command ended with an exit code that its caller did not allow."""
 
@@ -78,3 +83,12 @@ class CommandFailed(RigBroken):
         evidence = "\n".join([f"{where}$ {command}", f"exit {exit_code}", *last])
         super().__init__(f"{where}: a command failed", evidence=evidence, hint=hint)
         self.command_exit_code = exit_code
+
+
+def explained(error: Exception) -> LabError:
+    """Any error as one of the lab's: a full disk of this machine with what to do next, a mistake with its kind."""
+    if isinstance(error, LabError):
+        return error
+    if isinstance(error, OSError) and error.errno == ENOSPC:
+        return RigBroken(f"no room on this machine's disk: {error.filename or error}", hint="df -h")
+    return RigBroken(f"{type(error).__name__}: {error}")

@@ -1,15 +1,17 @@
 """One experiment, run: load, faults in time, four eyes, everything healed, the final sets read, all of it written."""
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lab import (
+    closing,
+    counted,
     deciding,
     facts,
     finals,
@@ -24,7 +26,7 @@ from lab import (
     steps,
 )
 from lab.catalogue import Fault
-from lab.errors import CheckFailed, LabError, TimedOut
+from lab.errors import LabError, explained
 from lab.latest import Latest
 from lab.load import Running
 from lab.machine import Machine
@@ -32,19 +34,22 @@ from lab.plan import EXPERIMENTS, Plan, Step
 from lab.timeline import Entry, Writer
 from lab.topology import Lab
 from lab.wait import pause, until
+from lab.way_back import WayBack
 
 MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
 HOLD_S = 10.0  # longer than HAProxy may take to notice
-OPEN_S = 5.0
 AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
 
 
 @dataclass(frozen=True)
 class Hands:
-    """What is done by those above: a converge with choices, a command of the lab, the merging of the record."""
+    """What is done by those above: a converge with choices, a command of the lab, the merging of the record.
+
+    A command is ended, and raises GivenUp, as soon as what it is given besides its words says so.
+    """
 
     converge: Callable[[Mapping[str, str]], None]
-    command: Callable[[str], tuple[int, str]]
+    command: Callable[[str, Callable[[], bool]], tuple[int, str]]
     merge: Callable[[Path], list[dict[str, Any]]]
 
 
@@ -62,10 +67,12 @@ def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None],
         it.introduce()
         it.measure(rounds)
         why = ""
-    except LabError as error:
-        why = error.what
-        it.tell("broken", why=str(error))
-        progress.say("lab", f"the rig broke: {error.what}")
+    except Exception as error:
+        why = explained(error).what
+        it.tell("broken", why=str(explained(error)))
+        progress.say("lab", f"the rig broke: {why}")
+        if not isinstance(error, LabError | OSError):
+            raise  # a mistake of the program: whoever mends it needs all that Python says
     finally:
         it.close(why)
         tell_folder(it.folder)
@@ -85,7 +92,9 @@ class Run:
         self.began = time.time()
         self._writer = Writer(self.folder / runs.TIMELINE)
         self._latest = Latest(lab, self._writer.write)
-        self._primary = ""  # who it was when measuring began, and is to be again
+        self._given_up = threading.Event()
+        self._commanded = False
+        self._back = WayBack(self._latest, hands.converge, self._command, plan.settle_s)
 
     def tell(self, kind: str, **data: Any) -> None:
         """An entry of what the experiment did."""
@@ -112,7 +121,7 @@ class Run:
         before = finals.tokens(self.doors)
         plan = self.plan
         with observe.watching(self.lab, self.doors, self._latest.write):
-            counted = self._requests()
+            requests = counted.requests(self._balancer())
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + steps.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / runs.RECORD) as it:
                 start = it.began()
@@ -125,33 +134,44 @@ class Run:
                 pause(AFTERWARDS_S)
                 self.tell("phase", name="end")
                 it.end()
-                self.tell("generator", cpu=it.cpu(), requests_seen=self._seen(counted))
+                self.tell("generator", cpu=it.cpu(), requests_seen=self._seen(requests))
         until("the databases are equal", lambda: not finals.unequal(self.doors), plan.settle_s, where="lab")
         for data in finals.read(self.doors, before):
             self.tell("final", **data)
 
     def close(self, why: str) -> None:
         """Leave the lab healed and the run whole, however it ended; `why` is '' when it ended well."""
-        try:
-            self._heal_all()
-        except LabError as error:
-            self.tell("broken", why=str(error))
-        for entry in self.hands.merge(self.folder / runs.RECORD):
-            data = {key: value for key, value in entry.items() if key not in ("at", "eye", "kind")}
-            self._writer.write(Entry(entry["at"], entry["eye"], entry["kind"], data))
+        record = self.folder / runs.RECORD
+        for trouble in (
+            closing.tried("faults are left", self._heal_all, "invoke fault.heal"),
+            closing.tried("the requests are not on the timeline", lambda: self._merge(record), f"look into {record}"),
+        ):
+            if trouble:
+                self.tell("broken", why=trouble)
         self.tell("end", complete=not why, why=why)
         self._writer.close()
-        logs.save(self.lab, self.folder / runs.LOGS, since=self.began)
+        where = self.folder / runs.LOGS
+        closing.tried("the logs are not saved", lambda: logs.save(self.lab, where, self.began), "invoke lab.logs")
+        if why and self._commanded:
+            closing.tried("the roles are not known", self._tell_roles, closing.LOOK)
+
+    def _tell_roles(self) -> None:
+        closing.tell_roles(self.doors, self._back.primary)
+
+    def _merge(self, record: Path) -> None:
+        for entry in self.hands.merge(record):
+            data = {key: value for key, value in entry.items() if key not in ("at", "eye", "kind")}
+            self._writer.write(Entry(entry["at"], entry["eye"], entry["kind"], data))
 
     def _play(self, zero: float, going: Callable[[], None]) -> None:
         """The steps of the plan, while measuring."""
         self._measures(zero, going)
         progress.say("load", f"measures for {self.plan.measure_s:.0f} s")
-        steps.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, going)
+        steps.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, going, self._given_up.set)
 
     def _measures(self, zero: float, going: Callable[[], None]) -> None:
-        steps.play((), zero, zero, self._step, going)
-        self._primary = self._latest.primary()
+        steps.play((), zero, zero, self._step, going, self._given_up.set)
+        self._back.primary = self._latest.primary()
         self.tell("phase", name="measure")
 
     def _repeat(self, zero: float, going: Callable[[], None], rounds: int) -> None:
@@ -182,42 +202,15 @@ class Run:
         return next(door for door in self.doors if door.node.name == fault.node)
 
     def _settle(self) -> None:
-        """Heal what is left; open the primary again where that is certain; wait until the lab is as it was."""
         self._heal_all()
-        closed = f"a database is open for writes within {OPEN_S:.0f} s"
-        with suppress(TimedOut):
-            until(closed, self._latest.primary, OPEN_S, where="lab")
-        promoted = bool(self._primary) and self._latest.primary() not in ("", self._primary)
-        if promoted:
-            self._must(f"db.rejoin {self._primary}")
-        elif not self._latest.primary():
-            self.hands.converge({})
-        self._whole()
-        if promoted:
-            self._must(f"db.promote {self._primary}")
-            self._whole()
-
-    def _must(self, words: str) -> None:
-        """A command of the lab that is no part of the plan: the way back after a promotion."""
-        code, output = self._command(words)
-        if code:
-            raise CheckFailed(f"the lab can't be brought back: {words} ended with {code}", evidence=output)
+        self._back.go()
 
     def _command(self, words: str) -> tuple[int, str]:
         progress.say("lab", f"invoke {words}")
-        code, output = self.hands.command(words)
+        self._commanded = True
+        code, output = self.hands.command(words, self._given_up.is_set)
         self.tell("command", words=words, exit_code=code, output=output[-500:])
         return code, output
-
-    def _whole(self) -> None:
-        until(
-            "the lab is whole",
-            lambda: not self._latest.wrong(),
-            self.plan.settle_s,
-            where="lab",
-            evidence=lambda: "\n".join(self._latest.wrong()),
-            hint="invoke lab.status",
-        )
 
     def _heal_all(self) -> list[Fault]:
         return injection.heal_all(self.lab, tell=self.tell_fault)
@@ -225,15 +218,6 @@ class Run:
     def _balancer(self) -> Machine:
         return next(door for door in self.doors if "balancer" in door.node.roles)
 
-    def _requests(self) -> int | None:
-        try:
-            return facts.requests(self._balancer().run(facts.BALANCER, title="counts requests").stdout)
-        except LabError:
-            return None
-
     def _seen(self, before: int | None) -> dict[str, int] | None:
-        """How many requests HAProxy counted; None where it was started anew, or can't be asked."""
-        after = self._requests()
-        if before is None or after is None or after < before:
-            return None
-        return {"site": after - before - load.PROBES}
+        seen = counted.since(self._balancer(), before)
+        return None if seen is None else {"site": seen - load.PROBES}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lab import guest_faults, hypervisor, ledger, lifecycle, progress
 from lab.catalogue import Fault
 from lab.conflicts import conflicts
-from lab.errors import CheckFailed, CommandFailed, LabError
+from lab.errors import CheckFailed, CommandFailed, LabError, explained
 from lab.facts import ask
 from lab.machine import Machine, Shell
 from lab.restore import step_clock_soon
@@ -51,8 +51,8 @@ def inject(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly, timer
         make = pair.prepare()
         tell("inject", fault)
         make()
-    except LabError:
-        with suppress(LabError):  # what failed first is to be told; the ledger still has it
+    except Exception:
+        with suppress(Exception):  # what failed first is to be told; the ledger still has it
             heal(lab, fault, door)
         raise
     tell("injected", fault)
@@ -74,16 +74,16 @@ def heal(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly) -> None
 def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
     """Heal every fault of the ledger, machines first: what is inside one can only be reached when it runs.
 
-    All are tried; raises the first error after that.
+    All are tried, whatever goes wrong with one; raises the first error after that.
     """
-    errors: list[LabError] = []
+    errors: list[Exception] = []
     healed = []
     for fault in sorted(ledger.active(lab), key=lambda it: it.kind not in _MACHINE):
         try:
             heal(lab, fault, door_to(lab, fault), tell=tell)
             healed.append(fault)
-        except LabError as error:
-            progress.say(fault.node, f"{fault.id} is still there: {error.what}")
+        except Exception as error:
+            progress.say(fault.node, f"{fault.id} is still in the ledger: {explained(error).what}")
             errors.append(error)
     if errors:
         raise errors[0]

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab import progress
-from lab.errors import CommandFailed, RigBroken, TimedOut
+from lab.errors import CommandFailed, GivenUp, RigBroken, TimedOut
 from lab.wait import SAY_EVERY_S
 
 HOST = "host"
 Show = Callable[[str], tuple[str, str] | None]
+GiveUp = Callable[[], bool]
 SHOWN_WIDTH = 100
 
 
@@ -37,20 +38,21 @@ def run(
     cwd: str | None = None,
     hint: str = "",
     show: Show | None = None,
+    give_up: GiveUp = lambda: False,
 ) -> Finished:
     """Run a command to its end.
 
     `timeout` is seconds; `env` is added to this process's own. `show` turns a line of output into a
     progress line (where, text), or None to keep it quiet; after ten silent seconds the last line is
-    shown anyway. Raises CommandFailed on an exit code outside `ok`, TimedOut at the deadline,
-    RigBroken where the program is missing.
+    shown anyway. Raises CommandFailed on an exit code outside `ok`, TimedOut at the deadline, GivenUp
+    as soon as `give_up`, asked all the time, says so, RigBroken where the program is missing.
     """
     process = _start(argv, env, cwd, stdin is not None)
     lines: list[str] = []
     try:
         if stdin is not None and process.stdin:
             threading.Thread(target=_feed, args=(process, stdin), daemon=True).start()
-        _collect(process, lines, shlex.join(argv), timeout, show)
+        _collect(process, lines, shlex.join(argv), timeout, show, give_up)
     except BaseException:
         _stop(process)
         raise
@@ -90,12 +92,19 @@ def _feed(process: "subprocess.Popen[str]", text: str) -> None:
 
 
 def _collect(
-    process: "subprocess.Popen[str]", lines: list[str], command: str, timeout: float, show: Show | None
+    process: "subprocess.Popen[str]",
+    lines: list[str],
+    command: str,
+    timeout: float,
+    show: Show | None,
+    give_up: GiveUp,
 ) -> None:
     arrived: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_read, args=(process, arrived), daemon=True).start()
     start = said = time.monotonic()
     while True:
+        if give_up():
+            raise GivenUp(f"host: {command}: ended before it was done", evidence="".join(lines[-10:]).rstrip())
         now = time.monotonic()
         if now - start > timeout:
             raise TimedOut(f"host: {command}: not done within {timeout:g} s", evidence="".join(lines[-10:]).rstrip())

@@ -2,10 +2,10 @@
 
 import time
 
-from lab import gtid, ledger, progress, snapshots
+from lab import advice, gtid, ledger, progress, remembered, snapshots
 from lab.databases import Database
 from lab.errors import CheckFailed, LabNotUp, TimedOut
-from lab.facts import NodeFacts, ask, ready
+from lab.facts import NodeFacts, ask, databases_of, ready
 from lab.lifecycle import machines
 from lab.machine import Machine, together
 from lab.site import healthy
@@ -80,7 +80,14 @@ def must_be_whole(lab: Lab) -> None:
         until("the lab is whole", right, WHOLE_S, every=1, where="lab")
     except TimedOut as error:
         what = "the lab is not whole, so nothing could be learned"
-        raise LabNotUp(what, evidence="\n".join(trouble), hint="invoke lab.up") from error
+        raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(doors)) from error
+
+
+def _next(doors: list[Machine]) -> str:
+    """lab.up, but where every database answers and their roles are not right: it never turns roles back."""
+    asked = databases_of([door for door in doors if "database" in door.node.roles])
+    only_roles = None not in asked.values() and advice.advise(asked, remembered.degraded())
+    return "invoke db.status" if only_roles else "invoke lab.up"
 
 
 def wrong(lab: Lab, doors: list[Machine]) -> list[str]:

@@ -4,40 +4,41 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
-from lab.errors import LabError
+from lab.errors import TimedOut
 from lab.plan import Step
-from lab.wait import pause
+from lab.wait import pause, until
 
 TICK_S = 0.05
-LONGEST_S = 300.0
+LONGEST_S = 720.0  # healing switches a machine off and on, waits 240 s until it answers and 240 s for its services
 
 
-def play(steps: Sequence[Step], zero: float, end: float, do: Callable[[Step], None], going: Callable[[], None]) -> None:
+def play(
+    steps: Sequence[Step],
+    zero: float,
+    end: float,
+    do: Callable[[Step], None],
+    going: Callable[[], None],
+    give_up: Callable[[], None],
+) -> None:
     """Do each step at its time after `zero` (Unix seconds), in a thread of its own: healing takes long.
 
-    Returns at `end`, when all are done; raises what a step or `going`, asked all the time, raised.
+    Returns after `end`, when all are done; raises what a step or `going`, asked all the time, raised, and TimedOut
+    where a step is not done LONGEST_S after it began. However it ends, what has begun is waited for: whoever heals
+    next must not do so beside it. Where it ends early, `give_up` is called before, to shorten what can be.
     """
-    trouble: list[LabError] = []
-
-    def one(step: Step) -> None:
-        try:
-            do(step)
-        except LabError as error:
-            trouble.append(error)
-
-    threads = []
-    waiting = list(steps)
-    while time.time() < end:
-        going()
-        if waiting and time.time() >= zero + waiting[0].at:
-            threads.append(threading.Thread(target=one, args=(waiting.pop(0),), daemon=True))
-            threads[-1].start()
-        pause(TICK_S)
-    for thread in threads:
-        thread.join(LONGEST_S)
-    if trouble:
-        raise trouble[0]
+    under_way = _UnderWay(do)
+    try:
+        _begin(under_way, list(steps), zero, end, going)
+        under_way.finish()
+    except BaseException:
+        give_up()
+        with suppress(TimedOut):  # what came first is to be told
+            under_way.finish()
+        raise
+    if under_way.trouble:
+        raise under_way.trouble[0]
 
 
 def moments(rounds: int, seed: int, width_s: float) -> Iterator[float]:
@@ -45,3 +46,51 @@ def moments(rounds: int, seed: int, width_s: float) -> Iterator[float]:
     draw = random.Random(seed)
     for _ in range(rounds):
         yield draw.uniform(0, width_s)
+
+
+class _UnderWay:
+    """The steps that have begun, and what went wrong in them."""
+
+    def __init__(self, do: Callable[[Step], None]) -> None:
+        self.do = do
+        self.trouble: list[Exception] = []
+        self._threads: list[threading.Thread] = []
+        self._deadline = 0.0
+
+    def begin(self, step: Step) -> None:
+        name = step.command or f"{step.action} {step.fault.id if step.fault else ''}"
+        self._threads.append(threading.Thread(target=self._one, args=(step,), name=name, daemon=True))
+        self._threads[-1].start()
+        self._deadline = time.monotonic() + LONGEST_S
+
+    def finish(self) -> None:
+        """Wait until all are done."""
+        until(
+            "every step is done",
+            lambda: not self._left(),
+            max(0.0, self._deadline - time.monotonic()),
+            every=TICK_S,
+            evidence=lambda: "\n".join(self._left()),
+            hint="see what is broken: invoke fault.list",
+        )
+
+    def _left(self) -> list[str]:
+        return [thread.name for thread in self._threads if thread.is_alive()]
+
+    def _one(self, step: Step) -> None:
+        try:
+            self.do(step)
+        except Exception as error:  # whatever it was, it would be lost with the thread
+            self.trouble.append(error)
+
+
+def _begin(under_way: _UnderWay, waiting: list[Step], zero: float, end: float, going: Callable[[], None]) -> None:
+    """Begin every step that is due until `end`, or until one of them has gone wrong."""
+    while not under_way.trouble:
+        now = time.time()
+        going()
+        while waiting and now >= zero + waiting[0].at:
+            under_way.begin(waiting.pop(0))
+        if now >= end:
+            return
+        pause(TICK_S)

@@ -1,5 +1,6 @@
 """Injecting and healing: written down first, seen to be real, refused where it makes no sense. Nodes are doubles."""
 
+from errno import ENOSPC
 from typing import Any
 
 import pytest
@@ -86,6 +87,27 @@ def test_a_fault_that_can_not_be_healed_stays_in_the_ledger(told: list[tuple[str
     Door.refuses = ["web2-slow is healed"]
     with pytest.raises(LabError):
         injection.heal_all(LAB)
+    assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
+
+
+def test_a_full_disk_of_this_machine_stops_no_heal(
+    told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first fault can't be struck out of the ledger; the second one is healed all the same."""
+    for fault in (SLOW, FULL):
+        injection.inject(LAB, fault, door(fault))
+    full = [OSError(ENOSPC, "No space left on device")]
+    remove = ledger.remove
+
+    def cramped(fault: Fault) -> None:
+        if full:
+            raise full.pop()
+        remove(fault)
+
+    monkeypatch.setattr(ledger, "remove", cramped)
+    with pytest.raises(OSError, match="No space"):
+        injection.heal_all(LAB)
+    assert [title for title, _ in told][-2:] == ["web2-slow is healed and gone", "web1-disk-full is healed and gone"]
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
 
 

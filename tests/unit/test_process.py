@@ -1,11 +1,12 @@
 """Commands on the hosting machine: bounded, never silent, errors with evidence."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from lab import process, progress, wait
-from lab.errors import CommandFailed, RigBroken, TimedOut
+from lab.errors import CommandFailed, GivenUp, RigBroken, TimedOut
 
 
 def test_output_and_exit_code_come_back() -> None:
@@ -35,6 +36,15 @@ def test_a_command_that_hangs_is_ended_at_its_deadline() -> None:
     with pytest.raises(TimedOut, match=r"(?s)not done within 1 s.*started"):
         process.run(["sh", "-c", "echo started; sleep 600 & wait"], timeout=1)
     assert time.monotonic() - start < 10
+
+
+def test_a_command_that_is_given_up_may_tidy_up(tmp_path: Path) -> None:
+    """It is interrupted as by Ctrl-C, with its children, and waited for; what it had printed is told."""
+    script = f"trap 'sleep 0.3; touch {tmp_path}/tidied; exit 130' INT; echo started; while :; do sleep 0.1; done"
+    asked = iter([False, False])
+    with pytest.raises(GivenUp, match=r"(?s)ended before it was done.*started"):
+        process.run(["bash", "-c", script], timeout=30, give_up=lambda: next(asked, True))
+    assert (tmp_path / "tidied").exists()
 
 
 def test_a_missing_program_is_named_with_what_installs_it() -> None:

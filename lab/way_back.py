@@ -1,0 +1,59 @@
+"""The way back after an experiment: who was primary before is primary again, and the lab is whole."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lab.errors import CheckFailed, TimedOut
+from lab.latest import Latest
+from lab.wait import until
+
+OPEN_S = 5.0
+
+
+@dataclass
+class WayBack:
+    """From what the eyes saw last; `command` runs a command of the lab, which the timeline tells.
+
+    `primary` is who it was when measuring began, and is to be again; '' as long as nobody is known.
+    """
+
+    latest: Latest
+    converge: Callable[[Mapping[str, str]], None]
+    command: Callable[[str], tuple[int, str]]
+    within_s: float
+    primary: str = ""
+
+    def go(self) -> None:
+        """Open the primary again where that is certain; wait until the lab is as it was. All faults are healed by then.
+
+        Raises TimedOut where it is not whole in time, CheckFailed where a command says no.
+        """
+        closed = f"a database is open for writes within {OPEN_S:.0f} s"
+        with suppress(TimedOut):
+            until(closed, self.latest.primary, OPEN_S, where="lab")
+        promoted = bool(self.primary) and self.latest.primary() not in ("", self.primary)
+        if promoted:
+            self._must(f"db.rejoin {self.primary}")
+        elif not self.latest.primary():
+            self.converge({})
+        self._whole()
+        if promoted:
+            self._must(f"db.promote {self.primary}")
+            self._whole()
+
+    def _must(self, words: str) -> None:
+        """A command that is no part of the plan."""
+        code, output = self.command(words)
+        if code:
+            raise CheckFailed(f"the lab can't be brought back: {words} ended with {code}", evidence=output)
+
+    def _whole(self) -> None:
+        until(
+            "the lab is whole",
+            lambda: not self.latest.wrong(),
+            self.within_s,
+            where="lab",
+            evidence=lambda: "\n".join(self.latest.wrong()),
+            hint="invoke lab.status",
+        )
