@@ -10,7 +10,7 @@ from commands.command import command, say
 from fabfile import failover, replication
 from fabfile.rejoin import rejoin as rejoin_server
 from lab import advice, backup, choices, lifecycle, remembered, topology
-from lab.databases import check_durability
+from lab.databases import MEANS, check_durability
 from lab.facts import databases_of
 
 PROMOTE = {
@@ -51,7 +51,7 @@ def durability(c: Context, value: str) -> None:
     lab = topology.load()
     choices.save({"durability": check_durability(value)})
     changed = replication.commit(lifecycle.running(lab, "database"), value)
-    say("\n".join([*(changed or [f"it is {value} already"]), *advice.MEANS[value]]))
+    say("\n".join([*(changed or [f"it is {value} already"]), *MEANS[value]]))
 
 
 @command(changes=True)

@@ -8,21 +8,6 @@ from lab.topology import Node
 
 Asked = Mapping[str, Database | None]
 DEGRADED = " (degraded by promote)"
-# What a choice means, and what it costs: https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html
-MEANS = {
-    "async": (
-        "a COMMIT returns at once, and the replica hears of it a moment later",
-        "no write ever waits; what a primary that dies had not sent is lost, though it was acknowledged",
-    ),
-    "available": (
-        "a COMMIT returns when the replica has it on its disk, or after a second without it: then semi-sync is OFF",
-        "no write waits long; what is acknowledged while semi-sync is OFF may be lost with the primary",
-    ),
-    "durable": (
-        "a COMMIT returns when the replica has it on its disk, however long that takes",
-        "no acknowledged write is lost with the primary; while no replica follows, writes wait and reads go on",
-    ),
-}
 
 
 def durability(primary: Database, degraded: str) -> str:

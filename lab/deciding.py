@@ -1,13 +1,15 @@
 """What decides how the lab takes a fault: the lines of its configuration, read from where they count."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lab.databases import MEANS, durability_sql
 from lab.machine import Machine
 from lab.protections import PROTECTIONS
 
 HAPROXY = "/etc/haproxy/haproxy.cfg"
+MYSQL = "/etc/mysql/mysql.conf.d/zz-weblab.cnf"
 # A line that begins so, and what it decides.
 HAPROXY_LINES = {
     "timeout connect": "how long a visitor waits for a server that is gone before another one is tried",
@@ -21,6 +23,13 @@ HAPROXY_LINES = {
     "http-check send": "the question that decides whether a server is UP",
     "server": "how often that is asked, and how many answers turn the decision",
 }
+MYSQL_LINES = {
+    "super_read_only": "whether a database that starts takes writes, whatever it was before",
+    "innodb_flush_log_at_trx_commit": "whether a commit is on the disk when it returns",
+    "sync_binlog": "whether what the replica is to get is on the disk too",
+    "sync_relay_log": "whether what a replica confirms is on its disk",
+    "relay_log_recovery": "what a replica that starts does with what it had not applied: it is fetched again",
+}
 SERVER = re.compile(r"inter (\d+)ms fastinter (\d+)ms fall (\d+) rise (\d+)")
 
 
@@ -29,14 +38,33 @@ def haproxy(balancer: Machine) -> str:
     return balancer.run(f"cat {HAPROXY}", title="reads HAProxy's configuration").stdout
 
 
+def mysql(database: Machine) -> str:
+    """MySQL's configuration as it stands on the node."""
+    return database.run(f"cat {MYSQL}", title="reads MySQL's configuration").stdout
+
+
 def lines(text: str) -> list[dict[str, Any]]:
     """The deciding lines of HAProxy's configuration, for the report: file, lines, why."""
+    return _lines(text, "haproxy.cfg", HAPROXY_LINES)
+
+
+def mysql_lines(text: str, durability: str) -> list[dict[str, Any]]:
+    """The same of MySQL's, and what the chosen durability makes of a running primary."""
+    switch = {
+        "file": "on the primary",
+        "lines": durability_sql(durability).splitlines()[1:],
+        "why": MEANS[durability][0],
+    }
+    return [*_lines(text, "zz-weblab.cnf", MYSQL_LINES), switch]
+
+
+def _lines(text: str, file: str, known: Mapping[str, str]) -> list[dict[str, Any]]:
     stripped = [line.strip() for line in text.splitlines()]
     found = []
-    for begin, why in HAPROXY_LINES.items():
+    for begin, why in known.items():
         same = [line for line in dict.fromkeys(stripped) if f"{line.removeprefix('no ')} ".startswith(f"{begin} ")]
         if same:
-            found.append({"file": "haproxy.cfg", "lines": same, "why": why})
+            found.append({"file": file, "lines": same, "why": why})
     return found
 
 

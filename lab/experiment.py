@@ -107,8 +107,9 @@ class Run:
     def introduce(self) -> None:
         """What the run is about, what decides it, and how wrong the clocks are."""
         shutil.copy(EXPERIMENTS / f"{self.plan.name}.yml", self.folder / runs.EXPERIMENT)
-        text = deciding.haproxy(self._balancer())
+        text = deciding.haproxy(self._having("balancer"))
         config = deciding.missing(self.plan.without) + deciding.lines(text)
+        config += deciding.mysql_lines(deciding.mysql(self._having("database")), self.plan.durability)
         nodes = {node.name: list(node.roles) for node in self.lab.nodes}
         about = {"nodes": nodes, "limits": deciding.limits(text), "config": config}
         about |= {"format": runs.FORMAT, "versions": facts.versions(self.doors)}
@@ -121,7 +122,7 @@ class Run:
         before = finals.tokens(self.doors)
         plan = self.plan
         with observe.watching(self.lab, self.doors, self._latest.write):
-            requests = counted.requests(self._balancer())
+            requests = counted.requests(self._having("balancer"))
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + steps.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / runs.RECORD) as it:
                 start = it.began()
@@ -215,9 +216,9 @@ class Run:
     def _heal_all(self) -> list[Fault]:
         return injection.heal_all(self.lab, tell=self.tell_fault)
 
-    def _balancer(self) -> Machine:
-        return next(door for door in self.doors if "balancer" in door.node.roles)
+    def _having(self, role: str) -> Machine:
+        return next(door for door in self.doors if role in door.node.roles)
 
     def _seen(self, before: int | None) -> dict[str, int] | None:
-        seen = counted.since(self._balancer(), before)
+        seen = counted.since(self._having("balancer"), before)
         return None if seen is None else {"site": seen - load.PROBES}

@@ -17,11 +17,12 @@ HEAD = """# The matrix: every shipped experiment, its faults injected again and 
 Made of [matrix.jsonl](matrix.jsonl) by `invoke experiment.table`; not edited by hand. Every result is in that file,
 those that failed too. `invoke experiment.matrix` runs what has no result of the current code yet.
 
-A round injects all faults of the experiment once, after a delay of up to HAProxy's check interval that the seed draws,
-so that it comes at any moment between two checks; 0 rounds: run as its file says, or ten quiet minutes where nothing
-breaks. Before DOWN: reads that were due after a fault began and before HAProxy took the server out. `< x %`: none failed,
-so with 95 % confidence the true share is below 3/n. DOWN after: median and longest time of all injections, and what the
-experiment allows. All numbers of this table are those of the latest result, of whatever code that was.
+A round injects all faults of the experiment once, after a delay of up to HAProxy's check interval that the seed
+draws, so that it comes at any moment between two checks; 0 rounds: run as its file says, or ten quiet minutes where
+nothing breaks. Before DOWN: reads that were due after a fault began and before HAProxy took the server out. `< x %`:
+none failed, so with 95 % confidence the true share is below 3/n. DOWN after: median and longest time of all
+injections, and what the experiment allows. All numbers of this table are those of the latest result, of whatever code
+that was.
 """
 COLUMNS = (
     "experiment",

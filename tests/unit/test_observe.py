@@ -96,3 +96,17 @@ def test_what_decides_is_read_from_the_configuration() -> None:
     assert "retries 3" in lines and "option redispatch 1" in lines
     assert len(deciding.lines(text)) == len(deciding.HAPROXY_LINES), "each line that is explained is there"
     assert shlex.split(lines[0])
+
+
+def test_what_decides_about_writes_is_read_too() -> None:
+    """The golden file of a database, and what a durability sets on the running primary."""
+    text = (CASES / "templates/web1/mysqld.cnf").read_text(encoding="utf-8")
+    *file, chosen = deciding.mysql_lines(text, "available")
+    assert [line for it in file for line in it["lines"]] == [
+        "super_read_only = ON",
+        "innodb_flush_log_at_trx_commit = 1",
+        "sync_binlog = 1",
+        "sync_relay_log = 1",
+        "relay_log_recovery = ON",
+    ]
+    assert "SET GLOBAL rpl_semi_sync_source_timeout = 1000;" in chosen["lines"] and "a second" in chosen["why"]
