@@ -26,14 +26,15 @@ from lab import (
     steps,
 )
 from lab.catalogue import Fault
-from lab.errors import LabError, explained
+from lab.checks.judge import REPORTED
+from lab.errors import LabError, TimedOut, explained
 from lab.latest import Latest
 from lab.load import Running
 from lab.machine import Machine
 from lab.plan import EXPERIMENTS, Plan, Step
 from lab.timeline import Entry, Writer
 from lab.topology import Lab
-from lab.wait import pause, until
+from lab.wait import pause
 from lab.way_back import WayBack
 
 MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
@@ -136,9 +137,24 @@ class Run:
                 self.tell("phase", name="end")
                 it.end()
                 self.tell("generator", cpu=it.cpu(), requests_seen=self._seen(requests))
-        until("the databases are equal", lambda: not finals.unequal(self.doors), plan.settle_s, where="lab")
-        for data in finals.read(self.doors, before):
+        self._read_finals(before)
+
+    def _read_finals(self, before: set[str]) -> None:
+        """What every database holds, when all are equal; where they never are, a check says so, and what is lost.
+
+        Raises TimedOut where no check does, or where one could not be read: then nobody knows.
+        """
+        late: TimedOut | None = None
+        try:
+            finals.wait_until_equal(self.doors, self.plan.settle_s)
+        except TimedOut as error:
+            late = error
+        read = finals.read(self.doors, before)
+        for data in read:
             self.tell("final", **data)
+        expected = "gtid-equal" in [it.check for it in self.plan.expect if it.bound != REPORTED]
+        if late and not (expected and len(read) == len(self.lab.having("database"))):
+            raise late
 
     def close(self, why: str) -> None:
         """Leave the lab healed and the run whole, however it ended; `why` is '' when it ended well."""

@@ -6,6 +6,7 @@ from typing import Any
 from lab.errors import LabError
 from lab.facts import databases_of
 from lab.machine import Machine, together
+from lab.wait import until
 
 TOKENS = "mysql -N -e 'SELECT token, COUNT(*) FROM site.notes GROUP BY token'"
 READ_S = 60.0
@@ -31,10 +32,23 @@ def read(doors: Sequence[Machine], before: set[str]) -> list[dict[str, Any]]:
 
 
 def unequal(doors: Sequence[Machine]) -> list[str]:
-    """In words, when the databases have not all the same transactions; empty when they have."""
+    """In words, when the databases have not all the same transactions, or were not asked; empty when they have."""
     asked = databases_of(_databases(doors))
-    sets = {it.gtid_executed if it else None for it in asked.values()}
-    return [] if len(sets) == 1 else [f"the GTID sets differ: {', '.join(asked)}"]
+    silent = [f"{name} does not answer" for name, it in asked.items() if it is None]
+    sets = {it.gtid_executed for it in asked.values() if it}
+    return silent if len(sets) < 2 else [*silent, f"the GTID sets differ: {', '.join(asked)}"]
+
+
+def wait_until_equal(doors: Sequence[Machine], within_s: float) -> None:
+    """Wait until all have the same transactions; raises TimedOut, with the difference, where they never have."""
+    last: list[str] = []
+
+    def equal() -> bool:
+        last[:] = unequal(doors)
+        return not last
+
+    hint = "invoke db.status"
+    until("the databases are equal", equal, within_s, where="lab", evidence=lambda: "\n".join(last), hint=hint)
 
 
 def _databases(doors: Sequence[Machine]) -> list[Machine]:

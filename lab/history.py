@@ -91,6 +91,11 @@ class History:
         runs = self.seen("lab", "run")
         return runs[0].data if runs else {}
 
+    @property
+    def broken(self) -> list[Entry]:
+        """What went wrong with the rig."""
+        return self.seen("lab", "broken")
+
     def having(self, role: str) -> list[str]:
         """The nodes of the run with a role."""
         return [name for name, roles in self.run.get("nodes", {}).items() if role in roles]

@@ -115,7 +115,7 @@ def versions(said: Mapping[str, str]) -> dict[str, str]:
 
 
 def _broken(history: History) -> Iterator[str]:
-    for entry in history.seen("lab", "broken"):
+    for entry in history.broken:
         yield f"the rig broke: {entry.data['why'].splitlines()[0]}"
     ends = history.seen("lab", "end")
     if not ends or not ends[-1].data["complete"]:

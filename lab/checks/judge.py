@@ -12,6 +12,8 @@ from lab.timeline import Entry
 Verdict = Literal["pass", "fail", "inconclusive"]
 BOUNDS = ("at_most", "at_least", "equals", "reported")
 REPORTED = "reported"
+LACKS = "at least"  # a bound that is broken by what was not seen
+IN_THE_END = ("lost-writes", "duplicated-writes", "gtid-equal")
 
 CHECKS: Mapping[str, Callable[[History], Finding]] = {
     "failed-gets": reads.failed,
@@ -95,16 +97,34 @@ def _text(word: str, bound: Any) -> str:
 
 
 def verdict(checks: Sequence[Check], entries: Iterable[Entry]) -> Literal["error", "fail", "inconclusive", "pass"]:
-    """The verdict of a run: a broken rig proves nothing; a violation that was seen stands; the rest must be whole.
+    """The verdict of a run: a violation that was seen stands; a broken rig proves nothing else; the rest must be whole.
 
     What is only reported does not count, unless nothing else was asked for.
     """
     history = History(entries)
-    counted = [it.verdict for it in checks if it.bound != REPORTED] or [it.verdict for it in checks]
+    judged = judgeable(checks, history)
+    if history.broken:
+        return "fail" if judged else "error"
+    counted = [it.verdict for it in judged if it.bound != REPORTED] or [it.verdict for it in judged]
     ends = history.seen("lab", "end")
     whole = bool(history.run) and bool(ends) and ends[-1].data["complete"] is True
-    if history.seen("lab", "broken"):
-        return "error"
     if "fail" in counted:
         return "fail"
     return "pass" if whole and counted and set(counted) == {"pass"} else "inconclusive"
+
+
+def judgeable(checks: Sequence[Check], history: History) -> list[Check]:
+    """All checks; where the rig broke only the violations that it can't have made.
+
+    It makes requests fail and outages long, and takes records away: then fewer writes are known, and more are
+    unexpected. What the databases said stands, and that a command said no before.
+    """
+    if not history.broken:
+        return list(checks)
+    return [it for it in checks if it.verdict == "fail" and not it.bound.startswith(LACKS) and _stands(it, history)]
+
+
+def _stands(check: Check, history: History) -> bool:
+    if check.name in IN_THE_END:
+        return not writes.of(history).unread
+    return check.name == "two-writable" or (check.name == commands.FAILED and commands.refused(history))

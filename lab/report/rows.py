@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.checks.finding import Value
-from lab.checks.judge import REPORTED, Check
+from lab.checks.judge import REPORTED, Check, judgeable
+from lab.history import History
 
 NAMES = {
     "failed-gets": "reads that failed",
@@ -55,9 +56,10 @@ class Row:
         return SIGNS[self.verdict]
 
 
-def rows(checks: Sequence[Check], verdict: str) -> list[Row]:
-    """The checks, in their order; `verdict` is that of the run."""
-    return [_row(check, NOT_JUDGED if verdict == "error" else _verdict(check)) for check in checks]
+def rows(checks: Sequence[Check], history: History) -> list[Row]:
+    """The checks, in their order."""
+    judged = judgeable(checks, history)
+    return [_row(check, _verdict(check) if check in judged else NOT_JUDGED) for check in checks]
 
 
 def _verdict(check: Check) -> str:

@@ -19,8 +19,8 @@ def terminal(entries: Iterable[Entry], checks: Sequence[Check]) -> str:
     summary = summarize(history.entries, checks)
     title = history.run.get("title") or summary["name"]
     head = f"{SIGNS[summary['verdict']]} {summary['verdict'].upper()}  {title}"
-    table = _table(rows(checks, summary["verdict"]))
-    sure = [] if summary["verdict"] == "error" else ["", *odds(summary)]
+    table = _table(rows(checks, history))
+    sure = [] if history.broken else ["", *odds(summary)]
     return "\n".join([head, sentence(history, summary), "", *table, *sure])
 
 

@@ -16,10 +16,11 @@ OUTAGE_S = 1.0  # without an answer for longer than that, a user calls it an out
 
 def sentence(history: History, summary: Mapping[str, Any]) -> str:
     """One sentence for a whole run; `summary` is that of summary.json."""
-    broken = history.seen("lab", "broken")
-    if broken:
-        when = max(broken[0].at - history.start, 0.0)
-        return f"The rig broke at {when:.1f} s ({broken[0].data['why']}), so nothing is judged."
+    if history.broken:
+        first = history.broken[0]
+        when = max(first.at - history.start, 0.0)
+        judged = "only what it can't have made" if summary["verdict"] == "fail" else "nothing"
+        return f"The rig broke at {when:.1f} s ({first.data['why']}), so {judged} is judged."
     parts = [
         *_ended_early(history),
         _faults(history),

@@ -169,6 +169,16 @@ def test_the_terminal_says_the_same() -> None:
     assert lines[5] == "✓ pass        3.00 s  at most 4.5 s  time until HAProxy took the server out (detected)"
 
 
+def test_a_violation_that_stands_is_shown_and_nothing_else_of_a_broken_run() -> None:
+    """Two databases were open: no broken rig makes that. How many reads failed is not judged."""
+    run = [*changed(quiet(), of("database", 5, 8), writable=True), lab(9, "broken", why="Locust died")]
+    checks = judge(run, [*CONTROL, {"check": "two-writable", "at_most": 0}])
+    lines = terminal(run, checks).splitlines()
+    assert lines[0].startswith("✗ FAIL")
+    assert lines[1] == "The rig broke at 9.0 s (Locust died), so only what it can't have made is judged."
+    assert [line.split("  ")[0] for line in lines[4:]] == ["- not judged"] * 3 + ["✗ fail"]
+
+
 def test_the_terminal_judges_nothing_when_the_rig_broke() -> None:
     """Numbers of a broken run carry no verdict."""
     run = [*switched_off(), lab(7.5, "broken", why="a node never came back")]

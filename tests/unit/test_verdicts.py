@@ -2,14 +2,16 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab import timeline
 from lab.checks.finding import Finding
 from lab.checks.judge import CHECKS, Check, Verdict, judge, verdict
 from lab.timeline import Entry
-from tests.unit.timelines import changed, kind, lab, quiet, without
+from tests.unit.timelines import UUID, changed, failed, final, kind, lab, of, quiet, without
 
 
 @pytest.fixture
@@ -80,6 +82,55 @@ def test_a_broken_rig_proves_nothing() -> None:
     """What looks like a violation may be the rig's doing."""
     checks = [Check("x", "fail", 1, "", "at most 0", "")]
     assert verdict(checks, [*quiet(), lab(9, "broken", why="Locust died")]) == "error"
+
+
+BROKE = lab(9, "broken", why="Locust died")
+TWO_OPEN = changed(quiet(), of("database", 5, 8), writable=True)
+LOST = [*quiet(), final("web2", {"t0": 1}, at=22.5)]
+
+
+def commanded(at: float, exit_code: int) -> list[Entry]:
+    """A run in which a command ended so."""
+    return [*quiet(), lab(at, "command", words="db.promote web2", exit_code=exit_code, output="")]
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "entries", "expected"),
+    [
+        ("two-writable", {"at_most": 0}, TWO_OPEN, "fail"),
+        ("lost-writes", {"at_most": 0}, LOST, "fail"),
+        ("lost-writes", {"at_most": 0}, without(LOST, kind("final", "web1")), "error"),
+        ("gtid-equal", {"equals": True}, [*quiet(), final("web2", {}, f"{UUID}:1-99")], "fail"),
+        ("failed-commands", {"at_most": 0}, commanded(5, 1), "fail"),
+        ("failed-commands", {"at_most": 0}, commanded(5, 3), "error"),
+        ("failed-commands", {"at_most": 0}, commanded(10, 1), "error"),
+        ("two-writable", {"at_least": 1}, quiet(), "error"),
+        ("failed-gets", {"at_most": 0}, [*quiet(), failed(5)], "error"),
+        ("unexpected-writes", {"at_most": 0}, without(quiet(), of("client", 5, 8)), "error"),
+        ("two-writable", {"at_most": 0}, quiet(), "error"),
+    ],
+    ids=[
+        "two were open",
+        "both were read and lack a write",
+        "one was read: the other may have it",
+        "both were read and differ",
+        "a command said no",
+        "a command could not do it",
+        "a command said no after the rig broke",
+        "trouble that was to be found was not",
+        "requests fail where a rig is broken",
+        "writes that were sent are not known",
+        "no violation",
+    ],
+)
+def test_a_violation_that_no_broken_rig_makes_stands(
+    tmp_path: Path, name: str, bound: dict[str, Any], entries: list[Entry], expected: str
+) -> None:
+    """What the databases said themselves, and a command before it; anything else may be the rig's doing."""
+    path = tmp_path / "timeline.jsonl"
+    timeline.append(path, [*entries, BROKE])
+    saved = timeline.read(path)
+    assert verdict(judge(saved, [{"check": name, **bound}]), saved) == expected
 
 
 @pytest.mark.parametrize(
