@@ -19,6 +19,7 @@ from lab.wait import until
 
 LOCUST = Path(sys.executable).with_name("locust")
 FILE = "loadtests/open_loop.py"
+STARTER = "WEBLAB_LOAD_STARTER"  # in its environment: when this process is gone, kill -9 too, the load ends itself
 STARTS_S, ENDS_S = 60.0, 40.0  # requests under way at the end are waited for up to 17 s
 LOG_LINES = 10
 PROBES = 1  # before it begins, the load looks whether anybody takes connections: HAProxy counts that as a request
@@ -76,6 +77,7 @@ def running(load: Load, seed: int, longest_s: float, folder: Path) -> Iterator[R
         process = subprocess.Popen(
             [str(LOCUST), *_words(load, seed, longest_s, folder)],
             cwd=ROOT,
+            env={**os.environ, STARTER: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
