@@ -19,7 +19,6 @@ from lab.experiment import Hands
 from lab.history import History
 from lab.lock import HOLDER
 from lab.plan import Plan
-from lab.protections import WITHOUT
 from lab.report.page import write
 from lab.report.terminal import terminal
 from lab.topology import ROOT, Lab
@@ -56,12 +55,11 @@ def report_(c: Context, run: str) -> None:
 
 def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
     """Run an experiment, with `rounds` as lab.experiment has it; afterwards the user's choices hold again."""
-    chosen = choices.load()
-    chosen.pop(WITHOUT, None)  # left by a run that was killed: nobody chose it
+    choices.set_aside()
     try:
         experiment.run(lab, wanted, _hands(lab, wanted.without), tell_folder, rounds)
     finally:
-        _choose_again(lab, chosen)
+        _choose_again(lab)
 
 
 def _report(folder: Path) -> int:
@@ -82,14 +80,12 @@ def _hands(lab: Lab, without: Sequence[str]) -> Hands:
     return Hands(converge_with, _command, record.merge)
 
 
-def _choose_again(lab: Lab, chosen: Mapping[str, str]) -> None:
+def _choose_again(lab: Lab) -> None:
     """What the experiment chose for itself goes with it, and what it took away is put back.
 
     That it was taken away is struck out by the converge, once all is there again.
     """
-    if choices.load() != chosen:
-        choices.forget((*chosen, WITHOUT))
-        choices.save(chosen)
+    if choices.bring_back():
         converge.everything(lab)
 
 

@@ -64,8 +64,6 @@ def _must_run(lab: Lab) -> None:
 
 
 def _hands(lab: Lab) -> Hands:
-    chosen = choices.load()
-
     def run(wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
         def drawn(folder: Path) -> None:
             tell_folder(folder)
@@ -74,8 +72,11 @@ def _hands(lab: Lab) -> Hands:
         perform(lab, wanted, rounds, drawn)
 
     def reset() -> None:
-        clean.reset(lab)
-        choices.save(chosen)
+        choices.set_aside()
+        try:
+            clean.reset(lab)
+        finally:
+            choices.bring_back()
 
     def told(line: str) -> None:
         say(line)
