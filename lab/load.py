@@ -50,10 +50,9 @@ class Running:
             raise RigBroken(f"the load ended with exit {self.process.returncode}", evidence=self.last_lines())
 
     def cpu(self) -> float | None:
-        """The processor time that all generators used, as a fraction of one core; None where they did not say."""
+        """How much of a core the busiest of its processes used, as a fraction; None where they did not say."""
         said = [_read(path) for path in self.record.glob("generator-*.json")]
-        wall = max((it["wall_s"] for it in said), default=0.0)
-        return round(sum(it["cpu_s"] for it in said) / wall, 3) if wall else None
+        return max((round(it["cpu_s"] / it["wall_s"], 3) for it in said if it["wall_s"]), default=None)
 
     def last_lines(self) -> str:
         """The end of its log, as evidence."""
