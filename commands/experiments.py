@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 
 from commands.command import command, say
 from fabfile import clean, converge
-from lab import choices, experiment, plan, process, runs, status, topology
+from lab import choices, experiment, plan, process, runs, status, timeline, topology
 from lab.checks.judge import judge, verdict
 from lab.experiment import Hands
 from lab.history import History
@@ -21,6 +21,7 @@ from lab.lock import HOLDER
 from lab.plan import Plan
 from lab.report.page import write
 from lab.report.terminal import terminal
+from lab.timeline import Entry
 from lab.topology import ROOT, Lab
 from loadtests import record
 
@@ -64,10 +65,18 @@ def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], N
 
 def _report(folder: Path) -> int:
     """Judge a run, draw it, say it; the exit code of its verdict."""
-    entries = runs.read(folder)
+    entries = _entries(folder)
     checks = judge(entries, History(entries).run.get("expect", []))
-    say(f"{terminal(entries, checks)}\n\nreport: {write(folder)}")
+    say(f"{terminal(entries, checks)}\n\nreport: {write(folder, entries)}")
     return EXIT_CODES[verdict(checks, entries)]
+
+
+def _entries(folder: Path) -> list[Entry]:
+    """What was seen in a run; where it was killed, it could not take in what its load had recorded."""
+    entries = runs.read(folder)
+    recorded = [] if History(entries).seen("lab", "end") else record.merge(folder / runs.RECORD)
+    others = [it for it in entries if not recorded or it.eye != "client"]  # it may have been killed while it took it in
+    return sorted([*others, *map(timeline.entry, recorded)], key=lambda it: it.at)
 
 
 def _hands(lab: Lab, without: Sequence[str]) -> Hands:

@@ -56,7 +56,7 @@ def test_terminal_and_page_say_the_same(entries: list[Entry], told: str) -> None
 def test_scripts_and_the_matrix_read_it(tmp_path: Path, cpu: float | None) -> None:
     """A run without it still gets its page."""
     timeline.append(tmp_path / runs.TIMELINE, used(cpu))
-    write(tmp_path)
+    write(tmp_path, used(cpu))
     assert json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["generator"] == {"cpu": cpu}
     assert results.of_run(tmp_path, {"name": "quiet"})["generator"] == {"cpu": cpu}
 
