@@ -13,15 +13,15 @@ from invoke.exceptions import Exit
 
 from commands.command import command, say
 from fabfile import clean, converge
-from lab import choices, experiment, plan, process, runs, status, topology
+from lab import choices, experiment, plan, process, runs, status, timeline, topology
 from lab.checks.judge import judge, verdict
 from lab.experiment import Hands
 from lab.history import History
 from lab.lock import HOLDER
 from lab.plan import Plan
-from lab.protections import WITHOUT
 from lab.report.page import write
 from lab.report.terminal import terminal
+from lab.timeline import Entry
 from lab.topology import ROOT, Lab
 from loadtests import record
 
@@ -56,20 +56,27 @@ def report_(c: Context, run: str) -> None:
 
 def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
     """Run an experiment, with `rounds` as lab.experiment has it; afterwards the user's choices hold again."""
-    chosen = choices.load()
-    chosen.pop(WITHOUT, None)  # left by a run that was killed: nobody chose it
+    choices.set_aside()
     try:
         experiment.run(lab, wanted, _hands(lab, wanted.without), tell_folder, rounds)
     finally:
-        _choose_again(lab, chosen)
+        _choose_again(lab)
 
 
 def _report(folder: Path) -> int:
     """Judge a run, draw it, say it; the exit code of its verdict."""
-    entries = runs.read(folder)
+    entries = _entries(folder)
     checks = judge(entries, History(entries).run.get("expect", []))
-    say(f"{terminal(entries, checks)}\n\nreport: {write(folder)}")
+    say(f"{terminal(entries, checks)}\n\nreport: {write(folder, entries)}")
     return EXIT_CODES[verdict(checks, entries)]
+
+
+def _entries(folder: Path) -> list[Entry]:
+    """What was seen in a run; where it was killed, it could not take in what its load had recorded."""
+    entries = runs.read(folder)
+    recorded = [] if History(entries).seen("lab", "end") else record.merge(folder / runs.RECORD)
+    others = [it for it in entries if not recorded or it.eye != "client"]  # it may have been killed while it took it in
+    return sorted([*others, *map(timeline.entry, recorded)], key=lambda it: it.at)
 
 
 def _hands(lab: Lab, without: Sequence[str]) -> Hands:
@@ -82,14 +89,12 @@ def _hands(lab: Lab, without: Sequence[str]) -> Hands:
     return Hands(converge_with, _command, record.merge)
 
 
-def _choose_again(lab: Lab, chosen: Mapping[str, str]) -> None:
+def _choose_again(lab: Lab) -> None:
     """What the experiment chose for itself goes with it, and what it took away is put back.
 
     That it was taken away is struck out by the converge, once all is there again.
     """
-    if choices.load() != chosen:
-        choices.forget((*chosen, WITHOUT))
-        choices.save(chosen)
+    if choices.bring_back():
         converge.everything(lab)
 
 

@@ -10,7 +10,7 @@ from invoke.exceptions import Exit
 from commands.command import command, say
 from commands.experiments import perform
 from fabfile import clean
-from lab import choices, hypervisor, matrix, plan, results, topology
+from lab import choices, hypervisor, matrix, plan, results, runs, topology
 from lab.errors import LabNotUp
 from lab.matrix import Hands
 from lab.plan import Plan
@@ -64,18 +64,19 @@ def _must_run(lab: Lab) -> None:
 
 
 def _hands(lab: Lab) -> Hands:
-    chosen = choices.load()
-
     def run(wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
         def drawn(folder: Path) -> None:
             tell_folder(folder)
-            page.write(folder)
+            page.write(folder, runs.read(folder))
 
         perform(lab, wanted, rounds, drawn)
 
     def reset() -> None:
-        clean.reset(lab)
-        choices.save(chosen)
+        choices.set_aside()
+        try:
+            clean.reset(lab)
+        finally:
+            choices.bring_back()
 
     def told(line: str) -> None:
         say(line)

@@ -7,9 +7,11 @@ from typing import Any
 import yaml
 
 from lab.errors import BadInput
+from lab.protections import WITHOUT
 from lab.topology import ROOT
 
 CHOICES = ROOT / ".lab" / "choices.yml"
+ASIDE = CHOICES.with_name("choices-before-experiment.yml")  # there while an experiment chooses for itself
 
 
 def load(path: Path = CHOICES) -> dict[str, Any]:
@@ -31,6 +33,24 @@ def save(changes: Mapping[str, Any], path: Path = CHOICES) -> None:
 def forget(kept: Collection[str], path: Path = CHOICES) -> None:
     """Forget all choices but those named in `kept`."""
     _write({name: value for name, value in load(path).items() if name in kept}, path)
+
+
+def set_aside() -> None:
+    """Write down what the user chose, for `bring_back`; what an experiment left away was nobody's choice."""
+    _write({name: value for name, value in load().items() if name != WITHOUT}, ASIDE)
+
+
+def bring_back() -> bool:
+    """Choose again what was set aside, if anything was; whether anything else was chosen meanwhile.
+
+    What is left away stays on record until a converge has put it back.
+    """
+    if not ASIDE.exists():
+        return False
+    own, now = load(ASIDE), load()
+    _write({**own, **{name: now[name] for name in now if name == WITHOUT}}, CHOICES)
+    ASIDE.unlink()
+    return now != own
 
 
 def _write(chosen: Mapping[str, Any], path: Path) -> None:

@@ -5,9 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,9 @@ from lab.wait import until
 
 LOCUST = Path(sys.executable).with_name("locust")
 FILE = "loadtests/open_loop.py"
+STARTER = "WEBLAB_LOAD_STARTER"  # in its environment: when this process is gone, kill -9 too, the load ends itself
 STARTS_S, ENDS_S = 60.0, 40.0  # requests under way at the end are waited for up to 17 s
+KILLED_S = 5.0
 LOG_LINES = 10
 PROBES = 1  # before it begins, the load looks whether anybody takes connections: HAProxy counts that as a request
 
@@ -33,34 +34,56 @@ class Running:
     log: Path
 
     def began(self) -> float:
-        """Wait for the first request; when it was meant to start, in Unix seconds."""
-        return until("the load begins", self._first, STARTS_S, every=0.1, where="load", evidence=self.last_lines)
+        """Wait for the first request; when it was meant to start, in Unix seconds. RigBroken where none comes."""
+        until(
+            "the load begins",
+            lambda: self._ended or self._first(),
+            STARTS_S,
+            every=0.1,
+            where="load",
+            evidence=self.last_lines,
+            hint=self._hint,
+        )
+        self.must_go_on()
+        return self._first()
 
     def must_go_on(self) -> None:
         """Raise RigBroken with its last lines where the load ended early."""
-        if self.process.poll() is not None:
-            raise RigBroken(f"the load ended, exit {self.process.returncode}", evidence=self.last_lines())
+        if self._ended:
+            raise self._broken("the load ended early")
 
     def end(self) -> None:
         """Stop the load; every request has ended and is recorded. Raises RigBroken where it did not run well."""
         self.must_go_on()
-        _stop(self.process)
+        if not _stop(self.process):
+            raise self._broken(f"the load did not end within {ENDS_S:g} s, it was killed")
         if self.process.returncode:
-            raise RigBroken(f"the load ended with exit {self.process.returncode}", evidence=self.last_lines())
+            raise self._broken("the load ended badly")
 
     def cpu(self) -> float | None:
-        """The processor time that all generators used, as a fraction of one core; None where they did not say."""
+        """How much of a core the busiest of its processes used, as a fraction; None where they did not say."""
         said = [_read(path) for path in self.record.glob("generator-*.json")]
-        wall = max((it["wall_s"] for it in said), default=0.0)
-        return round(sum(it["cpu_s"] for it in said) / wall, 3) if wall else None
+        return max((round(it["cpu_s"] / it["wall_s"], 3) for it in said if it["wall_s"]), default=None)
 
     def last_lines(self) -> str:
         """The end of its log, as evidence."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-LOG_LINES:])
+        return "\n".join(text.splitlines()[-LOG_LINES:]) or "it said nothing"
+
+    @property
+    def _ended(self) -> bool:
+        return self.process.poll() is not None
+
+    @property
+    def _hint(self) -> str:
+        return f"see all that it said: {self.log}; and what is down: invoke lab.status"
+
+    def _broken(self, what: str) -> RigBroken:
+        code = self.process.returncode
+        how = "still there" if code is None else f"exit {code}" if code >= 0 else f"signal {-code}"
+        return RigBroken(f"{what} ({how})", evidence=self.last_lines(), hint=self._hint)
 
     def _first(self) -> float:
-        self.must_go_on()
         for path in self.record.glob("requests-*.jsonl"):
             line = path.read_text(encoding="utf-8").partition("\n")
             if line[1]:
@@ -76,6 +99,7 @@ def running(load: Load, seed: int, longest_s: float, folder: Path) -> Iterator[R
         process = subprocess.Popen(
             [str(LOCUST), *_words(load, seed, longest_s, folder)],
             cwd=ROOT,
+            env={**os.environ, STARTER: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -89,22 +113,21 @@ def running(load: Load, seed: int, longest_s: float, folder: Path) -> Iterator[R
 
 def _words(load: Load, seed: int, seconds: float, folder: Path) -> list[str]:
     words: list[Any] = ["-f", FILE, "--headless", "-t", f"{seconds:.0f}s", "--rate", load.rate]
-    words += ["--write-share", load.write_share, "--seed", seed, "--record", folder, "--only-summary"]
+    words += ["--write-share", load.write_share, "--seed", seed, "--record", folder]
+    words += ["--only-summary", "--json-file", folder.with_name("locust")]  # no tables after the last lines of its log
     words += ["--processes", load.processes] if load.processes > 1 else []
     return [str(word) for word in words]
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ask it to end, so that what is under way is recorded; then end it."""
-    for signum, grace in ((signal.SIGTERM, ENDS_S), (signal.SIGKILL, 5.0)):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, signum)
-        end = time.monotonic() + grace
-        try:
-            process.wait(max(0.0, end - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            continue
+def _stop(process: "subprocess.Popen[bytes]") -> bool:
+    """Ask it to end, so that what is under way is recorded; whether it did, else it is killed."""
+    for signum, grace_s in ((signal.SIGTERM, ENDS_S), (signal.SIGKILL, KILLED_S)):
+        if process.poll() is None:
+            os.killpg(process.pid, signum)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(grace_s)
+            return signum == signal.SIGTERM
+    return False
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -18,15 +18,15 @@ HOLDER = "WEBLAB_LOCK_HOLDER"  # in the environment of a command that the holder
 
 
 @contextmanager
-def held(path: Path = LOCK) -> Iterator[None]:
-    """Hold the lab's lock; raises Locked naming the command that holds it.
+def held(path: Path = LOCK) -> Iterator[bool]:
+    """Hold the lab's lock, True, or be a part of the command that has it; raises Locked naming another one.
 
     The kernel drops the lock when its holder dies, however it dies.
     """
     path.parent.mkdir(exist_ok=True)
     holder = path.with_suffix(".holder")
     if _is_our_starters(holder):
-        yield
+        yield False
         return
     lock = FileLock(path, timeout=0)
     try:
@@ -40,7 +40,7 @@ def held(path: Path = LOCK) -> Iterator[None]:
             "since": time.time(),
         }
         holder.write_text(json.dumps(me), encoding="utf-8")
-        yield
+        yield True
     finally:
         holder.unlink(missing_ok=True)
         lock.release()

@@ -87,7 +87,7 @@ def of_run(folder: Path, how: Result) -> dict[str, Any]:
     history = History(entries)
     checks = judge(entries, history.run.get("expect", []))
     it = summarize(entries, checks)
-    told = {name: it[name] for name in ("requests", "reads", "detection", "writes")}
+    told = {name: it[name] for name in ("requests", "reads", "detection", "writes", "generator")}
     versions_ = versions(history.run.get("versions", {}))
     why = [] if it["verdict"] == "pass" else [*_broken(history), *_decided(checks)]
     return {**how, "verdict": it["verdict"], "versions": versions_, **told, "why": why, "run": folder.name}

@@ -28,6 +28,7 @@ def summarize(entries: Sequence[Entry], checks: Sequence[Check]) -> dict[str, An
             for it in history.faults
         ],
         "times": _told(history, TIMES),
+        "generator": {"cpu": _cpu(history)},
         **risk(history),
     }
 
@@ -57,3 +58,9 @@ def _writes(history: History) -> dict[str, Value]:
 def _told(history: History, names: dict[str, str]) -> dict[str, Value]:
     findings = {key: find(history, name) for key, name in names.items()}
     return {key: finding.value if finding.enough else None for key, finding in findings.items()}
+
+
+def _cpu(history: History) -> float | None:
+    """How much of a core the busiest process of the load used."""
+    said: list[float | None] = [it.data["cpu"] for it in history.seen("lab", "generator")]
+    return said[-1] if said else None

@@ -130,9 +130,14 @@ def _entry(line: str) -> Entry:
     data = json.loads(line)
     if not isinstance(data, dict):
         raise ValueError("not an object")
-    at, eye, kind = (data.pop(key, None) for key in OWN_KEYS)
+    return entry(data)
+
+
+def entry(data: Mapping[str, Any]) -> Entry:
+    """The entry that stands in a file as `data`; raises ValueError where it is none."""
+    at, eye, kind = (data.get(key) for key in OWN_KEYS)
     if isinstance(at, bool) or not isinstance(at, int | float):
         raise ValueError("'at' is not a number")
     if not isinstance(eye, str) or not isinstance(kind, str):
         raise ValueError("'eye' and 'kind' are not both text")
-    return Entry(float(at), eye, kind, data)
+    return Entry(float(at), eye, kind, {key: value for key, value in data.items() if key not in OWN_KEYS})

@@ -18,6 +18,7 @@ Exit codes: 0 it ran and recorded, whatever became of the requests; 2 a value is
 
 from typing import Any
 
+import gevent
 from gevent.event import AsyncResult
 from locust import User, constant, events, task
 from locust.argument_parser import LocustArgumentParser
@@ -25,7 +26,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from lab.errors import BadInput, LabError
-from loadtests import door, settings
+from loadtests import door, settings, starter
 from loadtests.processes import Leader, Sender
 from loadtests.way import Way
 
@@ -71,6 +72,8 @@ def start(environment: Environment, runner: LocalRunner | MasterRunner | WorkerR
     # Added later than those of Locust's runner, which are called in reverse: it would leave before the end.
     events.quitting.add_listener(lambda **_: _finish(environment, load))
     LOAD.set(load)
+    if not door.is_forked(environment, runner):  # its leader ends it
+        gevent.spawn(starter.watch)
 
 
 def begin(**_: Any) -> None:

@@ -10,7 +10,7 @@ the lab running on it: 2 microseconds a line, 360 with fsync, 1200 for one in a 
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -77,13 +77,26 @@ def taken(folder: Path) -> BadInput:
 def merge(folder: Path) -> list[dict[str, Any]]:
     """All requests below `folder`, of all processes and machines, as timeline entries in the order they were meant.
 
-    A write that was sent and never ended is unknown, its `ended` is null.
+    A write that was sent and never ended is unknown, its `ended` is null. Processes of two machines may have the same
+    number; raises BadInput where a file is there twice, for then every request would count twice.
     """
-    entries = [entry for path in sorted(folder.rglob(FILES)) for entry in _read(path)]
+    entries = [entry for path in _once(sorted(folder.rglob(FILES))) for entry in _read(path)]
     requests = [entry for entry in entries if entry["kind"] == "request"]
     ended = {entry["token"] for entry in requests if entry["method"] == "POST"}
     cut_off = [entry for entry in entries if entry["kind"] == "intent" and entry["token"] not in ended]
     return sorted(requests + [{**entry, "kind": "request"} for entry in cut_off], key=lambda entry: float(entry["at"]))
+
+
+def _once(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files, none a copy of another: that would begin alike, and no two processes begin at the same microsecond."""
+    seen: dict[bytes, Path] = {}
+    for path in paths:
+        with path.open("rb") as file:
+            first = file.readline()
+        if first in seen:
+            raise BadInput(f"{path} is a copy of {seen[first]}", hint="remove one of them")
+        seen |= {first: path} if first else {}
+        yield path
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,8 @@ def arrival_rate(history: History) -> Finding:
         return nothing("ratio", "no request was made" if rate else "the intended rate is not known")
     sent = sum(history.start <= it.sent < history.stop for it in history.requests)
     detail = f"{sent} of {rate * seconds:.0f} in {seconds:.0f} s"
-    return found(sent / (rate * seconds), "ratio", detail, sight.client(history))
+    cut_off = "" if history.seen("lab", "end") else "the run was killed: when its load ended is not known"
+    return found(sent / (rate * seconds), "ratio", detail, sight.client(history) or cut_off)
 
 
 def requests_seen(history: History) -> Finding:

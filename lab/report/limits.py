@@ -10,7 +10,7 @@ from lab.report.panels import thinned
 from lab.risk import share_below
 
 EYES = {"balancer": "HAProxy on", "database": "The database on", "node": "The machine"}
-BUSY = 0.8  # of a core: above that the load client measures itself
+BUSY = 0.8  # of a core, and a process has one: above that the load client measures itself
 
 
 def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
@@ -18,7 +18,7 @@ def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
     return [
         *_without(history),
         *_rate(history),
-        *_generator(history),
+        generator(history, summary),
         *_clocks(history),
         *_blind(history),
         *odds(summary),
@@ -45,14 +45,14 @@ def _rate(history: History) -> Iterator[str]:
         yield f"{endless} requests never ended: they count as lasting to the end of the run, and have no dot."
 
 
-def _generator(history: History) -> Iterator[str]:
-    reports = history.seen("lab", "generator")
-    if not reports:
-        yield "How busy the load client was is not known."
-        return
-    cpu = reports[-1].data["cpu"]
+def generator(history: History, summary: Mapping[str, Any]) -> str:
+    """How busy the load client was, and whether that is a doubt."""
+    cpu, processes = summary["generator"]["cpu"], history.run.get("load", {}).get("processes", 1)
+    if cpu is None:
+        return "How busy the load client was is not known."
     doubt = ": too busy, the times are partly its own" if cpu > BUSY else ""
-    yield f"The load client used {cpu:.0%} of a core{doubt}.".replace("%", " %")
+    who = "The load client" if processes == 1 else f"The busiest of {processes} load processes"
+    return f"{who} used {cpu:.0%} of a core{doubt}.".replace("%", " %")
 
 
 def _clocks(history: History) -> Iterator[str]:

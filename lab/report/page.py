@@ -1,4 +1,4 @@
-"""report.html: a run judged and drawn from its timeline alone, as one file that opens without internet."""
+"""report.html: a run judged and drawn from its entries alone, as one file that opens without internet."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from lab import figures, runs
+from lab import figures
 from lab.checks.judge import Check, judge
 from lab.figures import Percentiles
 from lab.history import History
@@ -19,13 +19,13 @@ from lab.report.plots import plots
 from lab.report.rows import SIGNS, rows
 from lab.report.words import sentence
 from lab.summary import summarize
+from lab.timeline import Entry
 
 HERE = Path(__file__).parent
 
 
-def write(folder: Path) -> Path:
-    """Judge the run in `folder`, write its summary.json and report.html, and return the latter."""
-    entries = runs.read(folder)
+def write(folder: Path, entries: Sequence[Entry]) -> Path:
+    """Judge the run in `folder` by its entries, write its summary.json and report.html, and return the latter."""
     history = History(entries)
     checks = judge(entries, history.run.get("expect", []))
     summary = summarize(entries, checks)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from lab.checks.judge import Check
 from lab.history import History
+from lab.report.limits import generator
 from lab.report.odds import odds
 from lab.report.rows import SIGNS, Row, rows
 from lab.report.words import sentence
@@ -14,13 +15,13 @@ HEAD = ("", "measured", "allowed", "check")
 
 
 def terminal(entries: Iterable[Entry], checks: Sequence[Check]) -> str:
-    """Verdict, sentence, the table of checks, and how sure it makes."""
+    """Verdict, sentence, the table of checks, how sure it makes, and how busy the load client was."""
     history = History(entries)
     summary = summarize(history.entries, checks)
     title = history.run.get("title") or summary["name"]
     head = f"{SIGNS[summary['verdict']]} {summary['verdict'].upper()}  {title}"
     table = _table(rows(checks, history))
-    sure = [] if history.broken else ["", *odds(summary)]
+    sure = [] if history.broken else ["", *odds(summary), generator(history, summary)]
     return "\n".join([head, sentence(history, summary), "", *table, *sure])
 
 

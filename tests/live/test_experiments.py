@@ -11,10 +11,12 @@ import pytest
 from lab import ledger, runs, timeline
 from lab.topology import ROOT, Lab
 from lab.wait import until
+from tests.alive import told
 from tests.live.conftest import INVOKE, invoke, must, wrong
 
 pytestmark = pytest.mark.live
 RUN_S = 420.0
+LOAD_ENDS_S = 25.0  # it notices within two seconds; then it waits for the requests under way, 17 s at most
 
 
 def latest() -> Path:
@@ -60,13 +62,15 @@ def test_an_interrupted_experiment_heals_and_keeps_what_was_seen(healthy: Lab) -
 
 @pytest.mark.slow
 def test_a_killed_experiment_can_be_healed_and_judged(healthy: Lab) -> None:
-    """kill -9: status shows the fault, one command undoes it, and the run says that it proves nothing."""
+    """kill -9: its load ends, status shows the fault, one command undoes it, and the run proves nothing."""
     process = subprocess.Popen([INVOKE, "experiment.run", "web2-freeze"], cwd=ROOT, start_new_session=True)
     try:
         until("web2 is frozen", lambda: "web2-freeze" in [it["id"] for it in ledger.entries()], 180)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
+    load = str(latest() / runs.RECORD)
+    until("no load of it lives", lambda: not told(load), LOAD_ENDS_S)
     assert "fault     web2-freeze" in must("lab.status")
     assert "web2-freeze" in must("fault.heal", timeout=RUN_S)
     judged = invoke("experiment.report", "latest")

@@ -45,7 +45,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ledger of faults, and what is remembered of the databases, are files of the test's."""
+    """The ledger of faults, what is remembered of the databases, and choices set aside, are files of the test's."""
+    monkeypatch.setattr(choices, "ASIDE", tmp_path / "ledger" / "aside.yml")
     monkeypatch.setattr(remembered, "SEEN", tmp_path / "ledger" / "primary-seen.json")
     monkeypatch.setattr(remembered, "DEGRADED", tmp_path / "ledger" / "degraded.json")
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger" / "faults.json")
@@ -56,8 +57,12 @@ def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stored:
     """A file of the test's for the choices: what it holds now."""
     path = tmp_path / "choices" / "choices.yml"
-    monkeypatch.setattr(choices, "load", lambda _=path: LOAD(path))
-    monkeypatch.setattr(choices, "_write", lambda chosen, _: WRITE(chosen, path))
+
+    def own(it: Path) -> Path:
+        return path if it == choices.CHOICES else it
+
+    monkeypatch.setattr(choices, "load", lambda it=path: LOAD(own(it)))
+    monkeypatch.setattr(choices, "_write", lambda chosen, it: WRITE(chosen, own(it)))
     return lambda: LOAD(path)
 
 

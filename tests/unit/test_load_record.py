@@ -1,8 +1,10 @@
 """The record of the load of experiments: what is known of a request, and when it is on disk."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,36 @@ def test_a_write_without_an_end_is_unknown(tmp_path: Path) -> None:
         **{"sent": 1.5, "ended": 2.0, "status": 201, "outcome": "ok", "reason": "", "served_by": "web1", "db": "web2"},
         **{"token": "t1", "process": "1"},
     }
+
+
+def test_machines_and_processes_are_merged_into_one(tmp_path: Path) -> None:
+    """In the order in which they were meant, nothing lost; numbers of processes may be the same on two machines."""
+    for place, (machine, process) in enumerate(product(("east", "west"), ("0", "1"))):
+        record = Record(tmp_path / machine, process)
+        for number in range(place, 40, 4):
+            write = replace(WRITE, token=f"t{number}", intended=float(number), sent=number + 0.5)
+            record.intend(write)
+            if number != 22:
+                record.end(replace(write, ended=number + 9.0 - place, outcome="ok"))
+        record.end(Request("GET", "/", 100.0, 100.0, ended=101.0))
+    merged = merge(tmp_path)
+    assert [it["token"] for it in merged] == [*(f"t{number}" for number in range(40)), *[""] * 4]
+    assert [it["token"] for it in merged if it["outcome"] == "unknown" and it["method"] == "POST"] == ["t22"]
+    assert {it["process"] for it in merged} == {"0", "1"} and {it["kind"] for it in merged} == {"request"}
+
+
+def test_a_file_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    """A copy, also of a part only: every request in it would count twice; an empty record is a copy of nothing."""
+    for process in ("0", "1", "2"):
+        Record(tmp_path / "east", process).close()
+    record = Record(tmp_path / "east", "3")
+    record.end(WRITE)
+    shutil.copytree(tmp_path / "east", tmp_path / "west")
+    record.end(replace(WRITE, token="t2"))
+    with pytest.raises(BadInput, match=r"west/requests-3\.jsonl is a copy of .*east/requests-3\.jsonl"):
+        merge(tmp_path)
+    (tmp_path / "west" / "requests-3.jsonl").unlink()
+    assert [it["token"] for it in merge(tmp_path)] == ["t1", "t2"]
 
 
 @pytest.mark.parametrize("last", ["", "{", '{"at": 1.0, "eye": "client", "kind": "reque'])

@@ -10,9 +10,11 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from commands import matrix as command
-from lab import hypervisor, lock, results, runs, timeline
-from lab.errors import Locked
+from fabfile import clean
+from lab import choices, hypervisor, lock, results, runs, timeline, topology
+from lab.errors import CheckFailed, Locked
 from lab.plan import Plan
+from tests.unit.conftest import Stored
 from tests.unit.timelines import repeated
 
 EXPECT = [{"check": "failed-gets", "at_most": 0}]
@@ -78,6 +80,26 @@ def test_without_a_lab_nothing_is_run(docs: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(hypervisor, "states", lambda _: {"lb1": "running", "web1": "absent"})
     assert matrix(only="web1-freeze") == 3
     assert results.load(docs / "matrix.jsonl") == []
+
+
+@pytest.mark.parametrize("ending", [None, CheckFailed("there is no clean snapshot")], ids=["well", "badly"])
+def test_a_reset_between_rows_keeps_what_the_user_chose(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch, ending: CheckFailed | None
+) -> None:
+    """A reset forgets it; while it takes its minutes, a kill would find it set aside."""
+
+    def reset(_: object) -> list[str]:
+        choices.forget([])
+        assert choices.load(choices.ASIDE) == {"mode": "active-passive"}
+        if ending:
+            raise ending
+        return []
+
+    monkeypatch.setattr(clean, "reset", reset)
+    choices.save({"mode": "active-passive"})
+    with pytest.raises(CheckFailed) if ending else nullcontext():
+        command._hands(topology.load()).reset()
+    assert stored() == {"mode": "active-passive"} and not choices.ASIDE.exists()
 
 
 def test_wrong_words_are_refused(docs: Path) -> None:

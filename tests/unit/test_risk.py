@@ -66,13 +66,14 @@ def test_a_fault_that_takes_no_server_has_no_window(kind_: str) -> None:
 
 
 def test_the_terminal_says_how_sure_it_makes() -> None:
-    """Below the checks; a broken rig proves nothing."""
+    """Below the checks, and how busy the load client was with it; a broken rig proves nothing."""
     run = repeated(1, 2, 4)
-    assert terminal(run, judge(run, EXPECT)).splitlines()[-4:] == [
+    assert terminal(run, judge(run, EXPECT)).splitlines()[-5:] == [
         "",
         "0 of 112 reads failed (with 95 % confidence below 2.7 %) before HAProxy noticed, 3 injections.",
         "0 of 1040 reads failed (with 95 % confidence below 0.29 %) in the whole run.",
         "HAProxy took the server out after 2.00 s (median), 4.00 s (longest), 3 times; its settings allow 4.5 s.",
+        "The load client used 20 % of a core.",
     ]
 
 

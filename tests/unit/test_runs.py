@@ -1,6 +1,8 @@
 """The folders of runs."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from invoke.context import Context
@@ -10,7 +12,12 @@ from commands import experiments
 from lab import runs, timeline
 from lab.errors import BadInput
 from lab.history import History
-from tests.unit.timelines import quiet
+from tests.unit.timelines import quiet, without
+
+WORDS: dict[str, Any] = {
+    "expect": [{"check": "failed-gets", "at_most": 0}, {"check": "arrival-rate", "at_least": 0.98}],
+    "load": {"rate": 20, "write_share": 0.2},
+}
 
 
 def test_the_latest_run_is_found_by_that_word(tmp_path: Path) -> None:
@@ -31,6 +38,37 @@ def test_an_unknown_run_is_refused_with_those_that_there_are(tmp_path: Path) -> 
     with pytest.raises(BadInput) as caught:
         runs.find("web9", tmp_path)
     assert "-control" in caught.value.hint
+
+
+@pytest.mark.parametrize("taken_in", [0, 50], ids=["", "killed while it took them in"])
+def test_a_killed_run_is_judged_with_what_its_load_recorded(tmp_path: Path, taken_in: int) -> None:
+    """Each request counts once; it still proves nothing, and the timeline stays as it was."""
+    asked = [it for it in quiet(**WORDS) if it.eye == "client"]
+    rest = without(quiet(**WORDS), lambda it: it.eye == "client" or it.kind in ("end", "generator", "final"))
+    record = tmp_path / runs.RECORD / "requests-0.jsonl"
+    record.parent.mkdir()
+    record.write_text("".join(it.line() for it in asked), encoding="ascii")
+    timeline.append(tmp_path / runs.TIMELINE, [*rest, *asked[:taken_in]])
+    before = (tmp_path / runs.TIMELINE).read_bytes()
+    with pytest.raises(Exit) as ending:
+        experiments.report_(Context(), str(tmp_path))
+    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    assert (ending.value.code, summary["verdict"]) == (4, "inconclusive")
+    assert summary["requests"]["GET"] == {"ok": 320, "failed": 0, "unknown": 0}
+    assert summary["writes"]["acknowledged"] == 80
+    assert [it["verdict"] for it in summary["checks"]] == ["pass", "inconclusive"]
+    assert "of 320 reads 0 failed" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / runs.TIMELINE).read_bytes() == before
+
+
+def test_a_run_that_was_closed_is_judged_by_its_timeline_alone(tmp_path: Path) -> None:
+    """It took in what was recorded; the record may be thrown away, or be another one's."""
+    timeline.append(tmp_path / runs.TIMELINE, quiet(**WORDS))
+    (tmp_path / runs.RECORD).mkdir()
+    (tmp_path / runs.RECORD / "requests-0.jsonl").write_text("no record\n\n", encoding="ascii")
+    with pytest.raises(Exit) as ending:
+        experiments.report_(Context(), str(tmp_path))
+    assert ending.value.code == 0
 
 
 @pytest.mark.parametrize("other", [0, 2])

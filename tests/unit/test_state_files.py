@@ -8,6 +8,7 @@ import pytest
 
 from lab import choices, credentials, lock
 from lab.errors import BadInput, Locked
+from tests.unit.conftest import Stored
 
 HOLD = """
 import sys
@@ -40,6 +41,19 @@ def test_choices_are_kept_beside_earlier_ones(tmp_path: Path) -> None:
     choices.save({"box": "local"}, path)
     choices.save({"provider": "libvirt"}, path)
     assert choices.load(path) == {"box": "local", "provider": "libvirt"}
+
+
+def test_choices_set_aside_come_back_once(stored: Stored) -> None:
+    """What was added or changed meanwhile goes; what is left away stays on record, and was nobody's choice."""
+    choices.save({"durability": "async", "box": "local", "without": ["retries"]})
+    choices.set_aside()
+    choices.save({"durability": "durable", "mode": "active-passive"})
+    assert choices.bring_back() and not choices.bring_back()
+    assert stored() == {"durability": "async", "box": "local", "without": ["retries"]}
+    choices.forget(["durability", "box"])
+    choices.set_aside()
+    assert not choices.bring_back(), "nothing was chosen meanwhile"
+    assert stored() == {"durability": "async", "box": "local"} and not choices.ASIDE.exists()
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "word"])

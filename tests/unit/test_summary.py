@@ -30,6 +30,7 @@ def test_the_summary_of_a_run() -> None:
         "writes": {"acknowledged": 120, "lost": 0, "duplicated": 0, "unexpected": 0, "unknown": 1},
         "faults": [{"kind": "power-off", "node": "web1", "injected_at": T0 + 5.5, "healed_at": T0 + 16}],
         "times": {"detected_s": 3.0, "outage_s": 0.07, "recovered_s": 6.02},
+        "generator": {"cpu": 0.2},
         "reads": {
             "window": {"requests": 49, "failed": 1, "share_below": None},
             "whole": {"requests": 481, "failed": 1, "share_below": None},
