@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 
 from commands.command import command, say
 from fabfile import clean, converge
-from lab import choices, experiment, plan, process, runs, status, timeline, topology
+from lab import choices, closing, experiment, plan, process, runs, status, timeline, topology
 from lab.checks.judge import judge, verdict
 from lab.experiment import Hands
 from lab.history import History
@@ -59,8 +59,10 @@ def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], N
     choices.set_aside()
     try:
         experiment.run(lab, wanted, _hands(lab, wanted.without), tell_folder, rounds)
-    finally:
-        _choose_again(lab)
+    except BaseException:  # what ended it is to be told: after another error than Ctrl-C a matrix would go on
+        closing.tried("what you chose is not in force", lambda: _choose_again(lab), "invoke lab.provision")
+        raise
+    _choose_again(lab)
 
 
 def _report(folder: Path) -> int:

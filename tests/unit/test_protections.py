@@ -96,6 +96,7 @@ class Trial:
         self.ending = ending
         self.converged: list[Sequence[str]] = []
         self.fails_back = False
+        self.code: int | None = None
 
     def everything(self, lab: object, without: Sequence[str] = ()) -> Outcome:
         """Stands in for converge.everything: it writes down and strikes out as that does."""
@@ -127,8 +128,9 @@ def trial(stored: Stored, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ca
         monkeypatch.setattr(lock, "held", lambda: held(tmp_path / "lock"))
         monkeypatch.setattr(converge, "everything", it.everything)
         monkeypatch.setattr(experiment, "run", it.run)
-        with pytest.raises((Exit, IndexError)):  # no run folder, so no verdict, in a run that is played
+        with pytest.raises((Exit, IndexError)) as caught:  # no run folder, so no verdict, in a run that is played
             experiments.run(Context(), "control-resent-writes")
+        it.code = getattr(caught.value, "code", None)
         return it
 
     return play
@@ -149,6 +151,11 @@ def test_what_could_not_be_put_back_stays_on_record(trial: Callable[..., Trial],
     """Status goes on telling it, until a converge has done it."""
     trial(None, fails_back=True)
     assert stored() == {"without": list(CONTROL)}
+
+
+def test_an_interrupt_stays_one_where_nothing_can_be_put_back(trial: Callable[..., Trial]) -> None:
+    """Else a matrix would go on with its next row."""
+    assert trial(KeyboardInterrupt(), fails_back=True).code == 130
 
 
 def test_an_ordinary_experiment_begins_with_every_protection() -> None:
