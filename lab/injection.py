@@ -113,7 +113,7 @@ def _refuse(lab: Lab, fault: Fault) -> None:
 
 def _pair(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
     maker = _MACHINE.get(fault.kind)
-    return maker(door) if maker else _guest(lab, fault, door, timer_s)
+    return maker(lab, door) if maker else _guest(lab, fault, door, timer_s)
 
 
 def _guest(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
@@ -140,7 +140,7 @@ def _make(door: Machine, fault: Fault, change: str, seen: str, what: str, shell:
         raise
 
 
-def _power_off(door: Machine) -> Pair:
+def _power_off(_: Lab, door: Machine) -> Pair:
     def off() -> None:
         hypervisor.power_off(door.node)
         door.close()
@@ -148,7 +148,7 @@ def _power_off(door: Machine) -> Pair:
     return Pair(lambda: off, lambda: _boots(door))
 
 
-def _crash(door: Machine) -> Pair:
+def _crash(_: Lab, door: Machine) -> Pair:
     """The kernel panics and stays so; sysrq works for root whatever is allowed at the keyboard."""
 
     def restart() -> None:
@@ -159,16 +159,22 @@ def _crash(door: Machine) -> Pair:
     return Pair(_falls_silent(door, "(sleep 0.2; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", "panics"), restart)
 
 
-def _freeze(door: Machine) -> Pair:
+def _freeze(lab: Lab, door: Machine) -> Pair:
+    """A promotion may switch it off as soon as it goes on: then it is started, as by any other heal."""
+
+    def off() -> bool:
+        return hypervisor.states(lab)[door.node.name] == "off"
+
     def go_on() -> None:
         with suppress(CommandFailed):  # it goes on already
             hypervisor.resume(door.node)
-        step_clock_soon(door)
+        step_clock_soon(door, unless=off)
+        _started(lab, door)
 
     return Pair(lambda: lambda: hypervisor.pause(door.node), go_on)
 
 
-def _reboot(door: Machine) -> Pair:
+def _reboot(_: Lab, door: Machine) -> Pair:
     return Pair(_falls_silent(door, "systemctl --no-block reboot", "reboots"), lambda: _whole(door))
 
 
@@ -222,7 +228,7 @@ def _whole(door: Machine) -> None:
     until("all services run", right, BACK_S, every=3, where=door.node.name, hint="invoke lab.logs")
 
 
-_MACHINE: Mapping[str, Callable[[Machine], Pair]] = {
+_MACHINE: Mapping[str, Callable[[Lab, Machine], Pair]] = {
     "power-off": _power_off,
     "crash": _crash,
     "freeze": _freeze,

@@ -111,6 +111,22 @@ def test_a_full_disk_of_this_machine_stops_no_heal(
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
 
 
+def test_a_frozen_machine_that_is_fenced_while_it_wakes_is_started(
+    told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for an answer of a machine that a promotion has just switched off."""
+    frozen = Fault("freeze", "web1")
+    ledger.add(frozen, 1.0)
+    states = iter(["paused", "off", "off"])
+    done: list[str] = []
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {"web1": next(states)})
+    for name in ("resume", "power_on"):
+        monkeypatch.setattr(hypervisor, name, lambda node, name=name: done.append(name))
+    monkeypatch.setattr(lifecycle, "answering", lambda door: done.append("answers"))
+    injection.heal(LAB, frozen, door(frozen))
+    assert done == ["resume", "power_on", "answers"] and told == [] and ledger.entries() == []
+
+
 def test_machines_are_healed_before_what_is_inside_them(
     told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
