@@ -9,6 +9,7 @@ from lab import databases
 from lab.databases import Database
 from lab.errors import LabError
 from lab.machine import Machine, together
+from lab.units import named
 
 READY_TIMEOUT_S = 20.0
 MARK = "=weblab="
@@ -102,8 +103,8 @@ def versions(doors: Sequence[Machine]) -> dict[str, str]:
 
 
 def units(roles: Sequence[str]) -> str:
-    """The units of a node with these roles, as systemctl takes them, quoted for bash."""
-    return " ".join(f"'{unit}.service'" for role in roles for unit in UNITS[role])
+    """Bash that gives the units of a node with these roles, as systemctl takes them."""
+    return named(unit for role in roles for unit in UNITS[role])
 
 
 def ask(machine: Machine) -> NodeFacts:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from lab import units
 from lab.catalogue import ALL, Fault
 from lab.topology import Lab
 
@@ -58,7 +59,7 @@ def _stop_timer(fault: Fault) -> str:
 
 def _unit(fault: Fault) -> str:
     """Bash that puts the service's unit and its main process into $unit and $pid."""
-    return f"unit=$(systemctl show -p Id --value {shlex.quote(UNITS[fault.service] + '.service')} | head -n 1)\n{_PID}"
+    return f"unit=$(systemctl show -p Id --value {units.named([UNITS[fault.service]])} | head -n 1)\n{_PID}"
 
 
 _PID = 'pid=$(systemctl show -p MainPID --value "$unit")'

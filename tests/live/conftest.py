@@ -92,6 +92,8 @@ def healthy(lab: Lab) -> Iterator[Lab]:
             until("the lab is healthy", lambda: not wrong(lab), 30, every=2)
         except TimedOut:
             must("lab.reset", timeout=RESET_S)
+            for door in doors(lab):  # what they lead to is another machine now
+                door.close()
     Health.known = False
     yield lab
     until("the lab is healthy again", lambda: not wrong(lab), 120, every=2)
