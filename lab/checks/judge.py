@@ -12,7 +12,6 @@ from lab.timeline import Entry
 Verdict = Literal["pass", "fail", "inconclusive"]
 BOUNDS = ("at_most", "at_least", "equals", "reported")
 REPORTED = "reported"
-LACKS = "at least"  # a bound that is broken by what was not seen
 IN_THE_END = ("lost-writes", "duplicated-writes", "gtid-equal")
 
 CHECKS: Mapping[str, Callable[[History], Finding]] = {
@@ -63,6 +62,8 @@ def _judge(history: History, expectation: Mapping[str, Any]) -> Check:
     bound = expectation.get(word)
     finding = find(history, name)
     verdict = _compare(finding, word, bound)
+    if word == "at_least" and verdict == "fail" and not _whole(history):
+        verdict = "inconclusive"  # it may have been still to come
     return Check(name, verdict, finding.value, finding.unit, _text(word, bound), finding.detail)
 
 
@@ -106,11 +107,15 @@ def verdict(checks: Sequence[Check], entries: Iterable[Entry]) -> Literal["error
     if history.broken:
         return "fail" if judged else "error"
     counted = [it.verdict for it in judged if it.bound != REPORTED] or [it.verdict for it in judged]
-    ends = history.seen("lab", "end")
-    whole = bool(history.run) and bool(ends) and ends[-1].data["complete"] is True
     if "fail" in counted:
         return "fail"
-    return "pass" if whole and counted and set(counted) == {"pass"} else "inconclusive"
+    return "pass" if _whole(history) and counted and set(counted) == {"pass"} else "inconclusive"
+
+
+def _whole(history: History) -> bool:
+    """Whether the run came to its own end."""
+    ends = history.seen("lab", "end")
+    return bool(history.run) and bool(ends) and ends[-1].data["complete"] is True and not history.broken
 
 
 def judgeable(checks: Sequence[Check], history: History) -> list[Check]:
@@ -121,7 +126,7 @@ def judgeable(checks: Sequence[Check], history: History) -> list[Check]:
     """
     if not history.broken:
         return list(checks)
-    return [it for it in checks if it.verdict == "fail" and not it.bound.startswith(LACKS) and _stands(it, history)]
+    return [it for it in checks if it.verdict == "fail" and _stands(it, history)]
 
 
 def _stands(check: Check, history: History) -> bool:

@@ -54,7 +54,15 @@ def test_a_finding_is_held_against_its_bound(
 ) -> None:
     """What was not seen enough can break a bound, but never keep it."""
     found(Finding(value, "s", "why", enough))
-    assert judge([], [{"check": "x", **bound}]) == [Check("x", expected, value, "s", text, "why")]
+    assert judge(quiet(), [{"check": "x", **bound}]) == [Check("x", expected, value, "s", text, "why")]
+
+
+def test_trouble_that_was_to_come_may_be_missing_from_a_run_that_was_cut_off(found: Callable[[Finding], None]) -> None:
+    """An upper bound that is broken stays so."""
+    found(Finding(3, "s", "why", True))
+    killed = without(quiet(), kind("end"))
+    checks = judge(killed, [{"check": "x", "at_least": 5}, {"check": "x", "at_most": 2}])
+    assert [it.verdict for it in checks] == ["inconclusive", "fail"]
 
 
 def test_a_check_that_does_not_exist_does_not_pass() -> None:
