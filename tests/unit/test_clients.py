@@ -80,9 +80,11 @@ def test_a_promotion_takes_a_delay_away_where_there_is_one(tmp_path: Path, door:
     said = tmp_path / "said"
     answers = f'*DESIRED*) echo {delay} ;; *"SELECT 1;") echo 1 ;; *WAIT*) echo 0 ;;'
     fake(tmp_path, "mysql", f'while read -r line; do echo "$line" >> {said}; case "$line" in {answers} esac; done')
-    survivor: Any = two(None).web2
-    failover._apply(survivor, survivor.ready("", title="is ready"))
-    done = door.told(f"{survivor.scripts[-1]}\necho opens")
+    fake(tmp_path, "ss", "exit 1")
+    pair = two(None)
+    shell: Any = pair.web2.ready("", title="is ready")
+    failover._apply(pair.roles, shell)
+    done = door.told(f"{pair.web2.scripts[-1]}\necho opens")
     assert (done.exit_code, done.stdout) == (0, "opens\n")
     before, stopped, _ = said.read_text(encoding="utf-8").partition("STOP REPLICA IO_THREAD")
     assert stopped and ("SOURCE_DELAY = 0" in before) == told
