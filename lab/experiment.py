@@ -32,7 +32,7 @@ from lab.latest import Latest
 from lab.load import Running
 from lab.machine import Machine
 from lab.plan import EXPERIMENTS, Plan, Step
-from lab.timeline import Entry, Writer
+from lab.timeline import Entry, Writer, entry
 from lab.topology import Lab
 from lab.wait import pause
 from lab.way_back import WayBack
@@ -115,8 +115,8 @@ class Run:
         about = {"nodes": nodes, "limits": deciding.limits(text), "config": config}
         about |= {"format": runs.FORMAT, "versions": facts.versions(self.doors)}
         self.tell("run", **self.plan.as_data(), **about)
-        for entry in observe.clock_errors(self.doors):
-            self._writer.write(entry)
+        for error in observe.clock_errors(self.doors):
+            self._writer.write(error)
 
     def measure(self, rounds: int) -> None:
         """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
@@ -176,9 +176,8 @@ class Run:
         closing.tell_roles(self.doors, self._back.primary)
 
     def _merge(self, record: Path) -> None:
-        for entry in self.hands.merge(record):
-            data = {key: value for key, value in entry.items() if key not in ("at", "eye", "kind")}
-            self._writer.write(Entry(entry["at"], entry["eye"], entry["kind"], data))
+        for data in self.hands.merge(record):
+            self._writer.write(entry(data))
 
     def _play(self, zero: float, going: Callable[[], None]) -> None:
         """The steps of the plan, while measuring."""

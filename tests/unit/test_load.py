@@ -22,7 +22,7 @@ from tests.unit.locust_command import start, stop
 from tests.unit.test_open_loop import closed_port, recorded, seen
 
 HEAD = f"""#!{sys.executable}
-import signal, sys, time
+import signal, sys
 from pathlib import Path
 record = Path(sys.argv[sys.argv.index("--record") + 1])
 """
@@ -30,7 +30,7 @@ BEGINS = """record.mkdir()
 (record / "requests-0.jsonl").write_text('{"intended": 7.5}\\n')
 """
 SAYS = "print('\\n'.join(f'line {number}' for number in range(40)), flush=True)\n"
-WAITS = "time.sleep(60)\n"
+WAITS = "signal.alarm(60)\nsignal.pause()\n"
 OBEYS = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
 FAILS = f"signal.signal(signal.SIGTERM, lambda *_: ({SAYS.strip()}, sys.exit(3)))\n"
 DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
