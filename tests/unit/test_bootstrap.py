@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.wait import until
+
 ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING_MISSING = "missing_packages() { listed_packages; }\nprovider_works() { false; }\n"
 NOTHING_MISSING = "missing_packages() { :; }\njoin_libvirt_group() { :; }\n"
@@ -195,12 +197,10 @@ def test_the_command_after_it_keeps_its_exit_code(checkout: Path) -> None:
 
 
 def test_an_interrupt_ends_it_with_130(checkout: Path) -> None:
-    """And says that it can be run again."""
-    text = NOTHING_MISSING + "make_venv() { step waiting again sh -c 'sleep 20'; }\nmain"
+    """And says that it can be run again. The step runs by then: bash waits for one that it began after the signal."""
+    text = f"{NOTHING_MISSING}make_venv() {{ step waiting again sh -c 'touch {checkout}/runs; sleep 20'; }}\nmain"
     process = start(checkout, text)
-    assert process.stdout
-    while "waiting ..." not in process.stdout.readline():
-        pass
+    until("the step runs", (checkout / "runs").exists, 10, every=0.02)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert (process.returncode, "run it again" in err) == (130, True)
