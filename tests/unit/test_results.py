@@ -69,7 +69,7 @@ def test_what_was_not_run_says_so() -> None:
 
 
 def test_a_row_shows_the_two_latest_and_whether_they_agree() -> None:
-    """Newest first; numbers are of the newest; every result is counted."""
+    """Newest first; numbers are of the newest of as many rounds; every result is counted."""
     text = table(PLANS, [result("inconclusive"), result("fail", why=["failed-gets fail: 2"]), result()])
     assert line(text, "| web1-freeze") == (
         "| web1-freeze | ✓ pass | ✗ fail | **no** | 10 | 0 of 400 (< 0.75 %) | 2 of 9000 | "
@@ -81,6 +81,15 @@ def test_a_row_shows_the_two_latest_and_whether_they_agree() -> None:
     )
     assert text.endswith("| haproxy 3.0.11 | failed-gets fail: 2 |\n")
     assert "| yes | 10 |" in table(PLANS, [result(), result()])
+
+
+def test_of_two_results_the_one_with_more_rounds_has_the_numbers() -> None:
+    """A shorter run that agrees does not hide what ten rounds proved; an error, which has none, does not either."""
+    window = {"requests": 120, "failed": 0, "share_below": 0.025}
+    fewer = result(rounds=3, reads={**result()["reads"], "window": window})
+    assert "| yes | 10 | 0 of 400 (< 0.75 %) |" in table(PLANS, [result(), fewer])
+    error = {key: it for key, it in result("error", rounds=12).items() if key != "reads"}
+    assert "| **no** | 3 | 0 of 120 (< 2.5 %) |" in table(PLANS, [fewer, error])
 
 
 def test_an_error_has_no_numbers() -> None:
