@@ -15,6 +15,7 @@ from commands.command import command, say
 from fabfile import clean, converge
 from lab import choices, closing, experiment, plan, process, runs, status, timeline, topology
 from lab.checks.judge import judge, verdict
+from lab.errors import BadInput
 from lab.experiment import Hands
 from lab.history import History
 from lab.lock import HOLDER
@@ -43,6 +44,7 @@ def run(c: Context, name: str, rounds: int = 0, seed: int = 0) -> None:
     """Run an experiment: load, faults in time, checks, a report in runs/latest."""
     lab = topology.load()
     wanted = plan.find(name, lab)
+    _must_be_repeatable(wanted, rounds)
     codes: list[int] = []
     perform(lab, replace(wanted, seed=seed or wanted.seed), rounds, lambda folder: codes.append(_report(folder)))
     raise Exit(code=codes[0])
@@ -63,6 +65,18 @@ def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], N
         closing.tried("what you chose is not in force", lambda: _choose_again(lab), "invoke lab.provision")
         raise
     _choose_again(lab)
+
+
+def _must_be_repeatable(wanted: Plan, rounds: int) -> None:
+    """Rounds are of faults alone: what else a story tells would be left out without a word."""
+    told = [step.command for step in wanted.steps if step.action == "command"]
+    mistakes = [f"--rounds {rounds}: at least one"] if rounds < 0 else []
+    if rounds and not wanted.faults:
+        mistakes.append(f"{wanted.name} has no fault that could be injected again")
+    if rounds and told:
+        mistakes.append(f"{wanted.name} has commands in its story, which no round runs: {', '.join(told)}")
+    if mistakes:
+        raise BadInput.listing("it can't be run in rounds", mistakes, hint=f"invoke experiment.run {wanted.name}")
 
 
 def _report(folder: Path) -> int:
