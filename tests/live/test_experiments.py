@@ -11,6 +11,7 @@ import pytest
 from lab import ledger, runs, timeline
 from lab.topology import ROOT, Lab
 from lab.wait import until
+from tests import documented
 from tests.alive import told
 from tests.live.conftest import INVOKE, invoke, must, wrong
 
@@ -38,6 +39,9 @@ def test_nginx_dies_under_load_and_no_reader_notices(healthy: Lab) -> None:
     assert {it.name for it in (folder / "logs").iterdir()} == {"lb1", "web1", "web2"}
     assert "is DOWN" in (folder / "logs" / "lb1" / "journal.log").read_text(encoding="utf-8")
     assert (folder / "report.html").stat().st_size < 6_000_000
+    promised = documented.kinds()
+    strange = [it for it in runs.read(folder) if promised.get((it.eye, it.kind)) != set(it.data)]
+    assert strange == [], "docs/interface.md does not tell of it"
     again = invoke("experiment.report", folder.name)
     assert again.returncode == 0 and again.stdout.splitlines()[:2] == done.stdout.splitlines()[:2]
 

@@ -1,0 +1,57 @@
+"""docs/interface.md says what the code writes: key for key."""
+
+from typing import Any
+
+import pytest
+
+from lab import hypervisor, ledger, site, status, topology
+from lab.catalogue import Fault
+from lab.checks.judge import judge
+from lab.facts import NodeFacts, Server
+from lab.summary import summarize
+from tests.documented import examples, kinds, shape
+from tests.unit.pairs import PROMOTED
+from tests.unit.timelines import switched_off
+
+LAB = topology.load()
+SERVICES = ("nginx", "php8.4-fpm", "mysql")
+
+
+def without_names(it: Any) -> Any:
+    """Services are named after what runs, not after the document."""
+    return {**it, "nodes": [{**node, "services": None} for node in it["nodes"]]}
+
+
+def test_the_status_is_the_documented_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a fault and something wrong."""
+    fault = Fault("freeze", "web2")
+    known = {"lb1": NodeFacts({}, [Server("web", "web1", "UP", 100, "L7OK")], None)}
+    known["web2"] = NodeFacts(dict.fromkeys(SERVICES, "active"), None, PROMOTED)
+    monkeypatch.setattr(hypervisor, "states", lambda lab: dict.fromkeys(("lb1", "web1", "web2"), "running"))
+    monkeypatch.setattr(site, "healthy", lambda _: True)
+    monkeypatch.setattr(status, "_ask", lambda *_: known)
+    monkeypatch.setattr(ledger, "entries", lambda: [{**fault.as_data(), "injected_at": 1.0}])
+    found = status.collect(LAB)
+    promised = examples()["invoke lab.status --json"]
+    assert found["errors"] and shape(without_names(found)) == shape(without_names(promised))
+
+
+def test_the_summary_is_the_documented_one() -> None:
+    """Of a run with a fault."""
+    entries = switched_off()
+    expect = [{"check": "failed-gets", "at_most": 0}]
+    assert shape(summarize(entries, judge(entries, expect))) == shape(examples()["summary.json"])
+
+
+def test_whatever_is_on_a_timeline_is_documented() -> None:
+    """Of a run with a fault; tests/live compares the keys too."""
+    assert {(it.eye, it.kind) for it in switched_off()} <= set(kinds())
+
+
+def test_the_example_adds_up() -> None:
+    """A reader may compare its numbers."""
+    promised = examples()["summary.json"]
+    requests, reads = promised["requests"]["GET"], promised["reads"]["whole"]
+    assert requests["ok"] + requests["failed"] == reads["requests"]
+    assert round(3 / reads["requests"], 6) == reads["share_below"]
+    assert promised["writes"]["acknowledged"] == promised["requests"]["POST"]["ok"]
