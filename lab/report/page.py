@@ -14,6 +14,7 @@ from lab.figures import Percentiles
 from lab.history import History
 from lab.render import render
 from lab.report.deeds import duration
+from lab.report.glossary import glossary
 from lab.report.limits import limits
 from lab.report.plots import plots
 from lab.report.rows import SIGNS, rows
@@ -48,6 +49,7 @@ def page(history: History, checks: Sequence[Check], summary: Mapping[str, Any], 
         checks=rows(checks, history),
         latencies=_latencies(history),
         config=history.run.get("config", []),
+        glossary=glossary(history),
         limits=limits(history, summary),
         footer=_footer(history),
         name=name,

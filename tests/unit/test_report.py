@@ -109,6 +109,15 @@ def test_lanes_show_what_was_true_when(tmp_path: Path) -> None:
     assert ("■ web2", 29, 29.5) in bars(page, "not seen")
 
 
+def test_words_of_the_lanes_that_need_it_are_explained(tmp_path: Path) -> None:
+    """Those that stand there: a reader asks why a database that runs takes no writes."""
+    booted = changed(switched_off(**WORDS), of("database", 20, 30), role="unassigned", writable=False)
+    text = drawn(tmp_path, booted).text
+    assert "writable : it takes writes." in text
+    assert "unassigned : it runs, follows nobody and takes no writes, until the lab" in text
+    assert "paused :" not in text and "UP 1/2 :" not in text
+
+
 def test_a_server_has_one_colour(tmp_path: Path) -> None:
     """web1 is the same in the plot of who answered and before each of its lanes."""
     figure = drawn(tmp_path, switched_off(**WORDS)).figure
