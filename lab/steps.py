@@ -24,6 +24,8 @@ def play(
 ) -> None:
     """Do each step at its time after `zero` (Unix seconds), in a thread of its own: healing takes long.
 
+    What is done to the same node is done in its order: a fault that takes a while to come must be there before it is
+    healed, and a node must be whole again before the next fault; so a step may be later than its time.
     Returns after `end`, when all are done; raises what a step or `going`, asked all the time, raised, and TimedOut
     where a step is not done LONGEST_S after it began. However it ends, what has begun is waited for: whoever heals
     next must not do so beside it. Where it ends early, `give_up` is called before, to shorten what can be.
@@ -33,6 +35,7 @@ def play(
         _begin(under_way, list(steps), zero, end, going)
         under_way.finish()
     except BaseException:
+        under_way.ended.set()
         give_up()
         with suppress(TimedOut):  # what came first is to be told
             under_way.finish()
@@ -54,13 +57,20 @@ class _UnderWay:
     def __init__(self, do: Callable[[Step], None]) -> None:
         self.do = do
         self.trouble: list[Exception] = []
+        self.ended = threading.Event()  # nothing more may begin
         self._threads: list[threading.Thread] = []
+        self._last: dict[str, threading.Thread] = {}  # by node
         self._deadline = 0.0
 
     def begin(self, step: Step) -> None:
         name = step.command or f"{step.action} {step.fault.id if step.fault else ''}"
-        self._threads.append(threading.Thread(target=self._one, args=(step,), name=name, daemon=True))
-        self._threads[-1].start()
+        node = step.fault.node if step.fault else ""
+        before = self._last.get(node)
+        thread = threading.Thread(target=self._one, args=(step, before), name=name, daemon=True)
+        self._threads.append(thread)
+        if node:
+            self._last[node] = thread
+        thread.start()
         self._deadline = time.monotonic() + LONGEST_S
 
     def finish(self) -> None:
@@ -77,7 +87,11 @@ class _UnderWay:
     def _left(self) -> list[str]:
         return [thread.name for thread in self._threads if thread.is_alive()]
 
-    def _one(self, step: Step) -> None:
+    def _one(self, step: Step, before: threading.Thread | None) -> None:
+        if before:
+            before.join()
+        if self.ended.is_set() or self.trouble:
+            return
         try:
             self.do(step)
         except Exception as error:  # whatever it was, it would be lost with the thread

@@ -65,6 +65,36 @@ def test_a_step_that_takes_longer_than_measuring_is_waited_for() -> None:
     assert done == ["at 0"]
 
 
+def test_what_is_done_to_a_node_is_done_in_its_order() -> None:
+    """A heal that overtook its fault would find nothing, and the fault would stay; other nodes do not wait."""
+    done: list[str] = []
+
+    def slow(step: Step) -> None:
+        pause(0.3 if step.action == "inject" else 0)
+        done.append(f"{step.action} {step.fault.node if step.fault else ''}")
+
+    play([Step(0, "inject", OFF), Step(0.1, "heal", OFF), Step(0.1, "heal", Fault("freeze", "web2"))], slow, 0.2)
+    assert done == ["heal web2", "inject web1", "heal web1"]
+
+
+def test_what_waits_for_another_step_does_not_begin_after_the_end() -> None:
+    """Ctrl-C while one fault comes: the next one, on the same node, must not come beside the healing."""
+    done: list[Step] = []
+    told = [Step(0, "inject", OFF), Step(0, "inject", Fault("slow", "web1"))]
+
+    def slow(step: Step) -> None:
+        done.append(step)
+        pause(0.3)
+
+    def going() -> None:
+        if done:
+            raise RigBroken("the load ended")
+
+    with pytest.raises(RigBroken, match="the load ended"):
+        play(told, slow, 30, going)
+    assert done == told[:1]
+
+
 def test_a_step_that_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name: nobody goes on as if it were done."""
     monkeypatch.setattr(steps, "LONGEST_S", 0.2)
