@@ -68,13 +68,13 @@ def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], N
 
 
 def _must_be_repeatable(wanted: Plan, rounds: int) -> None:
-    """Rounds are of faults alone: what else a story tells would be left out without a word."""
-    told = [step.command for step in wanted.steps if step.action == "command"]
+    """A round injects all faults together: what else a story tells would be left out without a word."""
     mistakes = [f"--rounds {rounds}: at least one"] if rounds < 0 else []
     if rounds and not wanted.faults:
         mistakes.append(f"{wanted.name} has no fault that could be injected again")
-    if rounds and told:
-        mistakes.append(f"{wanted.name} has commands in its story, which no round runs: {', '.join(told)}")
+    if rounds and wanted.is_story:
+        why = "a round has no commands, and injects all faults together"
+        mistakes.append(f"{wanted.name} tells a story, which is run as it is written: {why}")
     if mistakes:
         raise BadInput.listing("it can't be run in rounds", mistakes, hint=f"invoke experiment.run {wanted.name}")
 

@@ -1,6 +1,5 @@
 """One experiment, run: load, faults in time, four eyes, everything healed, the final sets read, all of it written."""
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -31,7 +30,7 @@ from lab.errors import LabError, TimedOut, explained
 from lab.latest import Latest
 from lab.load import Running
 from lab.machine import Machine
-from lab.plan import EXPERIMENTS, Plan, Step
+from lab.plan import Plan, Step
 from lab.timeline import Entry, Writer, entry
 from lab.topology import Lab
 from lab.wait import pause
@@ -107,7 +106,7 @@ class Run:
 
     def introduce(self) -> None:
         """What the run is about, what decides it, and how wrong the clocks are."""
-        shutil.copy(EXPERIMENTS / f"{self.plan.name}.yml", self.folder / runs.EXPERIMENT)
+        (self.folder / runs.EXPERIMENT).write_text(self.plan.text, encoding="utf-8")
         text = deciding.haproxy(self._having("balancer"))
         config = deciding.missing(self.plan.without) + deciding.lines(text)
         config += deciding.mysql_lines(deciding.mysql(self._having("database")), self.plan.durability)
@@ -236,4 +235,4 @@ class Run:
 
     def _seen(self, before: int | None) -> dict[str, int] | None:
         seen = counted.since(self._having("balancer"), before)
-        return None if seen is None else {"site": seen - load.PROBES}
+        return None if seen is None else {"site": seen - load.probes(self.plan.load)}

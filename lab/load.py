@@ -22,7 +22,6 @@ STARTER = "WEBLAB_LOAD_STARTER"  # in its environment: when this process is gone
 STARTS_S, ENDS_S = 60.0, 40.0  # requests under way at the end are waited for up to 17 s
 KILLED_S = 5.0
 LOG_LINES = 10
-PROBES = 1  # before it begins, the load looks whether anybody takes connections: HAProxy counts that as a request
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,14 @@ class Running:
             if line[1]:
                 return float(json.loads(line[0])["intended"])
         return 0.0
+
+
+def probes(load: Load) -> int:
+    """How often it looks, before it begins, whether anybody takes connections: HAProxy counts each as a request.
+
+    Every process does so, and where there are several, the one that leads them too.
+    """
+    return load.processes + (load.processes > 1)
 
 
 @contextmanager

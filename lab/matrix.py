@@ -53,9 +53,8 @@ def rows(plans: Sequence[Plan], only: str, rounds: int, times: int = 1) -> list[
 
 
 def _rounds(plan: Plan, rounds: int) -> int:
-    """An experiment without a fault, or with a command in its story, is run as it is written."""
-    told = any(step.action == "command" for step in plan.steps)
-    return rounds if plan.faults and not told else 0
+    """An experiment without a fault, or that tells a story, is run as it is written."""
+    return rounds if plan.faults and not plan.is_story else 0
 
 
 def left(wanted: Sequence[Row], done: Sequence[Result]) -> list[Row]:

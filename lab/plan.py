@@ -1,6 +1,6 @@
 """experiments/*.yml, each checked whole, as frozen data: load, faults in time, and what is expected."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,7 +54,7 @@ class Expectation:
 class Plan:
     """One experiment; `algorithm` and `mode` are None where it takes the balancer as it is.
 
-    `without` are the protections that it runs without: a negative control, which must find trouble.
+    `without` are the protections that it runs without: a negative control, which must find trouble. `text`: its file.
     """
 
     name: str
@@ -72,11 +72,18 @@ class Plan:
     steps: tuple[Step, ...]
     expect: tuple[Expectation, ...]
     without: tuple[str, ...] = ()
+    text: str = field(default="", compare=False, repr=False)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What is injected, in order of time."""
         return tuple(step.fault for step in self.steps if step.action == "inject" and step.fault)
+
+    @property
+    def is_story(self) -> bool:
+        """Whether it must be told in its order: it has a command, or a fault that comes after one is healed."""
+        actions = [step.action for step in self.steps]
+        return "command" in actions or ("heal" in actions and "inject" in actions[actions.index("heal") :])
 
     @property
     def unhealed(self) -> tuple[Fault, ...]:
@@ -156,7 +163,7 @@ def parse(name: str, text: str, lab: Lab) -> Plan:
     mistakes += between(lab, document.data if isinstance(document.data, dict) else {})
     if mistakes or parsed is None:
         raise document.refusal(mistakes)
-    return _freeze(name, parsed, lab)
+    return replace(_freeze(name, parsed, lab), text=text)
 
 
 def named(lab: Lab, folder: Path = EXPERIMENTS) -> list[Plan]:

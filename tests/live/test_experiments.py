@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import ledger, runs, timeline
+from lab.plan import EXPERIMENTS
 from lab.topology import ROOT, Lab
 from lab.wait import until
 from tests import documented
@@ -38,6 +39,8 @@ def test_nginx_dies_under_load_and_no_reader_notices(healthy: Lab) -> None:
     assert fault["healed_at"] > fault["injected_at"]
     assert {it.name for it in (folder / "logs").iterdir()} == {"lb1", "web1", "web2"}
     assert "is DOWN" in (folder / "logs" / "lb1" / "journal.log").read_text(encoding="utf-8")
+    shipped = (EXPERIMENTS / "web2-nginx-kill.yml").read_text(encoding="utf-8")
+    assert (folder / runs.EXPERIMENT).read_text(encoding="utf-8") == shipped
     assert (folder / "report.html").stat().st_size < 6_000_000
     promised = documented.kinds()
     strange = [it for it in runs.read(folder) if promised.get((it.eye, it.kind)) != set(it.data)]

@@ -30,7 +30,7 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], str]:
 def test_a_round_has_no_commands(refused: Callable[[str, int], str]) -> None:
     """A story with a promotion would be told without it."""
     said = refused("web1-power-off-promote", 3)
-    assert "commands in its story, which no round runs: db.promote web2" in said
+    assert "web1-power-off-promote tells a story, which is run as it is written: a round has no commands" in said
     assert "invoke experiment.run web1-power-off-promote" in said
 
 

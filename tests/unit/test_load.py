@@ -62,6 +62,12 @@ def tells(error: LabError, what: str, evidence: str) -> None:
     assert "run/locust.log" in error.hint and "invoke lab.status" in error.hint
 
 
+@pytest.mark.parametrize(("processes", "probes"), [(1, 1), (2, 3), (4, 5)])
+def test_what_the_load_asks_before_it_begins_is_known(processes: int, probes: int) -> None:
+    """Each process looks whether anybody takes connections, and their leader too: none of that is a request."""
+    assert load.probes(Load(20, 0.03, processes)) == probes
+
+
 def test_a_load_begins_and_ends(playing: Playing) -> None:
     """The moment of its first request is that of its record; a good end is no error."""
     with playing(OBEYS + BEGINS + WAITS) as it:

@@ -115,6 +115,17 @@ def test_a_fault_can_come_back_after_it_was_healed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("acts", "story"),
+    [("", False), ("inject heal", False), ("inject heal inject", True), ("inject heal inject heal", True)],
+)
+def test_faults_that_come_one_after_the_other_are_a_story(acts: str, story: bool) -> None:
+    """Injected together they would be another experiment: both servers down, where one after the other was meant."""
+    words = [f"- {{at: {at}, {act}: {{kind: freeze, node: web2}}}}\n" for at, act in enumerate(acts.split())]
+    steps = f"steps:\n{''.join(words)}" if words else ""
+    assert plan.parse("rolling", f"{SHORT}{steps}", LAB).is_story is story
+
+
+@pytest.mark.parametrize(
     ("words", "allowed"),
     [
         ("db.promote web2 --stay-durable", True),
