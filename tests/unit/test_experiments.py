@@ -91,7 +91,7 @@ def test_a_single_fault_is_named_by_its_node() -> None:
     wrong = {it.name for it in single if not it.name.startswith(f"{it.faults[0].node}-")}
     stories = {"async-promote", "old-primary-returns", "old-primary-wakes", "switch-of-a-lagging-replica"}
     assert wrong == stories
-    others = {"control", "two-faults", "planned-switch", "replica-then-primary"}
+    others = {"control", "two-faults", "planned-switch", "replica-then-primary", "rolling-restart"}
     others |= {"async-behind-a-cut", "available-behind-a-cut", "durable-behind-a-cut", "promote-a-lagging-replica"}
     others |= {"control-without-relay-log", "control-without-fencing"}
     assert {it.name for it in PLANS if len(it.faults) != 1} == others
