@@ -1,12 +1,11 @@
 """What must be right between the settings of an experiment: the order of its steps, and what it expects."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from lab import catalogue, protections
+from lab import catalogue, plan_commands, protections
 from lab.catalogue import Fault, Key, key_of
 from lab.checks.judge import BOUNDS, CHECKS
 from lab.conflicts import conflicts
@@ -19,8 +18,6 @@ MEASURE_S = 60.0  # where the file does not say it
 NUMBER, YES_NO = "a number", "true or false"
 YES_OR_NO_CHECKS = {"gtid-equal"}
 ACTIONS = ("inject", "heal", "command")
-# An experiment changes roles, the balancer, or converges; it never starts, stops or removes the lab.
-COMMAND = re.compile(r"(?:(?:db|lb)\.[a-z-]+|lab\.provision)(?: [\w./=:-]+)*")
 NEVER_CONVERGES = "db."
 
 
@@ -59,7 +56,8 @@ class _Story:
                 if isinstance(step.get(name), dict):
                     yield from read((*place, name), step[name])
             if isinstance(step.get("command"), str):
-                yield from _command((*place, "command"), step["command"])
+                wrong = plan_commands.mistake(self.lab, step["command"])
+                yield from [((*place, "command"), wrong)] if wrong else []
 
     def _time(self, place: Place, at: Any) -> Iterator[Mistake]:
         if not _is_number(at):
@@ -94,11 +92,6 @@ class _Story:
 
 def _at(place: Place, found: Sequence[tuple[str, str]]) -> list[Mistake]:
     return [((*place, key) if key else place, text) for key, text in found]
-
-
-def _command(place: Place, words: str) -> Iterator[Mistake]:
-    if not COMMAND.fullmatch(words):
-        yield place, f"{words!r} is not a command for an experiment: db.*, lb.* or lab.provision, and plain words"
 
 
 def _without(names: object, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Mistake]:

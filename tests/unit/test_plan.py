@@ -44,7 +44,7 @@ def test_what_a_file_says_arrives() -> None:
     assert it.steps == (
         Step(0, "inject", slow),
         Step(2, "inject", cut),
-        Step(10.5, "command", command="lb.weight web1 50"),
+        Step(10.5, "command", command="db.durability available"),
         Step(20, "heal", slow),
     )
     assert it.expect[1:3] == (Expectation("failed-gets", "at_least", 0), Expectation("gtid-equal", "equals", True))
@@ -123,31 +123,6 @@ def test_faults_that_come_one_after_the_other_are_a_story(acts: str, story: bool
     words = [f"- {{at: {at}, {act}: {{kind: freeze, node: web2}}}}\n" for at, act in enumerate(acts.split())]
     steps = f"steps:\n{''.join(words)}" if words else ""
     assert plan.parse("rolling", f"{SHORT}{steps}", LAB).is_story is story
-
-
-@pytest.mark.parametrize(
-    ("words", "allowed"),
-    [
-        ("db.promote web2 --stay-durable", True),
-        ("lb.drain web1", True),
-        ("lab.provision", True),
-        ("lab.provision --node web1", True),
-        ("lab.down", False),
-        ("lab.provisional", False),
-        ("fault.heal", False),
-        ("db.promote $(reboot)", False),
-        ("db.promote web2\nlab.destroy", False),
-        ("", False),
-    ],
-)
-def test_an_experiment_runs_only_commands_that_change_roles_and_choices(words: str, allowed: bool) -> None:
-    """Nothing of a file reaches a shell, stops the lab or removes it."""
-    text = f"{SHORT}steps: [{{at: 1, command: {words!r}}}]".replace("'", '"')
-    if allowed:
-        assert plan.parse("it", text, LAB).steps[0].command == words
-    else:
-        with pytest.raises(BadInput, match="is not a command for an experiment"):
-            plan.parse("it", text, LAB)
 
 
 def test_a_command_that_fails_fails_the_run_unless_the_file_says_otherwise() -> None:

@@ -1,0 +1,70 @@
+"""The commands that an experiment may give, and what each takes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from lab.errors import did_you_mean
+from lab.topology import Lab
+
+DURABILITY = ("async", "available", "durable")
+SERVER, NODE, VALUE = "a server with a database", "a node", "a durability"
+
+
+@dataclass(frozen=True)
+class Command:
+    """What its one word is, '' where it takes none; and its options, each with what follows it, '' if nothing does."""
+
+    word: str = ""
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+# An experiment changes roles, or converges; it never starts, stops or removes the lab, nor replaces the site's data.
+COMMANDS: Mapping[str, Command] = {
+    "db.promote": Command(SERVER, {"--accept-data-loss": "", "--stay-durable": ""}),
+    "db.rejoin": Command(SERVER),
+    "db.durability": Command(VALUE),
+    "db.status": Command(),
+    "lab.provision": Command(options={"--node": NODE}),
+}
+
+
+def mistake(lab: Lab, text: str) -> str:
+    """The first mistake in the words of a command; '' if there is none."""
+    name, *words = text.split() or [""]
+    if name == "invoke":
+        return f"leave 'invoke' out: {' '.join(words)}"
+    if name not in COMMANDS:
+        return f"{name!r} is not a command for an experiment; {did_you_mean(name, COMMANDS)}"
+    return next(_mistakes(lab, name, words), "")
+
+
+def _mistakes(lab: Lab, name: str, words: list[str]) -> Iterator[str]:
+    wanted, plain, left = COMMANDS[name], list[str](), iter(words)
+    for word in left:
+        if not word.startswith("-"):
+            plain.append(word)
+        elif word not in wanted.options:
+            yield f"{word!r} is not an option of {name}; {_which(wanted)}"
+        elif wanted.options[word]:
+            yield from _value(lab, word, wanted.options[word], next(left, ""))
+    if wanted.word:
+        yield from _value(lab, name, wanted.word, plain.pop(0) if plain else "")
+    if plain:
+        yield f"{plain[0]!r} is too much: {name} takes {wanted.word or 'nothing but options'}"
+
+
+def _which(command: Command) -> str:
+    return f"one of: {', '.join(command.options)}" if command.options else "it has none"
+
+
+def _value(lab: Lab, before: str, what: str, word: str) -> Iterator[str]:
+    known = _known(lab)[what]
+    if not word:
+        yield f"{before} needs {what}: one of {', '.join(known)}"
+    elif word not in known:
+        yield f"{word!r} is not {what}; {did_you_mean(word, known)}"
+
+
+def _known(lab: Lab) -> Mapping[str, tuple[str, ...]]:
+    servers, nodes = (tuple(node.name for node in some) for some in (lab.having("database"), lab.nodes))
+    return {SERVER: servers, NODE: nodes, VALUE: DURABILITY}
