@@ -109,7 +109,7 @@ class _Strict(BaseModel):
 
 
 class _Load(_Strict):
-    rate: float = Field(default=20.0, gt=0, le=200)
+    rate: float = Field(default=20.0, ge=0.5, le=200)  # below, the client is blind between requests
     write_share: float = Field(default=0.03, ge=0, le=1)
     processes: int = Field(default=1, ge=1, le=4)
 

@@ -2,21 +2,38 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
-from typing import Any
+from sys import float_info
+from typing import Any, TypeGuard
 
 from lab import catalogue, plan_commands, protections
 from lab.catalogue import Fault, Key, key_of
-from lab.checks.judge import BOUNDS, CHECKS
+from lab.checks import blame, commands
+from lab.checks.judge import BOUNDS, CHECKS, REPORTED
 from lab.conflicts import conflicts
 from lab.errors import did_you_mean
+from lab.history import FaultSpan, History
 from lab.protections import WITHOUT
+from lab.timeline import Entry
 from lab.topology import Lab
 from lab.yaml_lines import Mistake, Place
 
 MEASURE_S = 60.0  # where the file does not say it
 NUMBER, YES_NO = "a number", "true or false"
 YES_OR_NO_CHECKS = {"gtid-equal"}
+RATIO_CHECKS = {"arrival-rate"}
+SIGNED_CHECKS = {"requests-seen"}  # all others count, or measure time
+# What has no value where nothing is read, nothing is written, or no fault takes a server from the balancer.
+OF_READS = ("failed-gets", "failed-gets-in-window", "longest-outage", "stale-reads")
+OF_WRITES = (
+    "write-outage",
+    "lost-writes",
+    "lost-while-semi-sync-on",
+    "duplicated-writes",
+    "unexpected-writes",
+    "unknown-writes",
+    "stale-reads",
+)
+OF_SERVERS_OUT = ("detected", "recovered", "failed-gets-in-window")
 ACTIONS = ("inject", "heal", "command")
 NEVER_CONVERGES = "db."
 
@@ -24,7 +41,7 @@ NEVER_CONVERGES = "db."
 def between(lab: Lab, data: Mapping[str, Any]) -> Iterator[Mistake]:
     """Mistakes between settings, looked for even where single settings are wrong too."""
     yield from _Story(lab, data.get("measure_s", MEASURE_S)).told(_mappings(data.get("steps")))
-    yield from _expectations(_mappings(data.get("expect")))
+    yield from _expectations(_mappings(data.get("expect")), _absent(lab, data))
     yield from _without(data.get(WITHOUT), _mappings(data.get("steps")))
 
 
@@ -33,8 +50,9 @@ def _mappings(listed: object) -> list[tuple[str, Mapping[str, Any]]]:
     return [(str(index), item) for index, item in enumerate(items) if isinstance(item, dict)]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is one that can be told and compared with a float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= float_info.max
 
 
 @dataclass
@@ -104,8 +122,10 @@ def _without(names: object, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> I
             yield ("steps", index, "command"), f"a command may converge, which puts back what '{WITHOUT}' takes away"
 
 
-def _expectations(expectations: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Mistake]:
-    seen: set[tuple[str, str]] = set()
+def _expectations(
+    expectations: Sequence[tuple[str, Mapping[str, Any]]], absent: Mapping[str, str]
+) -> Iterator[Mistake]:
+    seen: dict[str, dict[str, Any]] = {}
     for index, it in expectations:
         place, check = ("expect", index), it.get("check")
         if isinstance(check, str) and check not in CHECKS:
@@ -114,22 +134,35 @@ def _expectations(expectations: Sequence[tuple[str, Mapping[str, Any]]]) -> Iter
         if len(given) != 1:
             yield place, f"needs exactly one of {', '.join(BOUNDS)}"
         for name in given:
-            yield from _bound((*place, name), _value(check), it[name])
-            if (str(check), name) in seen:
-                yield (*place, name), f"{check} has this bound already"
-            seen.add((str(check), name))
+            others = seen.setdefault(str(check), {})
+            yield from _bound((*place, name), str(check), it[name])
+            yield from _beside((*place, name), str(check), it[name], others)
+            others[name] = it[name]
+        if given and REPORTED not in given and str(check) in absent:
+            yield place, f"{check} has nothing to judge: {absent[str(check)]}; only '{REPORTED}: true' is possible"
 
 
-def _value(check: object) -> str:
+def _beside(place: Place, check: str, bound: object, others: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Whether a bound goes with those that stand before it."""
+    name = place[-1]
+    if name in others:
+        yield place, f"{check} has this bound already"
+    both: dict[str, Any] = {**others, name: bound}
+    least, most = both.get("at_least"), both.get("at_most")
+    if name in ("at_least", "at_most") and _is_number(least) and _is_number(most) and least > most:
+        yield place, f"{check} can't be at least {least:g} and at most {most:g}"
+
+
+def _value(check: str) -> str:
     """What a check's value is; '' for one that there is not."""
     if check not in CHECKS:
         return ""
     return YES_NO if check in YES_OR_NO_CHECKS else NUMBER
 
 
-def _bound(place: Place, value_is: str, bound: object) -> Iterator[Mistake]:
-    name = place[-1]
-    if name == "reported":
+def _bound(place: Place, check: str, bound: Any) -> Iterator[Mistake]:
+    name, value_is = place[-1], _value(check)
+    if name == REPORTED:
         if bound is not True:
             yield place, f"must be true (it is {bound!r})"
     elif value_is == YES_NO and name != "equals":
@@ -138,3 +171,41 @@ def _bound(place: Place, value_is: str, bound: object) -> Iterator[Mistake]:
         yield place, f"must be {YES_NO} (it is {bound!r})"
     elif value_is == NUMBER and not _is_number(bound):
         yield place, f"must be {NUMBER} (it is {bound!r})"
+    elif value_is == NUMBER:
+        yield from _range(place, check, bound)
+
+
+def _range(place: Place, check: str, bound: float) -> Iterator[Mistake]:
+    """Whether a bound can be kept and can be broken."""
+    if check in RATIO_CHECKS and not 0 <= bound <= 1:
+        yield place, f"is a ratio: 0.98, not 98 (it is {bound!r})"
+    elif check not in SIGNED_CHECKS and place[-1] == "at_least" and bound <= 0:
+        yield place, f"is always true: {check} is never below 0 (it is {bound!r})"
+    elif check not in SIGNED_CHECKS and bound < 0:
+        yield place, f"is never true: {check} is never below 0 (it is {bound!r})"
+
+
+def _absent(lab: Lab, data: Mapping[str, Any]) -> dict[str, str]:
+    """The checks that this experiment gives nothing to look at, each with what is missing."""
+    load, steps = data.get("load"), data.get("steps", [])
+    share = load.get("write_share") if isinstance(load, dict) else None
+    absent: dict[str, str] = {}
+    if _is_number(share) and share in (0, 1):
+        checks, what = (OF_READS, "read") if share else (OF_WRITES, "written")
+        absent |= dict.fromkeys(checks, f"nothing is {what} where write_share is {share:g}")
+    if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+        return absent
+    if not any(_takes_out(lab, step["inject"]) for step in steps if "inject" in step):
+        absent |= dict.fromkeys(OF_SERVERS_OUT, "no step injects a fault that takes a web server from the balancer")
+    if not any("command" in step for step in steps):
+        absent[commands.FAILED] = "no step is a command"
+    return absent
+
+
+def _takes_out(lab: Lab, given: object) -> bool:
+    """Whether HAProxy has to notice a fault; one with mistakes may be meant so."""
+    if not isinstance(given, dict) or list(catalogue.mistakes(lab, given)):
+        return True
+    run = Entry(0.0, "lab", "run", {"nodes": {node.name: node.roles for node in lab.nodes}})
+    kind, node, _, peer = key_of(given)
+    return bool(blame.taken(History([run]), FaultSpan("", kind, node, peer, 0.0)))

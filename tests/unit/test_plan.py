@@ -47,7 +47,7 @@ def test_what_a_file_says_arrives() -> None:
         Step(10.5, "command", command="db.durability available"),
         Step(20, "heal", slow),
     )
-    assert it.expect[1:3] == (Expectation("failed-gets", "at_least", 0), Expectation("gtid-equal", "equals", True))
+    assert it.expect[1:3] == (Expectation("write-outage", "at_least", 5), Expectation("gtid-equal", "equals", True))
     assert (it.faults, it.unhealed) == ((slow, cut), (cut,))
 
 
