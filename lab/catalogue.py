@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lab.errors import BadInput, did_you_mean
 from lab.topology import Lab, Node
@@ -11,7 +11,16 @@ ALL = "all"  # the peer of a partition that cuts a node off from every other
 # Where each service runs: the role its node must have.
 SERVICES = {"haproxy": "balancer", "nginx": "web", "php-fpm": "web", "mysql": "database"}
 
-Option = tuple[float, float] | type[bool]  # lowest and highest of a number, or yes and no
+
+class Whole(NamedTuple):
+    """A whole number: its lowest and highest, and how far from 0 it is at least."""
+
+    low: int
+    high: int
+    least: int = 1
+
+
+Option = Whole | tuple[float, float] | type[bool]  # lowest and highest of any number, or yes and no
 SHAPING: Mapping[str, Option] = {
     "delay_ms": (1, 5000),
     "jitter_ms": (1, 5000),
@@ -63,7 +72,7 @@ _KINDS = (
     Kind(
         "clock-skew",
         "the node's clock jumps ahead, or back if seconds are negative",
-        options={"seconds": (-86400, 86400)},
+        options={"seconds": Whole(-86400, 86400, least=3)},  # a smaller jump can't be told from none
         required=("seconds",),
     ),
     Kind("replication-stop", "the replica neither receives nor applies anything", role="database"),
@@ -71,7 +80,7 @@ _KINDS = (
         "replication-lag",
         "the replica applies everything that many seconds late",
         role="database",
-        options={"seconds": (1, 600)},
+        options={"seconds": Whole(1, 600)},
         required=("seconds",),
     ),
 )
@@ -181,10 +190,12 @@ def _wanted(option: Option, value: Any) -> str:
     """What an option takes, '' if that is what it got."""
     if isinstance(option, type):
         return "" if isinstance(value, bool) else "true or false"
-    low, high = option
-    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high and value != 0:
+    low, high, *least = option
+    number = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    if number and (not least or (value % 1 == 0 and abs(value) >= least[0])):
         return ""
-    return f"a number from {low} to {high}" + (" but not 0" if low < 0 else "")
+    either_way = f", at least {least[0]} either way" if low < 0 else ""
+    return f"a {'whole ' if least else ''}number from {low} to {high}{either_way}"
 
 
 def _place(kind: Kind, node: Node, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

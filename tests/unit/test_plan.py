@@ -149,3 +149,16 @@ def test_no_fault_ends_by_itself_while_an_experiment_measures(tmp_path: Path) ->
     path.write_text(f"{SHORT}measure_s: {injection.TIMER_S}\n", encoding="utf-8")
     with pytest.raises(BadInput, match="measure_s"):
         plan.load(path, LAB)
+
+
+@pytest.mark.parametrize("check", ["[detected, recovered]", "{detected: 1}", "1"])
+def test_what_is_no_name_of_a_check_is_refused_at_its_place(check: str) -> None:
+    """As every other mistake, whatever kind of thing it is."""
+    with pytest.raises(BadInput, match=r"expect\.0\.check: input should be a valid string"):
+        plan.parse("it", SHORT.replace("failed-gets", check), LAB)
+
+
+def test_a_bound_that_no_float_can_hold_is_no_number() -> None:
+    """Nothing that a check finds can be compared with it, and nobody could read it."""
+    with pytest.raises(BadInput, match=r"expect\.0\.at_most: must be a number"):
+        plan.parse("it", SHORT.replace("0", "9" * 400), LAB)
