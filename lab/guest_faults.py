@@ -65,6 +65,7 @@ def _unit(fault: Fault) -> str:
 _PID = 'pid=$(systemctl show -p MainPID --value "$unit")'
 _REFUSE_STOPPED = '[ "$pid" != 0 ] || { echo "$unit does not run"; exit 1; }'
 _PROMOTED = "{ now=$(mysql -N -e 'SHOW REPLICA STATUS') && [ -z \"$now\" ]; }"  # since then: it is no replica any more
+_REFUSE_PROMOTED = f'! {_PROMOTED} </dev/null || {{ echo "$(uname -n) is no replica"; exit 1; }}'
 _ACTIVE = '[ "$(systemctl is-active "$unit")" = active ]'
 
 
@@ -201,13 +202,11 @@ def _clock_skew(fault: Fault, lab: Lab) -> Scripts:
     kept, seconds = _kept(fault), int(fault.options["seconds"])
     since = "read -r up _ < /proc/uptime; now=$(( $(date +%s) - ${up%.*} ))"
     moved = f"{since}\nmoved=$(( now - $(cat {kept}) ))"
-    back = f"{moved}\ndate -u -s @$(( $(date +%s) - moved )) >/dev/null"
-    off = f"error=$(( moved - {seconds} ))"
     return Scripts(
         inject=f"mkdir -p {FOLDER}\n{since}\n[ -e {kept} ] || echo $now > {kept}\n"
         f"date -u -s @$(( $(date +%s) + {seconds} )) >/dev/null",
-        seen=f"{moved}\n{off}\n[ ${{error#-}} -le {CLOCK_TOLERANCE_S} ]",
-        heal=f"[ -e {kept} ] || exit 0\n{back}\nrm -f {kept}",
+        seen=f"{moved}\nerror=$(( moved - {seconds} ))\n[ ${{error#-}} -le {CLOCK_TOLERANCE_S} ]",
+        heal=f"[ -e {kept} ] || exit 0\n{moved}\ndate -u -s @$(( $(date +%s) - moved )) >/dev/null\nrm -f {kept}",
         gone=f"[ ! -e {kept} ]",
     )
 
@@ -215,6 +214,7 @@ def _clock_skew(fault: Fault, lab: Lab) -> Scripts:
 def _replication_stop(fault: Fault, lab: Lab) -> Scripts:
     running = "mysql --vertical -e 'SHOW REPLICA STATUS' | grep -c 'Replica_\\(IO\\|SQL\\)_Running: Yes'"
     return Scripts(
+        prepare=_REFUSE_PROMOTED,
         inject="mysql -e 'STOP REPLICA'",
         seen=f'[ "$({running})" = 0 ]',
         heal=f"{_PROMOTED} || mysql -e 'START REPLICA'",
@@ -231,8 +231,8 @@ def _replication_lag(fault: Fault, lab: Lab) -> Scripts:
         return f"mysql --vertical -e 'SHOW REPLICA STATUS' | grep -qx ' *SQL_Delay: {seconds}'"
 
     seconds = int(fault.options["seconds"])
-    heal = f"{_PROMOTED} || {delayed(0)}"
-    return Scripts(inject=delayed(seconds), seen=asked(seconds), heal=heal, gone=f"{asked(0)} || {_PROMOTED}")
+    heal, gone = f"{_PROMOTED} || {delayed(0)}", f"{asked(0)} || {_PROMOTED}"
+    return Scripts(delayed(seconds), asked(seconds), heal, gone, prepare=_REFUSE_PROMOTED)
 
 
 _MAKERS: Mapping[str, Callable[[Fault, Lab], Scripts]] = {

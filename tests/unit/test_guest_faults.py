@@ -124,3 +124,15 @@ def test_a_replica_that_was_promoted_since_has_nothing_to_heal(tmp_path: Path, g
     assert "SOURCE_DELAY" not in (tmp_path / "calls").read_text()
     fake(tmp_path, "mysql", "exit 1")
     assert bash(made.heal).returncode != 0 and bash(made.gone).returncode != 0
+
+
+@pytest.mark.parametrize("given", INSIDE[11:], ids=lambda it: fault(it).id)
+def test_a_primary_has_no_replication_to_break(tmp_path: Path, given: dict[str, Any]) -> None:
+    """It is refused before anything is changed, with its name; a replica is not."""
+    prepare = guest_faults.scripts(fault(given), LAB).prepare
+    fake(tmp_path, "uname", "echo web2")
+    fake(tmp_path, "mysql", "exit 0")
+    done = bash(prepare)
+    assert (done.returncode, done.stdout) == (1, "web2 is no replica\n")
+    fake(tmp_path, "mysql", "echo Waiting for source to send event")
+    assert bash(prepare).returncode == 0
