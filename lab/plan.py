@@ -148,7 +148,18 @@ class _Plan(_Strict):
 
 def load(path: Path, lab: Lab) -> Plan:
     """Read and check an experiment; raises BadInput that lists every mistake with its line and place."""
-    return parse(path.stem, path.read_text(encoding="utf-8") if path.exists() else "", lab)
+    return parse(path.stem, _text(path), lab)
+
+
+def _text(path: Path) -> str:
+    """What the file says; raises BadInput with its name where it can't be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise BadInput(f"{path.name} is not UTF-8 text (line {line})", hint="save it as UTF-8") from error
+    except OSError as error:
+        raise BadInput(f"{path.name} can't be read: {error.strerror}", hint=f"ls -l {path}") from error
 
 
 def parse(name: str, text: str, lab: Lab) -> Plan:
@@ -180,7 +191,9 @@ def find(name: str, lab: Lab, folder: Path = EXPERIMENTS) -> Plan:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.yml"), key=lambda path: path.stem)
+    """Not what editors and systems leave beside a file: their names begin with a dot."""
+    found = (path for path in folder.glob("*.yml") if path.is_file() and not path.name.startswith("."))
+    return sorted(found, key=lambda path: path.stem)
 
 
 def _freeze(name: str, parsed: _Plan, lab: Lab) -> Plan:

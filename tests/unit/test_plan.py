@@ -25,7 +25,11 @@ def test_every_mistake_is_named_at_once(case: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("not-yaml", r"not-yaml\.yml is not YAML"), ("empty", "valid dictionary"), ("absent", "valid dictionary")],
+    [
+        ("not-yaml", r"not-yaml\.yml is not YAML"),
+        ("empty", "valid dictionary"),
+        ("absent", r"absent\.yml can't be read"),
+    ],
 )
 def test_a_file_with_nothing_to_read_is_refused(name: str, says: str) -> None:
     """No file and no settings are mistakes, not an experiment without faults."""

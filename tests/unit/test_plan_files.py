@@ -1,0 +1,28 @@
+"""The folder of experiments: what is not one there is named, or is none of anybody's business."""
+
+from pathlib import Path
+
+import pytest
+
+from lab import plan, topology
+from lab.errors import BadInput
+
+LAB = topology.load()
+RIGHT = "title: t\nquestion: q\nexpect: [{check: failed-gets, at_most: 0}]\n"
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_its_name_and_line(tmp_path: Path) -> None:
+    """An umlaut in Latin-1 is the usual one."""
+    path = tmp_path / "old.yml"
+    path.write_bytes(RIGHT.replace("question: q", "question: größer?").encode("latin-1"))
+    with pytest.raises(BadInput, match=r"old\.yml is not UTF-8 text \(line 2\)\nnext: save it as UTF-8"):
+        plan.load(path, LAB)
+
+
+def test_what_editors_and_systems_leave_beside_the_files_is_no_experiment(tmp_path: Path) -> None:
+    """A lock that points nowhere, a file of macOS, a folder."""
+    (tmp_path / "cut.yml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / ".#cut.yml").symlink_to("somebody@somewhere.1")
+    (tmp_path / "._cut.yml").write_bytes(b"\x00\x05\x16\x07")
+    (tmp_path / "folder.yml").mkdir()
+    assert [it.name for it in plan.named(LAB, tmp_path)] == ["cut"]
