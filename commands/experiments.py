@@ -33,7 +33,10 @@ COMMAND_S = 300.0
 @command(changes=False)
 def list_(c: Context) -> None:
     """Show the experiments that there are."""
-    say("\n".join(f"{it.name:<28} {it.title}" for it in plan.named(topology.load())))
+    plans, wrong = plan.read(topology.load())
+    say("\n".join(f"{it.name:<28} {it.title}" for it in plans))
+    if wrong:
+        raise wrong
 
 
 RUN = {"rounds": "inject its faults so many times, at moments drawn by the seed", "seed": "instead of the file's own"}

@@ -1,7 +1,7 @@
 """invoke experiment.matrix, experiment.table: all experiments, and the table of what came of them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from invoke.context import Context
@@ -32,7 +32,8 @@ MATRIX = {
 def matrix_(c: Context, only: str = "", rounds: int = 10, again: bool = False, times: int = 1) -> None:
     """Run every experiment, its faults ten times each; goes on where it was stopped, and writes docs/matrix.md."""
     lab = topology.load()
-    rows = matrix.rows(plan.named(lab), only, rounds, times)
+    plans = plan.named(lab)
+    rows = matrix.rows(plans, only, rounds, times)
     todo = matrix.left(rows, [] if again else results.load(RESULTS))
     ready = len(rows) - len({it.name for it in todo})
     needed = "a result" if times == 1 else f"{times} results"
@@ -40,21 +41,21 @@ def matrix_(c: Context, only: str = "", rounds: int = 10, again: bool = False, t
     if todo:
         _must_run(lab)
         try:
-            matrix.play(todo, _hands(lab), _host(), RESULTS)
+            matrix.play(todo, _hands(lab, plans), _host(), RESULTS)
         finally:
-            _write(lab)
+            _write(plans)
     raise Exit(code=matrix.exit_code(rows, results.load(RESULTS)))
 
 
 @command(changes=False)
 def table_(c: Context) -> None:
     """Write docs/matrix.md, the table of what came of the experiments, from docs/matrix.jsonl."""
-    _write(topology.load())
+    _write(plan.named(topology.load()))
     say(str(TABLE))
 
 
-def _write(lab: Lab) -> None:
-    TABLE.write_text(table(plan.named(lab), results.load(RESULTS)), encoding="utf-8")
+def _write(plans: Sequence[Plan]) -> None:
+    TABLE.write_text(table(plans, results.load(RESULTS)), encoding="utf-8")
 
 
 def _must_run(lab: Lab) -> None:
@@ -63,7 +64,7 @@ def _must_run(lab: Lab) -> None:
         raise LabNotUp(f"the lab is not up: {', '.join(down)}", hint="invoke lab.up")
 
 
-def _hands(lab: Lab) -> Hands:
+def _hands(lab: Lab, plans: Sequence[Plan]) -> Hands:
     def run(wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
         def drawn(folder: Path) -> None:
             tell_folder(folder)
@@ -80,7 +81,7 @@ def _hands(lab: Lab) -> Hands:
 
     def told(line: str) -> None:
         say(line)
-        _write(lab)
+        _write(plans)
 
     return Hands(run, reset, told)
 

@@ -178,8 +178,29 @@ def parse(name: str, text: str, lab: Lab) -> Plan:
 
 
 def named(lab: Lab, folder: Path = EXPERIMENTS) -> list[Plan]:
-    """All experiments, by name."""
-    return [load(path, lab) for path in _files(folder)]
+    """All experiments, by name; raises BadInput that lists the mistakes of every file."""
+    plans, wrong = read(lab, folder)
+    if wrong:
+        raise wrong
+    return plans
+
+
+def read(lab: Lab, folder: Path = EXPERIMENTS) -> tuple[list[Plan], BadInput | None]:
+    """The experiments that are right, by name, and what is wrong with the other files."""
+    plans: list[Plan] = []
+    wrong: list[BadInput] = []
+    for path in _files(folder):
+        try:
+            plans.append(load(path, lab))
+        except BadInput as error:
+            wrong.append(error)
+    return plans, _together(wrong)
+
+
+def _together(wrong: list[BadInput]) -> BadInput | None:
+    if len(wrong) < 2:
+        return wrong[0] if wrong else None
+    return BadInput(f"{len(wrong)} files have mistakes", evidence="\n".join(map(str, wrong)))
 
 
 def find(name: str, lab: Lab, folder: Path = EXPERIMENTS) -> Plan:

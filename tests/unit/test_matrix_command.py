@@ -11,8 +11,8 @@ from invoke.exceptions import Exit
 
 from commands import matrix as command
 from fabfile import clean
-from lab import choices, hypervisor, lock, results, runs, timeline, topology
-from lab.errors import CheckFailed, Locked
+from lab import choices, hypervisor, lock, plan, results, runs, timeline, topology
+from lab.errors import BadInput, CheckFailed, Locked
 from lab.plan import Plan
 from tests.unit.conftest import Stored
 from tests.unit.timelines import repeated
@@ -75,6 +75,20 @@ def test_rows_that_have_enough_results_are_told(docs: Path, capsys: pytest.Captu
     assert [it["seed"] for it in results.load(docs / "matrix.jsonl")] == [1, 2, 1, 2]
 
 
+def test_a_broken_draft_that_appears_while_it_runs_does_not_end_it(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are read once."""
+    answers = [plan.named(topology.load())]
+
+    def named(_: object) -> list[Plan]:
+        if not answers:
+            raise BadInput("draft.yml is not YAML")
+        return answers.pop()
+
+    monkeypatch.setattr(plan, "named", named)
+    assert matrix(only="web1-freeze,web2-freeze") == 0
+    assert "| web2-freeze | ✓ pass " in (docs / "matrix.md").read_text(encoding="utf-8")
+
+
 def test_without_a_lab_nothing_is_run(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3, and no row gets an error for it."""
     monkeypatch.setattr(hypervisor, "states", lambda _: {"lb1": "running", "web1": "absent"})
@@ -98,7 +112,7 @@ def test_a_reset_between_rows_keeps_what_the_user_chose(
     monkeypatch.setattr(clean, "reset", reset)
     choices.save({"mode": "active-passive"})
     with pytest.raises(CheckFailed) if ending else nullcontext():
-        command._hands(topology.load()).reset()
+        command._hands(topology.load(), []).reset()
     assert stored() == {"mode": "active-passive"} and not choices.ASIDE.exists()
 
 

@@ -1,9 +1,13 @@
 """The folder of experiments: what is not one there is named, or is none of anybody's business."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
 
+from commands import experiments
 from lab import plan, topology
 from lab.errors import BadInput
 
@@ -26,3 +30,29 @@ def test_what_editors_and_systems_leave_beside_the_files_is_no_experiment(tmp_pa
     (tmp_path / "._cut.yml").write_bytes(b"\x00\x05\x16\x07")
     (tmp_path / "folder.yml").mkdir()
     assert [it.name for it in plan.named(LAB, tmp_path)] == ["cut"]
+
+
+@pytest.fixture
+def drafts(tmp_path: Path) -> Path:
+    """A folder with one experiment that is right and two that are not."""
+    (tmp_path / "cut.yml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "a-draft.yml").write_text(f"{RIGHT}measure_s: long\n", encoding="utf-8")
+    (tmp_path / "b-draft.yml").write_text(f"{RIGHT}seed: -1\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_the_mistakes_of_all_files_are_told_at_once(drafts: Path) -> None:
+    """Each with its own file and line."""
+    with pytest.raises(BadInput, match=r"(?s)2 files have mistakes.*a-draft\.yml has 1.*line 4.*b-draft\.yml has 1"):
+        plan.named(LAB, drafts)
+
+
+def test_a_broken_draft_hides_no_other_experiment(
+    drafts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list has those that can be run, and then says what is wrong; exit code 2."""
+    monkeypatch.setattr(plan, "read", partial(plan.read, folder=drafts))
+    with pytest.raises(Exit, match="2 files have mistakes") as ending:
+        experiments.list_(Context())
+    assert capsys.readouterr().out.split() == ["cut", "t"]
+    assert ending.value.code == 2
