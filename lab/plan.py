@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lab import yaml_lines
 from lab.catalogue import Fault, Key, key_of
 from lab.checks.commands import FAILED
 from lab.checks.judge import BOUNDS
@@ -148,18 +149,7 @@ class _Plan(_Strict):
 
 def load(path: Path, lab: Lab) -> Plan:
     """Read and check an experiment; raises BadInput that lists every mistake with its line and place."""
-    return parse(path.stem, _text(path), lab)
-
-
-def _text(path: Path) -> str:
-    """What the file says; raises BadInput with its name where it can't be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{path.name} is not UTF-8 text (line {line})", hint="save it as UTF-8") from error
-    except OSError as error:
-        raise BadInput(f"{path.name} can't be read: {error.strerror}", hint=f"ls -l {path}") from error
+    return parse(path.stem, yaml_lines.text(path), lab)
 
 
 def parse(name: str, text: str, lab: Lab) -> Plan:
@@ -188,33 +178,25 @@ def named(lab: Lab, folder: Path = EXPERIMENTS) -> list[Plan]:
 def read(lab: Lab, folder: Path = EXPERIMENTS) -> tuple[list[Plan], BadInput | None]:
     """The experiments that are right, by name, and what is wrong with the other files."""
     plans: list[Plan] = []
-    wrong: list[BadInput] = []
-    for path in _files(folder):
+    wrong = [yaml_lines.misnamed(path) for path in yaml_lines.files(folder, yaml_lines.OTHER_ENDINGS)]
+    for path in yaml_lines.files(folder):
         try:
             plans.append(load(path, lab))
         except BadInput as error:
             wrong.append(error)
-    return plans, _together(wrong)
-
-
-def _together(wrong: list[BadInput]) -> BadInput | None:
-    if len(wrong) < 2:
-        return wrong[0] if wrong else None
-    return BadInput(f"{len(wrong)} files have mistakes", evidence="\n".join(map(str, wrong)))
+    return plans, yaml_lines.together(wrong)
 
 
 def find(name: str, lab: Lab, folder: Path = EXPERIMENTS) -> Plan:
     """The experiment of that name; raises BadInput with the one that was probably meant."""
-    paths = {path.stem: path for path in _files(folder)}
-    if name not in paths:
-        raise BadInput(f"there is no experiment {name!r}", hint=did_you_mean(name, paths))
-    return load(paths[name], lab)
-
-
-def _files(folder: Path) -> list[Path]:
-    """Not what editors and systems leave beside a file: their names begin with a dot."""
-    found = (path for path in folder.glob("*.yml") if path.is_file() and not path.name.startswith("."))
-    return sorted(found, key=lambda path: path.stem)
+    paths = {path.stem: path for path in yaml_lines.files(folder)}
+    if name in paths:
+        return load(paths[name], lab)
+    meant = Path(name).stem  # a shell completes the name of a file
+    for path in yaml_lines.files(folder, yaml_lines.OTHER_ENDINGS):
+        if path.stem == meant and meant not in paths:
+            raise yaml_lines.misnamed(path)
+    raise BadInput(f"there is no experiment {name!r}", hint=did_you_mean(meant, paths))
 
 
 def _freeze(name: str, parsed: _Plan, lab: Lab) -> Plan:

@@ -1,8 +1,10 @@
 """YAML files that people write: each of their mistakes is told with its line and its place."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import yaml
@@ -12,6 +14,8 @@ from lab.errors import BadInput
 
 Place = tuple[str, ...]
 Mistake = tuple[Place, str]
+ENDING = ".yml"
+OTHER_ENDINGS = {".yaml", ".YAML", ".YML"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,36 @@ class Document:
             told,
             hint=f"correct {self.name}, then run the command again; nothing was changed",
         )
+
+
+def files(folder: Path, endings: Collection[str] = (ENDING,)) -> list[Path]:
+    """The files of a folder, by name; without those that editors and systems hide there behind a dot."""
+    found = (path for path in folder.iterdir() if path.suffix in endings and path.name[0] != "." and path.is_file())
+    return sorted(found, key=lambda path: path.stem)
+
+
+def misnamed(path: Path) -> BadInput:
+    """The error about a file with another ending: with its right name."""
+    right = path.with_suffix(ENDING)
+    return BadInput(f"{path.name} must be called {right.name}", hint=f"mv -i {quote(str(path))} {quote(str(right))}")
+
+
+def text(path: Path) -> str:
+    """What the file says; raises BadInput with its name where it can't be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise BadInput(f"{path.name} is not UTF-8 text (line {line})", hint="save it as UTF-8") from error
+    except OSError as error:
+        raise BadInput(f"{path.name} can't be read: {error.strerror}", hint=f"ls -l {path}") from error
+
+
+def together(wrong: Sequence[BadInput]) -> BadInput | None:
+    """What is wrong with several files as one error; None where nothing is."""
+    if len(wrong) < 2:
+        return wrong[0] if wrong else None
+    return BadInput(f"{len(wrong)} files have mistakes", evidence="\n".join(map(str, wrong)))
 
 
 def invalid(error: ValidationError, whole: str) -> list[Mistake]:

@@ -56,3 +56,20 @@ def test_a_broken_draft_hides_no_other_experiment(
         experiments.list_(Context())
     assert capsys.readouterr().out.split() == ["cut", "t"]
     assert ending.value.code == 2
+
+
+def test_a_file_with_another_ending_is_told_its_right_name(drafts: Path) -> None:
+    """It is not left out without a word."""
+    (drafts / "my-cut.yaml").write_text(RIGHT, encoding="utf-8")
+    with pytest.raises(BadInput, match=r"3 files have mistakes\n +my-cut\.yaml must be called my-cut\.yml"):
+        plan.named(LAB, drafts)
+    for name in ("my-cut", "my-cut.yaml", "experiments/my-cut.yaml"):
+        with pytest.raises(BadInput, match=r"my-cut\.yaml must be called my-cut\.yml"):
+            plan.find(name, LAB, drafts)
+
+
+@pytest.mark.parametrize("name", ["experiments/cut.yml", "cut.yml", "cut.yaml"])
+def test_a_name_that_a_shell_completed_is_answered_with_the_experiments(drafts: Path, name: str) -> None:
+    """People have a folder before their eyes, and commands take names."""
+    with pytest.raises(BadInput, match=r"did you mean cut\?"):
+        plan.find(name, LAB, drafts)
