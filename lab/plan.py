@@ -160,7 +160,7 @@ def parse(name: str, text: str, lab: Lab) -> Plan:
     try:
         parsed = _Plan.model_validate(document.data)
     except ValidationError as error:
-        mistakes += invalid(error, "an experiment")
+        mistakes += invalid(error, "an experiment", _Plan)
     mistakes += between(lab, document.data if isinstance(document.data, dict) else {})
     if mistakes or parsed is None:
         raise document.refusal(mistakes)

@@ -82,7 +82,7 @@ class _Story:
             return
         if 0 <= at < self.now:
             yield (*place, "at"), f"comes after a step at {self.now:g}: steps stand in the order of time"
-        if _is_number(self.measure_s) and at >= self.measure_s:
+        if _is_number(self.measure_s) and 0 < self.measure_s <= at:
             yield (*place, "at"), f"is not within the {self.measure_s:g} s that are measured"
         self.now = max(self.now, at)
 

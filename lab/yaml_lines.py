@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from lab.errors import BadInput
+from lab.errors import BadInput, did_you_mean
 
 Place = tuple[str, ...]
 Mistake = tuple[Place, str]
@@ -41,7 +41,8 @@ class Document:
     def refusal(self, mistakes: Iterable[Mistake]) -> BadInput:
         """The error that names all mistakes with their lines."""
         lines = dict(_lines(self.tree))
-        told = [": ".join(filter(None, (f"line {_line(lines, at)}", ".".join(at), text))) for at, text in mistakes]
+        found = sorted(((_line(lines, at), at, text) for at, text in mistakes), key=lambda it: it[0])
+        told = [": ".join(filter(None, (f"line {line}", ".".join(at), text))) for line, at, text in found]
         return BadInput.listing(
             f"{self.name} has {len(told)} mistake{'s' * (len(told) != 1)}",
             told,
@@ -79,9 +80,10 @@ def together(wrong: Sequence[BadInput]) -> BadInput | None:
     return BadInput(f"{len(wrong)} files have mistakes", evidence="\n".join(map(str, wrong)))
 
 
-def invalid(error: ValidationError, whole: str) -> list[Mistake]:
+def invalid(error: ValidationError, whole: str, model: type[BaseModel] | None = None) -> list[Mistake]:
     """What pydantic found, in words for people; `whole` is what the file describes: 'the lab'."""
-    return [(tuple(map(str, it["loc"])), _text(it, whole)) for it in error.errors()]
+    found = ((tuple(map(str, it["loc"])), it) for it in error.errors())
+    return [(place, _text(it, whole) + _meant(model, place, it["type"])) for place, it in found]
 
 
 def _text(error: Any, whole: str) -> str:
@@ -89,6 +91,23 @@ def _text(error: Any, whole: str) -> str:
     if error["type"] in {"missing", "extra_forbidden"}:
         return {"missing": "is missing", "extra_forbidden": f"is not a setting of {whole}"}[error["type"]]
     return f"{message[0].lower()}{message[1:]} (it is {error['input']!r})"
+
+
+def _meant(model: type[BaseModel] | None, place: Place, kind: str) -> str:
+    """Of a setting that there is not: what people probably wanted to write there."""
+    if kind != "extra_forbidden":
+        return ""
+    if ":" in place[-1]:
+        return "; a space must follow the colon"
+    return f"; {did_you_mean(place[-1], _settings(model, place[:-1]))}" if model else ""
+
+
+def _settings(model: Any, place: Place) -> list[str]:
+    """The settings of the model at a place in it: a model holds others as fields, and in lists."""
+    for name in place:
+        listed = get_args(model)
+        model = listed[-1] if listed else model.model_fields[name].annotation
+    return list(model.model_fields)
 
 
 def _lines(node: yaml.Node | None, place: Place = ()) -> Iterator[tuple[Place, int]]:
