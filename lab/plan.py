@@ -155,16 +155,25 @@ def load(path: Path, lab: Lab) -> Plan:
 def parse(name: str, text: str, lab: Lab) -> Plan:
     """Check the text of the experiment `name`, as `load` does."""
     document = Document.read(f"{name}.yml", text)
+    if not isinstance(document.data, dict):
+        raise _without_settings(document)
     mistakes = list(document.duplicates())
     parsed: _Plan | None = None
     try:
         parsed = _Plan.model_validate(document.data)
     except ValidationError as error:
         mistakes += invalid(error, "an experiment", _Plan)
-    mistakes += between(lab, document.data if isinstance(document.data, dict) else {})
+    mistakes += between(lab, document.data)
     if mistakes or parsed is None:
         raise document.refusal(mistakes)
     return replace(_freeze(name, parsed, lab), text=text)
+
+
+def _without_settings(document: Document) -> BadInput:
+    if document.data is None:
+        return BadInput(f"{document.name} is empty", hint="copy control.yml")
+    what = "a list" if isinstance(document.data, list) else "a text"
+    return BadInput(f"{document.name} must begin with settings like title:, not with {what}", hint="see control.yml")
 
 
 def named(lab: Lab, folder: Path = EXPERIMENTS) -> list[Plan]:

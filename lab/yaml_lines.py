@@ -15,6 +15,8 @@ from lab.errors import BadInput, did_you_mean
 Place = tuple[str, ...]
 Mistake = tuple[Place, str]
 ENDING = ".yml"
+NO_BREAK_SPACE = "\u00a0"
+UNNAMED = '"<unicode string>"'  # what the parser calls a text
 OTHER_ENDINGS = {".yaml", ".YAML", ".YML"}
 
 
@@ -30,9 +32,13 @@ class Document:
     def read(cls, name: str, text: str) -> "Document":
         """Parse the text of the file `name`; raises BadInput with the parser's own place."""
         try:
-            return cls(name, yaml.safe_load(text), yaml.compose(text))
-        except yaml.YAMLError as error:
-            raise BadInput(f"{name} is not YAML", evidence=str(error), hint=f"correct {name}") from error
+            tree = yaml.compose(text)
+            if line := _cycle(tree):
+                raise BadInput(f"{name}: what begins in line {line} holds itself, by an alias", hint=f"correct {name}")
+            return cls(name, yaml.safe_load(text), tree)
+        except (yaml.YAMLError, ValueError) as error:  # a ValueError is of a date that there is not
+            evidence = str(error).replace(UNNAMED, name)
+            raise BadInput(f"{name} is not YAML", evidence=evidence, hint=_hint(name, text, error)) from error
 
     def duplicates(self) -> Iterator[Mistake]:
         """Keys that stand twice in the same place: YAML would silently take the last."""
@@ -86,6 +92,17 @@ def invalid(error: ValidationError, whole: str, model: type[BaseModel] | None = 
     return [(place, _text(it, whole) + _meant(model, place, it["type"])) for place, it in found]
 
 
+def _hint(name: str, text: str, error: Exception) -> str:
+    lines = dict(enumerate(text.splitlines()))
+    for mark in filter(None, (getattr(error, "problem_mark", None), getattr(error, "context_mark", None))):
+        line = lines.get(mark.line, "")
+        if NO_BREAK_SPACE in line or line[mark.column :].startswith("\t"):
+            return f"indent with spaces: line {mark.line + 1} of {name} has a tab or a no-break space"
+    if "mapping values are not allowed here" in str(error):
+        return f"correct {name}: put a text that has ': ' in it in quotes"
+    return f"correct {name}"
+
+
 def _text(error: Any, whole: str) -> str:
     message = re.sub(r" or instance of \w+", "", str(error["msg"]))
     if error["type"] in {"missing", "extra_forbidden"}:
@@ -97,6 +114,8 @@ def _meant(model: type[BaseModel] | None, place: Place, kind: str) -> str:
     """Of a setting that there is not: what people probably wanted to write there."""
     if kind != "extra_forbidden":
         return ""
+    if NO_BREAK_SPACE in place[-1]:
+        return "; indent with spaces: it has a no-break space"
     if ":" in place[-1]:
         return "; a space must follow the colon"
     return f"; {did_you_mean(place[-1], _settings(model, place[:-1]))}" if model else ""
@@ -140,3 +159,13 @@ def _duplicates(node: yaml.Node | None, place: Place = ()) -> Iterator[Mistake]:
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _duplicates(item, (*place, str(index)))
+
+
+def _cycle(node: yaml.Node | None, above: tuple[yaml.Node, ...] = ()) -> int:
+    """The line of something that holds itself, or 0."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 0
+    if node in above:
+        return int(node.start_mark.line) + 1
+    held = [it for pair in node.value for it in pair] if isinstance(node, yaml.MappingNode) else node.value
+    return next(filter(None, (_cycle(it, (*above, node)) for it in held)), 0)

@@ -27,7 +27,7 @@ def test_every_mistake_is_named_at_once(case: Path) -> None:
     ("name", "says"),
     [
         ("not-yaml", r"not-yaml\.yml is not YAML"),
-        ("empty", "valid dictionary"),
+        ("empty", r"empty\.yml is empty\nnext: copy control\.yml"),
         ("absent", r"absent\.yml can't be read"),
     ],
 )

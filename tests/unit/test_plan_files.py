@@ -73,3 +73,28 @@ def test_a_name_that_a_shell_completed_is_answered_with_the_experiments(drafts: 
     """People have a folder before their eyes, and commands take names."""
     with pytest.raises(BadInput, match=r"did you mean cut\?"):
         plan.find(name, LAB, drafts)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("steps:\n\t- {at: 1}", r"(?s)in draft\.yml, line 5.*next: indent with spaces: line 5 of draft\.yml"),
+        ("steps:\n\u00a0 - {at: 1, command: x}", "next: indent with spaces: line 5"),
+        ("steps:\n\u00a0 - {at: 1}", r"line 5: .*; indent with spaces: it has a no-break space"),
+        ("without: What happens: who notices?", r"(?s)in draft\.yml, line 4.*a text that has ': ' in it in quotes"),
+        ("load: &a\n  rate: *a", r"draft\.yml: what begins in line 4 holds itself"),
+        ("seed: 2026-02-30", r"draft\.yml is not YAML\n +day"),
+        ("- title: t", r"draft\.yml is not YAML"),
+    ],
+)
+def test_what_is_not_yaml_is_told_with_what_to_do(text: str, says: str) -> None:
+    """By the file's name, not by the parser's word for a text."""
+    with pytest.raises(BadInput, match=says):
+        plan.parse("draft", f"{RIGHT}{text}\n", LAB)
+
+
+@pytest.mark.parametrize(("text", "what"), [("- title: t\n", "a list"), ("title\n", "a text")])
+def test_a_file_without_settings_is_told_how_one_begins(text: str, what: str) -> None:
+    """It is not shown its whole content as a value."""
+    with pytest.raises(BadInput, match=f"must begin with settings like title:, not with {what}"):
+        plan.parse("draft", text, LAB)
