@@ -157,7 +157,7 @@ def parse(name: str, text: str, lab: Lab) -> Plan:
     document = Document.read(f"{name}.yml", text)
     if not isinstance(document.data, dict):
         raise _without_settings(document)
-    mistakes = list(document.duplicates())
+    mistakes = [*document.duplicates(), *document.octals()]
     parsed: _Plan | None = None
     try:
         parsed = _Plan.model_validate(document.data)

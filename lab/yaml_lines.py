@@ -16,6 +16,7 @@ Place = tuple[str, ...]
 Mistake = tuple[Place, str]
 ENDING = ".yml"
 NO_BREAK_SPACE = "\u00a0"
+INTEGER = "tag:yaml.org,2002:int"
 UNNAMED = '"<unicode string>"'  # what the parser calls a text
 OTHER_ENDINGS = {".yaml", ".YAML", ".YML"}
 
@@ -43,6 +44,10 @@ class Document:
     def duplicates(self) -> Iterator[Mistake]:
         """Keys that stand twice in the same place: YAML would silently take the last."""
         return _duplicates(self.tree)
+
+    def octals(self) -> Iterator[Mistake]:
+        """Numbers that begin with a zero: YAML would silently take 010 for 8."""
+        return _octals(self.tree)
 
     def refusal(self, mistakes: Iterable[Mistake]) -> BadInput:
         """The error that names all mistakes with their lines."""
@@ -169,3 +174,14 @@ def _cycle(node: yaml.Node | None, above: tuple[yaml.Node, ...] = ()) -> int:
         return int(node.start_mark.line) + 1
     held = [it for pair in node.value for it in pair] if isinstance(node, yaml.MappingNode) else node.value
     return next(filter(None, (_cycle(it, (*above, node)) for it in held)), 0)
+
+
+def _octals(node: yaml.Node | None, place: Place = ()) -> Iterator[Mistake]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _octals(value, (*place, str(key.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _octals(item, (*place, str(index)))
+    elif node and node.tag == INTEGER and re.match(r"[-+]?0[0-7_]", node.value):
+        yield place, f"{node.value} begins with a zero, which YAML takes for {yaml.safe_load(node.value)}"
