@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from lab import hypervisor
 from lab.errors import LabError
 from lab.lifecycle import machines
 from lab.machine import Machine, together
 from lab.topology import Lab
 
 UNITS = "haproxy dnsmasq nginx 'php*-fpm' mysql systemd-networkd"
-SAVE_S, SAVED_LINES = 60.0, 20000
+SAVE_S, SAVED_LINES, CONSOLE_LINES = 60.0, 20000, 200
 FILES = "/var/log/nginx/access.log /var/log/nginx/error.log /var/log/mysql/error.log /var/log/php*-fpm.log"
 
 
@@ -19,7 +20,11 @@ def collect(lab: Lab, *, node: str = "", lines: int = 30) -> str:
 
 
 def save(lab: Lab, folder: Path, since: float) -> None:
-    """Write every node's journal and log files to folder/<node>/; `since` is in Unix seconds, for the journal."""
+    """Write every node's journal and log files to folder/<node>/; `since` is in Unix seconds, for the journal.
+
+    The last lines of its console, where the hosting machine has them, are there too: all that a dead kernel leaves,
+    and the next start of the machine throws them away.
+    """
 
     def one(door: Machine) -> None:
         where = folder / door.node.name
@@ -27,7 +32,8 @@ def save(lab: Lab, folder: Path, since: float) -> None:
         try:
             text = door.script(_since(since), timeout=SAVE_S, title="hands over its logs").stdout
         except LabError as error:
-            text = f"== not to be had\n{error}"
+            text = f"\n== not-to-be-had.log\n{error}\n"
+        text += f"\n== console.log\n{hypervisor.console(door.node, CONSOLE_LINES)}"
         for part in text.split("\n== ")[1:]:
             name, _, content = part.partition("\n")
             (where / f"{Path(name).name}").write_text(content, encoding="utf-8")
