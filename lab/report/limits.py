@@ -9,7 +9,12 @@ from lab.report.odds import CONFIDENCE, below, odds
 from lab.report.panels import thinned
 from lab.risk import share_below
 
-EYES = {"balancer": "HAProxy on", "database": "The database on", "node": "The machine"}
+EYES = {
+    "balancer": "HAProxy on",
+    "database": "The database on",
+    "service": "The services on",
+    "node": "The machine",
+}
 BUSY = 0.8  # of a core, and a process has one: above that the load client measures itself
 
 
