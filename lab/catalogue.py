@@ -190,12 +190,13 @@ def _wanted(option: Option, value: Any) -> str:
     """What an option takes, '' if that is what it got."""
     if isinstance(option, type):
         return "" if isinstance(value, bool) else "true or false"
-    low, high, *least = option
-    number = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-    if number and (not least or (value % 1 == 0 and abs(value) >= least[0])):
-        return ""
-    either_way = f", at least {least[0]} either way" if low < 0 else ""
-    return f"a {'whole ' if least else ''}number from {low} to {high}{either_way}"
+    low, high = option[:2]
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    if not isinstance(option, Whole):
+        return "" if fits else f"a number from {low} to {high}"
+    fits = fits and value % 1 == 0 and abs(value) >= option.least
+    either_way = f", at least {option.least} either way" if low < 0 else ""
+    return "" if fits else f"a whole number from {low} to {high}{either_way}"
 
 
 def _place(kind: Kind, node: Node, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
