@@ -14,6 +14,7 @@ from lab.databases import MEANS, check_durability
 from lab.facts import databases_of
 
 PROMOTE = {
+    "salvage": "start the old primary read-only where it does not answer, and fetch what only it has, first",
     "accept_data_loss": "go on where acknowledged writes may be lost; says which",
     "stay_durable": "after an emergency: writes wait until a replica is back, instead of going on without",
 }
@@ -33,10 +34,12 @@ def status_(c: Context) -> None:
 
 
 @command(changes=True, positional=["node"], help=PROMOTE)
-def promote(c: Context, node: str, accept_data_loss: bool = False, stay_durable: bool = False) -> None:
+def promote(
+    c: Context, node: str, accept_data_loss: bool = False, stay_durable: bool = False, salvage: bool = False
+) -> None:
     """Make a server the primary: in turn with the old one where that answers, in its place where it is gone."""
-    lab = topology.load()
-    say("\n".join(failover.promote(lab, node, accept_data_loss=accept_data_loss, stay_durable=stay_durable)))
+    options = {"accept_data_loss": accept_data_loss, "stay_durable": stay_durable, "salvage": salvage}
+    say("\n".join(failover.promote(topology.load(), node, **options)))
 
 
 @command(changes=True, positional=["node"])

@@ -1,7 +1,7 @@
 """Role database: a MySQL server that boots read-only; who may write is decided by `replication`."""
 
 from fabfile.target import Target
-from lab import databases
+from lab import databases, ending
 from lab.ensure import Desired, File, Unit
 
 # The package's unit waits without end for a server that does not stop, a frozen one for example.
@@ -17,6 +17,7 @@ def desired(target: Target) -> Desired:
         packages=("mysql-server",),
         files=(
             File(conf, target.render("mysqld.cnf.j2"), check=check),
+            File(ending.RECORDER, target.render("mysql-record.j2"), check="sh -n %s"),
             File(PATIENCE, target.render("mysql-unit.conf.j2")),
         ),
         units=(
@@ -26,5 +27,5 @@ def desired(target: Target) -> Desired:
                 on_change=f"sh -c 'systemctl daemon-reload && systemctl restart {release.mysql_unit}'",
             ),
         ),
-        questions={"database": databases.QUESTION},
+        questions={"database": databases.QUESTION, "record": f"cat {ending.RECORD} 2>/dev/null; true"},
     )

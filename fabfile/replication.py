@@ -8,7 +8,7 @@ from fabfile import accounts, notes
 from fabfile.accounts import Account
 from fabfile.attach import clone, source
 from fabfile.statements import sql
-from lab import databases, progress, remembered
+from lab import databases, ending, progress, remembered
 from lab.databases import Database
 from lab.errors import CheckFailed
 from lab.facts import databases_of
@@ -74,6 +74,7 @@ def converge(pair: Pair) -> list[str]:
     changed += _accounts(pair, primary, wrong)
     changed += notes.key(primary, before, wanted=pair.unique_key)
     changed += commits(primary, before.durability, pair.durability)
+    _recorded(pair, primary, before)
     opened = _open(primary, before)
     if opened:
         remembered.remember(databases_of([primary]).values())
@@ -91,6 +92,7 @@ def commit(doors: Sequence[Machine], durability: str) -> list[str]:
         reason = f"{len(primaries)} databases are open for writes, 1 is needed"
         raise CheckFailed(f"{reason}; the choice is kept for the next converge", hint="invoke lab.status")
     primary = next(door for door in doors if door.node.name == primaries[0].node)
+    _released(primaries[0], durability)
     changed = commits(primary, primaries[0].durability, durability)
     followed = any(it and it.replicating for it in asked)
     return changed + ([] if followed or durability != "durable" else ["no replica follows: writes wait until one does"])
@@ -181,6 +183,13 @@ def _accounts(pair: Pair, primary: Machine, wrong: Sequence[Account]) -> list[st
     return [f"account {it.name}" for it in wrong]
 
 
+def _released(primary: Database, wanted: str) -> None:
+    """Say it before it is done: what waits for a replica returns without one."""
+    if primary.waiting and primary.durability != wanted:
+        waits = f"{primary.waiting} commits wait for a replica and return now without one"
+        progress.say(primary.node, f"{waits}; the site tells their visitors that the note may be lost (504)")
+
+
 def commits(primary: Machine, found: str, wanted: str) -> list[str]:
     """Make commits on the primary as safe as wanted, and remember that they are; its replica should be there."""
     if found != wanted:
@@ -190,10 +199,17 @@ def commits(primary: Machine, found: str, wanted: str) -> list[str]:
     return [f"commits on {primary.node.name} are {wanted}"] if found != wanted else []
 
 
+def _recorded(pair: Pair, primary: Machine, before: Database) -> None:
+    """A server that was opened before it kept a record, or by hand, gets the line that a promotion looks for."""
+    if before.writable and ending.OPENED not in pair.answers[primary.node.name].get("record", ""):
+        primary.script(ending.OPENS, title="notes that it is open")
+
+
 def _open(primary: Machine, before: Database) -> list[str]:
     if before.writable:
         return []
-    sql(primary, "SET GLOBAL super_read_only = OFF;\nSET GLOBAL read_only = OFF;", "opens for writes")
+    text = "SET GLOBAL super_read_only = OFF;\nSET GLOBAL read_only = OFF;"
+    sql(primary, text, "opens for writes", first=ending.OPENS)
     return [f"{primary.node.name} is open for writes"]
 
 

@@ -119,12 +119,29 @@ def resume(node: Node) -> None:
 
 def console(node: Node, lines: int = 12) -> str:
     """The last lines of a node's serial console, as evidence; empty where there is none."""
+    text = console_text(node) or ""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def console_text(node: Node) -> str | None:
+    """All that a node's serial console printed since its machine was started; None where nobody may read it."""
     path = Path(f"/var/log/libvirt/qemu/{PREFIX}{node.name}.console")
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""
-    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+        return None
+
+
+def off_because(node: Node) -> str:
+    """Why a machine is off, in libvirt's word ('destroyed': its plug was pulled); '' where it is not off.
+
+    VirtualBox does not tell a pulled plug from a shut down system. https://libvirt.org/manpages/virsh.html#domstate
+    """
+    if provider() == "virtualbox":
+        return "VirtualBox does not say why" if _virtualbox_state(node) == "off" else ""
+    argv = [*LIBVIRT, "domstate", PREFIX + node.name, "--reason"]
+    state = process.run(argv, timeout=QUICK_S, ok=(0, 1), env={"LC_ALL": "C"}).output.strip()
+    return state.removeprefix("shut off").strip(" ()") or "unknown" if state.startswith("shut off") else ""
 
 
 def leases() -> str:

@@ -17,6 +17,7 @@ class Situation:
 
     `own` is its server, `rival` the one on `other`; None: it does not answer as MySQL. `reached`: somebody
     else reaches `other` over the lab's network. `seen`: the primary as it was seen last. `now` is Unix seconds.
+    `ended`: why the rival, which does not answer, may have released commits that no replica confirmed, else ''.
     """
 
     node: Node
@@ -26,6 +27,7 @@ class Situation:
     reached: bool
     seen: Seen | None
     now: float
+    ended: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,8 @@ def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
         raise CheckFailed(
             f"{node} is not promoted: acknowledged writes may be on {other} only",
             evidence="\n".join(doubts),
-            hint=f"bring {other} back: invoke fault.heal, invoke lab.up; or do without what is there alone: "
-            f"invoke db.promote {node} --accept-data-loss",
+            hint=f"fetch what {other} has: invoke db.promote {node} --salvage; or, where {other} is gone for good, "
+            f"do without: invoke db.promote {node} --accept-data-loss",
         )
     if doubts:
         return Promotion("emergency", f"{other} was gone, and losing data was accepted", False, "; ".join(doubts))
@@ -134,6 +136,8 @@ def _doubts(it: Situation) -> Iterator[str]:
     risky = seen.node == it.other.name and (seen.durability != "durable" or not seen.waits)
     if risky:
         yield seen.told(it.now)
+    if seen.node == it.other.name and it.ended:
+        yield it.ended
     lacks = gtid.minus(seen.gtid_executed, it.own.has)
     if lacks:
         yield (

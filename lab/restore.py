@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from lab import advice, gtid, ledger, progress, remembered, snapshots
+from lab import advice, ending, gtid, ledger, progress, remembered, snapshots
 from lab.databases import Database
 from lab.errors import CheckFailed, LabNotUp, TimedOut
 from lab.facts import NodeFacts, ask, databases_of, ready
@@ -63,7 +63,8 @@ def step_clock_soon(machine: Machine, unless: Callable[[], bool] = lambda: False
 def step_clock(machine: Machine) -> None:
     """Set a machine's clock to this one's: after a snapshot it is as old as the snapshot."""
     ready(machine)  # to connect takes seconds: the time is read after that
-    machine.run("date -u -s @%s > /dev/null", f"{time.time():.2f}", timeout=READY_S, title="steps the clock")
+    set_it = f"date -u -s @%s > /dev/null; {ending.REPLAY}"
+    machine.run(set_it, f"{time.time():.2f}", timeout=READY_S, title="steps the clock")
 
 
 def must_be_whole(lab: Lab) -> None:

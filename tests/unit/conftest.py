@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fabfile import failover, switch
+from fabfile import failover, survivor, switch
 from fabfile.failover import Look
 from fabfile.switch import Roles
 from lab import choices, hypervisor, ledger, progress, remembered
@@ -77,13 +77,15 @@ def make(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         dead: bool = False,
         reached: bool = True,
         balancer_reaches: bool = False,
+        off_because: str = "destroyed",
+        record: str = "weblab mysql: opened 0",
     ) -> Two:
         pair = two(web1)
         states = {"lb1": "running", "web1": power, "web2": "running"}
 
         def look(door: object, besides: str = "") -> Look:
             is_web1 = door is pair.web1
-            return Look(pair.web1.state, dead) if is_web1 else Look(pair.web2.state, reaches=reached)
+            return Look(pair.web1.state, dead, record) if is_web1 else Look(pair.web2.state, reaches=reached)
 
         def power_off(node: Node) -> None:
             pair.notes.append(f"{node.name} is powered off")
@@ -95,8 +97,10 @@ def make(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         monkeypatch.setattr(failover, "Machine", _Lb1)
         monkeypatch.setattr(hypervisor, "states", lambda lab: states)
         monkeypatch.setattr(hypervisor, "power_off", power_off)
+        monkeypatch.setattr(hypervisor, "console_text", lambda node: record)
+        monkeypatch.setattr(hypervisor, "off_because", lambda node: off_because if states["web1"] == "off" else "")
         monkeypatch.setattr(site_, "writer", lambda lab: "".join(pair.writable()))
-        for module in (failover, switch):
+        for module in (failover, survivor, switch):
             monkeypatch.setattr(module, "databases_of", pair.asked)
         return pair
 

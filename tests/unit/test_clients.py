@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fabfile import clients, failover
+from fabfile import clients, survivor
 from lab.machine import Answer
 from tests.unit.fake_node import bash, fake, places
 from tests.unit.fake_pair import two
@@ -17,7 +17,7 @@ CLIENT = """while IFS= read -r line; do case "$line" in
   *BAD*) echo "ERROR 1205 (HY000) at line 1: Lock wait timeout exceeded" >&2; exit 1 ;;
   *HANG*) sleep 9 ;;
   *EMPTY*) echo ;;
-  *"SELECT 1;") echo 1 ;;
+  *"CONNECTION_ID();") echo 7 ;;
   *) echo "$line" ;;
 esac; done"""
 
@@ -37,8 +37,9 @@ class Door:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Door:
+def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Door:
     """A node with that client."""
+    monkeypatch.setattr(clients, "_KEEP", clients._KEEP.replace(clients.CLIENTS, str(tmp_path / "clients")))
     fake(tmp_path, "mysql", CLIENT)
     return Door()
 
@@ -78,12 +79,12 @@ def test_what_was_not_executed_in_time_stops_everything_that_follows(
 def test_a_promotion_takes_a_delay_away_where_there_is_one(tmp_path: Path, door: Door, delay: str, told: bool) -> None:
     """Before the receiver is stopped; a replica that is not late is told nothing."""
     said = tmp_path / "said"
-    answers = f'*DESIRED*) echo {delay} ;; *"SELECT 1;") echo 1 ;; *WAIT*) echo 0 ;;'
+    answers = f'*DESIRED*) echo {delay} ;; *"SELECT 1;"|*CONNECTION_ID*|*threads*) echo 1 ;; *WAIT*) echo 0 ;;'
     fake(tmp_path, "mysql", f'while read -r line; do echo "$line" >> {said}; case "$line" in {answers} esac; done')
     fake(tmp_path, "ss", "exit 1")
     pair = two(None)
     shell: Any = pair.web2.ready("", title="is ready")
-    failover._apply(pair.roles, shell)
+    survivor.apply_received(pair.roles, shell)
     done = door.told(f"{pair.web2.scripts[-1]}\necho opens")
     assert (done.exit_code, done.stdout) == (0, "opens\n")
     before, stopped, _ = said.read_text(encoding="utf-8").partition("STOP REPLICA IO_THREAD")

@@ -65,6 +65,7 @@ def _lines(desired: Desired, node: Node) -> Sequence[str]:
     if "database" in node.roles:
         facts = (CASES / "facts" / f"mysql-9.7-{node.name}.txt").read_text(encoding="utf-8")
         stored = [line for it in accounts.load(LAB) for line in answer_of(it, PASSWORDS[it.name])]
+        lines += ["=weblab= answer record", "weblab mysql: opened 0"]
         lines += ["=weblab= answer database", facts, "=weblab= answer accounts", *stored]
         lines += [f"@source {_sha(PASSWORDS['replication'])}"]
     return lines

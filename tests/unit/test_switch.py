@@ -57,7 +57,7 @@ def test_the_replica_waits_for_what_the_old_primary_had_when_it_was_closed(pair:
     change(pair)
     script = pair.web2.scripts[-1]
     assert f"WAIT_FOR_EXECUTED_GTID_SET('\"'\"'{U1}:1-50'\"'\"', {switch.APPLY_S})" in script
-    assert script.index("WAIT_FOR") < script.index("RESET REPLICA ALL") < script.index("read_only = OFF")
+    assert script.index("WAIT_FOR") < script.index("RESET REPLICA ALL") < script.index("read_only = IF")
     assert "rpl_semi_sync_source_enabled = ON" in script
 
 
