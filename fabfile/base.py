@@ -8,6 +8,12 @@ from lab.ensure import Command, Desired, File, Found, Unit
 NETWORK = "/etc/systemd/network/10-weblab.network"
 HOSTS = "/etc/hosts"
 CLOCK_IS_RIGHT_S = 5.0  # the answer is read a moment after it was given
+# A small box masks logind, which listens to the button, and loads no driver for it.
+BUTTON = "systemctl is-active --quiet systemd-logind && [ -d /sys/module/button ] && [ -e /dev/input/event0 ]"
+LISTEN = (
+    "printf 'button\\nevdev\\n' > /etc/modules-load.d/weblab.conf && modprobe -a button evdev"
+    " && systemctl unmask systemd-logind && systemctl restart systemd-logind"
+)
 RESTART = "systemctl restart systemd-networkd"  # networkctl needs a message bus, which a small box has not
 
 
@@ -28,6 +34,7 @@ def desired(target: Target) -> Desired:
                 _rename(name),
             ),
             Command("lab address", has_address, _take_address(has_address)),
+            Command("power button", BUTTON, LISTEN),
         ),
         questions={"clock": "date +%s.%N"},
     )

@@ -1,4 +1,4 @@
-"""The survivor of an emergency: it applies what it received, leaves its source, and opens for writes or stays closed."""
+"""The survivor of an emergency: it applies what it received, leaves its source, and opens, or stays closed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -93,6 +93,14 @@ def power_off(node: Node) -> None:
         process.run([*LIBVIRT, "destroy", PREFIX + node.name], timeout=QUICK_S)
 
 
+def press_power_button(node: Node) -> None:
+    """Ask the system of a machine to shut down, as its power button does; does not wait for it."""
+    if provider() == "virtualbox":
+        process.run(["VBoxManage", "controlvm", _id(node), "acpipowerbutton"], timeout=QUICK_S)
+    else:
+        process.run([*LIBVIRT, "shutdown", PREFIX + node.name, "--mode", "acpi"], timeout=QUICK_S)
+
+
 def power_on(node: Node) -> None:
     """Start a machine that is off; does not wait for it."""
     if provider() == "virtualbox":

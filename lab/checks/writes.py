@@ -62,6 +62,16 @@ def _held(data: Any) -> dict[str, int]:
     return {token: count for token, count in data["tokens"].items() if count}
 
 
+def acknowledged(history: History) -> Finding:
+    """How many writes were acknowledged: of few, none lost says little."""
+    writes = of(history)
+    return (
+        seen(len(writes.acknowledged), f"of {len(writes.attempts)} sent")
+        if writes.attempts
+        else nothing("writes", NO_WRITES)
+    )
+
+
 def lost(history: History) -> Finding:
     """Acknowledged writes that a final set lacks."""
     writes = of(history)
