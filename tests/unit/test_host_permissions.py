@@ -1,13 +1,17 @@
-"""What other users of the machine may not use: sockets, images, state."""
+"""What other users of the machine may not use: sockets, images, state, a box that is being built."""
 
 import os
 import socket
 import stat
+import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from box import build
+from fabfile import base
 from host import daemons, permissions
 
 
@@ -93,6 +97,51 @@ def test_the_state_of_a_checkout_is_closed(tmp_path: Path) -> None:
     state.chmod(0o755)
     permissions.close_state(state)
     assert mode(state) == 0o700
+
+
+def test_a_box_keeps_its_keys_while_it_is_built(tmp_path: Path) -> None:
+    """The programs that write the files keep the mode they find."""
+    build.create_secret_files(tmp_path)
+    package = tmp_path / "package.box"
+    with tarfile.open(package, "w") as archive:
+        archive.add(__file__)
+    assert package.stat().st_size
+    assert {mode(tmp_path / name) for name in build.SECRET_FILES} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("files", "holds"),
+    [
+        ({"10-weblab.conf": "UseDNS no\nPasswordAuthentication no\n"}, True),
+        ({"00-weblab.conf": "PasswordAuthentication no\n", "50-cloud-init.conf": "PasswordAuthentication yes\n"}, True),
+        ({"10-a.conf": "PasswordAuthentication yes\n", "20-b.conf": "PasswordAuthentication no\n"}, False),
+        ({"10-a.conf": "#PasswordAuthentication no\n"}, False),
+        ({}, False),
+    ],
+)
+def test_the_first_setting_decides_whether_ssh_takes_passwords(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], holds: bool
+) -> None:
+    """As sshd reads them: in the order of their names, the first value wins."""
+    monkeypatch.setattr(base, "SSH_SETTINGS", str(tmp_path))
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(["bash", "-c", base._takes_keys_only()], capture_output=True)
+    assert (done.returncode == 0) == holds
+
+
+@pytest.mark.parametrize("valid", [True, False])
+def test_ssh_takes_keys_only_or_keeps_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valid: bool
+) -> None:
+    """The new setting holds at once; one that sshd refuses is removed again."""
+    monkeypatch.setattr(base, "SSH_SETTINGS", str(tmp_path))
+    (tmp_path / "50-cloud-init.conf").write_text("PasswordAuthentication yes\n")
+    programs = f"sshd() {{ {str(valid).lower()}; }}; systemctl() {{ echo $*; }}\n"
+    done = subprocess.run(["bash", "-c", programs + base._take_keys_only()], capture_output=True, text=True)
+    assert (done.returncode == 0, done.stdout) == ((True, "reload ssh\n") if valid else (False, ""))
+    asked = subprocess.run(["bash", "-c", base._takes_keys_only()], capture_output=True)
+    assert (asked.returncode == 0) == (tmp_path / "00-weblab.conf").exists() == valid
 
 
 def test_daemons_that_run_are_closed_and_not_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
