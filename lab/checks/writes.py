@@ -65,11 +65,9 @@ def _held(data: Any) -> dict[str, int]:
 def acknowledged(history: History) -> Finding:
     """How many writes were acknowledged: of few, none lost says little."""
     writes = of(history)
-    return (
-        seen(len(writes.acknowledged), f"of {len(writes.attempts)} sent")
-        if writes.attempts
-        else nothing("writes", NO_WRITES)
-    )
+    if not writes.attempts:
+        return nothing("writes", NO_WRITES)
+    return found(len(writes.acknowledged), "writes", f"of {len(writes.attempts)} sent")
 
 
 def lost(history: History) -> Finding:
