@@ -15,12 +15,10 @@ MEANS = {
     "async": (
         "a COMMIT returns at once, and the replica hears of it a moment later",
         "no write ever waits; what a primary that dies had not sent is lost, though it was acknowledged",
-        "commits that wait for a replica now return without one: the site answers 504 to those visitors",
     ),
     "available": (
         "a COMMIT returns when the replica has it on its disk, or after a second without it: then semi-sync is OFF",
         "no write waits long; what is acknowledged while semi-sync is OFF may be lost with the primary",
-        "commits that wait for a replica now return without one: the site answers 504 to those visitors",
     ),
     "durable": (
         "a COMMIT returns when the replica has it on its disk, however long that takes",

@@ -67,7 +67,7 @@ def acknowledged(history: History) -> Finding:
     writes = of(history)
     if not writes.attempts:
         return nothing("writes", NO_WRITES)
-    return found(len(writes.acknowledged), "writes", f"of {len(writes.attempts)} sent")
+    return found(len(writes.acknowledged), "writes", f"of {len(writes.attempts)} sent", sight.client(history))
 
 
 def lost(history: History) -> Finding:
