@@ -11,7 +11,7 @@ from fabfile import failover, replication
 from fabfile.rejoin import rejoin as rejoin_server
 from lab import advice, backup, choices, lifecycle, remembered, topology
 from lab.databases import MEANS, check_durability
-from lab.facts import databases_of
+from lab.facts import databases_of, endings
 
 PROMOTE = {
     "salvage": "start the old primary read-only where it does not answer, and fetch what only it has, first",
@@ -30,7 +30,8 @@ def status_(c: Context) -> None:
     asked = {node.name: answers.get(node.name) for node in nodes}
     remembered.remember(asked.values())
     degraded = remembered.degraded()
-    say("\n".join([advice.tree(nodes, asked, degraded), *_chosen(), *advice.advise(asked, degraded)]))
+    advised = advice.advise(nodes, asked, degraded, endings(lab, asked))
+    say("\n".join([advice.tree(nodes, asked, degraded), *_chosen(), *advised]))
 
 
 @command(changes=True, positional=["node"], help=PROMOTE)

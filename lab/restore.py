@@ -88,8 +88,9 @@ def must_be_whole(lab: Lab) -> None:
 
 def _next(doors: list[Machine]) -> str:
     """lab.up, but where every database answers and their roles are not right: it never turns roles back."""
-    asked = databases_of([door for door in doors if "database" in door.node.roles])
-    only_roles = None not in asked.values() and advice.advise(asked, remembered.degraded())
+    servers = [door for door in doors if "database" in door.node.roles]
+    asked, nodes = databases_of(servers), [door.node for door in servers]
+    only_roles = None not in asked.values() and advice.advise(nodes, asked, remembered.degraded(), {})
     return "invoke db.status" if only_roles else "invoke lab.up"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lab import advice, choices, hypervisor, ledger, protections, remembered, site
 from lab.errors import LabError, RigBroken
-from lab.facts import NodeFacts, ask
+from lab.facts import NodeFacts, ask, endings
 from lab.lifecycle import machines
 from lab.machine import Machine, together
 from lab.topology import Lab
@@ -115,7 +115,8 @@ def _database(lab: Lab, facts: Mapping[str, NodeFacts], errors: list[str]) -> di
     asked = {node.name: facts[node.name].database if node.name in facts else None for node in lab.having("database")}
     remembered.remember(asked.values())
     degraded = remembered.degraded()
-    errors += [f"database: {line}" for line in advice.advise(asked, degraded)]
+    advised = advice.advise(lab.having("database"), asked, degraded, endings(lab, asked))
+    errors += [f"database: {line}" for line in advised]
     primaries = [it for it in asked.values() if it and it.role == "primary"]
     primary = primaries[0] if len(primaries) == 1 else None
     return {

@@ -221,7 +221,7 @@ def test_writes_stop_while_nobody_confirms_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(ORDERLY))
 def test_a_primary_that_was_told_to_stop_is_doubted_and_then_salvaged(name: str) -> None:
-    """The first promotion is refused, the second one ends with an open primary; enough was acknowledged to lose some."""
+    """The first promotion is refused, the second one opens; enough was acknowledged that some could be lost."""
     commands = [step.command for step in named(name).steps if step.command]
     assert commands == ["db.promote web2", "db.promote web2 --salvage"]
     assert bounds(named(name))["failed-commands"] == ("equals", 1)
