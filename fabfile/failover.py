@@ -8,6 +8,7 @@ from typing import Any
 
 from fabfile import switch
 from fabfile.clients import CAUGHT_UP, client, tell
+from fabfile.fencing import fence
 from fabfile.statements import sql
 from fabfile.switch import NotClosed, Roles
 from lab import advice, choices, databases, hypervisor, progress, promotion, protections, remembered, site
@@ -21,7 +22,6 @@ from lab.wait import until
 
 APPLY_S = 60
 VERIFIED_S = 60.0
-OFF = ("off", "absent")
 CUT_OFF = "=cut-off="
 # The kernel tells whether MySQL runs, without a program being started.
 ASK = f"""{databases.QUESTION}
@@ -107,7 +107,7 @@ def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
         works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
     doors = [door for door in (roles.node, roles.other, balancer) if door.node.name in works]
     said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))
-    own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in OFF))
+    own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in hypervisor.OFF))
     if own.database is None:
         hint = "see what the machine is doing: invoke lab.status"
         raise Unreachable(f"{node.name} can't be promoted: its MySQL does not answer", hint=hint)
@@ -168,25 +168,12 @@ def _alone(lab: Lab, roles: Roles, own: Database, dead: bool, shell: Shell | Non
     shell = shell or client(roles.node)
     works: Mapping[str, Callable[[], Any]] = {
         node: lambda: _apply(roles, shell) if own.source and "relay-log" not in without else None,
-        other: lambda: "" if "fencing" in without else _fence(lab, roles.other, dead),
+        other: lambda: "" if "fencing" in without else fence(lab, roles.other, dead),
     }
     _, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
     with _not_promoted(node, "it could not open"):
         roles.node.script(switch.opens(roles.durability), timeout=90, title="opens", shell=shell)
     return "; ".join([*([f"{fenced}: it can't take writes beside {node}"] if fenced else []), *told])
-
-
-def _fence(lab: Lab, door: Machine, dead: bool) -> str:
-    """Whoever may still take writes loses its power; a server that was not running starts read-only."""
-    name, state = door.node.name, hypervisor.states(lab)[door.node.name]
-    if state in OFF:
-        return f"{name} is {state}"
-    if dead:
-        return f"MySQL on {name} was not running, and starts read-only"
-    progress.say(name, "is powered off: nobody knows whether it still takes writes")
-    hypervisor.power_off(door.node)
-    door.close()
-    return f"{name} was powered off"
 
 
 def _apply(roles: Roles, shell: Shell) -> None:

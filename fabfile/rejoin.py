@@ -59,6 +59,8 @@ def _start(lab: Lab, roles: Roles) -> None:
     if state == "absent":
         raise LabNotUp(f"{node.name} can't rejoin: there is no such machine", hint="invoke lab.up")
     if state != "running":
+        if state not in ("paused", *hypervisor.OFF):  # a saved one would go on with what it had in memory
+            hypervisor.make_off(lab, node)
         progress.say(node.name, f"is {state}: it is started")
         with suppress(CommandFailed):  # it runs by now
             (hypervisor.resume if state == "paused" else hypervisor.power_on)(node)

@@ -16,6 +16,7 @@ UP = "invoke lab.up (starts what is off, repairs what differs)"
 HEAL = "invoke fault.heal (undoes every fault that was injected)"
 DATABASES = ("invoke db.promote", "invoke db.rejoin")
 PROVISION = "invoke lab.provision (repairs what differs)"
+STATES = ("running", "paused", "off", "absent")
 DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}
 
 
@@ -41,7 +42,7 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
             {
                 "name": node.name,
                 "ip": str(node.ip),
-                "state": "unreachable" if node.name in facts and facts[node.name].error else states[node.name],
+                "state": _state(states[node.name], facts.get(node.name)),
                 "roles": list(node.roles),
                 "services": dict(facts[node.name].services) if node.name in facts else None,
             }
@@ -63,6 +64,11 @@ def _states(lab: Lab, errors: list[str]) -> dict[str, str]:
         return {node.name: "unreachable" for node in lab.nodes}
     errors += [f"{name}: the machine is {state}" for name, state in states.items() if state != "running"]
     return states
+
+
+def _state(power: str, facts: NodeFacts | None) -> str:
+    """In a word of the stable interface; what the hypervisor calls it otherwise is among the errors."""
+    return "unreachable" if power not in STATES or (facts and facts.error) else power
 
 
 def _ask(lab: Lab, doors: Sequence[Machine], states: Mapping[str, str], errors: list[str]) -> dict[str, NodeFacts]:

@@ -23,7 +23,7 @@ class Virsh:
         self.broken: set[tuple[str, str]] = set()
         self.before: Callable[[str, str], None] = lambda command, domain: None
 
-    def run(self, argv: Sequence[str], *, timeout: float, ok: Sequence[int] = (0,)) -> process.Finished:
+    def run(self, argv: Sequence[str], *, timeout: float, ok: Sequence[int] = (0,), **_: object) -> process.Finished:
         """Stands in for lab.process.run."""
         command, *words = argv[3:]
         if command == "list":
