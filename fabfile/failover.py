@@ -66,6 +66,7 @@ def promote(lab: Lab, name: str, *, accept_data_loss: bool = False, stay_durable
     how = promotion.decide(situation, accept_data_loss=accept_data_loss)
     if how.way == "nothing":
         return _nothing(roles, situation, how)
+    remembered.opening(name)
     alone = roles if stay_durable else replace(roles, durability=_without_replica(roles.durability))
     if how.way == "planned" and situation.rival:
         try:
@@ -106,15 +107,16 @@ def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
     if there:
         works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
     doors = [door for door in (roles.node, roles.other, balancer) if door.node.name in works]
+    asked_at = time.time()
     said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))
     own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in hypervisor.OFF))
     if own.database is None:
         hint = "see what the machine is doing: invoke lab.status"
         raise Unreachable(f"{node.name} can't be promoted: its MySQL does not answer", hint=hint)
-    remembered.remember([own.database, rival.database])
+    remembered.remember(asked_at, [own.database, rival.database])
     reached = own.reaches or said.get(balancer.node.name, True)
-    seen = remembered.recall()
-    return Situation(node, other, own.database, rival.database, reached, seen, time.time()), rival.dead, own.shell
+    known = reached, remembered.recall(), time.time()
+    return Situation(node, other, own.database, rival.database, *known), rival.dead, own.shell
 
 
 def _look(door: Machine, besides: str = ":") -> Look:
@@ -203,6 +205,7 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
     name, other = roles.node.node.name, roles.other.node.name
     doors = [roles.node, roles.other] if how.way == "planned" else [roles.node]
     latest: dict[str, Database | None] = {}
+    asked_at = time.time()
 
     def alone() -> bool:
         latest.update(databases_of(doors))
@@ -213,7 +216,8 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
 
     hint = f"invoke db.status; if {other} does not follow: invoke db.rejoin {other}"
     until(f"{name} is the only primary", alone, VERIFIED_S, where=name, evidence=silent, hint=hint)
-    remembered.remember(latest.values())
+    remembered.remember(asked_at, latest.values())
+    remembered.settled()
     until(f"the site writes to {name}", lambda: site.writer(lab) == name, VERIFIED_S, where="site", hint=hint)
     own = latest[name]
     assert own is not None

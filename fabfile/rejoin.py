@@ -1,5 +1,6 @@
 """invoke db.rejoin: an old primary comes back as the replica of the new one, and commits are as safe as chosen."""
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -33,7 +34,7 @@ def rejoin(lab: Lab, name: str) -> list[str]:
     now = asked[primary.node]
     assert now is not None
     commits(roles.other, now.durability, roles.durability)
-    remembered.remember(databases_of([roles.other]).values())
+    remembered.remember(time.time(), databases_of([roles.other]).values())
     return [*lines, f"commits on {primary.node} are {roles.durability}: {_safe(name, roles.durability)}"]
 
 

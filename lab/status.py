@@ -1,5 +1,6 @@
 """What is true now: asked of hypervisor, nodes, balancer and databases; as data and as a table."""
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,6 +30,7 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
     chosen = {**DEFAULTS, **choices.load()}
     errors = protections.left(chosen)
     states = _states(lab, errors)
+    asked_at = time.time()
     with ThreadPoolExecutor(max_workers=1) as beside:  # the site takes as long to answer as all nodes together
         answers = beside.submit(lambda: states[lab.having("balancer")[0].name] == "running" and site.healthy(lab))
         facts = _ask(lab, doors, states, errors)
@@ -49,7 +51,7 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
             for node in lab.nodes
         ],
         "balancer": _balancer(lab, facts, chosen, errors),
-        "database": _database(lab, facts, errors),
+        "database": _database(lab, facts, asked_at, errors),
         "faults": ledger.entries(),
         "errors": errors,
     }
@@ -99,7 +101,7 @@ def _balancer(
     }
 
 
-def _database(lab: Lab, facts: Mapping[str, NodeFacts], errors: list[str]) -> dict[str, Any] | None:
+def _database(lab: Lab, facts: Mapping[str, NodeFacts], asked_at: float, errors: list[str]) -> dict[str, Any] | None:
     servers: list[dict[str, Any]] = []
     for node in lab.having("database"):
         it = facts[node.name].database if node.name in facts else None
@@ -119,7 +121,7 @@ def _database(lab: Lab, facts: Mapping[str, NodeFacts], errors: list[str]) -> di
     if not servers:
         return None
     asked = {node.name: facts[node.name].database if node.name in facts else None for node in lab.having("database")}
-    remembered.remember(asked.values())
+    remembered.remember(asked_at, asked.values())
     degraded = remembered.degraded()
     errors += [f"database: {line}" for line in advice.advise(asked, degraded)]
     primaries = [it for it in asked.values() if it and it.role == "primary"]
