@@ -116,6 +116,13 @@ def test_what_was_cut_off_is_never_put_back(virsh: Virsh) -> None:
     assert all(kept == ["one.3"] for kept in virsh.kept.values())
 
 
+def test_a_node_that_was_added_later_has_no_snapshot_and_is_named(virsh: Virsh) -> None:
+    """The others keep theirs; of all machines there is none."""
+    snapshots.take(LAB, "one")
+    virsh.kept["weblab_web2"].clear()
+    assert snapshots.names(LAB) == [] and snapshots.lacking(LAB, "one") == ["web2"]
+
+
 def test_no_snapshot_where_one_machine_does_not_pause(virsh: Virsh) -> None:
     """Nothing is kept, and those that were paused go on."""
     virsh.broken = {("suspend", "weblab_web1")}
