@@ -26,9 +26,10 @@ def status_(c: Context) -> None:
     lab = topology.load()
     nodes = lab.having("database")
     doors = lifecycle.running(lab, "database")
+    asked_at = time.time()
     answers = databases_of(doors)
     asked = {node.name: answers.get(node.name) for node in nodes}
-    remembered.remember(asked.values())
+    remembered.remember(asked_at, asked.values())
     degraded = remembered.degraded()
     advised = advice.advise(nodes, asked, degraded, endings(lab, asked))
     say("\n".join([advice.tree(nodes, asked, degraded), *_chosen(), *advised]))

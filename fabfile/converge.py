@@ -1,5 +1,6 @@
 """All roles on all nodes: ask each node once, change what differs, then the databases together."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,13 +61,14 @@ def everything(
         target = Target(lab, door.node, releases[door.node.name], chosen, passwords)
         return _node(door, desired(target, _roles(door, only)), dry_run)
 
+    asked_at = time.time()
     results = dict(zip((door.node.name for door in doors), together(one, doors), strict=True))
     changed = [change for changes, _ in results.values() for change in changes]
     servers = [door for door in doors if "database" in door.node.roles]
     if "database" in only and not dry_run and len(servers) == len(lab.having("database")):
         durability = check_durability(chosen.get("durability", "durable"))
         unique_key = "unique-key" not in without
-        pair = Pair(lab, servers, releases, passwords, durability, _answers(results), unique_key)
+        pair = Pair(lab, servers, releases, passwords, durability, _answers(results), asked_at, unique_key)
         changed += replication.converge(pair)
     names = {door.node.name for door in running}
     off = [it.name for it in lab.nodes if it.name not in names]

@@ -8,6 +8,7 @@ from typing import Any
 from fabfile import salvage as salvaging
 from fabfile import switch
 from fabfile.clients import END_ALL, client
+from fabfile.fencing import fence
 from fabfile.statements import sql
 from fabfile.survivor import apply_received, open_it
 from fabfile.switch import NotClosed, Roles
@@ -21,7 +22,6 @@ from lab.topology import Lab, Node
 from lab.wait import until
 
 VERIFIED_S = 60.0
-OFF = ("off", "absent")
 CUT_OFF = "=cut-off="
 # What an earlier command left there ends first. The kernel tells whether MySQL runs, without a program being started.
 ASK = f"""{END_ALL}
@@ -63,6 +63,7 @@ def promote(
     how = promotion.decide(situation, accept_data_loss=accept_data_loss)
     if how.way == "nothing":
         return _nothing(roles, situation, how)
+    remembered.opening(name)
     alone = roles if stay_durable else replace(roles, durability=_without_replica(roles.durability))
     if how.way == "planned" and situation.rival:
         try:
@@ -104,16 +105,17 @@ def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
     if there:
         works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
     doors = [door for door in (roles.node, roles.other, balancer) if door.node.name in works]
+    asked_at = time.time()
     said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))
-    own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in OFF))
+    own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in hypervisor.OFF))
     ended = "" if rival.database else _ended(other, rival.record)
     if own.database is None:
         hint = "see what the machine is doing: invoke lab.status"
         raise Unreachable(f"{node.name} can't be promoted: its MySQL does not answer", hint=hint)
-    remembered.remember([own.database, rival.database])
+    remembered.remember(asked_at, [own.database, rival.database])
     reached = own.reaches or said.get(balancer.node.name, True)
-    seen = remembered.recall()
-    situation = Situation(node, other, own.database, rival.database, reached, seen, time.time(), ended)
+    known = reached, remembered.recall(), time.time(), ended
+    situation = Situation(node, other, own.database, rival.database, *known)
     return situation, rival.dead, own.shell
 
 
@@ -173,7 +175,7 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
     shell = shell or client(roles.node)
     works: Mapping[str, Callable[[], Any]] = {
         node: lambda: apply_received(roles, shell) if it.own.source and "relay-log" not in without else None,
-        other: lambda: "" if "fencing" in without else _fence(lab, roles.other, dead),
+        other: lambda: "" if "fencing" in without else fence(lab, roles.other, dead),
     }
     _, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
     if fenced and not how.lost:
@@ -188,24 +190,12 @@ def _nothing_released_meanwhile(it: Situation) -> None:
         promotion.emergency(replace(it, ended=_ended(it.other, "")))
 
 
-def _fence(lab: Lab, door: Machine, dead: bool) -> str:
-    """Whoever may still take writes loses its power; a server that was not running starts read-only."""
-    name, state = door.node.name, hypervisor.states(lab)[door.node.name]
-    if state in OFF:
-        return f"{name} is {state}"
-    if dead:
-        return f"MySQL on {name} was not running, and starts read-only"
-    progress.say(name, "is powered off: nobody knows whether it still takes writes")
-    hypervisor.power_off(door.node)
-    door.close()
-    return f"{name} was powered off"
-
-
 def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
     """See that one server takes writes and that the site writes there; the three lines that tell it."""
     name, other = roles.node.node.name, roles.other.node.name
     doors = [roles.node, roles.other] if how.way == "planned" else [roles.node]
     latest: dict[str, Database | None] = {}
+    asked_at = time.time()
 
     def alone() -> bool:
         latest.update(databases_of(doors))
@@ -216,7 +206,8 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
 
     hint = f"invoke db.status; if {other} does not follow: invoke db.rejoin {other}"
     until(f"{name} is the only primary", alone, VERIFIED_S, where=name, evidence=silent, hint=hint)
-    remembered.remember(latest.values())
+    remembered.remember(asked_at, latest.values())
+    remembered.settled()
     until(f"the site writes to {name}", lambda: site.writer(lab) == name, VERIFIED_S, where="site", hint=hint)
     own = latest[name]
     assert own is not None

@@ -1,5 +1,6 @@
 """invoke db.rejoin: an old primary comes back as the replica of the new one, and commits are as safe as chosen."""
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -33,7 +34,7 @@ def rejoin(lab: Lab, name: str) -> list[str]:
     now = asked[primary.node]
     assert now is not None
     commits(roles.other, now.durability, roles.durability)
-    remembered.remember(databases_of([roles.other]).values())
+    remembered.remember(time.time(), databases_of([roles.other]).values())
     return [*lines, f"commits on {primary.node} are {roles.durability}: {_safe(name, roles.durability)}"]
 
 
@@ -59,6 +60,8 @@ def _start(lab: Lab, roles: Roles) -> None:
     if state == "absent":
         raise LabNotUp(f"{node.name} can't rejoin: there is no such machine", hint="invoke lab.up")
     if state != "running":
+        if state not in ("paused", *hypervisor.OFF):  # a saved one would go on with what it had in memory
+            hypervisor.make_off(lab, node)
         progress.say(node.name, f"is {state}: it is started")
         with suppress(CommandFailed):  # it runs by now
             (hypervisor.resume if state == "paused" else hypervisor.power_on)(node)

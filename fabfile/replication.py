@@ -1,6 +1,7 @@
 """Role replication: one primary, open for writes when that is certain; the other replicates from it."""
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -24,7 +25,10 @@ SETTLE_S = 60.0
 
 @dataclass(frozen=True)
 class Pair:
-    """The database nodes: a door to each, what the probe answered there, and what is wanted of them and the notes."""
+    """The database nodes: a door to each, what the probe answered there, and what is wanted of them and the notes.
+
+    `asked_at`: Unix seconds before the probe.
+    """
 
     lab: Lab
     doors: Sequence[Machine]
@@ -32,6 +36,7 @@ class Pair:
     passwords: Mapping[str, str] = field(repr=False)
     durability: str
     answers: Mapping[str, Mapping[str, str]] = field(repr=False)
+    asked_at: float
     unique_key: bool = True
 
     def asked(self) -> dict[str, Database | None]:
@@ -54,7 +59,7 @@ def converge(pair: Pair) -> list[str]:
     chosen; until then only root can write. Raises CheckFailed where nobody may be opened, with the reason.
     """
     asked = pair.asked()
-    remembered.remember(asked.values())
+    remembered.remember(pair.asked_at, asked.values())
     decision = pair.decide(asked)
     if decision.opens:
         asked = databases_of(pair.doors)  # the probe's answers may be minutes old: decide on fresh ones
@@ -77,7 +82,7 @@ def converge(pair: Pair) -> list[str]:
     _recorded(pair, primary, before)
     opened = _open(primary, before)
     if opened:
-        remembered.remember(databases_of([primary]).values())
+        remembered.remember(time.time(), databases_of([primary]).values())
     return changed + opened
 
 
@@ -193,8 +198,9 @@ def _released(primary: Database, wanted: str) -> None:
 def commits(primary: Machine, found: str, wanted: str) -> list[str]:
     """Make commits on the primary as safe as wanted, and remember that they are; its replica should be there."""
     if found != wanted:
+        remembered.outdate()  # before: who is interrupted here must not leave the old durability on record
         sql(primary, databases.durability_sql(wanted), f"commits are {wanted}")
-        remembered.remember(databases_of([primary]).values())
+        remembered.remember(time.time(), databases_of([primary]).values())
     remembered.restored()
     return [f"commits on {primary.node.name} are {wanted}"] if found != wanted else []
 

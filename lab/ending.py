@@ -15,7 +15,8 @@ PREFIX = "weblab mysql: "
 STARTED, OPENED, STOP, EXITED = "started", "opened", "stop requested", "exited"
 # systemd's EXIT_CODE and EXIT_STATUS of a process that had no time to release anything: systemd.exec(5).
 CRASHES = ("killed KILL", "killed SEGV", "killed ABRT", "killed BUS")
-PLUG_PULLED = ("destroyed", "crashed", "failed")  # virsh domstate --reason, of a machine that is off
+# virsh domstate --reason, of a machine that is off: its system had no time to stop anything.
+PLUG_PULLED = ("destroyed", "crashed", "failed", "saved")
 NO_REASON = ""
 
 # What MySQL itself logged since it was opened: a signal or a statement that stops it passes systemd by.

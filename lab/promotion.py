@@ -120,7 +120,8 @@ def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
     why = f"{other} was gone; each write that it acknowledged was on {node} too"
     if it.seen and it.seen.node == node:
         why = f"{other} was gone; {node} itself was the primary that was seen last"
-    return Promotion("emergency", why, False)
+    known = f" ({it.seen.told(it.now)})" if it.seen else ""
+    return Promotion("emergency", why + known, False)
 
 
 def _doubts(it: Situation) -> Iterator[str]:
@@ -133,6 +134,8 @@ def _doubts(it: Situation) -> Iterator[str]:
     if seen is None or seen.node not in (it.node.name, it.other.name):
         yield f"{it.other.name} was never seen as primary: nobody knows what it acknowledged"
         return
+    if seen.opening not in ("", it.node.name):
+        yield f"a promotion began to open {seen.opening} later, and how that ended was not seen"
     risky = seen.node == it.other.name and (seen.durability != "durable" or not seen.waits)
     if risky:
         yield seen.told(it.now)

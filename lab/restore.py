@@ -17,22 +17,27 @@ READY_S = 60.0
 WHOLE_S = 30.0
 
 
-def restore(lab: Lab, name: str) -> None:
+def restore(lab: Lab, name: str, repair: Callable[[], object] = lambda: None) -> None:
     """Put all machines back to a snapshot, step their clocks, and wait until the lab answers as it should.
 
-    Raises TimedOut naming what is still not right.
+    Faults and what is remembered of the databases are forgotten. `repair` runs before the wait: with what a snapshot
+    of another configuration lacks, the lab may never answer as it should. Raises TimedOut naming what is not right.
     """
     with progress.stage("put back"):
         snapshots.put_back(lab, name)
+        ledger.clear()  # a snapshot is of a lab without faults
+        remembered.forget()
+    doors = machines(lab)
+    with progress.stage("clocks"):
+        together(step_clock_soon, doors)
+    repair()
     with progress.stage("settle"):
-        settle(lab)
+        settle(lab, doors)
     progress.say("host", f"snapshot {name} is back")
 
 
-def settle(lab: Lab) -> None:
-    """Step the clocks to this machine's, then wait for services, equal databases and the page."""
-    doors = machines(lab)
-    together(step_clock_soon, doors)
+def settle(lab: Lab, doors: list[Machine]) -> None:
+    """Wait for services, equal databases and the page."""
     trouble: list[str] = []
 
     def right() -> bool:

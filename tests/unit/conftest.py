@@ -1,6 +1,7 @@
 """For tests without machines: what a real lab of this checkout has going on is none of their business."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger of faults, what is remembered of the databases, and choices set aside, are files of the test's."""
     monkeypatch.setattr(choices, "ASIDE", tmp_path / "ledger" / "aside.yml")
     monkeypatch.setattr(remembered, "SEEN", tmp_path / "ledger" / "primary-seen.json")
+    monkeypatch.setattr(remembered, "OPENING", tmp_path / "ledger" / "primary-opening.json")
     monkeypatch.setattr(remembered, "DEGRADED", tmp_path / "ledger" / "degraded.json")
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger" / "faults.json")
     ledger.LEDGER.parent.mkdir()
@@ -105,7 +107,7 @@ def make(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         return pair
 
     monkeypatch.setattr(progress, "say", lambda *_: None)
-    remembered.remember([OPEN])
+    remembered.remember(time.time(), [OPEN])
     yield made
 
 

@@ -72,7 +72,7 @@ def as_web2(it: Database | None) -> Database | None:
 def test_a_promotion_that_is_named_is_not_refused(one: str, other: str, ended: str) -> None:
     """Whatever both answered: as it stands there, or with --salvage, which asks again when it has fetched the rest."""
     asked = {"web1": STATES[one], "web2": as_web2(STATES[other])}
-    remembered.remember([OPEN])
+    remembered.remember(time.time(), [OPEN])
     nodes = {"web1": WEB1, "web2": WEB2}
     for line in advise((WEB1, WEB2), asked, "", {"web1": ended, "web2": ended}):
         command, _, option = line.partition("invoke db.promote ")[2].partition(" --")

@@ -10,7 +10,7 @@ import pytest
 
 from fabfile import accounts, converge
 from fabfile.target import Target
-from lab import choices, credentials, lifecycle, topology
+from lab import choices, credentials, lifecycle, remembered, topology
 from lab.ensure import Desired, fingerprint
 from lab.errors import BadInput
 from lab.machine import Answer
@@ -18,6 +18,7 @@ from lab.protections import PROTECTIONS, checked
 from lab.release import Release
 from lab.topology import Node
 from tests.unit.conftest import Stored
+from tests.unit.pairs import PROMOTED
 from tests.unit.test_accounts import answer_of
 
 CASES = Path(__file__).parent / "cases"
@@ -90,6 +91,22 @@ def test_a_second_converge_costs_two_round_trips_a_node_and_changes_nothing(door
     outcome = converge.everything(LAB)
     assert outcome.changed == []
     assert [door.channels for door in doors] == [2, 2, 2]
+
+
+def test_a_probe_that_was_asked_before_a_promotion_does_not_bring_the_old_primary_back(
+    doors: list[Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the servers answered is remembered as of the moment before the probe, not as of its end."""
+    probe = Door.script
+
+    def promoted_meanwhile(door: Door, text: str, **options: object) -> Answer:
+        remembered.remember(time.time(), [PROMOTED])
+        return probe(door, text, **options)
+
+    monkeypatch.setattr(Door, "script", promoted_meanwhile)
+    converge.everything(LAB)
+    seen = remembered.recall()
+    assert seen is not None and seen.node == "web2"
 
 
 def test_one_node_alone_can_be_converged(doors: list[Door]) -> None:

@@ -1,5 +1,6 @@
 """db.durability, and the mark of a promotion that it takes away. Nodes are doubles."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -43,6 +44,16 @@ def test_with_a_replica_there_is_no_price(pair: Two) -> None:
     pair.web1.state = replace(REPLICA, node="web1")
     assert choose(pair, "durable") == ["commits on web2 are durable"]
     assert choose(pair, "available") == []
+
+
+def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_on_record(pair: Two) -> None:
+    """The next emergency promotion would believe that it was durable."""
+    pair.web2.state = replace(PROMOTED, durability="durable")
+    remembered.remember(time.time(), [pair.web2.state])
+    pair.web2.cut["commits are async"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        choose(pair, "async")
+    assert remembered.recall() is None
 
 
 def test_without_a_primary_the_choice_waits(pair: Two) -> None:

@@ -1,5 +1,6 @@
 """db.promote: what is asked, who is fenced before anybody opens, and what is told. Nodes are doubles."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from fabfile import failover, switch
 from fabfile.failover import Look
 from lab import choices, hypervisor, remembered
 from lab.databases import Database
-from lab.errors import BadInput, CheckFailed, Unreachable
+from lab.errors import BadInput, CheckFailed, TimedOut, Unreachable
 from tests.unit.conftest import Make
 from tests.unit.fake_pair import failed, two
 from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, WEB1, WEB2
@@ -39,8 +40,10 @@ def test_a_planned_promotion_says_what_it_did_and_why(make: Make) -> None:
         ("running", False, False, OPEN, "web1 was powered off"),
         ("running", True, True, None, "MySQL on web1 was not running"),
         ("off", False, True, None, "web1 is off"),
+        ("pmsuspended", False, True, None, "web1 was powered off"),
+        ("saving", False, True, None, "web1 was powered off"),
     ],
-    ids=["frozen", "silent", "cut off", "mysql dead", "off"],
+    ids=["frozen", "silent", "cut off", "mysql dead", "off", "suspended", "unknown"],
 )
 def test_who_may_still_take_writes_is_powered_off_before_the_survivor_opens(
     make: Make, power: str, dead: bool, reached: bool, web1: Database | None, fenced: str
@@ -53,6 +56,36 @@ def test_who_may_still_take_writes_is_powered_off_before_the_survivor_opens(
     off = "web1 is powered off"
     assert pair.notes[0] == "web2 is ready"
     assert (off in pair.notes[:opens]) == ("powered off" in fenced) and off not in pair.notes[opens:]
+
+
+def test_an_emergency_says_on_what_knowledge_it_relied(make: Make) -> None:
+    """The primary that was seen last, its durability, and how old that is; its end was seen, so no mark is left."""
+    remembered.SEEN.unlink()
+    remembered.remember(time.time() - 90, [OPEN])
+    pair = make(None, "off")
+    lines = failover.promote(LAB, "web2")
+    assert pair.writable() == ["web2"] and not remembered.OPENING.exists()
+    assert "web1 was primary 90 s ago: durability durable, semi-sync ON" in lines[0]
+
+
+def test_a_promotion_that_was_killed_as_it_opened_is_on_record(make: Make) -> None:
+    """web2 took writes, and nobody saw it: what is known of web1 is out of date for a promotion of web1."""
+    pair = make(None, "off")
+    pair.web2.cut["opens"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        failover.promote(LAB, "web2")
+    seen = remembered.recall()
+    assert seen is not None and (seen.node, seen.opening) == ("web1", "web2")
+
+
+def test_nobody_opens_while_the_old_primary_is_not_seen_to_be_off(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hypervisor took the command and nothing came of it: exit code 3."""
+    pair = make(None, "crashed")
+    monkeypatch.setattr(hypervisor, "power_off", lambda node: None)
+    monkeypatch.setattr(hypervisor, "OFF_S", 0.0)
+    with pytest.raises(TimedOut, match="web1: is off"):
+        failover.promote(LAB, "web2")
+    assert pair.writable() == [] and "web2 opens" not in pair.notes
 
 
 def test_one_who_does_not_reach_the_primary_is_no_proof_that_it_is_gone(make: Make) -> None:
@@ -119,7 +152,7 @@ def test_who_wants_to_stay_durable_does(make: Make) -> None:
 
 def test_a_refusal_changes_nothing_and_fences_nobody(make: Make) -> None:
     """The last state seen was async; accepted, what may be lost is told."""
-    remembered.remember([replace(OPEN, durability="async", waits=False)])
+    remembered.remember(time.time(), [replace(OPEN, durability="async", waits=False)])
     pair = make(None, "running")
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only"):
         failover.promote(LAB, "web2")

@@ -74,6 +74,17 @@ def test_a_machine_that_is_off_is_started(come: Come, monkeypatch: pytest.Monkey
     assert started == ["web1"]
 
 
+def test_a_machine_in_another_state_is_powered_off_before_it_is_started(
+    come: Come, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libvirt can't start one that is suspended, and one that was saved would go on as a primary."""
+    done: list[str] = []
+    monkeypatch.setattr(hypervisor, "make_off", lambda lab, node: done.append(f"{node.name} off"))
+    monkeypatch.setattr(hypervisor, "power_on", lambda node: done.append(f"{node.name} on"))
+    come(OLD, "saved")
+    assert done == ["web1 off", "web1 on"]
+
+
 def test_who_follows_already_is_not_attached_again(come: Come) -> None:
     """A rejoin that was interrupted: only what is missing is done."""
     follows = replace(OLD, source=str(WEB2.ip), receiving=True, applying=True)
