@@ -39,10 +39,10 @@ def promote(c: Context, node: str, accept_data_loss: bool = False, stay_durable:
     say("\n".join(failover.promote(lab, node, accept_data_loss=accept_data_loss, stay_durable=stay_durable)))
 
 
-@command(changes=True, positional=["node"])
-def rejoin(c: Context, node: str) -> None:
-    """Make an old primary the replica of the new one; it is started if it is off, copied anew if it must be."""
-    say("\n".join(rejoin_server(topology.load(), node)))
+@command(changes=True, positional=["node"], help={"discard": "give up what only this server has, without a copy"})
+def rejoin(c: Context, node: str, discard: bool = False) -> None:
+    """Make an old primary the replica of the new one; what only it has is written to backups/ first."""
+    say("\n".join(rejoin_server(topology.load(), node, discard=discard)))
 
 
 @command(changes=True, positional=["value"])
