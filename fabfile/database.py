@@ -22,8 +22,9 @@ def desired(target: Target) -> Desired:
         units=(
             Unit(
                 f"{release.mysql_unit}.service",
-                watches=(conf, PATIENCE),
-                on_change=f"sh -c 'systemctl daemon-reload && systemctl restart {release.mysql_unit}'",
+                watches=(conf,),
+                on_change=f"systemctl restart {release.mysql_unit}",
+                in_turn=True,
             ),
         ),
         questions={"database": databases.QUESTION},
