@@ -44,10 +44,10 @@ def promote(
     say("\n".join(failover.promote(topology.load(), node, **options)))
 
 
-@command(changes=True, positional=["node"])
-def rejoin(c: Context, node: str) -> None:
-    """Make an old primary the replica of the new one; it is started if it is off, copied anew if it must be."""
-    say("\n".join(rejoin_server(topology.load(), node)))
+@command(changes=True, positional=["node"], help={"discard": "give up what only this server has, without a copy"})
+def rejoin(c: Context, node: str, discard: bool = False) -> None:
+    """Make an old primary the replica of the new one; what only it has is written to backups/ first."""
+    say("\n".join(rejoin_server(topology.load(), node, discard=discard)))
 
 
 @command(changes=True, positional=["value"])

@@ -23,9 +23,10 @@ def desired(target: Target) -> Desired:
         units=(
             Unit(
                 f"{release.mysql_unit}.service",
-                watches=(conf, PATIENCE),
-                on_change=f"sh -c 'systemctl daemon-reload && systemctl restart {release.mysql_unit}'",
+                watches=(conf,),
+                on_change=f"systemctl restart {release.mysql_unit}",
+                in_turn=True,
             ),
         ),
-        questions={"database": databases.QUESTION, "record": f"cat {ending.RECORD} 2>/dev/null; true"},
+        questions={"database": databases.QUESTION},
     )

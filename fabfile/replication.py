@@ -9,7 +9,7 @@ from fabfile import accounts, notes
 from fabfile.accounts import Account
 from fabfile.attach import clone, source
 from fabfile.statements import sql
-from lab import databases, ending, progress, remembered
+from lab import databases, ending, errant, gtid, progress, remembered
 from lab.databases import Database
 from lab.errors import CheckFailed
 from lab.facts import databases_of
@@ -71,7 +71,7 @@ def converge(pair: Pair) -> list[str]:
     _refuse_errant(before, [it for it in asked.values() if it and it.source])
     wrong = _wrong_accounts(pair, primary)
     _prepare(pair, primary, before, decision, wrong)
-    changed = _attach(pair, primary, before, decision) + _same_password(pair, asked) + _start(pair, decision)
+    changed = _attach(pair, primary, asked, decision) + _same_password(pair, asked) + _start(pair, decision)
     changed += notes.make(primary, before)
     if changed or wrong or decision.reason:
         asked = _follow(pair, decision.primary)
@@ -105,7 +105,8 @@ def commit(doors: Sequence[Machine], durability: str) -> list[str]:
 
 def questions(lab: Lab) -> dict[str, str]:
     """What the probe has to ask a database node besides its facts."""
-    return {"accounts": accounts.question(accounts.load(lab))}
+    record = f"cat {ending.RECORD} 2>/dev/null; true"
+    return {"accounts": accounts.question(accounts.load(lab)), "record": record}
 
 
 def _refuse_errant(primary: Database, replicas: Sequence[Database]) -> None:
@@ -162,10 +163,14 @@ def _must_agree(pair: Pair, asked: Mapping[str, Database | None], before: Decisi
         raise CheckFailed(f"no database is opened for writes: {now.reason}", hint="look: invoke lab.status")
 
 
-def _attach(pair: Pair, primary: Machine, before: Database, decision: Decision) -> list[str]:
-    address = str(primary.node.ip)
+def _attach(pair: Pair, primary: Machine, asked: Mapping[str, Database | None], decision: Decision) -> list[str]:
+    address, before = str(primary.node.ip), asked[primary.node.name]
+    assert before is not None
     for name in decision.attach:
-        door = pair.door(name)
+        door, own = pair.door(name), asked[name]
+        alone = gtid.minus(own.gtid_executed, before.gtid_executed) if own else {}
+        if alone:
+            errant.keep(door, alone, f"{name} becomes the replica of {primary.node.name}")
         if before.has_site:
             clone(door, address, pair.passwords["clone"])
         else:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fabfile import rejoin
 from fabfile.switch import Roles
-from lab import hypervisor, ledger, lifecycle, progress, remembered
+from lab import errant, gtid, hypervisor, ledger, lifecycle, progress, remembered
 from lab.catalogue import Fault
 from lab.databases import Database
 from lab.errors import CheckFailed
@@ -24,7 +25,9 @@ Come = Callable[..., tuple[Two, list[str]]]
 def come(monkeypatch: pytest.MonkeyPatch) -> Come:
     """web1 comes back in some state, with a power state."""
 
-    def back(web1: Database, power: str = "running", web2: Database = PROMOTED) -> tuple[Two, list[str]]:
+    def back(
+        web1: Database, power: str = "running", web2: Database = PROMOTED, *, discard: bool = False
+    ) -> tuple[Two, list[str]]:
         pair = two(web1, web2)
         roles = pair.roles
         turned: Any = replace(roles, node=roles.other, other=roles.node)
@@ -33,7 +36,12 @@ def come(monkeypatch: pytest.MonkeyPatch) -> Come:
         monkeypatch.setattr(rejoin, "databases_of", pair.asked)
         monkeypatch.setattr(rejoin, "clone", lambda door, donor, password: pair.notes.append(f"copied from {donor}"))
         monkeypatch.setattr(rejoin, "commits", lambda door, found, wanted: pair.notes.append(f"{found} to {wanted}"))
-        return pair, rejoin.rejoin(LAB, "web1")
+        monkeypatch.setattr(errant, "keep", lambda door, own, why: keep(pair, own))
+        return pair, rejoin.rejoin(LAB, "web1", discard=discard)
+
+    def keep(pair: Two, own: gtid.Intervals) -> Path:
+        pair.notes.append(f"written down {gtid.text(own)}")
+        return Path("backups/it.sql")
 
     def on(node: Node) -> None:
         raised.append(node.name)
@@ -58,6 +66,26 @@ def test_transactions_of_its_own_are_shown_and_given_up(come: Come) -> None:
     pair, lines = come(replace(OLD, gtid_executed=f"{U1}:1-53"))
     assert f"3 transactions that web2 never had: {U1}:51-53" in lines[0]
     assert pair.notes.index(f"copied from {WEB2.ip}") < pair.notes.index("web1 replicates from web2")
+
+
+def test_what_only_it_has_is_written_down_before_it_is_given_up(come: Come) -> None:
+    """The path is in the answer."""
+    pair, lines = come(replace(OLD, gtid_executed=f"{U1}:1-53"))
+    assert pair.notes.index(f"written down {U1}:51-53") < pair.notes.index(f"copied from {WEB2.ip}")
+    assert any("backups/it.sql" in line for line in lines)
+
+
+def test_only_discard_gives_it_up_without_a_copy(come: Come) -> None:
+    """It says so."""
+    pair, lines = come(replace(OLD, gtid_executed=f"{U1}:1-53"), discard=True)
+    assert f"copied from {WEB2.ip}" in pair.notes and not any("written down" in note for note in pair.notes)
+    assert any("--discard" in line for line in lines)
+
+
+def test_nothing_of_its_own_leaves_no_file(come: Come) -> None:
+    """Also where it gets a copy because the primary's logs do not reach back."""
+    pair, _ = come(OLD, web2=replace(PROMOTED, purged=f"{U1}:1-60", gtid_executed=f"{U1}:1-70"))
+    assert not any("written down" in note for note in pair.notes)
 
 
 def test_who_missed_what_is_thrown_away_gets_a_copy_too(come: Come) -> None:
