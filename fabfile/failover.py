@@ -23,6 +23,7 @@ from lab.wait import until
 
 VERIFIED_S = 60.0
 CUT_OFF = "=cut-off="
+CANDIDATE_S = 20  # a busy server may take long to let a client in, and without it nobody is promoted
 # What an earlier command left there ends first. The kernel tells whether MySQL runs, without a program being started.
 ASK = f"""{END_ALL}
 {databases.QUESTION}
@@ -124,11 +125,12 @@ def _ended(node: Node, record: str) -> str:
     return ending.doubt(node, hypervisor.off_because(node), record, hypervisor.console_text(node))
 
 
-def _look(door: Machine, besides: str = ":") -> Look:
+def _look(door: Machine, besides: str = ":", connect_s: int = databases.CONNECT_S) -> Look:
     """What the server says; `besides` runs meanwhile, and its output comes last."""
-    script = f"exec 3< <({besides})\n{ASK}\ncat <&3\nexit 0"
+    ask = ASK.replace(f"timeout={databases.CONNECT_S}", f"timeout={connect_s}")
+    script = f"exec 3< <({besides})\n{ask}\ncat <&3\nexit 0"
     try:
-        text = door.script(script, timeout=30, title="asks the database").stdout
+        text = door.script(script, timeout=30 + connect_s, title="asks the database").stdout
     except LabError:
         return Look()
     answer, runs, record, rest = [*text.split(f"{MARK}\n"), "", "", ""][:4]
@@ -136,7 +138,7 @@ def _look(door: Machine, besides: str = ":") -> Look:
 
 
 def _connected(door: Machine, besides: str) -> Look:
-    look = _look(door, besides)
+    look = _look(door, besides, CANDIDATE_S)
     return replace(look, shell=client(door)) if look.database and not look.database.writable else look
 
 

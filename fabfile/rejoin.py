@@ -31,7 +31,7 @@ def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
     _start(lab, roles)
     own, primary = _must_be_two(roles)
     lines = _attach(roles, own, primary, discard=discard)
-    asked = _follows(roles)
+    asked = _follows(roles, primary.gtid_executed)
     now = asked[primary.node]
     assert now is not None
     commits(roles.other, now.durability, roles.durability)
@@ -137,15 +137,16 @@ def _errant(own: Database, primary: Database) -> gtid.Intervals:
     return replicas_own if own.source else extra
 
 
-def _follows(roles: Roles) -> Mapping[str, Database | None]:
-    """Until it replicates, is closed, and the other one is the only primary."""
+def _follows(roles: Roles, executed: str) -> Mapping[str, Database | None]:
+    """Until it has received what the primary had executed, replicates, is closed, and the other one is open alone."""
     name, other = roles.node.node.name, roles.other.node.name
     latest: dict[str, Database | None] = {}
 
     def right() -> bool:
         latest.update(databases_of([roles.node, roles.other]))
         own, primary = latest[name], latest[other]
-        return bool(own and primary and own.replicating and not own.writable and primary.writable)
+        follows = bool(own and primary and own.replicating and not own.writable and primary.writable)
+        return follows and own is not None and gtid.subset(executed, own.has)
 
     def said() -> str:
         return "\n".join(f"{it.node}: {it.role} {it.error}" for it in latest.values() if it)

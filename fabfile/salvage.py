@@ -13,9 +13,12 @@ from lab.topology import Lab
 from lab.wait import until
 
 STARTS_S, FETCH_S = 240.0, 120.0
-# A MySQL that does not answer is killed: it starts read-only, and recovers all that stands in its binary log.
+# A MySQL that should answer and does not is killed: it starts read-only, and recovers what its binary log has.
 STARTS = """systemctl reset-failed mysql 2>/dev/null
-timeout 10 mysql --connect-timeout=5 -e 'SELECT 1' >/dev/null 2>&1 || systemctl kill -s KILL mysql 2>/dev/null
+case "$(systemctl is-active mysql)" in
+  active | deactivating)
+    timeout 10 mysql --connect-timeout=5 -e 'SELECT 1' >/dev/null 2>&1 || systemctl kill -s KILL mysql ;;
+esac
 timeout 180 systemctl start mysql && exit 0
 df -h /var/lib/mysql | tail -n 1; tail -n 5 /var/log/mysql/error.log; exit 1"""
 # Before replication is told anything: a coordinator inside a torn transaction would hold STOP REPLICA up for a minute.
@@ -47,8 +50,8 @@ def _start(lab: Lab, door: Machine) -> None:
         hint = "there is nothing to fetch from: leave --salvage out, and accept what may be lost"
         raise LabNotUp(f"nothing can be fetched from {node.name}: there is no such machine", hint=hint)
     progress.say(node.name, f"is {state}: it is started read-only, to fetch from it what only it has")
-    if state == "running" and not _reached(door):
-        hypervisor.power_off(node)
+    if state not in ("running", "paused", *hypervisor.OFF) or (state == "running" and not _reached(door)):
+        hypervisor.make_off(lab, node)
         state = "off"
     if state == "paused":
         hypervisor.resume(node)

@@ -28,7 +28,8 @@ MEANS = {
 
 # One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
 # The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
-QUESTION = """mysql --connect-timeout=5 --vertical <<'END_OF_SQL'
+CONNECT_S = 5
+QUESTION = f"""mysql --connect-timeout={CONNECT_S} --vertical <<'END_OF_SQL'
 SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
 @@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS purged,
 (SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Uptime') AS uptime,
