@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from fabfile.attach import clone, follow
+from fabfile.attach import RESUME, clone, follow
 from fabfile.replication import commits
 from fabfile.statements import sql
 from fabfile.switch import Roles
@@ -106,7 +106,9 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
         progress.say(name, why[0])
         why += _kept(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
         clone(roles.node, address, passwords(["clone"])["clone"])
-    sql(roles.node, follow(address, roles.password), f"replicates from {primary.node}")
+    has_more = not why and own.source == address and not gtid.subset(own.received, own.gtid_executed)
+    again = RESUME if has_more else follow(address, roles.password)
+    sql(roles.node, again, f"replicates from {primary.node}")
     fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
     return [*(why or [fetches]), f"{name} replicates from {primary.node}"]
 

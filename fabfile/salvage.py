@@ -1,6 +1,6 @@
 """invoke db.promote NODE --salvage: what only the old primary has is fetched from it, before the promotion goes on."""
 
-from fabfile.attach import follow
+from fabfile.attach import RESUME, follow
 from fabfile.statements import sql
 from fabfile.survivor import COORDINATOR
 from fabfile.switch import Roles
@@ -90,7 +90,9 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
         return  # both have transactions of their own: the promotion says what can be chosen
     progress.say(node, f"fetches {gtid.count(lacks)} transactions from {other}: {gtid.text(lacks)}")
     roles.node.script(LETS_STOP, timeout=30, title="ends what it applies")
-    sql(roles.node, follow(str(roles.other.node.ip), roles.password), f"replicates from {other}")
+    address = str(roles.other.node.ip)
+    again = RESUME if own.source == address else follow(address, roles.password)
+    sql(roles.node, again, f"replicates from {other}")
     latest: dict[str, Database | None] = {node: own}
 
     def fetched() -> bool:
