@@ -85,7 +85,7 @@ def make(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         pair = two(web1)
         states = {"lb1": "running", "web1": power, "web2": "running"}
 
-        def look(door: object, besides: str = "") -> Look:
+        def look(door: object, besides: str = "", connect_s: int = 5) -> Look:
             is_web1 = door is pair.web1
             return Look(pair.web1.state, dead, record) if is_web1 else Look(pair.web2.state, reaches=reached)
 
