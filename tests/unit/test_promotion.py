@@ -114,7 +114,7 @@ def test_a_server_that_was_the_primary_itself_may_open_again() -> None:
 
 def test_the_age_of_what_is_known_is_said_and_refuses_nothing() -> None:
     """Durable since yesterday is durable: each change since then would be on record."""
-    how = promote(REPLICA, None, seen=replace(SEEN, at=NOW - 90_000))
+    how = promote(replace(REPLICA, age_s=100_000), None, seen=replace(SEEN, at=NOW - 90_000))
     assert (how.way, how.lost) == ("emergency", "") and "web1 was primary 90000 s ago" in how.why
 
 
