@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from fabfile import clients, failover
+from fabfile import clients
 from lab.machine import Answer
 from tests.unit.fake_node import bash, fake, places
-from tests.unit.fake_pair import two
 
 __all__ = ["places"]  # the fixture that puts a fake node's commands first
 
@@ -72,22 +71,6 @@ def test_what_was_not_executed_in_time_stops_everything_that_follows(
     fake(tmp_path, "mysql", f'while read -r line; do case "$line" in *WAIT*) echo {answer} ;; *) echo 1 ;; esac; done')
     done = door.told(clients.wait_for("'a:1-5'", 3) + "\necho opens")
     assert (done.exit_code, "opens" in done.stdout) == (exit_code, exit_code == 0)
-
-
-@pytest.mark.parametrize(("delay", "told"), [("0", False), ("120", True)])
-def test_a_promotion_takes_a_delay_away_where_there_is_one(tmp_path: Path, door: Door, delay: str, told: bool) -> None:
-    """Before the receiver is stopped; a replica that is not late is told nothing."""
-    said = tmp_path / "said"
-    answers = f'*DESIRED*) echo {delay} ;; *"SELECT 1;") echo 1 ;; *WAIT*) echo 0 ;;'
-    fake(tmp_path, "mysql", f'while read -r line; do echo "$line" >> {said}; case "$line" in {answers} esac; done')
-    fake(tmp_path, "ss", "exit 1")
-    pair = two(None)
-    shell: Any = pair.web2.ready("", title="is ready")
-    failover._apply(pair.roles, shell)
-    done = door.told(f"{pair.web2.scripts[-1]}\necho opens")
-    assert (done.exit_code, done.stdout) == (0, "opens\n")
-    before, stopped, _ = said.read_text(encoding="utf-8").partition("STOP REPLICA IO_THREAD")
-    assert stopped and ("SOURCE_DELAY = 0" in before) == told
 
 
 def test_a_client_that_can_not_connect_is_told_before_anything_is_changed(tmp_path: Path, door: Door) -> None:

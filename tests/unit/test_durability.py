@@ -1,56 +1,48 @@
-"""db.durability, and the mark of a promotion that it takes away. Nodes are doubles."""
+"""db.durability, and the mark of a promotion that it takes away. Servers are simulated."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from fabfile import replication
-from lab import databases, progress, remembered
+from lab import databases, remembered
 from lab.errors import BadInput, CheckFailed
-from tests.unit.fake_pair import Two, two
-from tests.unit.pairs import CLOSED, PROMOTED, REPLICA
+from tests.unit.conftest import Make
+from tests.unit.pairs import CLOSED, PROMOTED, WEB2
+from tests.unit.simulated.pair import Pair
+
+FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
 
 
 @pytest.fixture
-def pair(monkeypatch: pytest.MonkeyPatch) -> Two:
+def pair(make: Make) -> Pair:
     """web2 was promoted, web1 does not answer, commits are not what was chosen."""
-    made = two(None, PROMOTED)
-    monkeypatch.setattr(replication, "databases_of", made.asked)
-    monkeypatch.setattr(progress, "say", lambda *_: None)
     remembered.degrade("web2")
-    return made
+    return make(CLOSED, PROMOTED, silent=True)
 
 
-def choose(pair: Two, value: str) -> Sequence[str]:
-    """What the command says."""
-    doors: list[Any] = [pair.web1, pair.web2]
-    return replication.commit(doors, value)
-
-
-def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Two) -> None:
+def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Pair) -> None:
     """Durable without a replica: writes wait, and that is what was asked for."""
-    assert choose(pair, "durable") == [
-        "commits on web2 are durable",
-        "no replica follows: writes wait until one does",
-    ]
-    assert remembered.degraded() == ""
+    lines = replication.commit(pair.doors, "durable")
+    assert pair.web2.durability == "durable" and remembered.degraded() == ""
+    assert lines[0] == "commits on web2 are durable" and "writes wait until one does" in lines[1]
 
 
-def test_with_a_replica_there_is_no_price(pair: Two) -> None:
+def test_with_a_replica_there_is_no_price(make: Make) -> None:
     """Nor where it is that already."""
-    pair.web1.state = replace(REPLICA, node="web1")
-    assert choose(pair, "durable") == ["commits on web2 are durable"]
-    assert choose(pair, "available") == []
+    pair = make(FOLLOWS, PROMOTED)
+    assert replication.commit(pair.doors, "durable") == ["commits on web2 are durable"]
+    count = len(pair.changes)
+    assert replication.commit(pair.doors, "durable") == [] and len(pair.changes) == count
 
 
-def test_without_a_primary_the_choice_waits(pair: Two) -> None:
+def test_without_a_primary_the_choice_waits(make: Make) -> None:
     """Exit code 1; the mark stays."""
-    pair.web2.state = CLOSED
+    remembered.degrade("web2")
+    pair = make(CLOSED, silent=True)
     with pytest.raises(CheckFailed, match="0 databases are open"):
-        choose(pair, "durable")
-    assert remembered.degraded() == "web2"
+        replication.commit(pair.doors, "durable")
+    assert remembered.degraded() == "web2" and pair.changes == []
 
 
 def test_semi_sync_that_gave_up_begins_anew() -> None:

@@ -1,0 +1,143 @@
+"""Nodes whose shells are bash on this machine; their programs are those of the simulation."""
+
+import os
+import shutil
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from tests.unit.simulated import programs
+from tests.unit.simulated.cluster import Cluster
+
+# ruff: noqa: D102 - the methods of Channel are paramiko's, by name and meaning
+CLIENT = Path(__file__).with_name("client.sh")
+CGROUP = "/sys/fs/cgroup"
+# A test of what happens after a client gave up does not want to wait for as long as the client would.
+IMPATIENT = 'read() { [[ $1 == -rt ]] && set -- -rt 0.5 "${@:3}"; builtin read "$@"; }\n'
+
+
+class Channel:
+    """An ssh channel, as paramiko shows it, to a bash of its own; what it starts may go on when it is closed."""
+
+    def __init__(self, environment: dict[str, str], replaced: dict[str, str], first: str) -> None:
+        self.process = subprocess.Popen(
+            ["bash", "-s"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+        self._replaced, self.closed = replaced, False
+        assert self.process.stdin and self.process.stdout and self.process.stderr
+        self._stdin, self._outputs = self.process.stdin, (self.process.stdout, self.process.stderr)
+        self._got, self._ended = [b"", b""], [False, False]
+        for it in self._outputs:
+            os.set_blocking(it.fileno(), False)
+        self.sendall(first.encode())
+
+    @property
+    def eof_received(self) -> bool:
+        return all(self._ended)
+
+    @property
+    def exit_status(self) -> int:
+        code = self.process.poll()
+        return -1 if code is None else code
+
+    def exit_status_ready(self) -> bool:
+        return self.process.poll() is not None
+
+    def recv_exit_status(self) -> int:
+        return self.exit_status
+
+    def sendall(self, data: bytes) -> None:
+        for old, new in self._replaced.items():
+            data = data.replace(old.encode(), new.encode())
+        with suppress(BrokenPipeError):  # bash has ended
+            self._stdin.write(data)
+            self._stdin.flush()
+
+    def shutdown_write(self) -> None:
+        with suppress(BrokenPipeError):
+            self._stdin.close()
+
+    def close(self) -> None:
+        self.closed = True
+        self.shutdown_write()
+
+    def recv_ready(self) -> bool:
+        return self._ready(0)
+
+    def recv_stderr_ready(self) -> bool:
+        return self._ready(1)
+
+    def recv(self, size: int) -> bytes:
+        return self._take(0)
+
+    def recv_stderr(self, size: int) -> bytes:
+        return self._take(1)
+
+    def _ready(self, which: int) -> bool:
+        if not self._ended[which]:
+            try:
+                got = os.read(self._outputs[which].fileno(), 65536)
+                self._got[which] += got
+                self._ended[which] = not got
+            except BlockingIOError:
+                pass
+        return bool(self._got[which])
+
+    def _take(self, which: int) -> bytes:
+        got, self._got[which] = self._got[which], b""
+        return got
+
+
+class Nodes:
+    """The shells of the nodes of a cluster; `patient`: they wait for MySQL's answers as long as they are told to."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self.cluster, self.folder = cluster, folder
+        self.patient = True
+        self._channels: list[Channel] = []
+        (folder / "bin").mkdir(parents=True)
+        for name in programs.SIMULATED:
+            (folder / "bin" / name).symlink_to(CLIENT)
+        for name in programs.REAL:
+            (folder / "bin" / name).symlink_to(shutil.which(name) or name)
+
+    def shell(self, name: str) -> Channel:
+        """A new shell on a node; raises OSError where its machine does not run."""
+        state = self.cluster.power[name]
+        if state != "running":
+            raise OSError(f"no route to {name}: it is {state}")
+        environment = {
+            "PATH": str(self.folder / "bin"),
+            "LC_ALL": "C",
+            "SIMULATION_PORT": str(self.cluster.port),
+            "SIMULATED_NODE": name,
+        }
+        cgroup = self._cgroup(name)
+        channel = Channel(environment, {CGROUP: str(cgroup)}, "" if self.patient else IMPATIENT)
+        self._channels.append(channel)
+        return channel
+
+    def close(self) -> None:
+        """End every shell, and what shells have started."""
+        for it in self._channels:
+            with suppress(ProcessLookupError):
+                os.killpg(it.process.pid, 9)
+            it.process.wait()
+            it.shutdown_write()
+            for output in (it.process.stdout, it.process.stderr):
+                if output:
+                    output.close()
+
+    def _cgroup(self, name: str) -> Path:
+        """The kernel's list of the processes of MySQL: empty where none runs."""
+        folder = self.folder / name / "cgroup"
+        path = folder / "system.slice" / "mysql.service" / "cgroup.procs"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        runs = any(it.node.name == name and it.runs for it in self.cluster.servers)
+        path.write_text("123\n" if runs else "", encoding="utf-8")
+        return folder

@@ -1,0 +1,110 @@
+"""The simulated pair in the place of the lab's machines, for code that talks to nodes through lab.machine."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from lab import credentials, hypervisor, machine, progress
+from lab import site as site_
+from lab.databases import Database
+from lab.facts import databases_of
+from lab.machine import Answer, Machine, Shell
+from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
+from tests.unit.simulated.cluster import Cluster
+from tests.unit.simulated.nodes import Nodes
+
+T = TypeVar("T")
+
+
+class Interruption:
+    """An error of one script: the one on `node` that contains `words`, before it runs or when it is done."""
+
+    def __init__(self, node: str, words: str, error: BaseException, *, after: bool) -> None:
+        self.node, self.words, self.error, self.after = node, words, error, after
+        self.happened = False
+
+
+class Pair(Cluster):
+    """Two simulated servers and their nodes; `scripts` are the ones that were sent, with their node."""
+
+    def __init__(self, folder: Path, web1: Database = OPEN, web2: Database = REPLICA) -> None:
+        super().__init__(web1, web2)
+        self.nodes = Nodes(self, folder)
+        self.scripts: list[tuple[str, str]] = []
+        self.interruptions: list[Interruption] = []
+
+    @property
+    def doors(self) -> Sequence[Machine]:
+        """Connections to web1 and web2."""
+        return [Machine(WEB1), Machine(WEB2)]
+
+    def asked(self) -> dict[str, Database | None]:
+        """What the servers answer."""
+        return databases_of(self.doors)
+
+    def interrupt(self, node: str, words: str, error: BaseException, *, after: bool = False) -> Interruption:
+        """Let every script with these words fail."""
+        self.interruptions.append(Interruption(node, words, error, after=after))
+        return self.interruptions[-1]
+
+    def step(self, node: str, text: str, run: Callable[[], T]) -> T:
+        """Run a script, with the interruptions that are meant for it."""
+        self.scripts.append((node, text))
+        meant = [it for it in self.interruptions if it.node == node and it.words in text]
+        _raise(it for it in meant if not it.after)
+        result = run()
+        _raise(it for it in meant if it.after)
+        return result
+
+    def later(self, seconds: float = 120) -> None:
+        """So much later: appliers no longer wait for the rest of a transaction, and sessions have ended."""
+        for it in self.servers:
+            it.ahead_s += seconds
+            it.replica.release()
+        assert self.settle(), "a session still runs"
+
+    def end(self) -> None:
+        """End sessions and shells."""
+        self.close()
+        self.nodes.close()
+
+
+def _raise(meant: Iterator[Interruption]) -> None:
+    for it in meant:
+        it.happened = True
+        raise it.error
+
+
+@contextmanager
+def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
+    """Machines, their power states and the site are those of the pair; every statement must be known in the end."""
+    script, ready = Machine.script, Machine.ready
+
+    def sends(door: Machine, text: str, *, title: str, **options: Any) -> Answer:
+        return pair.step(door.node.name, text, lambda: script(door, text, title=title, **options))
+
+    def readies(door: Machine, text: str, *, title: str, **options: Any) -> Shell:
+        return pair.step(door.node.name, text, lambda: ready(door, text, title=title, **options))
+
+    monkeypatch.setattr(machine, "SSH_CONFIG", Path(__file__))
+    monkeypatch.setattr(machine, "POLL_S", 0.005)
+    monkeypatch.setattr(Machine, "_shell", lambda door: pair.nodes.shell(door.node.name))
+    monkeypatch.setattr(Machine, "script", sends)
+    monkeypatch.setattr(Machine, "ready", readies)
+    monkeypatch.setattr(hypervisor, "states", lambda lab: dict(pair.power))
+    monkeypatch.setattr(hypervisor, "power_off", pair.power_off)
+    monkeypatch.setattr(hypervisor, "power_on", pair.power_on)
+    monkeypatch.setattr(hypervisor, "resume", pair.power_on)
+    monkeypatch.setattr(
+        site_, "writer", lambda lab: "".join(it for it in pair.writable() if pair.power[it] == "running")
+    )
+    monkeypatch.setattr(credentials, "passwords", lambda names: dict.fromkeys(names, "secret"))
+    monkeypatch.setattr(progress, "say", lambda *_: None)
+    try:
+        yield pair
+        assert pair.unknown == []
+    finally:
+        pair.end()
