@@ -12,6 +12,7 @@ from lab.databases import Database
 from lab.topology import Node
 from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
 from tests.unit.simulated import programs
+from tests.unit.simulated.errors import SqlError
 from tests.unit.simulated.gtid_sets import minus
 from tests.unit.simulated.mysql import Server
 from tests.unit.simulated.sessions import Session
@@ -73,6 +74,11 @@ class Cluster:
         for words, error in server.refused.items():
             if words in statement:
                 raise error
+
+    def not_taught(self, text: str) -> SqlError:
+        """The error of what the simulation does not know, which the test must not swallow."""
+        self.unknown.append(text)
+        return SqlError(1064, f"the simulated server does not know: {text}")
 
     def told(self, name: str, words: str) -> list[str]:
         """The statements with these words that changed something on a node."""

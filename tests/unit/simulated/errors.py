@@ -8,10 +8,5 @@ class SqlError(Exception):
         super().__init__(f"ERROR {number} (HY000) at line 1: {message}")
 
 
-def unknown(statement: str) -> SqlError:
-    """The simulation has no rule for this statement."""
-    return SqlError(1064, f"the simulated server does not know: {statement}")
-
-
 LOST = SqlError(2013, "Lost connection to MySQL server during query")
 STOPPED = "This operation cannot be performed with running replication threads; run STOP REPLICA first"

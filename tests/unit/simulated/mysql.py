@@ -93,7 +93,7 @@ class Server:
     def set_global(self, name: str, value: Value, lock_wait_timeout: int) -> None:
         """SET GLOBAL, with what read_only and super_read_only do to each other."""
         if name not in self.variables:
-            raise SqlError(1193, f"Unknown system variable '{name}'")
+            raise self.cluster.not_taught(f"SET GLOBAL {name}")
         known = self.variables[name]
         value = bool(int(value)) if isinstance(known, bool) else type(known)(value)
         if name in ("read_only", "super_read_only") and value and not known and self.hangs:

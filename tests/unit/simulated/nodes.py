@@ -10,7 +10,8 @@ from tests.unit.simulated import programs
 from tests.unit.simulated.cluster import Cluster
 
 # ruff: noqa: D102 - the methods of Channel are paramiko's, by name and meaning
-CLIENT = Path(__file__).with_name("client.sh")
+PROGRAMS = Path(__file__).with_name("programs.sh")
+BASH = shutil.which("bash") or "/bin/bash"
 CGROUP = "/sys/fs/cgroup"
 # A test of what happens after a client gave up does not want to wait for as long as the client would.
 IMPATIENT = 'read() { [[ $1 == -rt ]] && set -- -rt 0.5 "${@:3}"; builtin read "$@"; }\n'
@@ -21,7 +22,7 @@ class Channel:
 
     def __init__(self, environment: dict[str, str], replaced: dict[str, str], first: str) -> None:
         self.process = subprocess.Popen(
-            ["bash", "-s"],
+            [BASH, "-s"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -101,8 +102,6 @@ class Nodes:
         self.patient = True
         self._channels: list[Channel] = []
         (folder / "bin").mkdir(parents=True)
-        for name in programs.SIMULATED:
-            (folder / "bin" / name).symlink_to(CLIENT)
         for name in programs.REAL:
             (folder / "bin" / name).symlink_to(shutil.which(name) or name)
 
@@ -118,7 +117,7 @@ class Nodes:
             "SIMULATED_NODE": name,
         }
         cgroup = self._cgroup(name)
-        channel = Channel(environment, {CGROUP: str(cgroup)}, "" if self.patient else IMPATIENT)
+        channel = Channel(environment, {CGROUP: str(cgroup)}, f". {PROGRAMS}\n{'' if self.patient else IMPATIENT}")
         self._channels.append(channel)
         return channel
 

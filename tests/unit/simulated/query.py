@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lab import gtid
-from tests.unit.simulated.errors import SqlError, unknown
 from tests.unit.simulated.gtid_sets import minus, printed
 from tests.unit.simulated.tables import TABLES, Row
 
@@ -41,19 +40,19 @@ def _ask(session: "Session", text: str) -> tuple[list[str], list[Row]]:
     try:
         _fill(database, session, text)
         for name, function in _functions(session).items():
-            database.create_function(name, -1, function)
+            if name in text.upper():
+                database.create_function(name, -1, function)
         cursor = database.execute(VARIABLE.sub(lambda it: _literal(session, it), text.replace("\\n", "\n")))
         return [it[0] for it in cursor.description], cursor.fetchall()
     except sqlite3.Error as error:
-        session.server.cluster.unknown.append(f"{text} ({error})")
-        raise unknown(f"{text} ({error})") from error
+        raise session.server.cluster.not_taught(f"{text} ({error})") from error
     finally:
         database.close()
 
 
 def _fill(database: sqlite3.Connection, session: "Session", text: str) -> None:
     """Create the tables that the text names."""
-    for schema in ("performance_schema", "information_schema"):
+    for schema in {"performance_schema", "information_schema"} & set(re.findall(r"\w+_schema", text.lower())):
         database.execute(f"ATTACH ':memory:' AS {schema}")
     for name, table in TABLES.items():
         if name.lower() in text.lower():
@@ -81,8 +80,7 @@ def _system_variable(session: "Session", name: str) -> Any:
         **session.settings,
     }
     if name not in shown:
-        session.server.cluster.unknown.append(f"@@{name}")
-        raise SqlError(1193, f"Unknown system variable '{name}'")
+        raise session.server.cluster.not_taught(f"@@{name}")
     return shown[name]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from tests.unit.simulated import query
-from tests.unit.simulated.errors import SqlError, unknown
+from tests.unit.simulated.errors import SqlError
 from tests.unit.simulated.gtid_sets import printed
 from tests.unit.simulated.replica import BOTH
 from tests.unit.simulated.tables import Row, receiver_state
@@ -24,8 +24,7 @@ def execute(session: "Session", text: str) -> Rows:
         found = re.fullmatch(pattern, text.strip(), re.IGNORECASE | re.DOTALL)
         if found:
             return rule(session, found)
-    session.server.cluster.unknown.append(text)
-    raise unknown(text)
+    raise session.server.cluster.not_taught(text)
 
 
 def _select(session: "Session", it: "re.Match[str]") -> Rows:
@@ -46,7 +45,7 @@ def _set_global(session: "Session", it: "re.Match[str]") -> Rows:
 def _set_session(session: "Session", it: "re.Match[str]") -> Rows:
     name = it[1].lower()
     if name not in session.settings:
-        raise SqlError(1193, f"Unknown system variable '{name}'")
+        raise session.server.cluster.not_taught(it[0])
     session.settings[name] = query.value(session, it[2])
     return NOTHING
 
