@@ -75,6 +75,9 @@ class Cluster:
             if words in statement:
                 raise error
 
+    def stalls(self, server: Server) -> None:
+        """A statement is about to take longer than a client waits."""
+
     def not_taught(self, text: str) -> SqlError:
         """The error of what the simulation does not know, which the test must not swallow."""
         self.unknown.append(text)

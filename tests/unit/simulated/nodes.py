@@ -13,8 +13,18 @@ from tests.unit.simulated.cluster import Cluster
 PROGRAMS = Path(__file__).with_name("programs.sh")
 BASH = shutil.which("bash") or "/bin/bash"
 CGROUP = "/sys/fs/cgroup"
-# A test of what happens after a client gave up does not want to wait for as long as the client would.
-IMPATIENT = 'read() { [[ $1 == -rt ]] && set -- -rt 0.5 "${@:3}"; builtin read "$@"; }\n'
+# A test of what happens after a client gave up does not want to wait for as long as the client would: it gives up as
+# soon as the server says that a statement will take long.
+IMPATIENT = """read() {
+  [[ $1 == -rt ]] || { builtin read "$@"; return; }
+  local code=142
+  while (( code > 128 )) && [[ ! -e $SIMULATED_STALL ]]; do
+    builtin read -rt 0.1 "${@:3}"
+    code=$?
+  done
+  return "$code"
+}
+"""
 
 
 class Channel:
@@ -95,7 +105,7 @@ class Channel:
 
 
 class Nodes:
-    """The shells of the nodes of a cluster; `patient`: they wait for MySQL's answers as long as they are told to."""
+    """The shells of the nodes of a cluster; `patient`: they wait for MySQL's answers in real time."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster, self.folder = cluster, folder
@@ -115,11 +125,16 @@ class Nodes:
             "LC_ALL": "C",
             "SIMULATION_PORT": str(self.cluster.port),
             "SIMULATED_NODE": name,
+            "SIMULATED_STALL": str(self.stall(name)),
         }
         cgroup = self._cgroup(name)
         channel = Channel(environment, {CGROUP: str(cgroup)}, f". {PROGRAMS}\n{'' if self.patient else IMPATIENT}")
         self._channels.append(channel)
         return channel
+
+    def stall(self, name: str) -> Path:
+        """The file that exists once a statement on a node takes long."""
+        return self.folder / f"{name}-stalls"
 
     def close(self) -> None:
         """End every shell, and what shells have started."""

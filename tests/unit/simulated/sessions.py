@@ -57,6 +57,7 @@ class Session:
                 cluster.judge(f"{server.node.name}: {statement}")
                 self.text = ""
             if any(words in statement for words in server.unanswered):
+                cluster.stalls(server)
                 cluster.lock.wait_for(lambda: cluster.over)
             return result
 
