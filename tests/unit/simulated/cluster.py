@@ -41,6 +41,7 @@ class Cluster:
         self.unknown: list[str] = []
         self.acknowledged, self.may_lose = "", False
         self._open = self.writable()
+        self.runs: Session | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._wires: list[socket.socket] = []
         self.port = self._listener.getsockname()[1]
@@ -75,8 +76,8 @@ class Cluster:
             if words in statement:
                 raise error
 
-    def stalls(self, server: Server) -> None:
-        """A statement is about to take longer than a client waits."""
+    def stalls(self) -> None:
+        """The statement that runs is about to take longer than its client waits."""
 
     def not_taught(self, text: str) -> SqlError:
         """The error of what the simulation does not know, which the test must not swallow."""
@@ -140,10 +141,10 @@ class Cluster:
     def _serve(self, wire: socket.socket) -> None:
         """One program of a node: MySQL's client has a session, the others are answered at once."""
         try:
-            (node, *words), rest = _words(wire)
+            (node, shell, *words), rest = _words(wire)
             code, text = programs.answer(self, node, words)
             if text is None:
-                session = Session(self.server(node), wire, words)
+                session = Session(self.server(node), wire, words, shell)
                 session.rest = rest
                 session.serve()
             else:

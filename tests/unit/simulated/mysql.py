@@ -106,7 +106,7 @@ class Server:
 
     def _wait_for_commits(self, seconds: int) -> None:
         if seconds > 60:
-            self.cluster.stalls(self)
+            self.cluster.stalls()
             self.cluster.lock.wait_for(lambda: not self.hangs or self.cluster.over)
         if self.hangs:
             raise SqlError(1205, "Lock wait timeout exceeded; try restarting transaction")

@@ -18,7 +18,7 @@ CGROUP = "/sys/fs/cgroup"
 IMPATIENT = """read() {
   [[ $1 == -rt ]] || { builtin read "$@"; return; }
   local code=142
-  while (( code > 128 )) && [[ ! -e $SIMULATED_STALL ]]; do
+  while (( code > 128 )) && [[ ! -e $SIMULATED_STALLS/$$ ]]; do
     builtin read -rt 0.1 "${@:3}"
     code=$?
   done
@@ -125,16 +125,16 @@ class Nodes:
             "LC_ALL": "C",
             "SIMULATION_PORT": str(self.cluster.port),
             "SIMULATED_NODE": name,
-            "SIMULATED_STALL": str(self.stall(name)),
+            "SIMULATED_STALLS": str(self.folder),
         }
         cgroup = self._cgroup(name)
         channel = Channel(environment, {CGROUP: str(cgroup)}, f". {PROGRAMS}\n{'' if self.patient else IMPATIENT}")
         self._channels.append(channel)
         return channel
 
-    def stall(self, name: str) -> Path:
-        """The file that exists once a statement on a node takes long."""
-        return self.folder / f"{name}-stalls"
+    def stall(self, shell: str) -> None:
+        """Tell a shell, by its process id, that a statement of its client takes long."""
+        (self.folder / shell).touch()
 
     def close(self) -> None:
         """End every shell, and what shells have started."""

@@ -14,7 +14,6 @@ from lab.facts import databases_of
 from lab.machine import Answer, Machine, Shell
 from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
 from tests.unit.simulated.cluster import Cluster
-from tests.unit.simulated.mysql import Server
 from tests.unit.simulated.nodes import Nodes
 
 T = TypeVar("T")
@@ -42,9 +41,10 @@ class Pair(Cluster):
         """Connections to web1 and web2."""
         return [Machine(WEB1), Machine(WEB2)]
 
-    def stalls(self, server: Server) -> None:
-        """Tell the impatient clients of the server."""
-        self.nodes.stall(server.node.name).touch()
+    def stalls(self) -> None:
+        """Tell the shell of the client whose statement runs."""
+        if self.runs:
+            self.nodes.stall(self.runs.shell)
 
     def asked(self) -> dict[str, Database | None]:
         """What the servers answer."""

@@ -4,7 +4,7 @@
 simulated() {
   local wire line sender=
   exec {wire}<> "/dev/tcp/127.0.0.1/$SIMULATION_PORT" || return 1
-  printf '%s\0' "$SIMULATED_NODE" "$@" '' >&"$wire"
+  printf '%s\0' "$SIMULATED_NODE" "$$" "$@" '' >&"$wire"
   case "$*" in
     mysql*" -e "*) ;;
     mysql*--unbuffered*)

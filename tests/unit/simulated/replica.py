@@ -86,7 +86,7 @@ class Replica:
         if self.torn and "SQL" in self.running and self.server.number("rpl_stop_replica_timeout") < DEFERRED_S:
             raise SqlError(1875, "STOP REPLICA command execution is incomplete: Replica SQL thread got the stop signal")
         if self.torn and "SQL" in self.running:
-            self.server.cluster.stalls(self.server)
+            self.server.cluster.stalls()
         self._wait(lambda: not self.torn or "SQL" not in self.running)
         self.running -= {"SQL"}
 

@@ -16,10 +16,13 @@ FIRST = 100  # smaller numbers are those of the replica's threads
 
 
 class Session:
-    """One client of a server; `text` is its statement and `state` what that does. `killed`: it runs no further one."""
+    """One client of a server; `text` is its statement and `state` what that does. `killed`: it runs no further one.
 
-    def __init__(self, server: "Server", wire: socket.socket, words: Sequence[str]) -> None:
-        self.server, self.wire, self.words = server, wire, words
+    `shell` is the process id of the shell of its client.
+    """
+
+    def __init__(self, server: "Server", wire: socket.socket, words: Sequence[str], shell: str) -> None:
+        self.server, self.wire, self.words, self.shell = server, wire, words, shell
         self.variables: dict[str, Any] = {}
         self.settings: dict[str, Any] = {"lock_wait_timeout": 31536000, "wait_timeout": 28800, "sql_log_bin": 1}
         self.rest = b""
@@ -49,7 +52,7 @@ class Session:
             cluster.visit()
             if self.killed or not server.runs or server.silent:
                 raise LOST
-            self.text = statement
+            self.text, cluster.runs = statement, self
             cluster.record(server, statement)
             try:
                 result = statements.execute(self, statement)
@@ -57,7 +60,7 @@ class Session:
                 cluster.judge(f"{server.node.name}: {statement}")
                 self.text = ""
             if any(words in statement for words in server.unanswered):
-                cluster.stalls(server)
+                cluster.stalls()
                 cluster.lock.wait_for(lambda: cluster.over)
             return result
 
