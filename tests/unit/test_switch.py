@@ -77,10 +77,11 @@ def test_a_replica_that_never_catches_up_costs_no_writes(pair: Pair) -> None:
 
 
 def test_a_primary_whose_commits_hang_is_left_as_it_was(pair: Pair) -> None:
-    """MySQL gives up waiting for them after seconds; nobody else opens."""
-    pair.web1.hangs = True
+    """MySQL gives up waiting for them after seconds, so it does not close later; nobody else opens."""
+    pair.web1.hangs, pair.nodes.patient = True, False
     with pytest.raises(NotClosed):
         change(pair)
+    pair.later()
     assert pair.events == [] and pair.writable() == ["web1"] and pair.web1.replica.source == ""
 
 

@@ -65,9 +65,10 @@ class Pair(Cluster):
         return result
 
     def later(self, seconds: float = 120) -> None:
-        """So much later: appliers no longer wait for the rest of a transaction, and sessions have ended."""
+        """So much later: commits go on, appliers no longer wait for the rest of a transaction, sessions have ended."""
         for it in self.servers:
             it.ahead_s += seconds
+            it.hangs = False
             it.replica.release()
         assert self.settle(), "a session still runs"
 
