@@ -115,9 +115,10 @@ class Cluster:
             self.judge("power on")
 
     def settle(self, seconds: float = 5) -> bool:
-        """Wait until no session runs any more; whether that is so."""
+        """Wait until no session runs anything; whether that is so."""
         with self.lock:
-            return self.lock.wait_for(lambda: not any(it.sessions for it in self.servers), seconds)
+            all_ = [session for it in self.servers for session in it.sessions.values()]
+            return self.lock.wait_for(lambda: all(it.idle or it.ended for it in all_), seconds)
 
     def close(self) -> None:
         """End every session."""

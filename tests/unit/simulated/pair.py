@@ -65,12 +65,12 @@ class Pair(Cluster):
         return result
 
     def later(self, seconds: float = 120) -> None:
-        """So much later: commits go on, appliers no longer wait for the rest of a transaction, sessions have ended."""
+        """So much later: commits go on, no applier waits for the rest of a transaction, and sessions are idle."""
         for it in self.servers:
             it.ahead_s += seconds
             it.hangs = False
             it.replica.release()
-        assert self.settle(), "a session still runs"
+        assert self.settle(), "a session still runs a statement"
 
     def end(self) -> None:
         """End sessions and shells."""

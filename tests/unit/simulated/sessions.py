@@ -27,10 +27,16 @@ class Session:
         self.settings: dict[str, Any] = {"lock_wait_timeout": 31536000, "wait_timeout": 28800, "sql_log_bin": 1}
         self.rest = b""
         self.text, self.state, self.killed = "", "", False
+        self.waiting, self.ended = False, False
         with server.cluster.lock:
             server.cluster.clients += 1
             self.number = FIRST + server.cluster.clients
             server.sessions[self.number] = self
+
+    @property
+    def idle(self) -> bool:
+        """Whether its client has sent nothing more."""
+        return self.waiting and not self.ended and not select.select([self.wire], [], [], 0)[0]
 
     def serve(self) -> None:
         """Run the client's statements until they end, one fails, or the client is gone."""
@@ -44,6 +50,7 @@ class Session:
         finally:
             with self.server.cluster.lock:
                 del self.server.sessions[self.number]
+                self.ended = True
                 self.server.cluster.lock.notify_all()
 
     def _run(self, statement: str) -> statements.Rows:
@@ -78,7 +85,11 @@ class Session:
                 continue  # more may have come meanwhile
             if self.rest.strip(b"\n ") == b"\0":
                 return
+            with self.server.cluster.lock:
+                self.waiting = True
+                self.server.cluster.lock.notify_all()
             self._receive()
+            self.waiting = False
 
     def _poll(self) -> None:
         while select.select([self.wire], [], [], 0)[0]:
