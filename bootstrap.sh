@@ -147,7 +147,7 @@ run_with_rights() {
 }
 
 prepare() {
-    mkdir -p .lab
+    mkdir -p -m 700 .lab # closed to other users: they could hold the lock
     one_at_a_time
     : >"$LOG"
     trap interrupted INT

@@ -41,6 +41,7 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
     with progress.stage("host and box"):
         prepare(lab, box=box, provider=provider)
     with progress.stage("boot"):
+        clean.begin(lab)
         lifecycle.boot(lab, lab.node(node) if node else None)
         injection.heal_all(lab)
     with progress.stage("configure"):
@@ -114,8 +115,6 @@ def snapshot(c: Context, name: str) -> None:
 def restore(c: Context, name: str) -> None:
     """Put all machines back to a snapshot, and wait until everything answers again."""
     restoring.restore(topology.load(), name)
-    ledger.clear()  # a snapshot is of a lab without faults
-    remembered.forget()
     say(f"the lab is as it was at snapshot {name}")
 
 

@@ -11,9 +11,10 @@ from fabfile import failover, replication
 from fabfile.rejoin import rejoin as rejoin_server
 from lab import advice, backup, choices, lifecycle, remembered, topology
 from lab.databases import MEANS, check_durability
-from lab.facts import databases_of
+from lab.facts import databases_of, endings
 
 PROMOTE = {
+    "salvage": "start the old primary read-only where it does not answer, and fetch what only it has, first",
     "accept_data_loss": "go on where acknowledged writes may be lost; says which",
     "stay_durable": "after an emergency: writes wait until a replica is back, instead of going on without",
 }
@@ -25,24 +26,28 @@ def status_(c: Context) -> None:
     lab = topology.load()
     nodes = lab.having("database")
     doors = lifecycle.running(lab, "database")
+    asked_at = time.time()
     answers = databases_of(doors)
     asked = {node.name: answers.get(node.name) for node in nodes}
-    remembered.remember(asked.values())
+    remembered.remember(asked_at, asked.values())
     degraded = remembered.degraded()
-    say("\n".join([advice.tree(nodes, asked, degraded), *_chosen(), *advice.advise(asked, degraded)]))
+    advised = advice.advise(nodes, asked, degraded, endings(lab, asked))
+    say("\n".join([advice.tree(nodes, asked, degraded), *_chosen(), *advised]))
 
 
 @command(changes=True, positional=["node"], help=PROMOTE)
-def promote(c: Context, node: str, accept_data_loss: bool = False, stay_durable: bool = False) -> None:
+def promote(
+    c: Context, node: str, accept_data_loss: bool = False, stay_durable: bool = False, salvage: bool = False
+) -> None:
     """Make a server the primary: in turn with the old one where that answers, in its place where it is gone."""
-    lab = topology.load()
-    say("\n".join(failover.promote(lab, node, accept_data_loss=accept_data_loss, stay_durable=stay_durable)))
+    options = {"accept_data_loss": accept_data_loss, "stay_durable": stay_durable, "salvage": salvage}
+    say("\n".join(failover.promote(topology.load(), node, **options)))
 
 
-@command(changes=True, positional=["node"])
-def rejoin(c: Context, node: str) -> None:
-    """Make an old primary the replica of the new one; it is started if it is off, copied anew if it must be."""
-    say("\n".join(rejoin_server(topology.load(), node)))
+@command(changes=True, positional=["node"], help={"discard": "give up what only this server has, without a copy"})
+def rejoin(c: Context, node: str, discard: bool = False) -> None:
+    """Make an old primary the replica of the new one; what only it has is written to backups/ first."""
+    say("\n".join(rejoin_server(topology.load(), node, discard=discard)))
 
 
 @command(changes=True, positional=["value"])

@@ -8,6 +8,14 @@ from lab.ensure import Command, Desired, File, Found, Unit
 NETWORK = "/etc/systemd/network/10-weblab.network"
 HOSTS = "/etc/hosts"
 CLOCK_IS_RIGHT_S = 5.0  # the answer is read a moment after it was given
+# A small box masks logind, which listens to the button, and loads no driver for it.
+BUTTON = "systemctl is-active --quiet systemd-logind && [ -d /sys/module/button ] && [ -e /dev/input/event0 ]"
+LISTEN = (
+    "printf 'button\\nevdev\\n' > /etc/modules-load.d/weblab.conf && modprobe -a button evdev"
+    " && systemctl unmask systemd-logind && systemctl restart systemd-logind"
+)
+SSH_SETTINGS = "/etc/ssh/sshd_config.d"
+KEYS_ONLY = "00-weblab.conf"  # the first value wins, so the name sorts before 50-cloud-init.conf
 RESTART = "systemctl restart systemd-networkd"  # networkctl needs a message bus, which a small box has not
 
 
@@ -28,6 +36,8 @@ def desired(target: Target) -> Desired:
                 _rename(name),
             ),
             Command("lab address", has_address, _take_address(has_address)),
+            Command("power button", BUTTON, LISTEN),
+            Command("ssh by key only", _takes_keys_only(), _take_keys_only()),
         ),
         questions={"clock": "date +%s.%N"},
     )
@@ -50,3 +60,15 @@ def _rename(name: str) -> str:
 def _take_address(has_address: str) -> str:
     """networkd takes a moment: ask again until the address is there, 10 s at most."""
     return f"{has_address} || {RESTART}; for _ in $(seq 100); do {has_address} && break; sleep 0.1; done; {has_address}"
+
+
+def _takes_keys_only() -> str:
+    """Boxes of a catalogue let anyone in with the password that all of them share."""
+    first = "/^PasswordAuthentication /{p;q}"
+    return f"sed -n '{first}' {SSH_SETTINGS}/*.conf | grep -q ' no$'"
+
+
+def _take_keys_only() -> str:
+    file = f"{SSH_SETTINGS}/{KEYS_ONLY}"
+    text = r"PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+    return f"printf '{text}' > {file} && sshd -t && systemctl reload ssh || {{ rm {file}; false; }}"

@@ -6,10 +6,13 @@ from lab.machine import Machine, Shell
 
 EXECUTED = "SELECT REPLACE(@@global.gtid_executed, '\\n', '')"
 OPENED_S = 60.0
+CLIENTS = "/run/weblab/clients"
 
 # `tell SQL SECONDS` waits for one line of answer, in $said. A client ends after an error: something must go on reading
 # what it is told, or bash would die of it and the error would not be heard.
-_OPEN = """coproc db { exec 2>&1; mysql --connect-timeout=5 --batch --skip-column-names --unbuffered; cat >/dev/null; }
+_OPEN = """coproc db {
+  exec 2>&1; mysql --connect-timeout=5 --skip-reconnect --batch --skip-column-names --unbuffered; cat >/dev/null
+}
 tell() {
   said=
   printf '%s\\n' "$1" >&"${db[1]}" && IFS= read -rt "$2" -u "${db[0]}" said && [[ $said != ERROR* ]] && return
@@ -19,10 +22,22 @@ tell() {
 """
 
 
+# Ends what a command that gave up, or was killed, left on a node: its shell and its session do nothing later.
+END_ALL = f"""for kept in {CLIENTS}/*; do
+  [ -e "$kept" ] || continue
+  pid=${{kept##*/}}
+  [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != bash ] || kill -KILL "$pid"
+  timeout 10 mysql --connect-timeout=5 -e "KILL $(cat "$kept")" 2>/dev/null
+  rm -f "$kept"
+done"""
+# The session's number is kept, so that another command can end this client.
+_KEEP = f"""mkdir -p {CLIENTS} && echo "$said" > {CLIENTS}/$$ && trap 'rm -f {CLIENTS}/$$' EXIT"""
+
+
 def client(door: Machine, before: str = "") -> Shell:
     """A shell on the node whose client is connected; `before` is bash that it runs first."""
-    hello = tell("SET SESSION wait_timeout = 600; SELECT 1", 20)
-    text = f'{_OPEN}{hello}\n[ "$said" = 1 ] || {{ echo "$said"; exit 5; }}\n{before}'
+    hello = tell("SET SESSION wait_timeout = 600; SELECT CONNECTION_ID()", 20)
+    text = f'{_OPEN}{hello}\n[ "$said" -gt 0 ] 2>/dev/null || {{ echo "$said"; exit 5; }}\n{_KEEP}\n{before}'
     return door.ready(text, timeout=OPENED_S + 60, title="MySQL's client is ready")
 
 

@@ -1,15 +1,17 @@
 """All roles on all nodes: ask each node once, change what differs, then the databases together."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fabfile import accounts, balancer, base, database, nameserver, replication, web
+from fabfile import accounts, balancer, base, database, nameserver, replication, rolling_restart, web
 from fabfile.replication import Pair
 from fabfile.target import Target
-from lab import choices, credentials, ensure, lifecycle, progress, protections
+from lab import choices, credentials, databases, ensure, lifecycle, progress, protections
 from lab.databases import check_durability
-from lab.ensure import Desired, Found
+from lab.ensure import Desired, Found, Unit
+from lab.errors import LabError
 from lab.machine import Machine, together
 from lab.protections import WITHOUT
 from lab.release import Release
@@ -35,6 +37,15 @@ class Outcome:
     off: list[str]
 
 
+@dataclass(frozen=True)
+class Converged:
+    """A node after its converge: what was changed, what it answered, and the units that wait for their turn."""
+
+    changed: list[str]
+    found: Found
+    later: tuple[Unit, ...] = ()
+
+
 def everything(
     lab: Lab,
     *,
@@ -46,8 +57,10 @@ def everything(
     """Converge every running node, or one, with the roles named in `only`; `dry_run` shows what differs.
 
     A second run on an unchanged lab changes nothing and costs two round trips a node. The databases are
-    made primary and replica only when all of them are there to be asked. `without` are protections that an
-    experiment takes away: every converge that does not name them puts them back.
+    made primary and replica only when all of them are there to be asked. MySQL restarts on one node after
+    the other; where only one node is converged, the pair is asked then too, for its primary has to be opened
+    again. `without` are protections that an experiment takes away: every converge that does not name them
+    puts them back.
     """
     running = lifecycle.running(lab)
     doors = [door for door in running if set(_roles(door, only)) and node in ("", door.node.name)]
@@ -56,18 +69,18 @@ def everything(
     passwords = credentials.passwords(it.name for it in accounts.load(lab))
     chosen = _chosen(without)
 
-    def one(door: Machine) -> tuple[list[str], Found]:
+    def one(door: Machine) -> Converged:
         target = Target(lab, door.node, releases[door.node.name], chosen, passwords)
         return _node(door, desired(target, _roles(door, only)), dry_run)
 
+    asked_at = time.time()
     results = dict(zip((door.node.name for door in doors), together(one, doors), strict=True))
-    changed = [change for changes, _ in results.values() for change in changes]
-    servers = [door for door in doors if "database" in door.node.roles]
-    if "database" in only and not dry_run and len(servers) == len(lab.having("database")):
+    changed = [change for it in results.values() for change in it.changed]
+    if "database" in only and not dry_run:
         durability = check_durability(chosen.get("durability", "durable"))
         unique_key = "unique-key" not in without
-        pair = Pair(lab, servers, releases, passwords, durability, _answers(results), unique_key)
-        changed += replication.converge(pair)
+        pair = Pair(lab, _servers(doors), releases, passwords, durability, _answers(results), asked_at, unique_key)
+        changed += _databases(pair, running, {name: it.later for name, it in results.items() if it.later})
     names = {door.node.name for door in running}
     off = [it.name for it in lab.nodes if it.name not in names]
     if not (without or node or dry_run or off or set(ROLES) - set(only)):
@@ -89,8 +102,46 @@ def _all_protected() -> None:
         choices.forget(chosen.keys() - {WITHOUT})
 
 
-def _answers(results: Mapping[str, tuple[list[str], Found]]) -> dict[str, Mapping[str, str]]:
-    return {name: found.answers for name, (_, found) in results.items() if "database" in found.answers}
+def _databases(pair: Pair, running: Sequence[Machine], waiting: Mapping[str, Sequence[Unit]]) -> list[str]:
+    """Make the databases primary and replica; before that, those restart that have to, in turn."""
+    doors = _servers(running) if waiting else pair.doors
+    whole = len(doors) == len(pair.lab.having("database"))
+    if not waiting:
+        return replication.converge(pair) if whole else []
+    missing = [door for door in doors if door.node.name not in pair.releases]
+    systems = {name: Release.of(text) for name, text in lifecycle.systems(missing).items()}
+    pair = replace(pair, doors=doors, releases={**pair.releases, **systems})
+    changed = _before_restart(_asked(pair)) if whole else []
+    rolling_restart.in_turn(pair.lab, running, waiting)
+    return changed + (replication.converge(_asked(pair)) if whole else [])
+
+
+def _servers(doors: Sequence[Machine]) -> list[Machine]:
+    return [door for door in doors if "database" in door.node.roles]
+
+
+def _before_restart(pair: Pair) -> list[str]:
+    """A replica that is new or was stopped can stand in for its primary only when it replicates.
+
+    Where that fails, the new configuration may be what helps.
+    """
+    try:
+        return replication.converge(pair)
+    except LabError as error:
+        progress.say("lab", f"before MySQL restarts: {error.what}")
+        return []
+
+
+def _asked(pair: Pair) -> Pair:
+    questions = {"database": databases.QUESTION, **replication.questions(pair.lab)}
+    asked_at = time.time()
+    found = together(lambda door: ensure.ask(door, Desired(questions=questions)), pair.doors)
+    answers = {door.node.name: it.answers for door, it in zip(pair.doors, found, strict=True)}
+    return replace(pair, answers=answers, asked_at=asked_at)
+
+
+def _answers(results: Mapping[str, Converged]) -> dict[str, Mapping[str, str]]:
+    return {name: it.found.answers for name, it in results.items() if "database" in it.found.answers}
 
 
 def _roles(door: Machine, only: Sequence[str]) -> list[str]:
@@ -108,22 +159,22 @@ def desired(target: Target, roles: Sequence[str] = ()) -> Desired:
     return whole
 
 
-def _node(door: Machine, desired: Desired, dry_run: bool) -> tuple[list[str], Found]:
+def _node(door: Machine, desired: Desired, dry_run: bool) -> Converged:
     found = ensure.ask(door, desired)
     clock = _clock(door, found, dry_run)
     difference = ensure.compare(desired, found)
     name = door.node.name
     if not difference:
         progress.say(name, "is as it should be")
-        return clock, found
+        return Converged(clock, found)
     if dry_run:
         progress.say(name, f"would change: {difference}")
-        return [*clock, f"{name}: {difference}\n{ensure.show(door, difference)}".rstrip()], found
+        return Converged([*clock, f"{name}: {difference}\n{ensure.show(door, difference)}".rstrip()], found)
     progress.say(name, f"changes: {difference}")
     ensure.apply(door, difference)
     found = ensure.ask(door, Desired(questions=desired.questions)) if "database" in desired.questions else found
     progress.say(name, "configured")
-    return [*clock, f"{name}: {difference}"], found
+    return Converged([*clock, f"{name}: {difference}"], found, difference.later)
 
 
 def _clock(door: Machine, found: Found, dry_run: bool) -> list[str]:

@@ -1,7 +1,7 @@
 """Role database: a MySQL server that boots read-only; who may write is decided by `replication`."""
 
 from fabfile.target import Target
-from lab import databases
+from lab import databases, ending
 from lab.ensure import Desired, File, Unit
 
 # The package's unit waits without end for a server that does not stop, a frozen one for example.
@@ -17,13 +17,15 @@ def desired(target: Target) -> Desired:
         packages=("mysql-server",),
         files=(
             File(conf, target.render("mysqld.cnf.j2"), check=check),
+            File(ending.RECORDER, target.render("mysql-record.j2"), check="sh -n %s"),
             File(PATIENCE, target.render("mysql-unit.conf.j2")),
         ),
         units=(
             Unit(
                 f"{release.mysql_unit}.service",
-                watches=(conf, PATIENCE),
-                on_change=f"sh -c 'systemctl daemon-reload && systemctl restart {release.mysql_unit}'",
+                watches=(conf,),
+                on_change=f"systemctl restart {release.mysql_unit}",
+                in_turn=True,
             ),
         ),
         questions={"database": databases.QUESTION},

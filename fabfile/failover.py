@@ -1,44 +1,36 @@
 """invoke db.promote: another server becomes primary, whether the old one is there or gone; never two at a time."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fabfile import salvage as salvaging
 from fabfile import switch
-from fabfile.clients import CAUGHT_UP, client, tell
+from fabfile.clients import END_ALL, client
+from fabfile.fencing import fence
 from fabfile.statements import sql
+from fabfile.survivor import apply_received, open_it
 from fabfile.switch import NotClosed, Roles
-from lab import advice, choices, databases, hypervisor, progress, promotion, protections, remembered, site
+from lab import advice, choices, databases, ending, hypervisor, progress, promotion, protections, remembered, site
 from lab.databases import Database
-from lab.errors import CheckFailed, CommandFailed, LabError, Unreachable
+from lab.errors import LabError, Unreachable
 from lab.facts import MARK, databases_of
 from lab.machine import Machine, Shell, together
 from lab.promotion import Promotion, Situation
 from lab.topology import Lab, Node
 from lab.wait import until
 
-APPLY_S = 60
 VERIFIED_S = 60.0
-OFF = ("off", "absent")
 CUT_OFF = "=cut-off="
-# The kernel tells whether MySQL runs, without a program being started.
-ASK = f"""{databases.QUESTION}
+# What an earlier command left there ends first. The kernel tells whether MySQL runs, without a program being started.
+ASK = f"""{END_ALL}
+{databases.QUESTION}
 echo {MARK}
-read -r pid 2>/dev/null < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && echo runs || echo dead"""
-DELAY = "SELECT COALESCE(MAX(DESIRED_DELAY), 0) FROM performance_schema.replication_applier_configuration"
-# The receiver must run meanwhile: with both threads stopped, MySQL throws the relay log away when it is told a delay.
-# https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html, https://bugs.mysql.com/bug.php?id=87102
-AT_ONCE = """START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
-CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; SELECT 1"""
-RECEIVED = """STOP REPLICA IO_THREAD; START REPLICA SQL_THREAD;
-SELECT COALESCE(MAX(received_transaction_set), '') INTO @received
-FROM performance_schema.replication_connection_status;
-SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, %d)"""
-# A receiver that was connecting when its source lost the power hears nothing of it, and stops only when it does, after
-# 45 seconds once. So its socket is taken away until it has stopped.
-LET_GO = "( for _ in {1..60}; do sleep 1; ss -K dst %s dport = 3306; done ) > /dev/null 2>&1 & letting_go=$!"
+read -r pid 2>/dev/null < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && echo runs || echo dead
+echo {MARK}
+{ending.ASK}
+echo {MARK}"""
 LEFT_OUT = {
     "fencing": "{other} is left as it is: where it runs, it may take writes beside {node}",
     "relay-log": "{node} throws away what it received and did not apply yet",
@@ -51,21 +43,27 @@ class Look:
 
     database: Database | None = None
     dead: bool = False
+    record: str = ""  # of its MySQL's starts and ends
     reaches: bool = True  # the other server's node, over the lab's network
     shell: Shell | None = None  # of the candidate: it is connected while the other one is waited for
 
 
-def promote(lab: Lab, name: str, *, accept_data_loss: bool = False, stay_durable: bool = False) -> list[str]:
+def promote(
+    lab: Lab, name: str, *, accept_data_loss: bool = False, stay_durable: bool = False, salvage: bool = False
+) -> list[str]:
     """Make a server the primary; returns in words what was done and why.
 
-    Raises Unreachable where it does not answer, CheckFailed where it must not be promoted: then nothing was changed,
-    or the error says what was.
+    `salvage` starts the old primary read-only and fetches what only it has, first. Raises Unreachable where the server
+    does not answer, CheckFailed where it must not be promoted: then nothing was changed, or the error says what was.
     """
     roles = Roles.of(lab, name)
+    if salvage:
+        salvaging.salvage(lab, roles)
     situation, dead, shell = _situation(lab, roles)
     how = promotion.decide(situation, accept_data_loss=accept_data_loss)
     if how.way == "nothing":
         return _nothing(roles, situation, how)
+    remembered.opening(name)
     alone = roles if stay_durable else replace(roles, durability=_without_replica(roles.durability))
     if how.way == "planned" and situation.rival:
         try:
@@ -74,9 +72,10 @@ def promote(lab: Lab, name: str, *, accept_data_loss: bool = False, stay_durable
             return _verified(lab, roles, how, f"nobody took writes for {outage_s:.1f} s")
         except NotClosed as error:
             progress.say(roles.other.node.name, f"{error.what}; so it is treated as gone")
-            own = databases_of([roles.node])[name] or situation.own
-            how = promotion.emergency(replace(situation, own=own), accept_data_loss=accept_data_loss)
-    return _verified(lab, roles, how, _alone(lab, _keep_lowered(alone, roles), situation.own, dead, shell))
+            situation, dead, shell = _situation(lab, roles)
+            how = promotion.emergency(situation, accept_data_loss=accept_data_loss)
+    done = _alone(lab, _keep_lowered(alone, roles), situation, how, dead, shell)
+    return _verified(lab, roles, how, done)
 
 
 def _without_replica(durability: str) -> str:
@@ -106,15 +105,23 @@ def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
     if there:
         works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
     doors = [door for door in (roles.node, roles.other, balancer) if door.node.name in works]
+    asked_at = time.time()
     said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))
-    own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in OFF))
+    own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in hypervisor.OFF))
+    ended = "" if rival.database else _ended(other, rival.record)
     if own.database is None:
         hint = "see what the machine is doing: invoke lab.status"
         raise Unreachable(f"{node.name} can't be promoted: its MySQL does not answer", hint=hint)
-    remembered.remember([own.database, rival.database])
+    remembered.remember(asked_at, [own.database, rival.database])
     reached = own.reaches or said.get(balancer.node.name, True)
-    seen = remembered.recall()
-    return Situation(node, other, own.database, rival.database, reached, seen, time.time()), rival.dead, own.shell
+    known = reached, remembered.recall(), time.time(), ended
+    situation = Situation(node, other, own.database, rival.database, *known)
+    return situation, rival.dead, own.shell
+
+
+def _ended(node: Node, record: str) -> str:
+    """Why a server that does not answer may have released commits; '' where that can't be."""
+    return ending.doubt(node, hypervisor.off_because(node), record, hypervisor.console_text(node))
 
 
 def _look(door: Machine, besides: str = ":") -> Look:
@@ -124,8 +131,8 @@ def _look(door: Machine, besides: str = ":") -> Look:
         text = door.script(script, timeout=30, title="asks the database").stdout
     except LabError:
         return Look()
-    answer, _, rest = text.partition(f"{MARK}\n")
-    return Look(databases.read(door.node.name, answer), "dead" in rest, CUT_OFF not in rest)
+    answer, runs, record, rest = [*text.split(f"{MARK}\n"), "", "", ""][:4]
+    return Look(databases.read(door.node.name, answer), "dead" in runs, record, CUT_OFF not in rest)
 
 
 def _connected(door: Machine, besides: str) -> Look:
@@ -155,7 +162,7 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
     return lines
 
 
-def _alone(lab: Lab, roles: Roles, own: Database, dead: bool, shell: Shell | None) -> str:
+def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, shell: Shell | None) -> str:
     """Fence the old primary while the survivor applies all that it received; then open that; what was done, in words.
 
     An experiment may have taken one of these protections away: that is told too.
@@ -167,48 +174,20 @@ def _alone(lab: Lab, roles: Roles, own: Database, dead: bool, shell: Shell | Non
         progress.say(node, line)
     shell = shell or client(roles.node)
     works: Mapping[str, Callable[[], Any]] = {
-        node: lambda: _apply(roles, shell) if own.source and "relay-log" not in without else None,
-        other: lambda: "" if "fencing" in without else _fence(lab, roles.other, dead),
+        node: lambda: apply_received(roles, shell) if it.own.source and "relay-log" not in without else None,
+        other: lambda: "" if "fencing" in without else fence(lab, roles.other, dead),
     }
     _, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
-    with _not_promoted(node, "it could not open"):
-        roles.node.script(switch.opens(roles.durability), timeout=90, title="opens", shell=shell)
+    if fenced and not how.lost:
+        _nothing_released_meanwhile(it)
+    open_it(roles, shell)
     return "; ".join([*([f"{fenced}: it can't take writes beside {node}"] if fenced else []), *told])
 
 
-def _fence(lab: Lab, door: Machine, dead: bool) -> str:
-    """Whoever may still take writes loses its power; a server that was not running starts read-only."""
-    name, state = door.node.name, hypervisor.states(lab)[door.node.name]
-    if state in OFF:
-        return f"{name} is {state}"
-    if dead:
-        return f"MySQL on {name} was not running, and starts read-only"
-    progress.say(name, "is powered off: nobody knows whether it still takes writes")
-    hypervisor.power_off(door.node)
-    door.close()
-    return f"{name} was powered off"
-
-
-def _apply(roles: Roles, shell: Shell) -> None:
-    """The survivor hears its source no more and applies all that it received, at once even where told to be late.
-
-    It does so before the source is left, which throws the relay log away.
-    """
-    let_go = LET_GO % roles.other.node.ip
-    at_once = f'[ "$said" = 0 ] || {{ {tell(AT_ONCE, 30)}; }}'
-    received = tell(RECEIVED % APPLY_S, APPLY_S + 30)
-    script = "\n".join([let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP])
-    with _not_promoted(roles.node.node.name, "it could not apply what it received"):
-        roles.node.ready(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
-
-
-@contextmanager
-def _not_promoted(name: str, why: str) -> Iterator[None]:
-    try:
-        yield
-    except CommandFailed as error:
-        hint = f"see why: invoke db.status; invoke db.promote {name}"
-        raise CheckFailed(f"{name} was not promoted: {why}", evidence=error.evidence, hint=hint) from error
+def _nothing_released_meanwhile(it: Situation) -> None:
+    """Between the question and the end of its power the old primary may have been told to stop: its console tells."""
+    if hypervisor.off_because(it.other):
+        promotion.emergency(replace(it, ended=_ended(it.other, "")))
 
 
 def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
@@ -216,6 +195,7 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
     name, other = roles.node.node.name, roles.other.node.name
     doors = [roles.node, roles.other] if how.way == "planned" else [roles.node]
     latest: dict[str, Database | None] = {}
+    asked_at = time.time()
 
     def alone() -> bool:
         latest.update(databases_of(doors))
@@ -226,7 +206,8 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
 
     hint = f"invoke db.status; if {other} does not follow: invoke db.rejoin {other}"
     until(f"{name} is the only primary", alone, VERIFIED_S, where=name, evidence=silent, hint=hint)
-    remembered.remember(latest.values())
+    remembered.remember(asked_at, latest.values())
+    remembered.settled()
     until(f"the site writes to {name}", lambda: site.writer(lab) == name, VERIFIED_S, where="site", hint=hint)
     own = latest[name]
     assert own is not None

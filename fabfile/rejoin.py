@@ -1,5 +1,6 @@
 """invoke db.rejoin: an old primary comes back as the replica of the new one, and commits are as safe as chosen."""
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -7,7 +8,7 @@ from fabfile.attach import clone, follow
 from fabfile.replication import commits
 from fabfile.statements import sql
 from fabfile.switch import Roles
-from lab import gtid, hypervisor, ledger, lifecycle, progress, remembered
+from lab import errant, gtid, hypervisor, ledger, lifecycle, progress, remembered
 from lab.credentials import passwords
 from lab.databases import Database
 from lab.errors import CheckFailed, CommandFailed, LabNotUp
@@ -18,22 +19,23 @@ from lab.wait import until
 STARTS_S, FOLLOWS_S = 240.0, 90.0
 
 
-def rejoin(lab: Lab, name: str) -> list[str]:
+def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
     """Make a server the replica of the primary; returns in words what was done and why.
 
-    Transactions of its own are shown and given up: then it gets a copy of all the primary's data. Raises
-    CheckFailed where a fault is active on the node, or where there is no other server that is primary.
+    Transactions of its own are written to backups/, unless `discard`, and given up: then it gets a copy of all the
+    primary's data. Raises CheckFailed where a fault is active on the node, where there is no other server that is
+    primary, or where those transactions can't be written: then it keeps them.
     """
     roles = Roles.of(lab, name)
     _no_faults(lab, name)
     _start(lab, roles)
     own, primary = _must_be_two(roles)
-    lines = _attach(roles, own, primary)
+    lines = _attach(roles, own, primary, discard=discard)
     asked = _follows(roles)
     now = asked[primary.node]
     assert now is not None
     commits(roles.other, now.durability, roles.durability)
-    remembered.remember(databases_of([roles.other]).values())
+    remembered.remember(time.time(), databases_of([roles.other]).values())
     return [*lines, f"commits on {primary.node} are {roles.durability}: {_safe(name, roles.durability)}"]
 
 
@@ -59,6 +61,8 @@ def _start(lab: Lab, roles: Roles) -> None:
     if state == "absent":
         raise LabNotUp(f"{node.name} can't rejoin: there is no such machine", hint="invoke lab.up")
     if state != "running":
+        if state not in ("paused", *hypervisor.OFF):  # a saved one would go on with what it had in memory
+            hypervisor.make_off(lab, node)
         progress.say(node.name, f"is {state}: it is started")
         with suppress(CommandFailed):  # it runs by now
             (hypervisor.resume if state == "paused" else hypervisor.power_on)(node)
@@ -91,25 +95,35 @@ def _must_be_two(roles: Roles) -> tuple[Database, Database]:
     return own, primary
 
 
-def _attach(roles: Roles, own: Database, primary: Database) -> list[str]:
+def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) -> list[str]:
     """Attach it by GTID where it has nothing of its own, else with a copy of the primary's data."""
     name, address = own.node, str(roles.other.node.ip)
-    errant = _errant(own, primary)
-    if own.source == address and own.replicating and not errant:
+    alone = _errant(own, primary)
+    if own.source == address and own.replicating and not alone:
         return [f"{name} replicates from {primary.node} already; nothing of its own"]
-    why = _why_copied(own, primary, errant)
+    why = _why_copied(own, primary, alone)
     if why:
         progress.say(name, why[0])
+        why += _kept(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
         clone(roles.node, address, passwords(["clone"])["clone"])
     sql(roles.node, follow(address, roles.password), f"replicates from {primary.node}")
     fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
     return [*(why or [fetches]), f"{name} replicates from {primary.node}"]
 
 
-def _why_copied(own: Database, primary: Database, errant: gtid.Intervals) -> list[str]:
+def _kept(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> list[str]:
+    """Copy what only this server has; where that copy is, in words."""
+    if not alone:
+        return []
+    if discard:
+        return ["without a copy of them, as --discard says"]
+    return [f"before that they were written to {errant.keep(roles.node, alone, why)}, with the values of each row"]
+
+
+def _why_copied(own: Database, primary: Database, alone: gtid.Intervals) -> list[str]:
     """Why a server gets a copy of all data, in words; empty where it can fetch what it missed."""
-    if errant:
-        lost = f"{gtid.count(errant)} transactions that {primary.node} never had: {gtid.text(errant)}"
+    if alone:
+        lost = f"{gtid.count(alone)} transactions that {primary.node} never had: {gtid.text(alone)}"
         return [f"{own.node} had {lost}", "histories can't be merged: it gave them up and got a copy of all data"]
     if not gtid.subset(primary.purged, own.gtid_executed):
         return [f"{primary.node} has thrown away the log of what {own.node} missed: it got a copy of all data"]

@@ -1,6 +1,7 @@
 """Role replication: one primary, open for writes when that is certain; the other replicates from it."""
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ from fabfile import accounts, notes
 from fabfile.accounts import Account
 from fabfile.attach import clone, source
 from fabfile.statements import sql
-from lab import databases, progress, remembered
+from lab import databases, ending, errant, gtid, progress, remembered
 from lab.databases import Database
 from lab.errors import CheckFailed
 from lab.facts import databases_of
@@ -24,7 +25,10 @@ SETTLE_S = 60.0
 
 @dataclass(frozen=True)
 class Pair:
-    """The database nodes: a door to each, what the probe answered there, and what is wanted of them and the notes."""
+    """The database nodes: a door to each, what the probe answered there, and what is wanted of them and the notes.
+
+    `asked_at`: Unix seconds before the probe.
+    """
 
     lab: Lab
     doors: Sequence[Machine]
@@ -32,6 +36,7 @@ class Pair:
     passwords: Mapping[str, str] = field(repr=False)
     durability: str
     answers: Mapping[str, Mapping[str, str]] = field(repr=False)
+    asked_at: float
     unique_key: bool = True
 
     def asked(self) -> dict[str, Database | None]:
@@ -54,7 +59,7 @@ def converge(pair: Pair) -> list[str]:
     chosen; until then only root can write. Raises CheckFailed where nobody may be opened, with the reason.
     """
     asked = pair.asked()
-    remembered.remember(asked.values())
+    remembered.remember(pair.asked_at, asked.values())
     decision = pair.decide(asked)
     if decision.opens:
         asked = databases_of(pair.doors)  # the probe's answers may be minutes old: decide on fresh ones
@@ -66,7 +71,7 @@ def converge(pair: Pair) -> list[str]:
     _refuse_errant(before, [it for it in asked.values() if it and it.source])
     wrong = _wrong_accounts(pair, primary)
     _prepare(pair, primary, before, decision, wrong)
-    changed = _attach(pair, primary, before, decision) + _same_password(pair, asked) + _start(pair, decision)
+    changed = _attach(pair, primary, asked, decision) + _same_password(pair, asked) + _start(pair, decision)
     changed += notes.make(primary, before)
     if changed or wrong or decision.reason:
         asked = _follow(pair, decision.primary)
@@ -74,9 +79,10 @@ def converge(pair: Pair) -> list[str]:
     changed += _accounts(pair, primary, wrong)
     changed += notes.key(primary, before, wanted=pair.unique_key)
     changed += commits(primary, before.durability, pair.durability)
+    _recorded(pair, primary, before)
     opened = _open(primary, before)
     if opened:
-        remembered.remember(databases_of([primary]).values())
+        remembered.remember(time.time(), databases_of([primary]).values())
     return changed + opened
 
 
@@ -91,6 +97,7 @@ def commit(doors: Sequence[Machine], durability: str) -> list[str]:
         reason = f"{len(primaries)} databases are open for writes, 1 is needed"
         raise CheckFailed(f"{reason}; the choice is kept for the next converge", hint="invoke lab.status")
     primary = next(door for door in doors if door.node.name == primaries[0].node)
+    _released(primaries[0], durability)
     changed = commits(primary, primaries[0].durability, durability)
     followed = any(it and it.replicating for it in asked)
     return changed + ([] if followed or durability != "durable" else ["no replica follows: writes wait until one does"])
@@ -98,7 +105,8 @@ def commit(doors: Sequence[Machine], durability: str) -> list[str]:
 
 def questions(lab: Lab) -> dict[str, str]:
     """What the probe has to ask a database node besides its facts."""
-    return {"accounts": accounts.question(accounts.load(lab))}
+    record = f"cat {ending.RECORD} 2>/dev/null; true"
+    return {"accounts": accounts.question(accounts.load(lab)), "record": record}
 
 
 def _refuse_errant(primary: Database, replicas: Sequence[Database]) -> None:
@@ -155,10 +163,14 @@ def _must_agree(pair: Pair, asked: Mapping[str, Database | None], before: Decisi
         raise CheckFailed(f"no database is opened for writes: {now.reason}", hint="look: invoke lab.status")
 
 
-def _attach(pair: Pair, primary: Machine, before: Database, decision: Decision) -> list[str]:
-    address = str(primary.node.ip)
+def _attach(pair: Pair, primary: Machine, asked: Mapping[str, Database | None], decision: Decision) -> list[str]:
+    address, before = str(primary.node.ip), asked[primary.node.name]
+    assert before is not None
     for name in decision.attach:
-        door = pair.door(name)
+        door, own = pair.door(name), asked[name]
+        alone = gtid.minus(own.gtid_executed, before.gtid_executed) if own else {}
+        if alone:
+            errant.keep(door, alone, f"{name} becomes the replica of {primary.node.name}")
         if before.has_site:
             clone(door, address, pair.passwords["clone"])
         else:
@@ -181,19 +193,34 @@ def _accounts(pair: Pair, primary: Machine, wrong: Sequence[Account]) -> list[st
     return [f"account {it.name}" for it in wrong]
 
 
+def _released(primary: Database, wanted: str) -> None:
+    """Say it before it is done: what waits for a replica returns without one."""
+    if primary.waiting and primary.durability != wanted:
+        waits = f"{primary.waiting} commits wait for a replica and return now without one"
+        progress.say(primary.node, f"{waits}; the site tells their visitors that the note may be lost (504)")
+
+
 def commits(primary: Machine, found: str, wanted: str) -> list[str]:
     """Make commits on the primary as safe as wanted, and remember that they are; its replica should be there."""
     if found != wanted:
+        remembered.outdate()  # before: who is interrupted here must not leave the old durability on record
         sql(primary, databases.durability_sql(wanted), f"commits are {wanted}")
-        remembered.remember(databases_of([primary]).values())
+        remembered.remember(time.time(), databases_of([primary]).values())
     remembered.restored()
     return [f"commits on {primary.node.name} are {wanted}"] if found != wanted else []
+
+
+def _recorded(pair: Pair, primary: Machine, before: Database) -> None:
+    """A server that was opened before it kept a record, or by hand, gets the line that a promotion looks for."""
+    if before.writable and ending.OPENED not in pair.answers[primary.node.name].get("record", ""):
+        primary.script(ending.OPENS, title="notes that it is open")
 
 
 def _open(primary: Machine, before: Database) -> list[str]:
     if before.writable:
         return []
-    sql(primary, "SET GLOBAL super_read_only = OFF;\nSET GLOBAL read_only = OFF;", "opens for writes")
+    text = "SET GLOBAL super_read_only = OFF;\nSET GLOBAL read_only = OFF;"
+    sql(primary, text, "opens for writes", first=ending.OPENS)
     return [f"{primary.node.name} is open for writes"]
 
 

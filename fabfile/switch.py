@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fabfile.attach import APPLY, listen
-from fabfile.clients import EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
+from fabfile.clients import END_ALL, EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
 from fabfile.statements import sql
-from lab import choices, credentials, databases, progress
+from lab import choices, credentials, databases, ending, progress
 from lab.databases import Database, check_durability
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.facts import databases_of
@@ -21,9 +21,15 @@ from lab.machine import Machine, Shell, together
 from lab.topology import Lab, Node
 
 CATCH_UP_S, APPLY_S, LOCK_S, LISTEN_S, UNDO_S = 60, 20, 3, 10, 5
+LEAVE_S, OPEN_S = 20, 10
 HANGS = 6
 OPEN = "SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF;"
 LEAVE = "STOP REPLICA; RESET REPLICA ALL;"
+# Sent when the source is left, and not before; a server that is held up meanwhile finds that it is too late.
+UNTIL = f"SET @until = UNIX_TIMESTAMP(SYSDATE()) + {OPEN_S}"
+IN_TIME = "UNIX_TIMESTAMP(SYSDATE()) < @until"
+OPEN_IN_TIME = f"SET GLOBAL super_read_only = IF({IN_TIME}, 0, 1); SET GLOBAL read_only = IF({IN_TIME}, 0, 1);"
+OPENED = "SELECT IF(@@GLOBAL.read_only, 'ERROR: it was too late to open', 'open')"
 WHY_IT_HANGS = "see why: invoke db.status, invoke fault.list"
 LISTENS = "SELECT service_state FROM performance_schema.replication_connection_status"
 
@@ -89,8 +95,13 @@ def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> fl
 
 
 def opens(durability: str) -> str:
-    """Bash for a client's shell: leave the source for good, commit as safe as said, take writes."""
-    return tell(f"{LEAVE} {databases.durability_sql(durability)} {OPEN} {EXECUTED}", 60)
+    """Bash for a client's shell: leave the source for good, commit as safe as said, take writes.
+
+    Whoever stops waiting for an answer has sent nothing that could open the server after that.
+    """
+    leave = tell(f"{LEAVE} {UNTIL}; SELECT 1", LEAVE_S)
+    open_ = tell(f"{databases.durability_sql(durability)} {OPEN_IN_TIME} {OPENED}", OPEN_S)
+    return f"{leave}\n{ending.OPENS}\n{open_}"
 
 
 def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> tuple[Shell, Shell, Shell]:
@@ -173,10 +184,13 @@ def _undone(roles: Roles, rival: Database, error: LabError | None) -> CheckFaile
     """Open the old primary again if it is certain that the candidate did not, and never will; what to tell."""
     node, other = roles.node.node.name, roles.other.node.name
     evidence = str(error)
+    with suppress(LabError):
+        roles.node.script(f"{END_ALL}\nexit 0", timeout=60, title="ends what was begun")
     ended = isinstance(error, CommandFailed)  # else the script may still be running there
     now = databases_of([roles.node])[node]
     if rival.writable and ended and now and not now.writable and now.source:
-        sql(roles.other, f"{LEAVE} {databases.durability_sql(rival.durability)} {OPEN}", "is opened again")
+        text = f"{LEAVE} {databases.durability_sql(rival.durability)} {OPEN}"
+        sql(roles.other, text, "is opened again", first=ending.OPENS)
         what = f"{node} was not promoted; {other} is the primary as before"
         return CheckFailed(what, evidence=evidence, hint="see why: invoke db.status")
     what = f"{node} was not promoted for certain, and {other} stays closed"

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from host import processes
+from host import permissions, processes
 from host.accelerator import QEMU, probe
 from host.names import LIBVIRT_URI, NAMESPACE, PREFIX, STATE
 from host.namespace import exists, inside
@@ -14,7 +14,16 @@ from lab.errors import LabError
 
 CONFIG = STATE / "libvirtd.conf"
 LOG_CONFIG = STATE / "virtlogd.conf"
-CONFIGS = {CONFIG: 'auth_unix_ro = "none"\nauth_unix_rw = "none"\n', LOG_CONFIG: ""}
+# The sockets' modes are the only check: who connects to them is root. virtlogd's are never anything but 0700.
+ROOT_ONLY = """\
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+unix_sock_group = "root"
+unix_sock_ro_perms = "0700"
+unix_sock_rw_perms = "0700"
+unix_sock_admin_perms = "0700"
+"""
+CONFIGS = {CONFIG: ROOT_ONLY, LOG_CONFIG: ""}
 DAEMONS = (("virtlogd", LOG_CONFIG), ("libvirtd", CONFIG))
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 START_TIMEOUT_S = 60.0
@@ -39,6 +48,7 @@ SETTINGS_WITHOUT_KVM = {"qemu.conf": "namespaces = []"}
 
 def start() -> None:
     """Start the daemons that do not run, and wait until libvirt answers."""
+    permissions.close_sockets()
     STATE.mkdir(parents=True, exist_ok=True)
     for path, text in CONFIGS.items():
         path.write_text(text)

@@ -52,7 +52,7 @@ def take() -> Inventory:
 
 def virsh(*words: str, ok: tuple[int, ...] = (0,)) -> str:
     """Run a virsh command on the system's libvirt and return what it printed."""
-    return process.run(["virsh", "-c", LIBVIRT_URI, *words], timeout=TIMEOUT_S, ok=ok).output
+    return process.run(["virsh", "-c", LIBVIRT_URI, *words], timeout=TIMEOUT_S, ok=ok, env=process.IN_ENGLISH).output
 
 
 def parse_table(table: str) -> list[list[str]]:

@@ -1,7 +1,7 @@
 """The hosting machine before lab.up and after lab.destroy: provider, leftovers, hypervisor, box."""
 
 from box import choose as boxes
-from host import leftovers, preflight, private, provider
+from host import leftovers, permissions, preflight, private, provider
 from host.emulator import emulator_path
 from host.preflight import Finding
 from host.provider import Provider
@@ -15,6 +15,7 @@ def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
 
     `box` and `provider` are remembered as choices. Raises RigBroken naming everything that stands in the way.
     """
+    permissions.close_state(hypervisor.FOUND.parent)
     wanted = {key: value for key, value in {"box": box, "provider": provider}.items() if value}
     if wanted:
         choices.save(wanted)

@@ -3,7 +3,7 @@
 import shutil
 from ipaddress import IPv4Network
 
-from host import daemons, namespace, processes
+from host import daemons, namespace, permissions, processes
 from host.names import IMAGES, LAB_RANGE, LIBVIRT_URI, MANAGEMENT_RANGE, POOL, PROBE_NETWORK, RUN
 from lab import process, progress
 
@@ -53,8 +53,9 @@ def _let_libvirt_make_its_rules() -> None:
 
 def _ensure_pool() -> None:
     """Vagrant keeps boxes and disks in this pool."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    permissions.close_images()
     if f" {POOL} " not in _virsh("pool-list", "--all"):
-        IMAGES.mkdir(parents=True, exist_ok=True)
         _virsh("pool-define-as", POOL, "dir", "--target", str(IMAGES))
     if f" {POOL} " not in _virsh("pool-list"):
         _virsh("pool-start", POOL)

@@ -1,9 +1,12 @@
 """What to do next with the databases, and how they follow each other: from what they answered, touching no host."""
 
+import time
 from collections.abc import Mapping, Sequence
 
-from lab import databases, gtid
+from lab import databases, gtid, promotion, remembered
 from lab.databases import Database
+from lab.errors import CheckFailed
+from lab.promotion import Situation
 from lab.topology import Node
 
 Asked = Mapping[str, Database | None]
@@ -16,8 +19,11 @@ def durability(primary: Database, degraded: str) -> str:
     return primary.durability + (DEGRADED if lowered else "")
 
 
-def advise(asked: Asked, degraded: str) -> list[str]:
-    """What is wrong between the databases, each with the command that comes next."""
+def advise(nodes: Sequence[Node], asked: Asked, degraded: str, ended: Mapping[str, str]) -> list[str]:
+    """What is wrong between the databases, each with the command that comes next, and that is not refused.
+
+    `ended` says of a silent server why it may have released commits that no replica confirmed.
+    """
     known = [it for it in asked.values() if it]
     primaries = [it for it in known if it.role == "primary"]
     if len(primaries) == 1:
@@ -26,9 +32,40 @@ def advise(asked: Asked, degraded: str) -> list[str]:
         return [f"{len(primaries)} primaries, there should be 1; next: invoke lab.reset"]
     missing = [name for name, it in asked.items() if it is None]
     if not known or not missing:
-        return [f"0 primaries, there should be 1; next: {_closed(known)}"]
-    best = known[0].node
-    return [f"nobody takes writes, and MySQL on {', '.join(missing)} does not answer; next: invoke db.promote {best}"]
+        return [f"0 primaries, there should be 1; next: {_closed(nodes, asked)}"]
+    what = f"nobody takes writes, and MySQL on {', '.join(missing)} does not answer"
+    return [f"{what}; next: {_promotes(nodes, asked, ended)}"]
+
+
+def _promotes(nodes: Sequence[Node], asked: Asked, ended: Mapping[str, str]) -> str:
+    """The promotion that is not refused now, rather of the server that has most and with nothing lost."""
+    by_name = {node.name: node for node in nodes}
+    known = sorted((it for it in asked.values() if it), key=lambda it: -gtid.count(gtid.parse(it.gtid_executed)))
+    cases = [_situation(by_name, asked, own, ended) for own in known]
+    for it in cases:
+        if _is_allowed(it):
+            return f"invoke db.promote {it.node.name}"
+    for it in cases:
+        if it.rival is None or gtid.subset(it.own.gtid_executed, it.rival.gtid_executed):
+            return f"invoke db.promote {it.node.name} --salvage"
+    for it in cases:
+        if _is_allowed(it, accept_data_loss=True):
+            return f"invoke db.promote {it.node.name} --accept-data-loss"
+    return "invoke lab.reset"
+
+
+def _situation(nodes: Mapping[str, Node], asked: Asked, own: Database, ended: Mapping[str, str]) -> Situation:
+    other = next(nodes[name] for name in asked if name != own.node)
+    seen, silent = remembered.recall(), ended.get(other.name, "")
+    return Situation(nodes[own.node], other, own, asked[other.name], True, seen, time.time(), silent)
+
+
+def _is_allowed(it: Situation, *, accept_data_loss: bool = False) -> bool:
+    try:
+        promotion.decide(it, accept_data_loss=accept_data_loss)
+    except CheckFailed:
+        return False
+    return True
 
 
 def _with_primary(asked: Asked, primary: Database, degraded: str) -> list[str]:
@@ -54,15 +91,15 @@ def _with_primary(asked: Asked, primary: Database, degraded: str) -> list[str]:
     return lines
 
 
-def _closed(known: Sequence[Database]) -> str:
-    """Both answer and are closed: lab.provision opens where that is certain, else the one that has everything."""
+def _closed(nodes: Sequence[Node], asked: Asked) -> str:
+    """Both answer and are closed: lab.provision opens where that is certain, else one is chosen."""
+    known = [it for it in asked.values() if it]
     if len(known) < 2:
         return "invoke lab.provision"
     one, other = sorted(known, key=lambda it: not it.source)
     if one.source and not other.source and gtid.subset(one.gtid_executed, other.gtid_executed):
         return "invoke lab.provision"
-    best = other if gtid.subset(one.gtid_executed, other.gtid_executed) else one
-    return f"invoke db.promote {best.node}"
+    return _promotes(nodes, asked, {})
 
 
 def tree(nodes: Sequence[Node], asked: Asked, degraded: str) -> str:

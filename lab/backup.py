@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkstemp
 
 from lab import gtid, progress
 from lab.databases import Database
@@ -30,12 +31,24 @@ def backup(lab: Lab) -> Path:
     text = door.script(DUMP, timeout=TIMEOUT_S, title="writes the data out").stdout
     if not _whole(text):
         raise CheckFailed(f"{door.node.name}: the dump is not complete", evidence=text[-300:], hint="run it again")
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"site-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sql"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+    path = write(f"site-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sql", text)
     progress.say(door.node.name, f"{text.count(chr(10))} lines written to {path}")
     return path
+
+
+def write(name: str, text: str) -> Path:
+    """Write a file of backups/ that only its owner can read; an interrupted or failed write leaves none."""
+    FOLDER.mkdir(mode=0o700, exist_ok=True)
+    FOLDER.chmod(0o700)
+    handle, staged = mkstemp(prefix=f".{name}.", dir=FOLDER)  # mode 600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        return Path(staged).replace(FOLDER / name)
+    finally:
+        Path(staged).unlink(missing_ok=True)
 
 
 def restore(lab: Lab, path: Path) -> None:

@@ -35,13 +35,14 @@ class Kind:
 
     `whole_node`: what a node is that it has struck, where that leaves nothing else to break. `role`: the
     role its node must have. `one_of`: options of which it needs at least one; `needs`: an option that has
-    no sense without another.
+    no sense without another. `passes`: it ends by itself, and hinders nothing else from breaking there.
     """
 
     name: str
     says: str
     whole_node: str = ""
     role: str = ""
+    passes: bool = False
     service: bool = False
     peer: bool = False
     options: Mapping[str, Option] = field(default_factory=dict, hash=False)
@@ -55,6 +56,8 @@ _KINDS = (
     Kind("crash", "the kernel stops dead, with the power on", whole_node="crashed"),
     Kind("freeze", "the whole machine stands still, and goes on later as if nothing had been", whole_node="frozen"),
     Kind("reboot", "the machine restarts in an orderly way", whole_node="rebooting"),
+    Kind("shutdown", "the system shuts down in an orderly way, and the machine is off", whole_node="shut down"),
+    Kind("power-button", "somebody presses the power button: the system shuts down", whole_node="shut down"),
     Kind("service-kill", "a service dies without a word", service=True, options={"restarts": bool}),
     Kind("service-stop", "a service is stopped as an administrator would", service=True),
     Kind("service-freeze", "a service keeps its connections and answers nobody", service=True),
@@ -75,13 +78,26 @@ _KINDS = (
         options={"seconds": Whole(-86400, 86400, least=3)},  # a smaller jump can't be told from none
         required=("seconds",),
     ),
-    Kind("replication-stop", "the replica neither receives nor applies anything", role="database"),
+    Kind(
+        "replication-stop",
+        "the replica neither receives nor applies anything, or only receives nothing",
+        role="database",
+        options={"receiver_only": bool},
+    ),
     Kind(
         "replication-lag",
         "the replica applies everything that many seconds late",
         role="database",
         options={"seconds": Whole(1, 600)},
         required=("seconds",),
+    ),
+    Kind(
+        "large-transaction",
+        "one transaction of that many megabytes is committed on the primary",
+        role="database",
+        passes=True,
+        options={"megabytes": Whole(1, 32)},
+        required=("megabytes",),
     ),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}

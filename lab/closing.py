@@ -7,6 +7,7 @@ from lab.advice import Asked
 from lab.errors import explained
 from lab.facts import databases_of
 from lab.machine import Machine
+from lab.topology import Node
 
 LOOK = "invoke db.status"
 
@@ -25,16 +26,17 @@ def tried(what: str, do: Callable[[], object], then: str) -> str:
 def tell_roles(doors: Sequence[Machine], was: str) -> None:
     """Say what the commands of a run that ended early left of the roles; `was`: the primary when it began."""
     asked = databases_of([door for door in doors if "database" in door.node.roles])
-    for line in roles(asked, was, remembered.degraded()):
+    nodes = [door.node for door in doors if "database" in door.node.roles]
+    for line in roles(nodes, asked, was, remembered.degraded()):
         progress.say("lab", line)
 
 
-def roles(asked: Asked, was: str, degraded: str) -> list[str]:
+def roles(nodes: Sequence[Node], asked: Asked, was: str, degraded: str) -> list[str]:
     """What is not as it was between the databases, each with the command that comes next."""
     silent = [name for name, it in asked.items() if it is None]
     if silent:
         return [f"MySQL on {', '.join(silent)} does not answer: the roles may have changed; next: {LOOK}"]
-    advised = advice.advise(asked, degraded)
+    advised = advice.advise(nodes, asked, degraded, {})
     now = next((it.node for it in asked.values() if it and it.role == "primary"), "")
     if advised or now == was or not was:
         return advised

@@ -23,7 +23,7 @@ def _struck(other: Fault, new: Fault) -> str:
 
 def _strikes(other: Fault, new: Fault) -> str:
     """A restart would end some faults unseen, and nothing can be healed on a node that stands still."""
-    if KINDS[new.kind].whole_node and other.node == new.node:
+    if KINDS[new.kind].whole_node and other.node == new.node and not KINDS[other.kind].passes:
         return f"{other.id} is active: heal it before the whole node fails"
     return ""
 

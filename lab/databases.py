@@ -42,7 +42,9 @@ SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_o
 (SELECT variable_value FROM performance_schema.global_variables
  WHERE variable_name = 'rpl_semi_sync_source_timeout') AS semi_sync_timeout_ms,
 (SELECT variable_value FROM performance_schema.global_status
- WHERE variable_name = 'Rpl_semi_sync_source_status') AS semi_sync_status;
+ WHERE variable_name = 'Rpl_semi_sync_source_status') AS semi_sync_status,
+(SELECT variable_value FROM performance_schema.global_status
+ WHERE variable_name = 'Rpl_semi_sync_source_wait_sessions') AS semi_sync_waiting;
 SHOW REPLICA STATUS;
 END_OF_SQL"""
 
@@ -52,9 +54,10 @@ class Database:
     """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to.
 
     `received` is what came from the source, applied or not; `purged`: what can't be fetched from here any more.
-    `waits`: commits wait for a replica's answer now. `unique_key`: whether its table of notes has one; where that was
-    not asked, it is taken for true. `uptime_s`: since its process started; `heard`: a heartbeat of its source came
-    since then, which is sent where nothing else is left to send.
+    `waits`: semi-sync is ON, each commit waits for a replica's answer; `waiting`: how many do at this moment.
+    `unique_key`: whether its table of notes has one; where that was not asked, it is taken for true. `uptime_s`: since
+    its process started; `heard`: a heartbeat of its source came since then, which is sent where nothing else is left to
+    send.
     """
 
     node: str
@@ -76,6 +79,7 @@ class Database:
     waits: bool = False
     uptime_s: int = 0
     heard: bool = True
+    waiting: int = 0
 
     @property
     def has(self) -> str:
@@ -137,6 +141,7 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         unique_key=own.get("unique_key", "1") == "1",
         uptime_s=int(own.get("uptime", "0")),
         heard=own.get("heartbeats", "1") != "0",
+        waiting=int(own.get("semi_sync_waiting", "0") or 0),
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )
 

@@ -23,11 +23,15 @@ class File:
 
 @dataclass(frozen=True)
 class Unit:
-    """A systemd unit that runs and is enabled; `on_change` runs when one of `watches` changed."""
+    """A systemd unit that runs and is enabled; `on_change` runs when one of `watches` changed.
+
+    `in_turn`: it serves nobody meanwhile, so the nodes do it one after the other, after everything else.
+    """
 
     name: str
     watches: tuple[str, ...] = ()
     on_change: str = ""
+    in_turn: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ class Desired:
 class Found:
     """What the probe saw: package names, files as 'sha256 mode owner', unit states, exit codes, answers.
 
-    `pending` are the units that still have to react to files written by an apply that did not end.
+    `pending` are the units that still have to react to files written by an apply that did not end; `stale`: systemd
+    has not read a unit's files since they changed.
     """
 
     packages: frozenset[str]
@@ -72,28 +77,38 @@ class Found:
     commands: Mapping[str, int]
     answers: Mapping[str, str]
     pending: frozenset[str] = frozenset()
+    stale: bool = False
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What is not as desired, in the order it will be changed; `reactions` are the units that react."""
+    """What is not as desired, in the order it will be changed; `reactions` are the units that react.
+
+    `reload`: systemd reads its units' files again, which restarts none. `later` are the units that react in turn: a
+    change of the node only marks them as pending.
+    """
 
     packages: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
+    reload: bool = False
     reactions: tuple[Unit, ...] = ()
     starts: tuple[str, ...] = ()
     commands: tuple[Command, ...] = ()
+    later: tuple[Unit, ...] = ()
 
     def __str__(self) -> str:
         words = [f"package {name}" for name in self.packages]
         words += [f"file {file.path}" for file in self.files]
+        words += ["systemctl daemon-reload"] if self.reload else []
         words += dict.fromkeys(unit.on_change for unit in self.reactions)
         words += [f"start {unit}" for unit in self.starts]
         words += [command.name for command in self.commands]
+        words += dict.fromkeys(unit.on_change for unit in self.later)
         return ", ".join(words)
 
     def __bool__(self) -> bool:
-        return bool(self.packages or self.files or self.commands or self.starts or self.reactions)
+        changed = self.packages or self.files or self.reload or self.reactions
+        return bool(changed or self.starts or self.commands or self.later)
 
 
 def fingerprint(file: File) -> str:

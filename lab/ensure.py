@@ -26,6 +26,7 @@ __all__ = [
 
 PROBE_TIMEOUT_S = 60.0
 APPLY_TIMEOUT_S = 900.0
+UNIT_FILES = "/etc/systemd/system/"
 
 
 def ask(machine: Machine, desired: Desired) -> Found:
@@ -38,12 +39,15 @@ def compare(desired: Desired, found: Found) -> Difference:
     """What must change, as data; touches no host."""
     files = tuple(file for file in desired.files if found.files.get(file.path) != fingerprint(file))
     changed = {file.path for file in files}
+    reacting = [unit for unit in desired.units if _reacts(unit, changed, found)]
     return Difference(
         packages=tuple(name for name in desired.packages if name not in found.packages),
         files=files,
-        reactions=tuple(unit for unit in desired.units if _reacts(unit, changed, found)),
+        reload=found.stale or any(path.startswith(UNIT_FILES) for path in changed),
+        reactions=tuple(unit for unit in reacting if not unit.in_turn),
         starts=tuple(unit.name for unit in desired.units if found.units.get(unit.name) != "active enabled"),
         commands=tuple(it for it in desired.commands if found.commands.get(it.name) != 0),
+        later=tuple(unit for unit in reacting if unit.in_turn),
     )
 
 

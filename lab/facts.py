@@ -3,12 +3,14 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from lab import databases
+from lab import databases, ending, hypervisor
 from lab.databases import Database
 from lab.errors import LabError
 from lab.machine import Machine, together
+from lab.topology import Lab, Node
 from lab.units import named
 
 READY_TIMEOUT_S = 20.0
@@ -124,6 +126,19 @@ def ask(machine: Machine) -> NodeFacts:
         servers=servers(balancer_text) if "pxname" in balancer_text else None,
         database=databases.read(machine.node.name, database_text),
     )
+
+
+def endings(lab: Lab, asked: Mapping[str, Database | None]) -> dict[str, str]:
+    """Why each database that does not answer may have released commits that no replica confirmed; '' where it can't."""
+    return {name: _ending(lab.node(name)) for name, it in asked.items() if it is None}
+
+
+def _ending(node: Node) -> str:
+    off_because, record = hypervisor.off_because(node), ""
+    if not off_because:
+        with suppress(LabError):  # a node that does not answer has no record to show, its console may have
+            record = Machine(node).script(f"{ending.ASK}\nexit 0", timeout=15, title="asks how MySQL ended").stdout
+    return ending.doubt(node, off_because, record, hypervisor.console_text(node))
 
 
 def databases_of(doors: Sequence[Machine]) -> dict[str, Database | None]:

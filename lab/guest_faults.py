@@ -5,33 +5,17 @@ Each script is whole in itself and may run twice. `seen` and `gone` exit 0 when 
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from lab import units
+from lab import database_faults, units
 from lab.catalogue import ALL, Fault
+from lab.fault_scripts import FOLDER, Scripts, kept
 from lab.topology import Lab
 
-FOLDER = "/run/weblab-faults"  # gone after a boot, as what is kept there is
 FILL = "/var/tmp/weblab-fault-fill"
 GROUPS = "/sys/fs/cgroup/system.slice"  # the kernel's own list of a unit's processes: no program has to start
 UNITS = {"haproxy": "haproxy", "nginx": "nginx", "php-fpm": "php*-fpm", "mysql": "mysql"}
 MEMORY_LEFT = 12  # percent of the memory that a memory-hog leaves
 CLOCK_TOLERANCE_S = 2
-
-
-@dataclass(frozen=True)
-class Scripts:
-    """The scripts of a fault; `timed`: a timer in the guest heals it when nobody else does.
-
-    `prepare` breaks nothing yet: what takes seconds is done there, so that the fault comes when it is told.
-    """
-
-    inject: str
-    seen: str
-    heal: str
-    gone: str
-    prepare: str = ""
-    timed: bool = False
 
 
 def scripts(fault: Fault, lab: Lab) -> Scripts:
@@ -64,27 +48,21 @@ def _unit(fault: Fault) -> str:
 
 _PID = 'pid=$(systemctl show -p MainPID --value "$unit")'
 _REFUSE_STOPPED = '[ "$pid" != 0 ] || { echo "$unit does not run"; exit 1; }'
-_PROMOTED = "{ now=$(mysql -N -e 'SHOW REPLICA STATUS') && [ -z \"$now\" ]; }"  # since then: it is no replica any more
-_REFUSE_PROMOTED = f'! {_PROMOTED} </dev/null || {{ echo "$(uname -n) is no replica"; exit 1; }}'
 _ACTIVE = '[ "$(systemctl is-active "$unit")" = active ]'
 
 
-def _kept(fault: Fault) -> str:
-    return f"{FOLDER}/{fault.id}"
-
-
 def _group(fault: Fault) -> str:
-    return f'{GROUPS}/"$(< {_kept(fault)}.unit)"'
+    return f'{GROUPS}/"$(< {kept(fault)}.unit)"'
 
 
 def _remember(fault: Fault) -> str:
     """Bash that keeps the unit's name and its main process for the scripts that come."""
-    kept = _kept(fault)
-    return f'{_unit(fault)}\n{_REFUSE_STOPPED}\nmkdir -p {FOLDER}; echo "$pid" > {kept}; echo "$unit" > {kept}.unit'
+    where = kept(fault)
+    return f'{_unit(fault)}\n{_REFUSE_STOPPED}\nmkdir -p {FOLDER}; echo "$pid" > {where}; echo "$unit" > {where}.unit'
 
 
 def _service_kill(fault: Fault, lab: Lab) -> Scripts:
-    unit, kept, stays_dead = _unit(fault), _kept(fault), not fault.options.get("restarts", False)
+    unit, where, stays_dead = _unit(fault), kept(fault), not fault.options.get("restarts", False)
     extra = '/run/systemd/system/"$unit".d/weblab-fault.conf'
     no_restart = (
         '\nif [ "$(systemctl show -p Restart --value "$unit")" != no ]; then\n'
@@ -93,7 +71,7 @@ def _service_kill(fault: Fault, lab: Lab) -> Scripts:
     return Scripts(
         prepare=_remember(fault) + (no_restart if stays_dead else ""),
         inject=f"echo 1 > {_group(fault)}/cgroup.kill",
-        seen=f'{unit}\n[ "$pid" != "$(cat {kept})" ]' + (f" && ! {_ACTIVE}" if stays_dead else ""),
+        seen=f'{unit}\n[ "$pid" != "$(cat {where})" ]' + (f" && ! {_ACTIVE}" if stays_dead else ""),
         heal=f"{unit}\nif [ -e {extra} ]; then rm -f {extra}; systemctl daemon-reload; fi\n{_START}",
         gone=f"{unit}\n{_ACTIVE}",
     )
@@ -106,7 +84,7 @@ def _service_stop(fault: Fault, lab: Lab) -> Scripts:
     unit = _unit(fault)
     return Scripts(
         prepare=_remember(fault),
-        inject=f'timeout 90 systemctl stop "$(< {_kept(fault)}.unit)"',
+        inject=f'timeout 90 systemctl stop "$(< {kept(fault)}.unit)"',
         seen=f"{unit}\n! {_ACTIVE}",
         heal=f"{unit}\n{_START}",
         gone=f"{unit}\n{_ACTIVE}",
@@ -199,40 +177,16 @@ def _hog(fault: Fault, body: str, taken: str) -> Scripts:
 
 def _clock_skew(fault: Fault, lab: Lab) -> Scripts:
     """The clock against the time since boot, which nobody can set, tells what was done to it."""
-    kept, seconds = _kept(fault), int(fault.options["seconds"])
+    where, seconds = kept(fault), int(fault.options["seconds"])
     since = "read -r up _ < /proc/uptime; now=$(( $(date +%s) - ${up%.*} ))"
-    moved = f"{since}\nmoved=$(( now - $(cat {kept}) ))"
+    moved = f"{since}\nmoved=$(( now - $(cat {where}) ))"
     return Scripts(
-        inject=f"mkdir -p {FOLDER}\n{since}\n[ -e {kept} ] || echo $now > {kept}\n"
+        inject=f"mkdir -p {FOLDER}\n{since}\n[ -e {where} ] || echo $now > {where}\n"
         f"date -u -s @$(( $(date +%s) + {seconds} )) >/dev/null",
         seen=f"{moved}\nerror=$(( moved - {seconds} ))\n[ ${{error#-}} -le {CLOCK_TOLERANCE_S} ]",
-        heal=f"[ -e {kept} ] || exit 0\n{moved}\ndate -u -s @$(( $(date +%s) - moved )) >/dev/null\nrm -f {kept}",
-        gone=f"[ ! -e {kept} ]",
+        heal=f"[ -e {where} ] || exit 0\n{moved}\ndate -u -s @$(( $(date +%s) - moved )) >/dev/null\nrm -f {where}",
+        gone=f"[ ! -e {where} ]",
     )
-
-
-def _replication_stop(fault: Fault, lab: Lab) -> Scripts:
-    running = "mysql --vertical -e 'SHOW REPLICA STATUS' | grep -c 'Replica_\\(IO\\|SQL\\)_Running: Yes'"
-    return Scripts(
-        prepare=_REFUSE_PROMOTED,
-        inject="mysql -e 'STOP REPLICA'",
-        seen=f'[ "$({running})" = 0 ]',
-        heal=f"{_PROMOTED} || mysql -e 'START REPLICA'",
-        gone=f'[ "$({running})" = 2 ] || {_PROMOTED}',
-    )
-
-
-def _replication_lag(fault: Fault, lab: Lab) -> Scripts:
-    def delayed(seconds: int) -> str:
-        change = f"CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {seconds}"
-        return f'mysql -e "STOP REPLICA SQL_THREAD; {change}; START REPLICA SQL_THREAD"'
-
-    def asked(seconds: int) -> str:
-        return f"mysql --vertical -e 'SHOW REPLICA STATUS' | grep -qx ' *SQL_Delay: {seconds}'"
-
-    seconds = int(fault.options["seconds"])
-    heal, gone = f"{_PROMOTED} || {delayed(0)}", f"{asked(0)} || {_PROMOTED}"
-    return Scripts(delayed(seconds), asked(seconds), heal, gone, prepare=_REFUSE_PROMOTED)
 
 
 _MAKERS: Mapping[str, Callable[[Fault, Lab], Scripts]] = {
@@ -245,6 +199,5 @@ _MAKERS: Mapping[str, Callable[[Fault, Lab], Scripts]] = {
     "cpu-hog": _cpu_hog,
     "memory-hog": _memory_hog,
     "clock-skew": _clock_skew,
-    "replication-stop": _replication_stop,
-    "replication-lag": _replication_lag,
+    **database_faults.MAKERS,
 }

@@ -1,4 +1,8 @@
-"""Power: what the machines are doing, pulling a plug, starting again; and Vagrant with deadlines."""
+"""Power: what the machines are doing, pulling a plug, starting again; and Vagrant with deadlines.
+
+A state is running, paused, off, absent or, where it is none of these for certain, the hypervisor's own word. Only `OFF`
+runs nothing and starts with a boot: a machine that is saved goes on where it was, perhaps as a writable primary.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,15 +14,19 @@ import yaml
 from lab import process, topology
 from lab.errors import CommandFailed, LabError, LabNotUp
 from lab.topology import ROOT, Lab, Node
+from lab.wait import until
 
 FOUND = ROOT / ".lab" / "vagrant.yml"
 VAGRANT_ENV = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
 LIBVIRT = ("virsh", "-c", "qemu:///system")
-LIBVIRT_STATES = {"running": "running", "idle": "running", "paused": "paused", "in shutdown": "running"}
-VIRTUALBOX_STATES = {"running": "running", "paused": "paused", "stopping": "running"}
+LIBVIRT_STATES = {"idle": "running", "in shutdown": "running", "shut off": "off"}
+VIRTUALBOX_STATES = {"poweroff": "off", "aborted": "off"}  # aborted: its process died
+OFF = ("off", "absent")
+SAVED = ("saved", "aborted-saved")  # its memory is on a disk, and nothing of it runs
+STUCK = ("crashed", "pmsuspended", "gurumeditation")  # a machine neither leaves these by itself nor can be started
 VIRTUALBOX_UNKNOWN = "VBOX_E_OBJECT_NOT_FOUND"
 PREFIX = "weblab_"
-BOOT_S, HALT_S, DESTROY_S, QUICK_S = 420.0, 180.0, 180.0, 60.0
+BOOT_S, HALT_S, DESTROY_S, QUICK_S, OFF_S = 420.0, 180.0, 180.0, 60.0, 30.0
 
 
 class Vagrant(vagrant.Vagrant):
@@ -78,10 +86,11 @@ def provider() -> str:
 
 
 def states(lab: Lab) -> dict[str, str]:
-    """Each node's power state: running, paused, off or absent."""
+    """Each node's power state: running, paused, off, absent, or the hypervisor's own word for another one."""
     if provider() == "virtualbox":
         return {node.name: _virtualbox_state(node) for node in lab.nodes}
-    known = parse_virsh_list(process.run([*LIBVIRT, "list", "--all"], timeout=QUICK_S).output)
+    argv = [*LIBVIRT, "list", "--all", "--managed-save"]
+    known = parse_virsh_list(process.run(argv, timeout=QUICK_S, env=process.IN_ENGLISH).output)
     return {node.name: known.get(node.name, "absent") for node in lab.nodes}
 
 
@@ -91,6 +100,37 @@ def power_off(node: Node) -> None:
         process.run(["VBoxManage", "controlvm", _id(node), "poweroff"], timeout=QUICK_S)
     else:
         process.run([*LIBVIRT, "destroy", PREFIX + node.name], timeout=QUICK_S)
+
+
+def press_power_button(node: Node) -> None:
+    """Ask the system of a machine to shut down, as its power button does; does not wait for it."""
+    if provider() == "virtualbox":
+        process.run(["VBoxManage", "controlvm", _id(node), "acpipowerbutton"], timeout=QUICK_S)
+    else:
+        process.run([*LIBVIRT, "shutdown", PREFIX + node.name, "--mode", "acpi"], timeout=QUICK_S)
+
+
+def make_off(lab: Lab, node: Node) -> None:
+    """Power a machine off, whatever state it is in, and see that it is; a saved one loses its memory.
+
+    Raises TimedOut where it is not off within half a minute.
+    """
+
+    def off() -> bool:
+        state = states(lab)[node.name]
+        if state not in OFF:
+            (_discard if state in SAVED else power_off)(node)
+        return states(lab)[node.name] in OFF
+
+    hint = "see its state: invoke lab.status; once the machine is off, run the same command again"
+    until("is off", off, OFF_S, where=node.name, hint=hint)
+
+
+def _discard(node: Node) -> None:
+    if provider() == "virtualbox":
+        process.run(["VBoxManage", "discardstate", _id(node)], timeout=QUICK_S)
+    else:
+        process.run([*LIBVIRT, "managedsave-remove", PREFIX + node.name], timeout=QUICK_S)
 
 
 def power_on(node: Node) -> None:
@@ -119,12 +159,29 @@ def resume(node: Node) -> None:
 
 def console(node: Node, lines: int = 12) -> str:
     """The last lines of a node's serial console, as evidence; empty where there is none."""
+    text = console_text(node) or ""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def console_text(node: Node) -> str | None:
+    """All that a node's serial console printed since its machine was started; None where nobody may read it."""
     path = Path(f"/var/log/libvirt/qemu/{PREFIX}{node.name}.console")
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""
-    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+        return None
+
+
+def off_because(node: Node) -> str:
+    """Why a machine is off, in libvirt's word ('destroyed': its plug was pulled); '' where it is not off.
+
+    VirtualBox does not tell a pulled plug from a shut down system. https://libvirt.org/manpages/virsh.html#domstate
+    """
+    if provider() == "virtualbox":
+        return "VirtualBox does not say why" if _virtualbox_state(node) == "off" else ""
+    argv = [*LIBVIRT, "domstate", PREFIX + node.name, "--reason"]
+    state = process.run(argv, timeout=QUICK_S, ok=(0, 1), env={"LC_ALL": "C"}).output.strip()
+    return state.removeprefix("shut off").strip(" ()") or "unknown" if state.startswith("shut off") else ""
 
 
 def leases() -> str:
@@ -138,12 +195,13 @@ def leases() -> str:
 
 
 def parse_virsh_list(output: str) -> dict[str, str]:
-    """`virsh list --all` as node name -> power state, for the lab's machines only."""
+    """`virsh list --all --managed-save` as node name -> power state, for the lab's machines only."""
     states = {}
     for line in output.splitlines()[2:]:
         words = line.split(None, 2)
         if len(words) == 3 and words[1].startswith(PREFIX):
-            states[words[1].removeprefix(PREFIX)] = LIBVIRT_STATES.get(words[2].strip(), "off")
+            word = words[2].strip()
+            states[words[1].removeprefix(PREFIX)] = LIBVIRT_STATES.get(word, word)
     return states
 
 
@@ -152,7 +210,8 @@ def _virtualbox_state(node: Node) -> str:
     if not _id_file(node).exists():
         return "absent"
     try:
-        shown = process.run(["VBoxManage", "showvminfo", _id(node), "--machinereadable"], timeout=QUICK_S).output
+        argv = ["VBoxManage", "showvminfo", _id(node), "--machinereadable"]
+        shown = process.run(argv, timeout=QUICK_S, env=process.IN_ENGLISH).output
     except CommandFailed as error:
         if VIRTUALBOX_UNKNOWN in error.evidence:
             return "absent"
@@ -163,7 +222,8 @@ def _virtualbox_state(node: Node) -> str:
 def parse_vm_state(shown: str) -> str:
     """The power state in the answer of `VBoxManage showvminfo --machinereadable`."""
     lines = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-    return VIRTUALBOX_STATES.get(lines.get("VMState", "").strip('"'), "off")
+    word = lines.get("VMState", "").strip('"') or "unknown"
+    return VIRTUALBOX_STATES.get(word, word)
 
 
 def _id(node: Node) -> str:

@@ -1,36 +1,21 @@
 """Faults injected and healed: written down first, seen to be real, seen to be gone."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
-from lab import guest_faults, hypervisor, ledger, lifecycle, progress
+from lab import guest_faults, hypervisor, ledger, progress
 from lab.catalogue import Fault
 from lab.conflicts import conflicts
-from lab.errors import CheckFailed, CommandFailed, LabError, explained
-from lab.facts import ask
+from lab.errors import CheckFailed, CommandFailed, explained
 from lab.machine import Machine, Shell
-from lab.restore import step_clock_soon
+from lab.machine_faults import BACK_S, MACHINE, SEEN_S, Pair, started
 from lab.topology import Lab
-from lab.wait import until
 
 Tell = Callable[[str, Fault], None]
 TIMER_S = 1200  # longer than any experiment measures: a fault must not end by itself in the middle of one
-SEEN_S, BACK_S = 30.0, 240.0
 NOT_SEEN = 9
-STARTS_AGAIN = ("power-off", "crash")  # healed by a boot
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A fault's two ways: each returns when its effect was seen, or raises TimedOut or CommandFailed.
-
-    `prepare` breaks nothing yet, takes the time that injecting must not take, and returns what injects.
-    """
-
-    prepare: Callable[[], Callable[[], object]]
-    heal: Callable[[], object]
+STARTS_AGAIN = ("power-off", "crash", "shutdown", "power-button")  # healed by a boot
 
 
 def quietly(word: str, fault: Fault) -> None:
@@ -64,7 +49,7 @@ def heal(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly) -> None
     progress.say(fault.node, f"heals {fault.id}")
     tell("heal", fault)
     if fault.kind not in STARTS_AGAIN:
-        _started(lab, door)
+        started(lab, door)
     _pair(lab, fault, door, TIMER_S).heal()
     ledger.remove(fault)
     tell("healed", fault)
@@ -78,7 +63,7 @@ def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
     """
     errors: list[Exception] = []
     healed = []
-    for fault in sorted(ledger.active(lab), key=lambda it: it.kind not in _MACHINE):
+    for fault in sorted(ledger.active(lab), key=lambda it: it.kind not in MACHINE):
         try:
             heal(lab, fault, door_to(lab, fault), tell=tell)
             healed.append(fault)
@@ -88,13 +73,6 @@ def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
     if errors:
         raise errors[0]
     return healed
-
-
-def _started(lab: Lab, door: Machine) -> None:
-    """A promotion switches a machine off that does not answer: what is broken inside can be healed when it runs."""
-    if hypervisor.states(lab)[door.node.name] == "off":
-        _power_on(door)
-        lifecycle.answering(door)
 
 
 def door_to(lab: Lab, fault: Fault) -> Machine:
@@ -112,7 +90,7 @@ def _refuse(lab: Lab, fault: Fault) -> None:
 
 
 def _pair(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
-    maker = _MACHINE.get(fault.kind)
+    maker = MACHINE.get(fault.kind)
     return maker(lab, door) if maker else _guest(lab, fault, door, timer_s)
 
 
@@ -138,99 +116,3 @@ def _make(door: Machine, fault: Fault, change: str, seen: str, what: str, shell:
     except CommandFailed as error:
         error.hint = f"look at it: vagrant ssh {fault.node}; undo what is left: invoke fault.heal"
         raise
-
-
-def _power_off(_: Lab, door: Machine) -> Pair:
-    def off() -> None:
-        hypervisor.power_off(door.node)
-        door.close()
-
-    return Pair(lambda: off, lambda: _boots(door))
-
-
-def _crash(_: Lab, door: Machine) -> Pair:
-    """The kernel panics and stays so; sysrq works for root whatever is allowed at the keyboard."""
-
-    def restart() -> None:
-        with suppress(CommandFailed):  # it is off already
-            hypervisor.power_off(door.node)
-        _boots(door)
-
-    return Pair(_falls_silent(door, "(sleep 0.2; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", "panics"), restart)
-
-
-def _freeze(lab: Lab, door: Machine) -> Pair:
-    """A promotion may switch it off as soon as it goes on: then it is started, as by any other heal."""
-
-    def off() -> bool:
-        return hypervisor.states(lab)[door.node.name] == "off"
-
-    def go_on() -> None:
-        with suppress(CommandFailed):  # it goes on already
-            hypervisor.resume(door.node)
-        step_clock_soon(door, unless=off)
-        _started(lab, door)
-
-    return Pair(lambda: lambda: hypervisor.pause(door.node), go_on)
-
-
-def _reboot(_: Lab, door: Machine) -> Pair:
-    return Pair(_falls_silent(door, "systemctl --no-block reboot", "reboots"), lambda: _whole(door))
-
-
-def _falls_silent(door: Machine, text: str, title: str) -> Callable[[], Callable[[], object]]:
-    """A shell waits to run that script; the fault is there when nobody answers any more."""
-
-    def prepare() -> Callable[[], object]:
-        shell = door.ready("", title=f"waits until it {title}")
-
-        def fall() -> None:
-            door.script(text, title=title, shell=shell)
-            _silent(door)
-
-        return fall
-
-    return prepare
-
-
-def _silent(door: Machine) -> None:
-    """Until ssh finds nobody: a connection that is open already would hang."""
-
-    def nobody() -> bool:
-        door.close()
-        try:
-            door.run("true", timeout=3, title="is still there")
-        except LabError:
-            return True
-        return False
-
-    until("answers no more", nobody, SEEN_S, every=0.2, where=door.node.name)
-
-
-def _boots(door: Machine) -> None:
-    _power_on(door)
-    _whole(door)
-
-
-def _power_on(door: Machine) -> None:
-    with suppress(CommandFailed):  # it runs already, or was never off
-        hypervisor.power_on(door.node)
-
-
-def _whole(door: Machine) -> None:
-    """Until the machine answers and all its services run."""
-    lifecycle.answering(door)
-
-    def right() -> bool:
-        facts = ask(door)
-        return not facts.error and all(state == "active" for state in facts.services.values())
-
-    until("all services run", right, BACK_S, every=3, where=door.node.name, hint="invoke lab.logs")
-
-
-_MACHINE: Mapping[str, Callable[[Lab, Machine], Pair]] = {
-    "power-off": _power_off,
-    "crash": _crash,
-    "freeze": _freeze,
-    "reboot": _reboot,
-}

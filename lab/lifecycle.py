@@ -18,6 +18,10 @@ def boot(lab: Lab, only: Node | None = None) -> None:
     """
     states = hypervisor.states(lab)
     wanted = [only] if only else lab.nodes
+    for node in wanted:
+        if states[node.name] in hypervisor.STUCK:
+            progress.say(node.name, f"is {states[node.name]}: it is powered off first")
+            hypervisor.make_off(lab, node)
     missing = [f"{node.name} ({states[node.name]})" for node in wanted if states[node.name] != "running"]
     if missing:
         progress.say("host", f"boots {', '.join(missing)}")

@@ -20,7 +20,7 @@ class Command:
 
 # An experiment changes roles, or converges; it never starts, stops or removes the lab, nor replaces the site's data.
 COMMANDS: Mapping[str, Command] = {
-    "db.promote": Command(SERVER, {"--accept-data-loss": "", "--stay-durable": ""}),
+    "db.promote": Command(SERVER, {"--accept-data-loss": "", "--stay-durable": "", "--salvage": ""}),
     "db.rejoin": Command(SERVER),
     "db.durability": Command(VALUE),
     "db.status": Command(),

@@ -26,6 +26,7 @@ SIGNED_CHECKS = {"requests-seen"}  # all others count, or measure time
 OF_READS = ("failed-gets", "failed-gets-in-window", "longest-outage", "stale-reads")
 OF_WRITES = (
     "write-outage",
+    "acknowledged-writes",
     "lost-writes",
     "lost-while-semi-sync-on",
     "duplicated-writes",

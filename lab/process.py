@@ -15,6 +15,7 @@ from lab.errors import CommandFailed, GivenUp, RigBroken, TimedOut
 from lab.wait import SAY_EVERY_S
 
 HOST = "host"
+IN_ENGLISH = {"LC_ALL": "C"}  # for programs whose words are read: virsh says "laufend" on a machine that speaks German
 Show = Callable[[str], tuple[str, str] | None]
 GiveUp = Callable[[], bool]
 SHOWN_WIDTH = 100

@@ -17,6 +17,7 @@ class Situation:
 
     `own` is its server, `rival` the one on `other`; None: it does not answer as MySQL. `reached`: somebody
     else reaches `other` over the lab's network. `seen`: the primary as it was seen last. `now` is Unix seconds.
+    `ended`: why the rival, which does not answer, may have released commits that no replica confirmed, else ''.
     """
 
     node: Node
@@ -26,6 +27,7 @@ class Situation:
     reached: bool
     seen: Seen | None
     now: float
+    ended: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,16 @@ def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
         raise CheckFailed(
             f"{node} is not promoted: acknowledged writes may be on {other} only",
             evidence="\n".join(doubts),
-            hint=f"bring {other} back: invoke fault.heal, invoke lab.up; or do without what is there alone: "
-            f"invoke db.promote {node} --accept-data-loss",
+            hint=f"fetch what {other} has: invoke db.promote {node} --salvage; or, where {other} is gone for good, "
+            f"do without: invoke db.promote {node} --accept-data-loss",
         )
     if doubts:
         return Promotion("emergency", f"{other} was gone, and losing data was accepted", False, "; ".join(doubts))
     why = f"{other} was gone; each write that it acknowledged was on {node} too"
     if it.seen and it.seen.node == node:
         why = f"{other} was gone; {node} itself was the primary that was seen last"
-    return Promotion("emergency", why, False)
+    known = f" ({it.seen.told(it.now)})" if it.seen else ""
+    return Promotion("emergency", why + known, False)
 
 
 def _doubts(it: Situation) -> Iterator[str]:
@@ -131,9 +134,13 @@ def _doubts(it: Situation) -> Iterator[str]:
     if seen is None or seen.node not in (it.node.name, it.other.name):
         yield f"{it.other.name} was never seen as primary: nobody knows what it acknowledged"
         return
+    if seen.opening not in ("", it.node.name):
+        yield f"a promotion began to open {seen.opening} later, and how that ended was not seen"
     risky = seen.node == it.other.name and (seen.durability != "durable" or not seen.waits)
     if risky:
         yield seen.told(it.now)
+    if seen.node == it.other.name and it.ended:
+        yield it.ended
     lacks = gtid.minus(seen.gtid_executed, it.own.has)
     if lacks:
         yield (

@@ -33,6 +33,11 @@ PROTECTIONS: Mapping[str, Protection] = {
     "unique-key": Protection(
         "the database refuses a note that is there already", "schema.sql", ("token ... NOT NULL PRIMARY KEY",)
     ),
+    "confirmation": Protection(
+        "the site acknowledges a durable write only where a replica confirmed it",
+        "site/notes.php",
+        ("SELECT ... Rpl_semi_sync_source_no_times, Rpl_semi_sync_source_status",),
+    ),
     "relay-log": Protection(
         "what was received is applied before the source is left",
         "db.promote",

@@ -8,25 +8,34 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from filelock import FileLock
 
 from lab.databases import Database
 from lab.topology import ROOT
 
 SEEN = ROOT / ".lab" / "primary-seen.json"
+OPENING = ROOT / ".lab" / "primary-opening.json"
 DEGRADED = ROOT / ".lab" / "degraded.json"
+LOCK_S = 5.0
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The primary at a moment (Unix seconds); `waits`: semi-sync was ON, commits waited for the replica."""
+    """The primary at a moment (Unix seconds); `waits`: semi-sync was ON, commits waited for the replica.
+
+    `at` is before the servers were asked. `opening`: a server that a promotion began to open later; how that ended
+    was not seen.
+    """
 
     at: float
     node: str
     gtid_executed: str
     waits: bool
     durability: str
+    opening: str = ""
 
     def told(self, now: float) -> str:
         """The same in words."""
@@ -34,24 +43,47 @@ class Seen:
         return f"{self.node} was primary {now - self.at:.0f} s ago: durability {self.durability}, semi-sync {semi_sync}"
 
 
-def remember(asked: Iterable[Database | None]) -> None:
-    """Keep what the only primary said of itself; where there is none, or two, what is known stays.
+def remember(at: float, asked: Iterable[Database | None]) -> None:
+    """Keep what the only primary answered to a question of the moment `at`, unless something newer is known.
 
-    For a command that only looks it is no error when the file can't be written.
+    `at` comes first because Python evaluates it first: remember(time.time(), databases_of(...).values()). Where
+    there is no primary, or two, what is known stays. For a command that only looks it is no error when the file
+    can't be written.
     """
     writable = [it for it in asked if it and it.writable]
     if len(writable) == 1:
         it = writable[0]
         with suppress(OSError):
-            _write(SEEN, asdict(Seen(time.time(), it.node, it.gtid_executed, it.waits, it.durability)))
+            _keep(Seen(at, it.node, it.gtid_executed, it.waits, it.durability))
+
+
+def outdate() -> None:
+    """The primary is about to change: nothing is known of it until it is seen again, by a later question."""
+    _keep(Seen(time.time(), "", "", waits=False, durability=""))
 
 
 def recall() -> Seen | None:
-    """The primary as it was seen last; None where nothing is known, or the file is damaged."""
-    try:
-        return Seen(**json.loads(SEEN.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    """The primary as it was seen last, however long ago: in a lab whose changes are all recorded, age proves nothing.
+
+    None where nothing is known, the file is damaged, or its stamp is in the future: then the clock jumped back.
+    """
+    seen = _load()
+    if seen is None or not seen.node or seen.at > time.time():
         return None
+    node, at = _mark()
+    return replace(seen, opening="" if node == seen.node and at <= seen.at else node)
+
+
+def opening(node: str) -> None:
+    """A promotion begins to open `node`; until `settled`, what is known of the other server may be out of date."""
+    _write(OPENING, {"node": node, "at": time.time()})
+
+
+def settled() -> None:
+    """The end of a promotion was seen; it stays marked as begun where no later look at the primary was kept."""
+    seen, (_, at) = _load(), _mark()
+    if seen and seen.at >= at:
+        OPENING.unlink(missing_ok=True)
 
 
 def degrade(node: str) -> None:
@@ -68,14 +100,45 @@ def degraded() -> str:
 
 
 def restored() -> None:
-    """Commits are as safe as chosen again."""
+    """Commits are as safe as chosen again, on a primary that is certain."""
     DEGRADED.unlink(missing_ok=True)
+    settled()
 
 
 def forget() -> None:
-    """The machines are gone, or were put back to a time before all that."""
-    SEEN.unlink(missing_ok=True)
+    """The machines are gone, or were put back to a time before all that; earlier questions are outdated too."""
+    outdate()
+    OPENING.unlink(missing_ok=True)
     DEGRADED.unlink(missing_ok=True)
+
+
+def _keep(seen: Seen) -> None:
+    """Write it unless newer knowledge stands there; a stamp in the future is not knowledge, the clock jumped back."""
+    SEEN.parent.mkdir(exist_ok=True)
+    with FileLock(SEEN.with_suffix(".lock"), timeout=LOCK_S):
+        known, now = _load(), time.time()
+        newer = known is not None and seen.at < known.at <= now
+        if seen.at <= now and not newer:
+            _write(SEEN, asdict(seen))
+
+
+def _load() -> Seen | None:
+    try:
+        seen = Seen(**json.loads(SEEN.read_text(encoding="utf-8")))
+        return replace(seen, at=float(seen.at))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _mark() -> tuple[str, float]:
+    """The server that a promotion began to open, and when; '' if there is none."""
+    try:
+        mark = json.loads(OPENING.read_text(encoding="utf-8"))
+        return str(mark["node"]), float(mark["at"])
+    except FileNotFoundError:
+        return "", 0.0
+    except (OSError, ValueError, TypeError, KeyError):
+        return "an unknown server", 0.0
 
 
 def _write(path: Path, data: object) -> None:

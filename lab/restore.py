@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from lab import advice, gtid, ledger, progress, remembered, snapshots
+from lab import advice, ending, gtid, ledger, progress, remembered, snapshots
 from lab.databases import Database
 from lab.errors import CheckFailed, LabNotUp, TimedOut
 from lab.facts import NodeFacts, ask, databases_of, ready
@@ -17,22 +17,27 @@ READY_S = 60.0
 WHOLE_S = 30.0
 
 
-def restore(lab: Lab, name: str) -> None:
+def restore(lab: Lab, name: str, repair: Callable[[], object] = lambda: None) -> None:
     """Put all machines back to a snapshot, step their clocks, and wait until the lab answers as it should.
 
-    Raises TimedOut naming what is still not right.
+    Faults and what is remembered of the databases are forgotten. `repair` runs before the wait: with what a snapshot
+    of another configuration lacks, the lab may never answer as it should. Raises TimedOut naming what is not right.
     """
     with progress.stage("put back"):
         snapshots.put_back(lab, name)
+        ledger.clear()  # a snapshot is of a lab without faults
+        remembered.forget()
+    doors = machines(lab)
+    with progress.stage("clocks"):
+        together(step_clock_soon, doors)
+    repair()
     with progress.stage("settle"):
-        settle(lab)
+        settle(lab, doors)
     progress.say("host", f"snapshot {name} is back")
 
 
-def settle(lab: Lab) -> None:
-    """Step the clocks to this machine's, then wait for services, equal databases and the page."""
-    doors = machines(lab)
-    together(step_clock_soon, doors)
+def settle(lab: Lab, doors: list[Machine]) -> None:
+    """Wait for services, equal databases and the page."""
     trouble: list[str] = []
 
     def right() -> bool:
@@ -63,7 +68,8 @@ def step_clock_soon(machine: Machine, unless: Callable[[], bool] = lambda: False
 def step_clock(machine: Machine) -> None:
     """Set a machine's clock to this one's: after a snapshot it is as old as the snapshot."""
     ready(machine)  # to connect takes seconds: the time is read after that
-    machine.run("date -u -s @%s > /dev/null", f"{time.time():.2f}", timeout=READY_S, title="steps the clock")
+    set_it = f"date -u -s @%s > /dev/null; {ending.REPLAY}"
+    machine.run(set_it, f"{time.time():.2f}", timeout=READY_S, title="steps the clock")
 
 
 def must_be_whole(lab: Lab) -> None:
@@ -87,8 +93,9 @@ def must_be_whole(lab: Lab) -> None:
 
 def _next(doors: list[Machine]) -> str:
     """lab.up, but where every database answers and their roles are not right: it never turns roles back."""
-    asked = databases_of([door for door in doors if "database" in door.node.roles])
-    only_roles = None not in asked.values() and advice.advise(asked, remembered.degraded())
+    servers = [door for door in doors if "database" in door.node.roles]
+    asked, nodes = databases_of(servers), [door.node for door in servers]
+    only_roles = None not in asked.values() and advice.advise(nodes, asked, remembered.degraded(), {})
     return "invoke db.status" if only_roles else "invoke lab.up"
 
 

@@ -40,7 +40,8 @@ def probe_script(desired: Desired) -> str:
         lines += [f"echo {MARK} sums", f"sha256sum {paths}", f"echo {MARK} modes", f"stat -c '%a %U:%G %n' {paths}"]
     if desired.units:
         names = shlex.join(unit.name for unit in desired.units)
-        lines += [f"echo {MARK} units", f"systemctl show -p Names -p ActiveState -p UnitFileState {names}"]
+        properties = "-p Names -p ActiveState -p UnitFileState -p NeedDaemonReload"
+        lines += [f"echo {MARK} units", f"systemctl show {properties} {names}"]
         lines += [f"echo {MARK} pending", f"ls -1 {PENDING}"]
     for command in desired.commands:
         lines.append(f"( {command.ask}\n) >/dev/null </dev/null; echo {MARK} command $? {shlex.quote(command.name)}")
@@ -71,7 +72,8 @@ def read_probe(output: str) -> Found:
     packages = frozenset(line.split()[-1] for line in sections.get("packages", ()) if line.startswith("ii"))
     files = _files(sections.get("sums", ()), sections.get("modes", ()))
     pending = frozenset(sections.get("pending", ()))
-    return Found(packages, files, _units(sections.get("units", ())), commands, answers, pending)
+    units = sections.get("units", ())
+    return Found(packages, files, _units(units), commands, answers, pending, "NeedDaemonReload=yes" in units)
 
 
 def _files(sums: Sequence[str], modes: Sequence[str]) -> dict[str, str]:
@@ -113,8 +115,9 @@ def apply_script(difference: Difference) -> str:
     lines = ["{", "set -e", f"if grep -qsx '# weblab' {POLICY}; then rm -f {POLICY}; fi"]
     lines += _install(difference.packages)
     lines += _stage(difference.files)
-    lines += _remember(difference.reactions)
+    lines += _remember((*difference.reactions, *difference.later))
     lines += _place(difference.files)
+    lines += [_step("systemctl daemon-reload"), "systemctl daemon-reload"] if difference.reload else []
     lines += _react(difference.reactions)
     for unit in difference.starts:
         lines += [_step(f"start {unit}"), f"timeout 120 systemctl enable --now {shlex.quote(unit)}"]

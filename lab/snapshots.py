@@ -70,6 +70,11 @@ def names(lab: Lab) -> list[str]:
     return list(_complete(lab)) if provider() == "libvirt" else []
 
 
+def lacking(lab: Lab, name: str) -> list[str]:
+    """The nodes that have no snapshot of that name."""
+    return [node.name for node, have in _kept(lab).items() if name not in {it for it, _ in have}]
+
+
 @contextmanager
 def paused(lab: Lab) -> Iterator[None]:
     """Hold all machines still; they go on whatever happens inside. Raises RigBroken naming those that do not."""

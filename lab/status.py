@@ -1,12 +1,13 @@
 """What is true now: asked of hypervisor, nodes, balancer and databases; as data and as a table."""
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lab import advice, choices, hypervisor, ledger, protections, remembered, site
 from lab.errors import LabError, RigBroken
-from lab.facts import NodeFacts, ask
+from lab.facts import NodeFacts, ask, endings
 from lab.lifecycle import machines
 from lab.machine import Machine, together
 from lab.topology import Lab
@@ -16,6 +17,7 @@ UP = "invoke lab.up (starts what is off, repairs what differs)"
 HEAL = "invoke fault.heal (undoes every fault that was injected)"
 DATABASES = ("invoke db.promote", "invoke db.rejoin")
 PROVISION = "invoke lab.provision (repairs what differs)"
+STATES = ("running", "paused", "off", "absent")
 DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}
 
 
@@ -28,6 +30,7 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
     chosen = {**DEFAULTS, **choices.load()}
     errors = protections.left(chosen)
     states = _states(lab, errors)
+    asked_at = time.time()
     with ThreadPoolExecutor(max_workers=1) as beside:  # the site takes as long to answer as all nodes together
         answers = beside.submit(lambda: states[lab.having("balancer")[0].name] == "running" and site.healthy(lab))
         facts = _ask(lab, doors, states, errors)
@@ -41,14 +44,14 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
             {
                 "name": node.name,
                 "ip": str(node.ip),
-                "state": "unreachable" if node.name in facts and facts[node.name].error else states[node.name],
+                "state": _state(states[node.name], facts.get(node.name)),
                 "roles": list(node.roles),
                 "services": dict(facts[node.name].services) if node.name in facts else None,
             }
             for node in lab.nodes
         ],
         "balancer": _balancer(lab, facts, chosen, errors),
-        "database": _database(lab, facts, errors),
+        "database": _database(lab, facts, asked_at, errors),
         "faults": ledger.entries(),
         "errors": errors,
     }
@@ -63,6 +66,11 @@ def _states(lab: Lab, errors: list[str]) -> dict[str, str]:
         return {node.name: "unreachable" for node in lab.nodes}
     errors += [f"{name}: the machine is {state}" for name, state in states.items() if state != "running"]
     return states
+
+
+def _state(power: str, facts: NodeFacts | None) -> str:
+    """In a word of the stable interface; what the hypervisor calls it otherwise is among the errors."""
+    return "unreachable" if power not in STATES or (facts and facts.error) else power
 
 
 def _ask(lab: Lab, doors: Sequence[Machine], states: Mapping[str, str], errors: list[str]) -> dict[str, NodeFacts]:
@@ -93,7 +101,7 @@ def _balancer(
     }
 
 
-def _database(lab: Lab, facts: Mapping[str, NodeFacts], errors: list[str]) -> dict[str, Any] | None:
+def _database(lab: Lab, facts: Mapping[str, NodeFacts], asked_at: float, errors: list[str]) -> dict[str, Any] | None:
     servers: list[dict[str, Any]] = []
     for node in lab.having("database"):
         it = facts[node.name].database if node.name in facts else None
@@ -113,9 +121,10 @@ def _database(lab: Lab, facts: Mapping[str, NodeFacts], errors: list[str]) -> di
     if not servers:
         return None
     asked = {node.name: facts[node.name].database if node.name in facts else None for node in lab.having("database")}
-    remembered.remember(asked.values())
+    remembered.remember(asked_at, asked.values())
     degraded = remembered.degraded()
-    errors += [f"database: {line}" for line in advice.advise(asked, degraded)]
+    advised = advice.advise(lab.having("database"), asked, degraded, endings(lab, asked))
+    errors += [f"database: {line}" for line in advised]
     primaries = [it for it in asked.values() if it and it.role == "primary"]
     primary = primaries[0] if len(primaries) == 1 else None
     return {

@@ -23,6 +23,7 @@ CHECKS: Mapping[str, Callable[[History], Finding]] = {
     "recovered": balancer.recovered,
     "slow-requests": outages.slow,
     "false-downs": balancer.false_downs,
+    "acknowledged-writes": writes.acknowledged,
     "lost-writes": writes.lost,
     "lost-while-semi-sync-on": semi_sync.lost_while_on,
     "duplicated-writes": writes.duplicated,

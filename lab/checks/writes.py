@@ -62,6 +62,14 @@ def _held(data: Any) -> dict[str, int]:
     return {token: count for token, count in data["tokens"].items() if count}
 
 
+def acknowledged(history: History) -> Finding:
+    """How many writes were acknowledged: of few, none lost says little."""
+    writes = of(history)
+    if not writes.attempts:
+        return nothing("writes", NO_WRITES)
+    return found(len(writes.acknowledged), "writes", f"of {len(writes.attempts)} sent", sight.client(history))
+
+
 def lost(history: History) -> Finding:
     """Acknowledged writes that a final set lacks."""
     writes = of(history)

@@ -8,6 +8,8 @@ DEEDS = {
     "crash": "the kernel of {node} crashed",
     "freeze": "{node} froze",
     "reboot": "{node} was rebooted",
+    "shutdown": "{node} was shut down",
+    "power-button": "the power button of {node} was pressed",
     "service-kill": "{service} on {node} was killed",
     "service-stop": "{service} on {node} was stopped",
     "service-freeze": "{service} on {node} froze",
@@ -19,6 +21,7 @@ DEEDS = {
     "clock-skew": "the clock of {node} jumped{how}",
     "replication-stop": "replication to {node} stopped",
     "replication-lag": "replication to {node} fell behind{how}",
+    "large-transaction": "a large transaction was committed on {node}{how}",
 }
 SIZES = {
     "delay_ms": "{:g} ms of delay",
@@ -26,6 +29,7 @@ SIZES = {
     "loss_percent": "{:g} % of packets lost",
     "rate_kbit": "{:g} kbit/s",
     "seconds": "{:+g} s",
+    "megabytes": "{:g} MB",
 }
 
 

@@ -16,6 +16,7 @@ NAMES = {
     "recovered": "time from healing until the server served again",
     "slow-requests": "requests that took longer than 1 s",
     "false-downs": "times a healthy server was taken out",
+    "acknowledged-writes": "writes that were acknowledged",
     "lost-writes": "acknowledged writes that are gone",
     "lost-while-semi-sync-on": "of those, acknowledged while semi-sync was not OFF",
     "duplicated-writes": "writes that are there twice",

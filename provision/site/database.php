@@ -8,6 +8,7 @@ declare(strict_types=1);
 const DUPLICATE_KEY = 1062;
 const LOCK_WAIT_TIMEOUT = 1205;
 const TOO_MANY_WRITES = 1226;  // max_user_connections of site_write
+const WITHOUT_END_MS = 4294967295;  // durable: semi-sync waits for a replica, however long that takes
 
 /**
  * The database on this machine, and what it says of itself. The connection is kept for the next request: a new
@@ -22,10 +23,11 @@ function local_database(array $config): array
 }
 
 /**
- * The one database that accepts writes: every candidate is asked, none is remembered, because roles change
- * while the site runs. Always a new connection: nothing that an earlier request left can touch this write.
+ * The one database that accepts writes, and how it confirms commits: every candidate is asked, none is remembered,
+ * because roles change while the site runs. Always a new connection: nothing that an earlier request left can touch
+ * this write.
  */
-function primary_database(array $config, float $give_up_at): PDO
+function primary_database(array $config, float $give_up_at): array
 {
     $reasons = [];
     foreach (candidates($config) as $name => $address) {
@@ -37,7 +39,7 @@ function primary_database(array $config, float $give_up_at): PDO
             $about = about($db);
             if ($about['writable']) {
                 header("X-Db: {$about['name']}");
-                return $db;
+                return [$db, $config['confirms'] ? confirmation($db) : ''];
             }
             $reasons[] = "$name is read-only";
         } catch (PDOException $error) {
@@ -85,6 +87,29 @@ function about(PDO $db): array
 {
     $about = ask($db, 'SELECT @@GLOBAL.report_host AS name, @@GLOBAL.read_only = 0 AS writable')->fetch();
     return ['name' => $about['name'] ?? 'unnamed', 'writable' => (bool) $about['writable']];
+}
+
+/**
+ * How the server confirms commits: '' where a commit may return without a replica, else how often semi-sync was
+ * switched off so far, and whether it is ON.
+ *
+ * MySQL switches semi-sync off, and counts that, before it releases commits that no replica confirmed: a server that
+ * shuts down does, and so does a change of durability (ReplSemiSyncMaster::switch_off). Two equal answers that end
+ * with ON therefore mean: each commit between them was confirmed.
+ * https://dev.mysql.com/doc/refman/8.4/en/replication-semisync-interface.html
+ */
+function confirmation(PDO $db): string
+{
+    return (string) ask($db, "SELECT IF(
+        @@GLOBAL.rpl_semi_sync_source_enabled AND @@GLOBAL.rpl_semi_sync_source_timeout = " . WITHOUT_END_MS . ",
+        (SELECT GROUP_CONCAT(variable_value ORDER BY variable_name) FROM performance_schema.global_status
+            WHERE variable_name IN ('Rpl_semi_sync_source_no_times', 'Rpl_semi_sync_source_status')),
+        '')")->fetchColumn();
+}
+
+function is_confirmed(string $before, string $after): bool
+{
+    return $before === '' || ($after === $before && str_ends_with($after, ',ON'));
 }
 
 /**

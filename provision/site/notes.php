@@ -28,8 +28,8 @@ function find_note(PDO $db, string $token): ?array
  * Leave a note, in one transaction. Returns [201, note] or, if the token is known, [200, the note of then].
  *
  * 503 promises that the note will never appear: no COMMIT was sent, so MySQL forgets the rest by itself.
- * 504 promises nothing: COMMIT was sent and its answer is missing. The client may ask for the token
- * later, or send the same token again: it can't be left twice.
+ * 504 promises nothing: COMMIT was sent and its answer is missing, or no replica confirmed it in durable mode. The
+ * client may ask for the token later, or send the same token again: it can't be left twice.
  */
 function leave_note(array $config, string $token, string $body): array
 {
@@ -37,29 +37,41 @@ function leave_note(array $config, string $token, string $body): array
     if (microtime(true) > $give_up_at) {
         throw new Problem(503, 'too many writes wait here, the note was not left');
     }
-    $db = primary_database($config, $give_up_at);
+    [$db, $before] = primary_database($config, $give_up_at);
+    if (!is_confirmed($before, $before)) {
+        throw new Problem(503, 'no replica can confirm the note, it was not left');
+    }
     try {
         $db->beginTransaction();
         $db->prepare('INSERT INTO notes (token, body, served_by, db) VALUES (?, ?, ?, @@GLOBAL.report_host)')
             ->execute([$token, $body, $config['served_by']]);
         $note = find_note($db, $token);
     } catch (PDOException $error) {
-        return after_refused_insert($db, $token, $error);
+        return after_refused_insert($db, $token, $error, $before);
     }
     if (microtime(true) > $give_up_at) {
         throw new Problem(503, 'the database is too slow, the note was not left');
     }
     try {
         $db->commit();
+        return [201, confirmed($db, $before, $note)];
     } catch (PDOException $error) {
         error_log("COMMIT: {$error->getMessage()}");
         throw new Problem(504, 'unknown');
     }
-    return [201, $note];
+}
+
+/** The note, if what was committed since `before` was confirmed; else nobody knows whether it outlives this server. */
+function confirmed(PDO $db, string $before, ?array $note): array
+{
+    if ($note === null || ($before !== '' && !is_confirmed($before, confirmation($db)))) {
+        throw new Problem(504, 'unknown');
+    }
+    return $note;
 }
 
 /** The INSERT failed: is the token known already, is someone else just leaving it, or did nothing happen? */
-function after_refused_insert(PDO $db, string $token, PDOException $error): array
+function after_refused_insert(PDO $db, string $token, PDOException $error, string $before): array
 {
     error_log("INSERT: {$error->getMessage()}");
     if (error_number($error) === LOCK_WAIT_TIMEOUT) {
@@ -71,7 +83,7 @@ function after_refused_insert(PDO $db, string $token, PDOException $error): arra
     }
     try {
         $db->rollBack();
-        return [200, find_note($db, $token) ?? throw new Problem(504, 'unknown')];
+        return [200, confirmed($db, $before, find_note($db, $token))];
     } catch (PDOException) {
         throw new Problem(504, 'unknown');
     }

@@ -1,6 +1,9 @@
 """Bad days: what a student or an instructor meets, and how the lab says what to do."""
 
+import re
+import secrets
 import time
+from pathlib import Path
 
 import pytest
 
@@ -48,13 +51,38 @@ def test_a_laptop_that_slept_gets_its_clocks_back(healthy: Lab, machines: dict[s
 def test_a_replica_with_transactions_of_its_own_is_told_and_not_merged(
     healthy: Lab, machines: dict[str, Machine]
 ) -> None:
-    """Somebody wrote on the replica: status and converge say so, both name the command that helps, and it does."""
-    statement = "SET GLOBAL super_read_only = OFF; CREATE DATABASE by_hand; SET GLOBAL super_read_only = ON"
+    """Somebody wrote on the replica: status and converge say so, both name the command that helps, and it does.
+
+    The note that goes with it can be read in the file that the command names.
+    """
+    body = f"only here {secrets.token_hex(8)}"
+    note = f"INSERT INTO site.notes (token, body, served_by, db) VALUES (UUID(), '{body}', 'nobody', 'web2')"
+    statement = f"SET GLOBAL super_read_only = OFF; CREATE DATABASE by_hand; {note}; SET GLOBAL super_read_only = ON"
     machines["web2"].run("mysql -e %s", statement)
     done = invoke("lab.provision")
-    assert (done.returncode, "1 transactions of its own" in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, "2 transactions of its own" in done.stderr) == (1, True), done.stderr
     assert "invoke db.rejoin web2" in done.stderr and "invoke db.rejoin web2" in must("lab.status")
-    assert "1 transactions that web1 never had" in must("db.rejoin", "web2", timeout=300)
+    said = must("db.rejoin", "web2", timeout=300)
+    assert "2 transactions that web1 never had" in said
+    path = kept_in(said)
+    text = path.read_text(encoding="utf-8")
+    assert f"###   @2='{body}'" in text and "CREATE DATABASE by_hand" in text and "-- node: web2" in text
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert machines["web2"].run("mysql -N -e %s", "SHOW DATABASES LIKE 'by_hand'").stdout == ""
+    path.unlink()
+    assert wrong(healthy) == []
+
+
+def test_what_can_not_be_copied_is_not_thrown_away(healthy: Lab, machines: dict[str, Machine]) -> None:
+    """The logs of what only the replica has were purged: refused, and it goes on only when that is asked for."""
+    lose = "CREATE DATABASE by_hand; FLUSH BINARY LOGS; PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY"
+    statement = f"SET GLOBAL super_read_only = OFF; {lose}; SET GLOBAL super_read_only = ON"
+    machines["web2"].run("mysql -e %s", statement)
+    done = invoke("db.rejoin", "web2", timeout=300)
+    assert (done.returncode, "do not hold" in done.stderr) == (1, True), done.stderr
+    assert "invoke db.rejoin web2 --discard" in done.stderr
+    assert machines["web2"].run("mysql -N -e %s", "SHOW DATABASES LIKE 'by_hand'").stdout == "by_hand\n"
+    assert "without a copy" in must("db.rejoin", "web2", "--discard", timeout=300)
     assert wrong(healthy) == []
 
 
@@ -96,6 +124,13 @@ def test_lost_passwords_are_made_anew_everywhere(healthy: Lab, machines: dict[st
     finally:
         credentials.SECRETS.write_bytes(kept)
         must("lab.provision")
+
+
+def kept_in(said: str) -> Path:
+    """The file that a rejoin names."""
+    found = re.search(r"written to (\S+-only-on-\w+\.sql)", said)
+    assert found, said
+    return Path(found[1])
 
 
 def _database(door: Machine) -> Database:

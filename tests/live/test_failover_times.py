@@ -10,6 +10,7 @@ from lab.machine import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import PROMOTE_S, REJOIN_S, must, wrong
+from tests.live.test_bad_days import kept_in
 from tests.live.test_lifecycle import leave_note
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -64,6 +65,7 @@ def test_an_old_primary_with_a_history_of_its_own_is_back_within_ninety_seconds(
     old_primary.run("mysql -e %s", WRITE_BY_HAND)
     said, took = rejoined("clone")
     assert "1 transactions that web2 never had" in said and "got a copy of all data" in said, said
+    assert "CREATE DATABASE by_hand" in kept_in(said).read_text(encoding="utf-8")
     until("web1 has what it missed", lambda: same_notes(old_primary, machines["web2"]), 20, every=1)
     assert old_primary.run("mysql -N -e %s", "SHOW DATABASES LIKE 'by_hand'").stdout == ""
     must("db.promote", "web1", timeout=PROMOTE_S)

@@ -99,6 +99,26 @@ def test_a_template_that_its_product_refuses_changes_nothing(
     assert machines[node].run(question).stdout == before
 
 
+PERSIST = "SET PERSIST super_read_only = OFF; SET PERSIST read_only = OFF"
+RESET_PERSIST = "RESET PERSIST IF EXISTS super_read_only; RESET PERSIST IF EXISTS read_only"
+CLOSE = "SET GLOBAL super_read_only = ON"
+
+
+def test_set_persist_does_not_open_a_server_at_boot(healthy: Lab, machines: dict[str, Machine]) -> None:
+    """The replica was opened for good, as far as SET PERSIST goes; after a restart of its MySQL it is read-only."""
+    web2 = machines["web2"]
+    persisted = "mysql -N -e 'SELECT COUNT(*) FROM performance_schema.persisted_variables'"
+    try:
+        web2.run("mysql -e %s", f"{PERSIST}; {CLOSE}")
+        assert web2.run(persisted).stdout.strip() == "2"
+        web2.run("systemctl restart mysql", timeout=120)
+        assert web2.run("mysql -N -e 'SELECT @@read_only, @@super_read_only'").stdout.split() == ["1", "1"]
+    finally:
+        web2.run("mysql -e %s", f"{CLOSE}; {RESET_PERSIST}")
+    web2.run("grep read_only /var/lib/mysql/mysqld-auto.cnf", ok=(1,))
+    until("the lab is healthy", lambda: not wrong(healthy), 60, every=2)
+
+
 HANGING = {
     "no replica in durable mode": ("web2", "mysql -e 'STOP REPLICA IO_THREAD'", "mysql -e 'START REPLICA IO_THREAD'"),
     "the primary's mysqld is frozen": ("web1", "systemctl kill -s STOP mysql", "systemctl kill -s CONT mysql"),

@@ -1,6 +1,7 @@
 """For tests without machines: what a real lab of this checkout has going on is none of their business."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab import choices, ledger, remembered
+from lab import backup, choices, ledger, remembered
 from lab.databases import Database
 from lab.topology import ROOT
 from tests.unit import fake_site
@@ -45,7 +46,9 @@ def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger of faults, what is remembered of the databases, and choices set aside, are files of the test's."""
     monkeypatch.setattr(choices, "ASIDE", tmp_path / "ledger" / "aside.yml")
     monkeypatch.setattr(remembered, "SEEN", tmp_path / "ledger" / "primary-seen.json")
+    monkeypatch.setattr(remembered, "OPENING", tmp_path / "ledger" / "primary-opening.json")
     monkeypatch.setattr(remembered, "DEGRADED", tmp_path / "ledger" / "degraded.json")
+    monkeypatch.setattr(backup, "FOLDER", tmp_path / "ledger" / "backups")
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger" / "faults.json")
     ledger.LEDGER.parent.mkdir()
 
@@ -88,14 +91,17 @@ def make(
             for _ in range(5):
                 pair.visit()
             pair.power["web1"], pair.web1.silent = power, silent
-            pair.web1.runs = not dead and power != "off"
+            if dead:
+                pair.crash(pair.web1)
+            if power == "off":
+                pair.web1.kill()
             pair.unreached = {name: [str(WEB1.ip)] for name in unreached_by}
             pair.cut = "web2" in unreached_by and "lb1" in unreached_by
             pair.begin()
             return stack.enter_context(installed(monkeypatch, pair))
 
         pairs: list[Pair] = []
-        remembered.remember([OPEN])
+        remembered.remember(time.time(), [OPEN])
         yield made
         stack.close()
         for it in pairs if not request.node.get_closest_marker("xfail") else []:

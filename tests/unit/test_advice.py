@@ -1,11 +1,14 @@
 """What comes next with the databases, and how they follow each other as text."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
+from lab import remembered
 from lab.advice import advise, tree
 from lab.databases import Database
+from lab.promotion import Situation, decide
 from tests.unit.pairs import CLOSED, OPEN, PROMOTED, REPLICA, U1, U2, WEB1, WEB2
 
 BACK = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True, gtid_executed=PROMOTED.gtid_executed)
@@ -41,8 +44,45 @@ def test_each_trouble_names_its_next_command(
     web1: Database | None, web2: Database | None, degraded: str, command: str
 ) -> None:
     """One line, one command."""
-    (line,) = advise({"web1": web1, "web2": web2}, degraded)
+    (line,) = advise((WEB1, WEB2), {"web1": web1, "web2": web2}, degraded, {})
     assert f"; next: invoke {command}" in line
+
+
+STATES: dict[str, Database | None] = {
+    "silent": None,
+    "open": OPEN,
+    "closed": CLOSED,
+    "closed, with more": replace(CLOSED, gtid_executed=f"{U1}:1-53"),
+    "closed, of its own": replace(CLOSED, gtid_executed=f"{U1}:1-50,{U2}:1-3"),
+    "follows": replace(REPLICA, node="web1", uuid=U1, source=str(WEB2.ip)),
+    "follows, stopped": replace(
+        REPLICA, node="web1", uuid=U1, source=str(WEB2.ip), receiving=False, applying=False, gtid_executed=f"{U1}:1-40"
+    ),
+}
+
+
+def as_web2(it: Database | None) -> Database | None:
+    """The same server on the other node."""
+    return it and replace(it, node="web2", uuid=U2, source=str(WEB1.ip) if it.source else "")
+
+
+@pytest.mark.parametrize("ended", ["", "web1 is off, and nobody pulled its plug"])
+@pytest.mark.parametrize("other", STATES)
+@pytest.mark.parametrize("one", STATES)
+def test_a_promotion_that_is_named_is_not_refused(one: str, other: str, ended: str) -> None:
+    """Whatever both answered: as it stands there, or with --salvage, which asks again when it has fetched the rest."""
+    asked = {"web1": STATES[one], "web2": as_web2(STATES[other])}
+    remembered.remember(time.time(), [OPEN])
+    nodes = {"web1": WEB1, "web2": WEB2}
+    for line in advise((WEB1, WEB2), asked, "", {"web1": ended, "web2": ended}):
+        command, _, option = line.partition("invoke db.promote ")[2].partition(" --")
+        own = asked.get(command)
+        if not command or option == "salvage":
+            continue
+        rival = "web1" if command == "web2" else "web2"
+        assert own is not None
+        it = Situation(nodes[command], nodes[rival], own, asked[rival], True, remembered.recall(), time.time(), ended)
+        decide(it, accept_data_loss=option == "accept-data-loss")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +90,7 @@ def test_each_trouble_names_its_next_command(
 )
 def test_what_is_right_or_told_elsewhere_needs_no_advice(web1: Database, web2: Database | None) -> None:
     """Roles have no favourites; a machine that is off is the business of lab.up."""
-    assert advise({"web1": web1, "web2": web2}, "") == []
+    assert advise((WEB1, WEB2), {"web1": web1, "web2": web2}, "", {}) == []
 
 
 def test_the_tree_tells_roles_lag_and_differences() -> None:

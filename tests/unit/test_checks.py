@@ -76,6 +76,12 @@ EVERYTHING = [
     ("lab", "command"),
 ]
 
+
+def posts(entry: Entry) -> bool:
+    """Picks the writes."""
+    return entry.data.get("method") == "POST"
+
+
 CASES: dict[str, tuple[dict[str, Any], Story, Story]] = {
     "failed-gets": ({"at_most": 0}, quiet, lambda: [*quiet(), failed(3)]),
     "failed-gets-in-window": ({"at_most": 0}, switched_off, lambda: switched_off(failed(6))),
@@ -85,6 +91,7 @@ CASES: dict[str, tuple[dict[str, Any], Story, Story]] = {
     "recovered": ({"at_most": 7}, switched_off, lambda: switched_off(down=(8, 22))),
     "slow-requests": ({"at_most": 0}, lambda: late(0.9), lambda: late(1.1)),
     "false-downs": ({"at_most": 0}, switched_off, lambda: quiet(down=(6, 8))),
+    "acknowledged-writes": ({"at_least": 2}, quiet, lambda: changed(quiet(), posts, outcome="unknown")),
     "lost-writes": ({"equals": 0}, lambda: notes(b=0), lambda: notes(a=0)),
     "lost-while-semi-sync-on": ({"at_most": 0}, lambda: off_from(5), lambda: off_from(15)),
     "duplicated-writes": ({"equals": 0}, lambda: notes(c=1), lambda: notes(a=2)),
@@ -108,6 +115,7 @@ BLIND: dict[str, Story] = {
     "recovered": lambda: gap("balancer", 16.1, 23, switched_off),
     "slow-requests": lambda: gap("client", 8, 14),
     "false-downs": lambda: gap("balancer", 8, 14),
+    "acknowledged-writes": lambda: gap("client", 8, 14),
     "lost-writes": unread,
     "lost-while-semi-sync-on": unread,
     "duplicated-writes": unread,

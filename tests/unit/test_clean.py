@@ -1,6 +1,8 @@
 """The clean snapshot: taken when, of what, and when it is brought up to date."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,13 @@ import pytest
 
 from fabfile import clean, converge
 from fabfile.converge import Outcome
-from lab import choices, credentials, hypervisor, snapshots, topology
+from lab import choices, credentials, hypervisor, lifecycle, remembered, snapshots, topology
 from lab.errors import CheckFailed
 from lab.topology import Lab
+from tests.unit.pairs import OPEN
 
 LAB = topology.load()
+CONVERGED = ["put back", "converge", "healthy", "take"]
 SYSTEMS = {node.name: 'ID=debian\nVERSION_ID="13"\n' for node in LAB.nodes}
 
 
@@ -24,6 +28,7 @@ class Host:
         self.names: list[str] = []
         self.events: list[str] = []
         self.interrupt: Callable[[], None] = lambda: None
+        self.power = "absent"
 
     def take(self, lab: Lab, name: str) -> None:
         """Stands in for snapshots.take."""
@@ -31,9 +36,11 @@ class Host:
         self.names = [name]
         self.interrupt()
 
-    def restore(self, lab: Lab, name: str) -> None:
+    def restore(self, lab: Lab, name: str, repair: Callable[[], object] = lambda: None) -> None:
         """Stands in for lab.restore.restore."""
-        self.events.append("restore")
+        self.events.append("put back")
+        repair()
+        self.events.append("healthy")
 
     def converge(self, lab: Lab) -> Outcome:
         """Stands in for converge.everything."""
@@ -54,11 +61,16 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     (tmp_path / "vagrant.yml").write_text("provider: libvirt\nbox: weblab/debian-13-123456789abc\n")
     monkeypatch.setattr(snapshots, "names", lambda lab: it.names)
     monkeypatch.setattr(snapshots, "take", it.take)
+    monkeypatch.setattr(snapshots, "lacking", lambda lab, name: [] if it.names else ["web3"])
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {node.name: it.power for node in lab.nodes})
+    monkeypatch.setattr(lifecycle, "running", lambda lab, role: [])
     monkeypatch.setattr(clean, "restore", it.restore)
     monkeypatch.setattr(converge, "everything", it.converge)
     monkeypatch.setattr(choices, "load", lambda: dict(it.chosen))
     monkeypatch.setattr(choices, "forget", it.forget)
     monkeypatch.setattr(credentials, "passwords", lambda names: dict.fromkeys(names, "secret"))
+    clean.begin(LAB)
+    it.power = "running"
     return it
 
 
@@ -66,7 +78,7 @@ def test_a_clean_lab_comes_back_without_a_converge(host: Host) -> None:
     """The snapshot is of the configuration that is wanted: nothing else is to do."""
     clean.keep(LAB, SYSTEMS)
     assert clean.reset(LAB) == []
-    assert host.events == ["take", "restore"]
+    assert host.events == ["take", "put back", "healthy"]
 
 
 def test_a_snapshot_is_taken_once(host: Host) -> None:
@@ -82,7 +94,7 @@ def test_a_snapshot_taken_under_choices_is_converged(host: Host, chosen: Mapping
     host.chosen = {"provider": "libvirt", "box": "local", **chosen}
     clean.keep(LAB, SYSTEMS)
     assert clean.reset(LAB) == ["a change"]
-    assert host.events == ["take", "restore", "converge", "take"]
+    assert host.events == ["take", *CONVERGED]
     assert host.chosen == {"provider": "libvirt", "box": "local"}
     assert clean.reset(LAB) == [], "the second snapshot is of a lab without choices"
 
@@ -101,41 +113,91 @@ def test_another_box_is_another_configuration(host: Host) -> None:
     assert clean.configuration(LAB, SYSTEMS, {}) != before
 
 
-def test_an_interrupted_snapshot_is_not_taken_for_a_clean_one(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ctrl-C between snapshot and record: the old record must not vouch for the new snapshot."""
+def test_a_snapshot_of_other_nodes_is_converged_before_the_lab_is_waited_for(host: Host) -> None:
+    """Its balancer names a node that lab.yml has no more: the lab would never be healthy."""
+    more = replace(LAB, nodes=(*LAB.nodes, replace(LAB.node("web2"), name="web3", ip=IPv4Address("192.168.56.13"))))
+    systems = {**SYSTEMS, "web3": SYSTEMS["web2"]}
+    clean.keep(more, systems)
+    assert clean.reset(LAB) == ["a change"]
+    assert host.events == ["take", *CONVERGED]
+    assert clean.reset(LAB) == [], "the second snapshot is of the nodes that there are"
+
+
+def test_a_reset_that_was_interrupted_is_completed_by_the_next(host: Host) -> None:
+    """Ctrl-C between the new snapshot and its record: the old record must not vouch for the new snapshot."""
+    host.chosen = {"durability": "async"}
     clean.keep(LAB, SYSTEMS)
-    host.names = []
+    before = clean.RECORD.read_text()
+    interrupted(host, clean.reset)
+    assert clean.RECORD.read_text() != before
+    host.events.clear()
+    assert clean.reset(LAB) == ["a change"] and host.events == CONVERGED
+    assert clean.reset(LAB) == []
+
+
+def test_a_first_snapshot_that_was_interrupted_is_brought_up_to_date(host: Host) -> None:
+    """It is there and its record is not: nobody vouches for its configuration."""
+    interrupted(host, lambda lab: clean.keep(lab, SYSTEMS))
+    assert clean.reset(LAB) == ["a change"] and host.events == ["take", *CONVERGED]
+
+
+def test_a_first_snapshot_that_was_never_taken_is_taken_by_the_next_lab_up(host: Host) -> None:
+    """The lab is still being made: machines that run already are of the command before."""
+    clean.begin(LAB)
+    clean.keep(LAB, SYSTEMS)
+    assert clean.reset(LAB) == []
+
+
+def interrupted(host: Host, do: Callable[[Lab], object]) -> None:
+    """Ctrl-C just after a snapshot was taken."""
 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
     host.interrupt = interrupt
     with pytest.raises(KeyboardInterrupt):
-        clean.keep(LAB, SYSTEMS)
-    with pytest.raises(CheckFailed, match="no clean snapshot"):
-        clean.reset(LAB)
+        do(LAB)
     host.interrupt = lambda: None
-    clean.keep(LAB, SYSTEMS)
-    assert "record is gone: takes it from the lab as it is now" in capsys.readouterr().err
-    assert clean.reset(LAB) == []
 
 
-def test_a_used_lab_is_never_kept_as_clean_in_silence(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody removed the snapshot: it is taken anew, and it is said of what."""
+def refusal() -> str:
+    """What lab.reset says."""
+    with pytest.raises(CheckFailed) as caught:
+        clean.reset(LAB)
+    assert caught.value.hint == "make the lab anew: invoke lab.destroy lab.up"
+    return caught.value.what
+
+
+def test_a_used_lab_is_never_kept_as_clean(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody removed the snapshot, or a node was added: notes and what was done by hand are no part of clean."""
     clean.keep(LAB, SYSTEMS)
-    assert "as it is now" not in capsys.readouterr().err
     host.names = []
+    clean.begin(LAB)
     clean.keep(LAB, SYSTEMS)
-    assert "the clean snapshot is gone: takes it from the lab as it is now" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the clean snapshot of web3 is missing" in said and "invoke lab.destroy lab.up" in said
+    assert host.events == ["take"]
+    assert refusal() == "there is no clean snapshot to go back to: the clean snapshot of web3 is missing"
 
 
-@pytest.mark.parametrize("text", ["", "[", "configuration: 1\n", "word"])
-def test_a_damaged_record_is_none(host: Host, text: str) -> None:
-    """Refused with the way out, and the next lab.up makes another."""
+@pytest.mark.parametrize("text", ["", "[", "configuration: 1\n", "configuration: 1\nsystems: x\n", "word"])
+def test_a_damaged_record_is_none(host: Host, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody knows of what the snapshot is; lab.up says so too, and takes none of the lab as it is now."""
     clean.keep(LAB, SYSTEMS)
     clean.RECORD.write_text(text)
-    with pytest.raises(CheckFailed, match="no clean snapshot"):
-        clean.reset(LAB)
+    assert refusal().endswith("the clean snapshot's record is missing")
+    clean.keep(LAB, SYSTEMS)
+    assert host.events == ["take"] and "record is missing" in capsys.readouterr().err
+
+
+def test_a_lab_that_is_made_anew_gets_a_snapshot_of_its_own(host: Host) -> None:
+    """Another checkout swept the machines: the old record and what is remembered of the databases are void."""
+    clean.keep(LAB, SYSTEMS)
+    remembered.remember(1.0, [OPEN])
+    host.names, host.power = [], "absent"
+    clean.begin(LAB)
+    host.power = "running"
+    assert remembered.recall() is None
     clean.keep(LAB, SYSTEMS)
     assert clean.reset(LAB) == []
 

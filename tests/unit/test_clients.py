@@ -16,7 +16,7 @@ CLIENT = """while IFS= read -r line; do case "$line" in
   *BAD*) echo "ERROR 1205 (HY000) at line 1: Lock wait timeout exceeded" >&2; exit 1 ;;
   *HANG*) sleep 9 ;;
   *EMPTY*) echo ;;
-  *"SELECT 1;") echo 1 ;;
+  *"CONNECTION_ID();") echo 7 ;;
   *) echo "$line" ;;
 esac; done"""
 
@@ -36,8 +36,9 @@ class Door:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Door:
+def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Door:
     """A node with that client."""
+    monkeypatch.setattr(clients, "_KEEP", clients._KEEP.replace(clients.CLIENTS, str(tmp_path / "clients")))
     fake(tmp_path, "mysql", CLIENT)
     return Door()
 

@@ -8,7 +8,7 @@ from lab import closing, restore, topology
 from lab.databases import Database
 from lab.errors import LabNotUp
 from lab.machine import Machine
-from tests.unit.pairs import APART, CLOSED, OPEN, PROMOTED, REPLICA, WEB2
+from tests.unit.pairs import APART, CLOSED, OPEN, PROMOTED, REPLICA, WEB1, WEB2
 
 LAB = topology.load()
 FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
@@ -29,7 +29,7 @@ def test_what_commands_left_is_told_with_what_comes_next(
     web1: Database | None, web2: Database | None, said: list[str]
 ) -> None:
     """lab.up opens nobody who is not certain to be primary, and never turns roles back: it is not named."""
-    lines = closing.roles({"web1": web1, "web2": web2}, "web1", "")
+    lines = closing.roles((WEB1, WEB2), {"web1": web1, "web2": web2}, "web1", "")
     assert len(lines) == bool(said) and all(word in "".join(lines) for word in said)
     assert "lab.up" not in "".join(lines)
 

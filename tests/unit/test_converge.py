@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fabfile import accounts, converge
+from fabfile import accounts, converge, database, replication, rolling_restart
 from fabfile.target import Target
-from lab import choices, credentials, lifecycle, topology
+from lab import choices, credentials, lifecycle, remembered, topology
 from lab.ensure import Desired, fingerprint
 from lab.errors import BadInput
 from lab.machine import Answer
@@ -18,6 +18,7 @@ from lab.protections import PROTECTIONS, checked
 from lab.release import Release
 from lab.topology import Node
 from tests.unit.conftest import Stored
+from tests.unit.pairs import PROMOTED
 from tests.unit.test_accounts import answer_of
 
 CASES = Path(__file__).parent / "cases"
@@ -65,6 +66,7 @@ def _lines(desired: Desired, node: Node) -> Sequence[str]:
     if "database" in node.roles:
         facts = (CASES / "facts" / f"mysql-9.7-{node.name}.txt").read_text(encoding="utf-8")
         stored = [line for it in accounts.load(LAB) for line in answer_of(it, PASSWORDS[it.name])]
+        lines += ["=weblab= answer record", "weblab mysql: opened 0"]
         lines += ["=weblab= answer database", facts, "=weblab= answer accounts", *stored]
         lines += [f"@source {_sha(PASSWORDS['replication'])}"]
     return lines
@@ -91,6 +93,22 @@ def test_a_second_converge_costs_two_round_trips_a_node_and_changes_nothing(door
     assert [door.channels for door in doors] == [2, 2, 2]
 
 
+def test_a_probe_that_was_asked_before_a_promotion_does_not_bring_the_old_primary_back(
+    doors: list[Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the servers answered is remembered as of the moment before the probe, not as of its end."""
+    probe = Door.script
+
+    def promoted_meanwhile(door: Door, text: str, **options: object) -> Answer:
+        remembered.remember(time.time(), [PROMOTED])
+        return probe(door, text, **options)
+
+    monkeypatch.setattr(Door, "script", promoted_meanwhile)
+    converge.everything(LAB)
+    seen = remembered.recall()
+    assert seen is not None and seen.node == "web2"
+
+
 def test_one_node_alone_can_be_converged(doors: list[Door]) -> None:
     """The others are not asked, and the pair is left as it is."""
     converge.everything(LAB, node="web1")
@@ -109,11 +127,51 @@ def test_one_changed_file_is_one_more_round_trip_on_that_node_only(doors: list[D
     assert "systemctl reload haproxy" in lb1.scripts[1] and "dnsmasq" not in lb1.scripts[1]
 
 
+def differs(door: Door, path: str) -> None:
+    """A file of that node was changed by hand."""
+    lines = door.report.splitlines()
+    door.report = "\n".join("0" * 64 + f"  {path}" if line.endswith(f"  {path}") else line for line in lines)
+
+
+CNF = "/etc/mysql/mysql.conf.d/zz-weblab.cnf"
+
+
+@pytest.mark.parametrize("node", ["", "web1"])
+def test_no_node_restarts_mysql_by_itself(doors: list[Door], monkeypatch: pytest.MonkeyPatch, node: str) -> None:
+    """Its file is placed on all nodes at once, then they restart in turn; the pair is made right before and after."""
+    order: list[str] = []
+    for door in doors[1:]:
+        differs(door, CNF)
+    for name, step in (("in_turn", "restart"), ("converge", "pair")):
+        module: Any = rolling_restart if name == "in_turn" else replication
+
+        def note(*words: Any, step: str = step) -> list[str]:
+            order.append(f"{step} {' '.join(words[2])}".strip() if step == "restart" else step)
+            return [step] if step == "pair" else []
+
+        monkeypatch.setattr(module, name, note)
+    changed = converge.everything(LAB, node=node).changed
+    names = [node] if node else ["web1", "web2"]
+    assert order == ["pair", f"restart {' '.join(names)}", "pair"]
+    assert changed == [*(f"{name}: file {CNF}, systemctl restart mysql" for name in names), "pair", "pair"]
+    assert not any("systemctl restart mysql" in text for door in doors for text in door.scripts)
+
+
+def test_a_change_of_systemds_file_restarts_nothing(doors: list[Door]) -> None:
+    """How long MySQL may take to stop is systemd's business: it reads the file, MySQL goes on."""
+    differs(doors[1], database.PATIENCE)
+    outcome = converge.everything(LAB)
+    assert outcome.changed == [f"web1: file {database.PATIENCE}, systemctl daemon-reload"]
+    assert "systemctl daemon-reload" in doors[1].scripts[1] and "restart" not in doors[1].scripts[1]
+
+
 def test_a_clock_that_stood_still_is_set_and_one_that_is_right_is_left(
     doors: list[Door], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The laptop slept an hour: the node that missed it is set, told as a change; a dry run only tells it."""
     stepped: list[str] = []
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)  # else a slow machine makes it 3601 s
     monkeypatch.setattr(converge, "step_clock", lambda door: stepped.append(door.node.name))
     for door, behind in zip(doors, (0, 3600, 1), strict=True):
         door.report += f"\n=weblab= answer clock\n{time.time() - behind:.3f}"

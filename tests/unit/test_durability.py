@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 
 from fabfile import replication
-from lab import databases, remembered
+from lab import databases, progress, remembered
 from lab.errors import BadInput, CheckFailed
 from tests.unit.conftest import Make
 from tests.unit.pairs import CLOSED, PROMOTED, WEB2
 from tests.unit.simulated.pair import Pair
 
+RETURN = "3 commits wait for a replica and return now without one"
+TOLD = "the site tells their visitors that the note may be lost (504)"
 FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
 
 
@@ -34,6 +36,29 @@ def test_with_a_replica_there_is_no_price(make: Make) -> None:
     assert replication.commit(pair.doors, "durable") == ["commits on web2 are durable"]
     count = len(pair.changes)
     assert replication.commit(pair.doors, "durable") == [] and len(pair.changes) == count
+
+
+def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_on_record(make: Make) -> None:
+    """The next emergency promotion would believe that it was durable."""
+    pair = make()
+    pair.interrupt("web1", "rpl_semi_sync_source_enabled = OFF", KeyboardInterrupt(), after=True)
+    with pytest.raises(KeyboardInterrupt):
+        replication.commit(pair.doors, "async")
+    assert pair.web1.durability == "async" and remembered.recall() is None
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_commits_that_wait_return_when_they_become_less_safe_and_that_is_said_before(
+    make: Make, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    """How many; where none waits, nothing is said."""
+    pair = make(unreached_by=("web2", "lb1") if waits else ())
+    said: list[tuple[str, int]] = []
+    monkeypatch.setattr(progress, "say", lambda _, text: said.append((text, len(pair.changes))))
+    replication.commit(pair.doors, "async")
+    told = [it for it in said if "commits wait" in it[0]]
+    assert told == ([(f"{RETURN}; {TOLD}", 0)] if waits else [])
+    assert pair.web1.waiting == 0
 
 
 def test_without_a_primary_the_choice_waits(make: Make) -> None:

@@ -3,6 +3,7 @@
 import getpass
 import grp
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,6 +40,36 @@ def test_a_wrong_mode_is_a_difference() -> None:
     loose = fingerprint(CONF).replace("644", "666")
     found = Found(FOUND.packages, {CONF.path: loose}, FOUND.units, FOUND.commands, {})
     assert compare(DESIRED, found).files == (CONF,)
+
+
+DROP_IN = File("/etc/systemd/system/thing.service.d/x.conf", "[Service]\n")
+
+
+def test_a_drop_in_is_read_by_systemd_and_restarts_nothing() -> None:
+    """Also where a run ended before systemd had read it."""
+    desired = Desired(files=(DROP_IN,), units=(UNIT,))
+    assert compare(desired, FOUND) == Difference(files=(DROP_IN,), reload=True)
+    written = replace(FOUND, files={DROP_IN.path: fingerprint(DROP_IN)})
+    assert not compare(desired, written)
+    assert compare(desired, replace(written, stale=True)) == Difference(reload=True)
+    block = "=weblab= units\nNames=thing.service\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload="
+    assert read_probe(f"{block}yes\n").stale and not read_probe(f"{block}no\n").stale
+
+
+def test_a_unit_that_reacts_in_turn_is_only_marked(tmp_path: Path) -> None:
+    """Somebody else says when; until it has, each probe finds it due."""
+    unit = replace(UNIT, watches=(str(tmp_path / "conf"),), in_turn=True)
+    file = File(str(tmp_path / "conf"), "new", owner=ME)
+    difference = compare(Desired(files=(file,), units=(unit,)), FOUND)
+    assert (difference.reactions, difference.later) == ((), (unit,)) and "systemctl reload thing" in str(difference)
+    assert bash(apply_script(difference)).returncode == 0
+    fake(tmp_path, "systemctl", "printf 'Names=thing.service\\nActiveState=active\\nUnitFileState=enabled\\n'")
+    desired = Desired(files=(file,), units=(unit,))
+    due = compare(desired, read_probe(bash(probe_script(desired)).stdout))
+    assert due == Difference(later=(unit,))
+    assert bash(apply_script(Difference(reactions=due.later))).returncode == 0
+    assert "systemctl reload thing" in (tmp_path / "calls").read_text()
+    assert not compare(desired, read_probe(bash(probe_script(desired)).stdout))
 
 
 @pytest.mark.parametrize(

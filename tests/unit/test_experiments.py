@@ -13,7 +13,12 @@ from lab.protections import PROTECTIONS
 LAB = topology.load()
 PLANS = plan.named(LAB)
 LONGEST_S = 90
-TWO_BOOTS = {"replica-then-primary"}  # both servers start again, one after the other
+ENDS = ("mysql-stop", "shutdown", "power-button")
+NOT_LISTENING = ("replication-stopped", "replica-frozen", "replica-cut-off", "replica-off")
+# The primary is told to stop while commits wait: the promotion is refused first, and both servers start again.
+ORDERLY = {f"web1-{end}-{replica}" for end in ENDS for replica in NOT_LISTENING}
+TORN = {"torn-by-a-stopped-receiver", "torn-by-a-cut", "torn-by-a-power-off"}
+TWO_BOOTS = {"replica-then-primary"} | ORDERLY  # both servers start again, one after the other
 LESS_SAFE = {
     "web2-power-off-available": "available",
     "async-promote": "async",
@@ -27,6 +32,7 @@ LOSES: dict[str, dict[str, tuple[str, float | bool]]] = {
     "replica-then-primary": {"lost-writes": ("at_most", 1)},  # what it had received and not applied
     "control-without-relay-log": {"lost-writes": ("at_least", 1)},
     "control-without-fencing": {"lost-writes": ("reported", True), "two-writable": ("at_least", 1)},
+    "control-without-confirmation": {"lost-writes": ("at_least", 1)},
 }
 # Each negative control, the experiment that is the same with every protection, and the check that tells them apart.
 MIRRORS = {
@@ -35,6 +41,7 @@ MIRRORS = {
     "control-resent-writes": ("web2-replica-lost", "duplicated-writes"),
     "control-without-relay-log": ("promote-a-lagging-replica", "lost-writes"),
     "control-without-fencing": ("web1-freeze-promote", "two-writable"),
+    "control-without-confirmation": ("acknowledged-means-confirmed", "lost-writes"),
 }
 # The replica is lost, and durable means that no commit returns: a run in which writes went on has not been durable.
 WAITS = {f"web2-{it}" for it in ("power-off", "crash", "freeze", "partition", "partition-web1", "replica-lost")}
@@ -93,7 +100,8 @@ def test_a_single_fault_is_named_by_its_node() -> None:
     assert wrong == stories
     others = {"control", "two-faults", "planned-switch", "replica-then-primary", "rolling-restart"}
     others |= {"async-behind-a-cut", "available-behind-a-cut", "durable-behind-a-cut", "promote-a-lagging-replica"}
-    others |= {"control-without-relay-log", "control-without-fencing"}
+    others |= {"control-without-relay-log", "control-without-fencing"} | ORDERLY | TORN
+    others |= {"control-without-confirmation", "acknowledged-means-confirmed"}
     assert {it.name for it in PLANS if len(it.faults) != 1} == others
 
 
@@ -209,6 +217,15 @@ def test_one_fault_of_a_web_server_costs_no_reader_anything(it: Plan) -> None:
 def test_writes_stop_while_nobody_confirms_them(name: str) -> None:
     """For longer than semi-sync would wait in available mode, and than any write takes."""
     assert bounds(named(name))["write-outage"] == ("at_least", 5)
+
+
+@pytest.mark.parametrize("name", sorted(ORDERLY))
+def test_a_primary_that_was_told_to_stop_is_doubted_and_then_salvaged(name: str) -> None:
+    """The first promotion is refused, the second one opens; enough was acknowledged that some could be lost."""
+    commands = [step.command for step in named(name).steps if step.command]
+    assert commands == ["db.promote web2", "db.promote web2 --salvage"]
+    assert bounds(named(name))["failed-commands"] == ("equals", 1)
+    assert bounds(named(name))["acknowledged-writes"] == ("at_least", 150)
 
 
 def detected_within(it: Plan) -> float:

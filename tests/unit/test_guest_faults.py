@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab import guest_faults, topology
+from lab import fault_scripts, guest_faults, topology
 from lab.catalogue import Fault
 from tests.unit.fake_node import bash, fake, places
 
@@ -76,7 +76,8 @@ def test_netem_gets_what_was_asked_for(tmp_path: Path) -> None:
 
 def test_a_skewed_clock_is_seen_and_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against the time since boot. The clock is a file: the scripts call a command that no machine has."""
-    monkeypatch.setattr(guest_faults, "FOLDER", str(tmp_path / "faults"))
+    for module in (guest_faults, fault_scripts):
+        monkeypatch.setattr(module, "FOLDER", str(tmp_path / "faults"))
     (tmp_path / "ahead").write_text("0")
     tell, put = "echo $(($(date +%s) + $(cat ahead)))", "word=${3#@}; echo $((word - $(date +%s))) > ahead"
     fake(tmp_path, "fake-clock", f'if [ "$1" = -u ]; then {put}; else {tell}; fi')
@@ -96,7 +97,8 @@ def test_a_killed_service_counts_when_another_process_runs_or_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without restarts it must stay dead; a service that does not run can't be killed."""
-    monkeypatch.setattr(guest_faults, "FOLDER", str(tmp_path / "faults"))
+    for module in (guest_faults, fault_scripts):
+        monkeypatch.setattr(module, "FOLDER", str(tmp_path / "faults"))
     body = 'case "$*" in *Id*) echo nginx.service;; *MainPID*) cat pid;; is-active*) cat state; esac'
     fake(tmp_path, "systemctl", body)
     monkeypatch.setattr(guest_faults, "GROUPS", str(tmp_path))

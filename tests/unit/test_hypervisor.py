@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from host import inventory
 from lab import hypervisor, process, topology
-from lab.errors import CommandFailed
+from lab.errors import CommandFailed, TimedOut
 from lab.process import Finished
 
 LAB = topology.load()
@@ -44,15 +45,19 @@ def vboxmanage(monkeypatch: pytest.MonkeyPatch, shown: dict[str, str]) -> None:
         ("running", "running"),
         ("paused", "paused"),
         ("poweroff", "off"),
-        ("saved", "off"),
         ("aborted", "off"),
-        ("stopping", "running"),
+        *((word, word) for word in ("saved", "aborted-saved", "stopping", "saving", "restoring", "gurumeditation")),
     ],
 )
 def test_virtualbox_tells_a_machines_state(word: str, state: str) -> None:
-    """As running, paused or off; other lines that begin alike do not count."""
+    """Off only where surely nothing runs and a start is a boot; other lines that begin alike do not count."""
     shown = f'name="weblab_web1"\nVMState="{word}"\nVMStateChangeTime="2025-08-01T10:00:00.000000000"\n'
     assert hypervisor.parse_vm_state(shown) == state
+
+
+def test_virtualbox_that_names_no_state_is_not_off() -> None:
+    """What is not known counts as the dangerous case."""
+    assert hypervisor.parse_vm_state('name="weblab_web1"\n') == "unknown"
 
 
 @pytest.mark.usefixtures("virtualbox")
@@ -105,3 +110,83 @@ def test_virsh_tells_the_labs_machines_only() -> None:
         " -    weblab_web2   shut off\n"
     )
     assert hypervisor.parse_virsh_list(output) == {"lb1": "running", "web1": "paused", "web2": "off"}
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("idle", "running"),
+        ("in shutdown", "running"),
+        ("shut off", "off"),
+        *((word, word) for word in ("saved", "crashed", "pmsuspended", "no state", "laufend")),
+    ],
+)
+def test_only_a_machine_that_is_shut_off_is_off(word: str, state: str) -> None:
+    """Every other word stays what it is: nobody knows whether such a machine still writes."""
+    output = f" Id   Name          State\n--------------\n 1    weblab_web1   {word}\n"
+    assert hypervisor.parse_virsh_list(output) == {"web1": state}
+
+
+def test_words_are_read_in_english(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The user's locale does not decide what is running; a saved machine is told from one that is shut off."""
+    virsh = tmp_path / "virsh"
+    virsh.write_text(
+        '#!/bin/sh\n[ "$LC_ALL" = C ] && word=running || word=laufend\n'
+        "case $* in *--managed-save*) other=saved;; *) other='shut off';; esac\n"
+        'printf \' Id Name State\\n---\\n 1 weblab_web1 %s\\n - weblab_web2 %s\\n\' "$word" "$other"\n'
+    )
+    virsh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setattr(hypervisor, "provider", lambda: "libvirt")
+    assert hypervisor.states(LAB) == {"lb1": "absent", "web1": "running", "web2": "saved"}
+    assert "running" in inventory.virsh("list", "--all")
+
+
+class Power:
+    """web1 with a hypervisor that changes its state as `becomes` says; `done` is what it was asked to do."""
+
+    def __init__(self, state: str, becomes: dict[str, str]) -> None:
+        self.state, self.becomes = state, becomes
+        self.done: list[str] = []
+
+    def run(self, argv: Sequence[str], **_: object) -> Finished:
+        """Stands in for lab.process.run."""
+        if "list" in argv:
+            return Finished(0, f" Id Name State\n---\n 1 weblab_web1 {self.state}\n")
+        self.done.append(argv[3])
+        if self.state not in self.becomes:
+            raise CommandFailed("host", " ".join(argv), 1, "error: Requested operation is not valid")
+        self.state = self.becomes[self.state]
+        return Finished(0, "")
+
+
+@pytest.mark.parametrize(
+    ("state", "becomes", "done"),
+    [
+        ("pmsuspended", {"pmsuspended": "shut off"}, ["destroy"]),
+        ("saved", {"saved": "shut off"}, ["managedsave-remove"]),
+        ("crashed", {"crashed": "in shutdown", "in shutdown": "shut off"}, ["destroy", "destroy"]),
+        ("shut off", {}, []),
+    ],
+    ids=["suspended", "saved", "not at once", "off already"],
+)
+def test_a_machine_in_any_state_is_made_off_and_seen_to_be(
+    monkeypatch: pytest.MonkeyPatch, state: str, becomes: dict[str, str], done: list[str]
+) -> None:
+    """A saved one can't be powered off: its memory is thrown away, for it would go on with it."""
+    power = Power(state, becomes)
+    monkeypatch.setattr(process, "run", power.run)
+    monkeypatch.setattr(hypervisor, "provider", lambda: "libvirt")
+    hypervisor.make_off(LAB, LAB.node("web1"))
+    assert power.done == done and power.state == "shut off"
+
+
+def test_a_machine_that_does_not_go_off_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the hypervisor's answer as evidence."""
+    monkeypatch.setattr(process, "run", Power("no state", {}).run)
+    monkeypatch.setattr(hypervisor, "provider", lambda: "libvirt")
+    monkeypatch.setattr(hypervisor, "OFF_S", 0.0)
+    with pytest.raises(TimedOut, match="web1: is off: not within") as caught:
+        hypervisor.make_off(LAB, LAB.node("web1"))
+    assert "Requested operation is not valid" in caught.value.evidence and "lab.status" in caught.value.hint

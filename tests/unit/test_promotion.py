@@ -108,7 +108,19 @@ def test_a_durable_primary_that_is_gone_loses_nothing(rival: Database | None) ->
 
 def test_a_server_that_was_the_primary_itself_may_open_again() -> None:
     """It rebooted, and its replica is gone."""
-    assert promote(APART, None, seen=replace(SEEN, node="web2")).way == "emergency"
+    how = promote(APART, None, seen=replace(SEEN, node="web2"))
+    assert how.way == "emergency" and "web2 was primary 12 s ago" in how.why
+
+
+def test_the_age_of_what_is_known_is_said_and_refuses_nothing() -> None:
+    """Durable since yesterday is durable: each change since then would be on record."""
+    how = promote(REPLICA, None, seen=replace(SEEN, at=NOW - 90_000))
+    assert (how.way, how.lost) == ("emergency", "") and "web1 was primary 90000 s ago" in how.why
+
+
+def test_a_promotion_of_itself_that_was_interrupted_is_no_doubt() -> None:
+    """What it took alone it has."""
+    assert promote(REPLICA, None, seen=replace(SEEN, opening="web2")).lost == ""
 
 
 DOUBTS: dict[str, tuple[Seen | None, Database, str]] = {
@@ -122,6 +134,11 @@ DOUBTS: dict[str, tuple[Seen | None, Database, str]] = {
         f"6 transactions that web1 had 12 s ago are not on web2: {U1}:45-50",
     ),
     "received and lost again": (SEEN, replace(REPLICA, gtid_executed=f"{U1}:1-48", received=""), f"{U1}:49-50"),
+    "the other one was being opened": (
+        replace(SEEN, node="web2", opening="web1"),
+        APART,
+        "a promotion began to open web1 later, and how that ended was not seen",
+    ),
     "started again, and never caught up": (
         SEEN,
         replace(REPLICA, uptime_s=5, heard=False),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fabfile import rejoin
-from lab import gtid, ledger, remembered
+from lab import backup, gtid, ledger, remembered
 from lab.catalogue import Fault
 from lab.databases import Database
 from lab.errors import CheckFailed
@@ -50,11 +50,38 @@ def test_transactions_of_its_own_are_shown_and_given_up(make: Make) -> None:
     assert pair.web1.copied_from == "web2" and follows(pair) and f"{U1}:1-53" not in pair.web1.executed
 
 
+def test_what_only_it_has_is_written_down_before_it_is_given_up(make: Make) -> None:
+    """From its binary logs, to a file whose path is in the answer."""
+    pair = make(replace(OLD, gtid_executed=f"{U1}:1-53"), PROMOTED)
+    lines = rejoin.rejoin(LAB, "web1")
+    (path,) = backup.FOLDER.iterdir()
+    assert f"{U1}:51-53" in path.read_text(encoding="utf-8") and any(str(path) in line for line in lines)
+    assert pair.web1.copied_from == "web2"
+
+
+def test_what_can_not_be_written_down_is_not_given_up(make: Make) -> None:
+    """Its binary logs were purged; --discard is named."""
+    pair = make(replace(OLD, gtid_executed=f"{U1}:1-53", purged=f"{U1}:1-51"), PROMOTED)
+    with pytest.raises(CheckFailed, match="nothing was thrown away") as caught:
+        rejoin.rejoin(LAB, "web1")
+    assert "db.rejoin web1 --discard" in caught.value.hint
+    assert pair.web1.copied_from == "" and pair.changes == [] and not backup.FOLDER.exists()
+
+
+def test_only_discard_gives_it_up_without_a_copy(make: Make) -> None:
+    """It says so."""
+    pair = make(replace(OLD, gtid_executed=f"{U1}:1-53"), PROMOTED)
+    lines = rejoin.rejoin(LAB, "web1", discard=True)
+    assert pair.web1.copied_from == "web2" and not backup.FOLDER.exists()
+    assert any("--discard" in line for line in lines)
+
+
 def test_who_missed_what_is_thrown_away_gets_a_copy_too(make: Make) -> None:
     """The primary's binary logs do not reach back so far."""
     pair = make(OLD, replace(PROMOTED, purged=f"{U1}:1-60", gtid_executed=f"{U1}:1-70"))
     lines = rejoin.rejoin(LAB, "web1")
     assert pair.web1.copied_from == "web2" and follows(pair) and "thrown away the log" in lines[0]
+    assert not backup.FOLDER.exists()  # nothing of its own
 
 
 @pytest.mark.parametrize("power", ["off", "paused"])
@@ -63,6 +90,14 @@ def test_a_machine_that_does_not_run_is_started(make: Make, power: str) -> None:
     pair = make(OLD, PROMOTED, power=power)
     rejoin.rejoin(LAB, "web1")
     assert pair.power["web1"] == "running" and follows(pair)
+
+
+@pytest.mark.parametrize("power", ["saved", "pmsuspended"])
+def test_a_machine_in_another_state_is_powered_off_before_it_is_started(make: Make, power: str) -> None:
+    """libvirt can't start one that is suspended, and one that was saved would go on as a primary."""
+    pair = make(OLD, PROMOTED, power=power)
+    rejoin.rejoin(LAB, "web1")
+    assert pair.events == ["web1 powered off", "web1 powered on"] and follows(pair)
 
 
 def test_who_follows_already_is_not_attached_again(make: Make) -> None:

@@ -1,32 +1,126 @@
 """What is remembered of the primary, and of a durability that a promotion lowered."""
 
+import json
+import threading
+import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from invoke.context import Context
 
-from lab import remembered
-from tests.unit.pairs import APART, CLOSED, OPEN, REPLICA
+from commands import databases
+from lab import hypervisor, lifecycle, remembered, site, status
+from lab.databases import Database
+from lab.facts import NodeFacts
+from lab.remembered import Seen
+from tests.unit.pairs import APART, CLOSED, LAB, OPEN, PROMOTED, REPLICA
+
+NOW = time.time()
+RUNNING = {node.name: "running" for node in LAB.nodes}
+
+
+def known() -> str:
+    """The primary that is remembered; '' where none is."""
+    seen = remembered.recall()
+    return seen.node if seen else ""
 
 
 def test_the_primary_is_remembered_as_it_was_seen() -> None:
-    """Its transactions, and whether commits waited for the replica."""
-    remembered.remember([OPEN, REPLICA])
+    """Its transactions, whether commits waited for the replica, and when it was asked."""
+    remembered.remember(NOW - 30, [OPEN, REPLICA])
     seen = remembered.recall()
-    assert seen is not None
-    assert (seen.node, seen.gtid_executed, seen.waits, seen.durability) == ("web1", OPEN.gtid_executed, True, "durable")
+    assert seen == Seen(NOW - 30, "web1", OPEN.gtid_executed, waits=True, durability="durable")
     assert seen.told(seen.at + 34) == "web1 was primary 34 s ago: durability durable, semi-sync ON"
 
 
 def test_what_is_known_stays_while_nobody_is_primary() -> None:
     """A primary that is gone, closed, or one of two says nothing new."""
-    remembered.remember([OPEN, REPLICA])
+    remembered.remember(NOW - 2, [OPEN, REPLICA])
     before = remembered.recall()
     for asked in ([None, REPLICA], [CLOSED, REPLICA], [OPEN, replace(APART, writable=True)]):
-        remembered.remember(asked)
+        remembered.remember(NOW - 1, asked)
         assert remembered.recall() == before
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"node": "web1"}'])
+def test_an_answer_to_an_earlier_question_replaces_nothing() -> None:
+    """However late it is written down."""
+    remembered.remember(NOW - 1, [PROMOTED])
+    remembered.remember(NOW - 2, [OPEN, REPLICA])
+    assert known() == "web2"
+
+
+def test_of_two_that_write_at_once_the_later_question_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between comparing and writing nobody else writes: here the newer one comes just then."""
+    write = remembered._write
+    newer = threading.Thread(target=remembered.remember, args=(NOW - 1, [PROMOTED]))
+
+    def slowly(path: Any, data: Any) -> None:
+        if data["node"] == "web1":
+            newer.start()
+            newer.join(0.3)
+        write(path, data)
+
+    monkeypatch.setattr(remembered, "_write", slowly)
+    remembered.remember(NOW - 2, [OPEN])
+    newer.join()
+    assert known() == "web2"
+
+
+def test_a_clock_that_jumped_back_leaves_nothing_to_believe() -> None:
+    """A stamp in the future is unknown, is replaced by the next look, and is never written."""
+    remembered._write(remembered.SEEN, {**vars(Seen(NOW + 3600, "web1", "", True, "durable"))})
+    assert known() == ""
+    remembered.remember(NOW - 1, [PROMOTED])
+    assert known() == "web2"
+    remembered.remember(NOW + 3600, [OPEN])
+    assert known() == "web2"
+
+
+@pytest.mark.parametrize("end", [remembered.forget, remembered.outdate])
+def test_what_was_asked_before_the_end_of_all_that_is_not_remembered_after_it(end: Any) -> None:
+    """A status that was under way while the lab was put back, or commits were made less safe."""
+    remembered.remember(NOW - 2, [OPEN])
+    end()
+    assert known() == ""
+    remembered.remember(NOW - 1, [OPEN])
+    assert known() == ""
+    remembered.remember(time.time(), [OPEN])
+    assert known() == "web1"
+
+
+def test_a_promotion_that_was_begun_is_known_until_its_end_was_seen() -> None:
+    """Whatever the other server was seen to be meanwhile: the promotion may open the other one at any moment."""
+
+    def opening() -> str:
+        seen = remembered.recall()
+        assert seen is not None
+        return seen.opening
+
+    remembered.remember(NOW - 1, [OPEN])
+    remembered.opening("web2")
+    remembered.settled()
+    assert opening() == "web2", "nothing was seen since"
+    remembered.remember(time.time(), [OPEN])
+    assert opening() == "web2"
+    remembered.remember(time.time(), [PROMOTED])
+    assert opening() == ""
+    remembered.settled()
+    remembered.remember(time.time(), [OPEN])
+    assert opening() == ""
+
+
+def test_a_mark_that_is_damaged_is_a_promotion_of_an_unknown_server() -> None:
+    """Nobody knows who was opened."""
+    remembered.remember(NOW - 1, [OPEN])
+    remembered.OPENING.write_text("{")
+    seen = remembered.recall()
+    assert seen is not None and seen.opening == "an unknown server"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"node": "web1"}', json.dumps({**vars(Seen(1, "", "", True, "")), "at": "x"})]
+)
 def test_a_damaged_memory_is_none(text: str) -> None:
     """Nothing is known then, and a promotion says so."""
     remembered.SEEN.write_text(text)
@@ -40,7 +134,7 @@ def test_a_lowered_durability_is_remembered_until_it_is_restored() -> None:
     assert remembered.degraded() == "web2"
     remembered.restored()
     assert remembered.degraded() == ""
-    remembered.remember([OPEN])
+    remembered.remember(NOW, [OPEN])
     remembered.forget()
     assert remembered.recall() is None
 
@@ -52,5 +146,34 @@ def test_looking_needs_no_right_to_write(monkeypatch: pytest.MonkeyPatch) -> Non
         raise PermissionError("no")
 
     monkeypatch.setattr(remembered, "_write", refuses)
-    remembered.remember([OPEN])
+    remembered.remember(NOW, [OPEN])
     assert remembered.recall() is None
+
+
+def promoted_meanwhile(answer: Any) -> Any:
+    """What gives that answer, while a promotion of web2 ends."""
+
+    def ask(*_: object) -> Any:
+        remembered.remember(time.time(), [PROMOTED])
+        return answer
+
+    return ask
+
+
+def test_a_status_begun_before_a_promotion_does_not_bring_the_old_primary_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """lab.status; the next emergency promotion would believe it."""
+    monkeypatch.setattr(hypervisor, "states", lambda lab: RUNNING)
+    monkeypatch.setattr(site, "healthy", lambda _: True)
+    facts = {"web1": NodeFacts({}, None, OPEN), "web2": NodeFacts({}, None, REPLICA)}
+    monkeypatch.setattr(status, "_ask", promoted_meanwhile(facts))
+    assert status.collect(LAB)["database"]["primary"] == "web1"
+    assert known() == "web2"
+
+
+def test_db_status_begun_before_a_promotion_does_not_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows what it was answered, and does not keep it."""
+    asked: dict[str, Database] = {"web1": OPEN, "web2": REPLICA}
+    monkeypatch.setattr(lifecycle, "running", lambda lab, role: [])
+    monkeypatch.setattr(databases, "databases_of", promoted_meanwhile(asked))
+    databases.status_(Context())
+    assert known() == "web2"

@@ -23,7 +23,7 @@ class Virsh:
         self.broken: set[tuple[str, str]] = set()
         self.before: Callable[[str, str], None] = lambda command, domain: None
 
-    def run(self, argv: Sequence[str], *, timeout: float, ok: Sequence[int] = (0,)) -> process.Finished:
+    def run(self, argv: Sequence[str], *, timeout: float, ok: Sequence[int] = (0,), **_: object) -> process.Finished:
         """Stands in for lab.process.run."""
         command, *words = argv[3:]
         if command == "list":
@@ -114,6 +114,13 @@ def test_what_was_cut_off_is_never_put_back(virsh: Virsh) -> None:
     snapshots.put_back(LAB, "one")  # the double refuses what a machine does not have
     snapshots.take(LAB, "one")
     assert all(kept == ["one.3"] for kept in virsh.kept.values())
+
+
+def test_a_node_that_was_added_later_has_no_snapshot_and_is_named(virsh: Virsh) -> None:
+    """The others keep theirs; of all machines there is none."""
+    snapshots.take(LAB, "one")
+    virsh.kept["weblab_web2"].clear()
+    assert snapshots.names(LAB) == [] and snapshots.lacking(LAB, "one") == ["web2"]
 
 
 def test_no_snapshot_where_one_machine_does_not_pause(virsh: Virsh) -> None:

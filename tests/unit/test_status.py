@@ -137,6 +137,16 @@ def test_status_remembers_the_primary_and_tells_a_lowered_durability(monkeypatch
     assert seen is not None and seen.node == "web2"
 
 
+def test_a_state_that_the_interface_does_not_name_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts know five words; the hypervisor's own stands among the errors."""
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {"lb1": "running", "web1": "pmsuspended", "web2": "off"})
+    monkeypatch.setattr(site, "healthy", lambda _: True)
+    monkeypatch.setattr(status, "_ask", lambda *_: {})
+    now = status.collect(LAB)
+    assert [it["state"] for it in now["nodes"]] == ["running", "unreachable", "off"]
+    assert "web1: the machine is pmsuspended" in now["errors"]
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [

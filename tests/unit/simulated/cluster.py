@@ -30,6 +30,7 @@ class Cluster:
     def __init__(self, web1: Database = OPEN, web2: Database = REPLICA) -> None:
         self.lock = threading.Condition(threading.RLock())
         self.power = {"lb1": "running", "web1": "running", "web2": "running"}
+        self.off_because: dict[str, str] = {}
         self.unreached: dict[str, list[str]] = {}
         self.cut, self.over, self.clients = False, False, 0
         self.servers: list[Server] = []
@@ -50,6 +51,7 @@ class Cluster:
     def begin(self) -> None:
         """The record begins with the servers as they are now."""
         self._open = self.writable()
+        self.events.clear()
 
     def server(self, name: str) -> Server:
         """The server on a node."""
@@ -79,6 +81,12 @@ class Cluster:
     def stalls(self) -> None:
         """The statement that runs is about to take longer than its client waits."""
 
+    def note(self, name: str, line: str) -> None:
+        """A line of a node's record of its MySQL."""
+
+    def boots(self, name: str) -> None:
+        """A machine's system is about to start."""
+
     def not_taught(self, text: str) -> SqlError:
         """The error of what the simulation does not know, which the test must not swallow."""
         self.unknown.append(text)
@@ -98,17 +106,31 @@ class Cluster:
         self._open = now
         self.lock.notify_all()
 
+    def crash(self, server: Server) -> None:
+        """MySQL is gone from one moment to the next, and its machine runs on."""
+        with self.lock:
+            if server.runs:
+                server.kill()
+                self.note(server.node.name, "exited signal killed KILL")
+            self.judge("MySQL was killed")
+
     def power_off(self, node: Node) -> None:
         """Pull a machine's plug."""
         with self.lock:
-            self.power[node.name] = "off"
+            self.power[node.name], self.off_because[node.name] = "off", "destroyed"
             self.events.append(f"{node.name} powered off")
-            self.server(node.name).stop()
+            self.server(node.name).kill()
             self.judge("power off")
+
+    def off(self, node: Node) -> str:
+        """Why a machine is off; '' where it is not."""
+        return self.off_because.get(node.name, "destroyed") if self.power[node.name] == "off" else ""
 
     def power_on(self, node: Node) -> None:
         """Start a machine; MySQL starts with it."""
         with self.lock:
+            if self.power[node.name] == "off":
+                self.boots(node.name)
             self.power[node.name] = "running"
             self.events.append(f"{node.name} powered on")
             self.server(node.name).start()

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 Value = bool | int | str
 DAY_S = 86400
 SEMI_SYNC, SEMI_SYNC_MS = "rpl_semi_sync_source_enabled", "rpl_semi_sync_source_timeout"
+WRITERS = 3  # visitors whose writes wait at the same time
 
 
 class Server:
     """A server in the state of `it`; `runs`: its process exists, `silent`: that answers nobody.
 
-    Faults: `hangs`: no commit ends. `refused`: statements with these words get this error. `unanswered`: statements
-    with these words are obeyed, and their client hears nothing.
+    `waiting`: commits that wait for a replica; they stand in the binary log already. Faults: `hangs`: no commit ends.
+    `broken`: it does not start. `refused`: statements with these words get this error. `unanswered`: statements with
+    these words are obeyed, and their client hears nothing.
     """
 
     def __init__(self, cluster: "Cluster", node: Node, it: Database) -> None:
@@ -37,7 +39,8 @@ class Server:
         }
         self.replica = Replica(self, it.source, _threads(it), it.received, error=it.error, heartbeats=int(it.heard))
         self.thrown_away = ""
-        self.runs, self.silent, self.hangs = True, False, False
+        self.runs, self.silent, self.hangs, self.broken = True, False, False, False
+        self.waiting = it.waiting
         self.refused: dict[str, SqlError] = {}
         self.unanswered: list[str] = []
         self.sessions: dict[int, Session] = {}
@@ -82,13 +85,27 @@ class Server:
     def commit(self) -> None:
         """A visitor's write: acknowledged as soon as the durability allows."""
         frozen = self.cluster.power[self.node.name] != "running"
-        if not self.may_write or frozen or self.hangs or self.waits_for_replica:
+        if not self.may_write or frozen or self.hangs:
             return
-        written = following(self.uuid, self.executed)
-        self.executed = union(self.executed, written)
+        self.waiting = min(self.waiting + 1, WRITERS)
+        if not self.waits_for_replica:
+            self.release()
+
+    def release(self) -> None:
+        """The commits that wait return, and their clients take them for safe."""
+        written = self._flush()
         for it in self.followed if self.variables[SEMI_SYNC] else []:
             it.received = union(it.received, written)
         self.cluster.acknowledged = union(self.cluster.acknowledged, written)
+
+    def _flush(self) -> str:
+        """What stands in the binary log counts as executed."""
+        written = ""
+        for _ in range(self.waiting):
+            written = union(written, following(self.uuid, self.executed))
+            self.executed = union(self.executed, written)
+        self.waiting = 0
+        return written
 
     def set_global(self, name: str, value: Value, lock_wait_timeout: int) -> None:
         """SET GLOBAL, with what read_only and super_read_only do to each other."""
@@ -99,6 +116,8 @@ class Server:
         if name in ("read_only", "super_read_only") and value and not known and self.hangs:
             self._wait_for_commits(lock_wait_timeout)
         self.variables[name] = value
+        if name == SEMI_SYNC and not value:
+            self.release()
         if name == "super_read_only" and value:
             self.variables["read_only"] = True
         if name == "read_only" and not value:
@@ -112,14 +131,26 @@ class Server:
             raise SqlError(1205, "Lock wait timeout exceeded; try restarting transaction")
 
     def stop(self) -> None:
-        """The process ends, however."""
-        self.runs = False
-        self.cluster.lock.notify_all()
+        """The process ends in good order, which lets the commits that wait return."""
+        self.cluster.note(self.node.name, "stop requested")
+        with self.cluster.lock:
+            self.release()
+            self.runs = False
+            self.cluster.lock.notify_all()
+        self.cluster.note(self.node.name, "exited success exited 0")
+
+    def kill(self) -> None:
+        """The process is gone; who waits for a commit hears nothing, and what stands in the binary log stays."""
+        with self.cluster.lock:
+            self._flush()
+            self.runs = False
+            self.cluster.lock.notify_all()
 
     def start(self) -> None:
         """The process starts: read-only, commits by default, the relay log is fetched again."""
-        if self.runs:
+        if self.runs or self.broken:
             return
+        self.cluster.note(self.node.name, "started")
         self.runs, self.silent, self.hangs, self.uptime_s = True, False, False, 1
         self.replica.heartbeats = 0
         self.variables |= {"read_only": True, "super_read_only": True, SEMI_SYNC: False, SEMI_SYNC_MS: WITHOUT_END_MS}
@@ -138,7 +169,7 @@ class Server:
         self.replica = Replica(self)
         self.start()
 
-    copied_from = ""
+    copied_from = files = ""
 
 
 def _threads(it: Database) -> frozenset[str]:

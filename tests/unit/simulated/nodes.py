@@ -3,9 +3,12 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from lab import ending
+from lab.render import render
 from tests.unit.simulated import programs
 from tests.unit.simulated.cluster import Cluster
 
@@ -13,6 +16,8 @@ from tests.unit.simulated.cluster import Cluster
 PROGRAMS = Path(__file__).with_name("programs.sh")
 BASH = shutil.which("bash") or "/bin/bash"
 CGROUP = "/sys/fs/cgroup"
+# What a node keeps in files, and their names in a folder of the test's.
+KEPT = {"/run/weblab": "run", "/var/log/mysql": "log", "/dev/console": "console", ending.RECORDER: "recorder"}
 # A test of what happens after a client gave up does not want to wait for as long as the client would: it gives up as
 # soon as the server says that a statement will take long.
 IMPATIENT = """read() {
@@ -30,7 +35,7 @@ IMPATIENT = """read() {
 class Channel:
     """An ssh channel, as paramiko shows it, to a bash of its own; what it starts may go on when it is closed."""
 
-    def __init__(self, environment: dict[str, str], replaced: dict[str, str], first: str) -> None:
+    def __init__(self, environment: dict[str, str], places: dict[str, str], first: str) -> None:
         self.process = subprocess.Popen(
             [BASH, "-s"],
             stdin=subprocess.PIPE,
@@ -39,7 +44,7 @@ class Channel:
             env=environment,
             start_new_session=True,
         )
-        self._replaced, self.closed = replaced, False
+        self._places, self.closed = places, False
         assert self.process.stdin and self.process.stdout and self.process.stderr
         self._stdin, self._outputs = self.process.stdin, (self.process.stdout, self.process.stderr)
         self._got, self._ended = [b"", b""], [False, False]
@@ -63,10 +68,8 @@ class Channel:
         return self.exit_status
 
     def sendall(self, data: bytes) -> None:
-        for old, new in self._replaced.items():
-            data = data.replace(old.encode(), new.encode())
         with suppress(BrokenPipeError):  # bash has ended
-            self._stdin.write(data)
+            self._stdin.write(_replaced(data.decode(), self._places).encode())
             self._stdin.flush()
 
     def shutdown_write(self) -> None:
@@ -114,6 +117,8 @@ class Nodes:
         (folder / "bin").mkdir(parents=True)
         for name in programs.REAL:
             (folder / "bin" / name).symlink_to(shutil.which(name) or name)
+        for it in cluster.servers:
+            self._install(it.node.name)
 
     def shell(self, name: str) -> Channel:
         """A new shell on a node; raises OSError where its machine does not run."""
@@ -127,14 +132,31 @@ class Nodes:
             "SIMULATED_NODE": name,
             "SIMULATED_STALLS": str(self.folder),
         }
-        cgroup = self._cgroup(name)
-        channel = Channel(environment, {CGROUP: str(cgroup)}, f". {PROGRAMS}\n{'' if self.patient else IMPATIENT}")
+        places = self._places(name) | {CGROUP: str(self._cgroup(name))}
+        channel = Channel(environment, places, f". {PROGRAMS}\n{'' if self.patient else IMPATIENT}")
         self._channels.append(channel)
         return channel
 
     def stall(self, shell: str) -> None:
         """Tell a shell, by its process id, that a statement of its client takes long."""
         (self.folder / shell).touch()
+
+    def note(self, name: str, line: str) -> None:
+        """A line of the record of a node's MySQL, in its memory and on its console."""
+        for path in (self.folder / name / "run" / "mysql", self.folder / name / "console"):
+            path.parent.mkdir(exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{ending.PREFIX}{line}\n")
+
+    def console(self, name: str) -> str:
+        """What a node's console shows."""
+        return (self.folder / name / "console").read_text(encoding="utf-8")
+
+    def boot(self, name: str) -> None:
+        """A machine starts: its memory is empty, and so is its console."""
+        shutil.rmtree(self.folder / name / "run")
+        (self.folder / name / "run").mkdir()
+        (self.folder / name / "console").write_text("", encoding="utf-8")
 
     def close(self) -> None:
         """End every shell, and what shells have started."""
@@ -147,6 +169,18 @@ class Nodes:
                 if output:
                     output.close()
 
+    def _install(self, name: str) -> None:
+        """The files of a database node."""
+        for folder in ("run", "log", "data"):
+            (self.folder / name / folder).mkdir(parents=True)
+        for file in ("console", "log/error.log"):
+            (self.folder / name / file).touch()
+        text = _replaced(render("mysql-record.j2"), self._places(name))
+        (self.folder / name / "recorder").write_text(text, encoding="utf-8")
+
+    def _places(self, name: str) -> dict[str, str]:
+        return {old: str(self.folder / name / new) for old, new in KEPT.items()}
+
     def _cgroup(self, name: str) -> Path:
         """The kernel's list of the processes of MySQL: empty where none runs."""
         folder = self.folder / name / "cgroup"
@@ -155,3 +189,9 @@ class Nodes:
         runs = any(it.node.name == name and it.runs for it in self.cluster.servers)
         path.write_text("123\n" if runs else "", encoding="utf-8")
         return folder
+
+
+def _replaced(text: str, places: Mapping[str, str]) -> str:
+    for old, new in places.items():
+        text = text.replace(old, new)
+    return text

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from lab import credentials, hypervisor, machine, progress
+from lab import credentials, ending, hypervisor, machine, progress
 from lab import site as site_
 from lab.databases import Database
 from lab.facts import databases_of
@@ -33,6 +33,11 @@ class Pair(Cluster):
     def __init__(self, folder: Path, web1: Database = OPEN, web2: Database = REPLICA) -> None:
         super().__init__(web1, web2)
         self.nodes = Nodes(self, folder)
+        for it in self.servers:
+            it.files = str(folder / it.node.name / "data")
+            self.note(it.node.name, ending.STARTED)
+            if it.may_write:
+                self.note(it.node.name, f"{ending.OPENED} 0")
         self.scripts: list[tuple[str, str]] = []
         self.interruptions: list[Interruption] = []
 
@@ -45,6 +50,14 @@ class Pair(Cluster):
         """Tell the shell of the client whose statement runs."""
         if self.runs:
             self.nodes.stall(self.runs.shell)
+
+    def note(self, name: str, line: str) -> None:
+        """A line of a node's record of its MySQL."""
+        self.nodes.note(name, line)
+
+    def boots(self, name: str) -> None:
+        """A machine's memory is empty."""
+        self.nodes.boot(name)
 
     def asked(self) -> dict[str, Database | None]:
         """What the servers answer."""
@@ -104,6 +117,9 @@ def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     monkeypatch.setattr(hypervisor, "power_off", pair.power_off)
     monkeypatch.setattr(hypervisor, "power_on", pair.power_on)
     monkeypatch.setattr(hypervisor, "resume", pair.power_on)
+    monkeypatch.setattr(hypervisor, "_discard", pair.power_off)
+    monkeypatch.setattr(hypervisor, "console_text", lambda node: pair.nodes.console(node.name))
+    monkeypatch.setattr(hypervisor, "off_because", pair.off)
     monkeypatch.setattr(
         site_, "writer", lambda lab: "".join(it for it in pair.writable() if pair.power[it] == "running")
     )

@@ -6,7 +6,7 @@ simulated() {
   exec {wire}<> "/dev/tcp/127.0.0.1/$SIMULATION_PORT" || return 1
   printf '%s\0' "$SIMULATED_NODE" "$$" "$@" '' >&"$wire"
   case "$*" in
-    mysql*" -e "*) ;;
+    mysql*" -e "* | mysqlbinlog*) ;;
     mysql*--unbuffered*)
       { while IFS= builtin read -r line; do printf '%s\n' "$line"; done; printf '\0'; } <&0 >&"$wire" 2> /dev/null &
       sender=$! ;;
@@ -32,6 +32,8 @@ simulated() {
 mysql() { simulated mysql "$@"; }
 systemctl() { simulated systemctl "$@"; }
 ss() { simulated ss "$@"; }
+df() { simulated df "$@"; }
+mysqlbinlog() { simulated mysqlbinlog "$@"; }
 timeout() {
   if [[ $2 == bash ]]; then simulated "${@:2}"; else "${@:2}"; fi
 }

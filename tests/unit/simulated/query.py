@@ -76,6 +76,7 @@ def _system_variable(session: "Session", name: str) -> Any:
         "server_uuid": server.uuid,
         "gtid_executed": printed(server.executed),
         "gtid_purged": printed(server.purged),
+        "log_bin_basename": f"{server.files}/binlog",
         **server.variables,
         **session.settings,
     }

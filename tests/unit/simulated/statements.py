@@ -114,9 +114,14 @@ def _replica_status(session: "Session", _: object) -> Rows:
     return list(row), [list(row.values())]
 
 
+def _binary_logs(session: "Session", _: object) -> Rows:
+    return ["Log_name", "File_size", "Encrypted"], [["binlog.000001", 1, "No"]]
+
+
 RULES: Sequence[tuple[str, Callable[["Session", "re.Match[str]"], Rows]]] = [
     (r"SELECT .+", _select),
     (r"SHOW REPLICA STATUS", _replica_status),
+    (r"SHOW BINARY LOGS", _binary_logs),
     (r"DO (.+)", _do),
     (r"SET (?:GLOBAL |@@global\.)(\w+) = (.+)", _set_global),
     (r"SET (?:SESSION |@@session\.)?(\w+) = (.+)", _set_session),

@@ -24,6 +24,7 @@ def _variables(it: "Server") -> Table:
 def _status(it: "Server") -> Table:
     waits = it.durability == "durable" or (it.durability == "available" and bool(it.followed))
     rows = [("Uptime", str(it.uptime_s)), ("Rpl_semi_sync_source_status", _word(waits))]
+    rows.append(("Rpl_semi_sync_source_wait_sessions", str(it.waiting)))
     return "variable_name, variable_value", rows
 
 

@@ -22,8 +22,10 @@ return [
         'timeout_s' => 3,
         // Seconds after nginx got the request: a COMMIT sent later might not be answered before the
         // balancer gives up.
-        'commit_before_s' => 5,
+        'commit_before_s' => 3,
     ],
+    // In durable mode a note is acknowledged only if a replica has confirmed it.
+    'confirms' => true,
     'databases' => [
         'web1' => '192.168.56.11',
         'web2' => '192.168.56.12',

@@ -1,0 +1,112 @@
+"""invoke db.promote NODE --salvage: what only the old primary has is fetched from it, before the promotion goes on."""
+
+from fabfile.attach import follow
+from fabfile.statements import sql
+from fabfile.survivor import COORDINATOR
+from fabfile.switch import Roles
+from lab import databases, gtid, hypervisor, ledger, lifecycle, progress
+from lab.databases import Database
+from lab.errors import CheckFailed, CommandFailed, LabError, LabNotUp, TimedOut
+from lab.facts import databases_of
+from lab.machine import Machine
+from lab.topology import Lab
+from lab.wait import until
+
+STARTS_S, FETCH_S = 240.0, 120.0
+# A MySQL that does not answer is killed: it starts read-only, and recovers all that stands in its binary log.
+STARTS = """systemctl reset-failed mysql 2>/dev/null
+timeout 10 mysql --connect-timeout=5 -e 'SELECT 1' >/dev/null 2>&1 || systemctl kill -s KILL mysql 2>/dev/null
+timeout 180 systemctl start mysql && exit 0
+df -h /var/lib/mysql | tail -n 1; tail -n 5 /var/log/mysql/error.log; exit 1"""
+# Before replication is told anything: a coordinator inside a torn transaction would hold STOP REPLICA up for a minute.
+LETS_STOP = f"""id=$(mysql -N -e "{COORDINATOR}"); [ "${{id:-0}}" = 0 ] || mysql -e "KILL $id" || true"""
+
+
+def salvage(lab: Lab, roles: Roles) -> None:
+    """Start the old primary read-only where it does not answer, and let the other server fetch what it lacks.
+
+    Raises LabNotUp where there is no such machine, CheckFailed where it can't be started, can't be reached, or where
+    both servers have transactions of their own. Safe to run again.
+    """
+    asked = databases_of([roles.node, roles.other])
+    own, rival = asked[roles.node.node.name], asked[roles.other.node.name]
+    if own is None or own.writable:
+        return  # the promotion says why not
+    if rival is None:
+        _start(lab, roles.other)
+        rival = _answering(roles.other)
+    if not rival.writable and not gtid.subset(rival.gtid_executed, own.gtid_executed):
+        _fetch(lab, roles, own, rival)
+
+
+def _start(lab: Lab, door: Machine) -> None:
+    """The machine runs and answers, and its MySQL is started anew; one that hangs loses its power first."""
+    node = door.node
+    state = hypervisor.states(lab)[node.name]
+    if state == "absent":
+        hint = "there is nothing to fetch from: leave --salvage out, and accept what may be lost"
+        raise LabNotUp(f"nothing can be fetched from {node.name}: there is no such machine", hint=hint)
+    progress.say(node.name, f"is {state}: it is started read-only, to fetch from it what only it has")
+    if state == "running" and not _reached(door):
+        hypervisor.power_off(node)
+        state = "off"
+    if state == "paused":
+        hypervisor.resume(node)
+    elif state != "running":
+        hypervisor.power_on(node)
+    door.close()
+    lifecycle.answering(door)
+    try:
+        door.script(STARTS, timeout=STARTS_S, title="starts MySQL read-only")
+    except CommandFailed as error:
+        hint = "repair that (invoke fault.heal, invoke lab.logs), then the same again; or accept what may be lost"
+        raise CheckFailed(f"MySQL on {node.name} does not start", evidence=error.evidence, hint=hint) from error
+
+
+def _reached(door: Machine) -> bool:
+    try:
+        door.run("true", timeout=10, title="is still there")
+    except LabError:
+        return False
+    return True
+
+
+def _answering(door: Machine) -> Database:
+    name = door.node.name
+    hint = "see why: invoke lab.logs; then the same again"
+    answer = until("MySQL answers", lambda: databases_of([door])[name], STARTS_S, every=1, where=name, hint=hint)
+    assert answer is not None
+    return answer
+
+
+def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
+    """Replication brings what is missing, whatever stopped it before; nobody is open meanwhile."""
+    node, other = roles.node.node.name, roles.other.node.name
+    lacks = gtid.minus(rival.gtid_executed, own.gtid_executed)
+    if databases.errant(own, rival):
+        return  # both have transactions of their own: the promotion says what can be chosen
+    progress.say(node, f"fetches {gtid.count(lacks)} transactions from {other}: {gtid.text(lacks)}")
+    roles.node.script(LETS_STOP, timeout=30, title="ends what it applies")
+    sql(roles.node, follow(str(roles.other.node.ip), roles.password), f"replicates from {other}")
+    latest: dict[str, Database | None] = {node: own}
+
+    def fetched() -> bool:
+        latest.update(databases_of([roles.node]))
+        now = latest[node]
+        return bool(now and gtid.subset(rival.gtid_executed, now.gtid_executed))
+
+    def said() -> str:
+        return "\n".join(f"{it.node}: {it.error or 'receives and applies'}" for it in latest.values() if it)
+
+    hint = f"{_hint(lab, roles)}the same again: invoke db.promote {node} --salvage"
+    try:
+        until(f"{node} has all that {other} has", fetched, FETCH_S, every=0.5, where=node, evidence=said)
+    except TimedOut as error:
+        raise CheckFailed(f"{node} is not promoted: {error.what}", evidence=error.evidence, hint=hint) from error
+
+
+def _hint(lab: Lab, roles: Roles) -> str:
+    """A network that is broken on purpose is healed first."""
+    nodes = {roles.node.node.name, roles.other.node.name}
+    active = [it.id for it in ledger.active(lab) if it.node in nodes and it.kind in ("partition", "slow")]
+    return f"{', '.join(active)} is active: invoke fault.heal; then " if active else ""

@@ -1,0 +1,78 @@
+"""The survivor of an emergency: it applies what it received, leaves its source, and opens, or stays closed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fabfile.clients import CAUGHT_UP, END_ALL, tell
+from fabfile.switch import Roles, opens
+from lab.errors import CheckFailed, LabError
+from lab.facts import databases_of
+from lab.machine import Machine, Shell
+
+APPLY_S, KILL_S, SHUT_S = 60, 10, 60.0
+DELAY = "SELECT COALESCE(MAX(DESIRED_DELAY), 0) FROM performance_schema.replication_applier_configuration"
+# The receiver must run meanwhile: with both threads stopped, MySQL throws the relay log away when it is told a delay.
+# https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html, https://bugs.mysql.com/bug.php?id=87102
+AT_ONCE = """START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
+CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; SELECT 1"""
+RECEIVED = """STOP REPLICA IO_THREAD; START REPLICA SQL_THREAD;
+SELECT COALESCE(MAX(received_transaction_set), '') INTO @received
+FROM performance_schema.replication_connection_status;
+SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, %d)"""
+# A receiver that was connecting when its source lost the power hears nothing of it, and stops only when it does, after
+# 45 seconds once. So its socket is taken away until it has stopped.
+LET_GO = "( for _ in {1..60}; do sleep 1; ss -K dst %s dport = 3306; done ) > /dev/null 2>&1 & letting_go=$!"
+# Where the relay log ends inside a transaction, STOP REPLICA waits a minute for the rest, which never comes. Killed,
+# the coordinator waits for nothing, and its workers roll that transaction back. It must be killed before it is
+# stopped: sql_slave_killed() in MySQL's rpl_replica.cc.
+COORDINATOR = """SELECT COALESCE(MAX(PROCESSLIST_ID), 0) FROM performance_schema.threads
+WHERE NAME = 'thread/sql/replica_sql'"""
+KILL_IT = f'[ "$said" = 0 ] || tell "KILL $said; SELECT 1;" {KILL_S} || exit 5'
+
+
+def apply_received(roles: Roles, shell: Shell) -> None:
+    """The survivor hears its source no more and applies all that it received, at once even where told to be late.
+
+    It does so before the source is left, which throws the relay log away. A transaction that it has only in part is
+    dropped: nobody was told that it is kept.
+    """
+    let_go = LET_GO % roles.other.node.ip
+    at_once = f'[ "$said" = 0 ] || {{ {tell(AT_ONCE, 30)}; }}'
+    received = tell(RECEIVED % APPLY_S, APPLY_S + 30)
+    script = "\n".join(
+        [let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, tell(COORDINATOR, KILL_S), KILL_IT]
+    )
+    with _not_promoted(roles.node, "it could not apply what it received"):
+        roles.node.ready(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
+
+
+def open_it(roles: Roles, shell: Shell) -> None:
+    """The survivor leaves its source and takes writes; raises CheckFailed where it does not, and then it is closed."""
+    with _not_promoted(roles.node, "it could not open"):
+        roles.node.script(opens(roles.durability), timeout=60, title="opens", shell=shell)
+
+
+@contextmanager
+def _not_promoted(door: Machine, why: str) -> Iterator[None]:
+    """Whoever gives up sees to it that nothing opens the server later."""
+    try:
+        yield
+    except LabError as error:
+        name, state = door.node.name, shut(door)
+        if state == "open":
+            return
+        what = f"{name} was not promoted: {why}"
+        if state != "closed":
+            what = f"{name} was not promoted for certain: {why}, and nobody can say whether it opens later"
+        hint = f"see why: invoke db.status; then the same again: invoke db.promote {name}"
+        raise CheckFailed(what, evidence=error.evidence or str(error), hint=hint) from error
+
+
+def shut(door: Machine) -> str:
+    """End the clients that a command left on a node; what its server is then: 'closed', 'open' or 'unknown'."""
+    try:
+        door.script(f"{END_ALL}\nexit 0", timeout=SHUT_S, title="ends what was begun")
+    except LabError:
+        return "unknown"
+    now = databases_of([door])[door.node.name]
+    return "unknown" if now is None else "open" if now.writable else "closed"

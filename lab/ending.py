@@ -1,0 +1,67 @@
+"""Whether an old primary may have released commits that no replica confirmed: how its MySQL and its machine ended.
+
+MySQL releases commits that wait for a replica when it is told to stop, by systemd, a signal or a statement. A crash,
+a SIGKILL, a pulled plug and a freeze release nothing. So a node keeps a record of its MySQL: in memory, and on its
+serial console, which the hosting machine keeps when the node is gone.
+https://dev.mysql.com/doc/refman/8.4/en/server-shutdown.html
+"""
+
+from lab.topology import Node
+
+RECORDER = "/usr/local/lib/weblab/mysql-record"
+RECORD = "/run/weblab/mysql"
+ERROR_LOG = "/var/log/mysql/error.log"
+PREFIX = "weblab mysql: "
+STARTED, OPENED, STOP, EXITED = "started", "opened", "stop requested", "exited"
+# systemd's EXIT_CODE and EXIT_STATUS of a process that had no time to release anything: systemd.exec(5).
+CRASHES = ("killed KILL", "killed SEGV", "killed ABRT", "killed BUS")
+# virsh domstate --reason, of a machine that is off: its system had no time to stop anything.
+PLUG_PULLED = ("destroyed", "crashed", "failed", "saved")
+NO_REASON = ""
+
+# What MySQL itself logged since it was opened: a signal or a statement that stops it passes systemd by.
+# MY-013172: 'Received SHUTDOWN from user ...'.
+ASK = f"""cat {RECORD} 2>/dev/null
+size=$(sed -n 's/^{PREFIX}{OPENED} \\([0-9][0-9]*\\)$/\\1/p' {RECORD} 2>/dev/null | tail -n 1)
+if [ -n "$size" ]; then
+  [ "$(stat -c %s {ERROR_LOG})" -ge "$size" ] || echo "{PREFIX}{STOP}, or its error log was replaced"
+  tail -c +$((size + 1)) {ERROR_LOG} | grep -q MY-013172 && echo "{PREFIX}{STOP} (error log)"
+fi"""
+# Before a server is opened for writes: what comes later on the record ends this time as a primary.
+OPENS = f"sh {RECORDER} {OPENED} || true"
+# After a snapshot the memory is old and the console is not.
+REPLAY = f"[ ! -e {RECORD} ] || cat {RECORD} > /dev/console"
+
+
+def doubt(node: Node, off_because: str, record: str, console: str | None) -> str:
+    """Why `node` may have released commits since it was opened for writes; '' where that can't be.
+
+    `off_because` is the hypervisor's reason where the machine is off, NO_REASON where it is not. `record` is the answer
+    to ASK, '' where nobody answered; `console` the serial console's text, None where it can't be read.
+    """
+    name = node.name
+    if off_because and off_because not in PLUG_PULLED:
+        return f"{name} is off, and nobody pulled its plug ({off_because}): MySQL there was stopped in good order"
+    lines = _since_opened(record) or _since_opened(console or "")
+    if lines:
+        return next((f"{name}: {why}" for line in lines if (why := _released(line))), "")
+    if off_because and console is None:
+        return ""
+    where = "its console can't be read by this user" if console is None else "it was started again since"
+    return f"nobody knows how MySQL on {name} ended as a primary: {where}"
+
+
+def _since_opened(text: str) -> list[str]:
+    """The record's lines from the last opening on; none where there is no opening."""
+    lines = [line.strip().partition(PREFIX)[2] for line in text.splitlines() if PREFIX in line]
+    opened = [index for index, line in enumerate(lines) if line.startswith(OPENED)]
+    return lines[opened[-1] :] if opened else []
+
+
+def _released(line: str) -> str:
+    """What a line of the record says of released commits; '' where it says nothing."""
+    if line.startswith(STOP):
+        return "MySQL was told to stop, and then commits return that no replica has confirmed"
+    if line.startswith(EXITED) and not line.endswith(CRASHES) and " dumped " not in line:
+        return f"MySQL ended in good order ({line}), and then commits return that no replica has confirmed"
+    return ""

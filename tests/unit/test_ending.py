@@ -1,0 +1,52 @@
+"""How an old primary ended: what its record and libvirt say of commits that it may have released."""
+
+import pytest
+
+from lab import ending
+from tests.unit.pairs import WEB1
+
+OPENED = "weblab mysql: started\nweblab mysql: opened 512\n"
+STOP, CLEAN = "weblab mysql: stop requested\n", "weblab mysql: exited success exited 0\n"
+KILLED, DUMPED = "weblab mysql: exited signal killed KILL\n", "weblab mysql: exited core-dump dumped SEGV\n"
+RESTART = "weblab mysql: exited exit-code exited 16\n"
+SHELL = "[  OK  ] Reached target\r\nbox login: "
+
+NOTHING_RELEASED = {
+    "the plug was pulled": ("destroyed", "", SHELL + OPENED),
+    "the emulator crashed": ("crashed", "", OPENED),
+    "the plug was pulled, and this user can't read the console": ("destroyed", "", None),
+    "frozen, or the kernel crashed": ("", "", OPENED),
+    "killed, and the node answers": ("", OPENED + KILLED, OPENED),
+    "crashed with a core": ("", OPENED + DUMPED, None),
+    "killed and started again": ("", OPENED + KILLED + "weblab mysql: started\n", None),
+    "stopped long before it was opened": ("", STOP + CLEAN + OPENED, None),
+}
+MAY_HAVE_RELEASED = {
+    "the system shut down": ("shutdown", "", OPENED, "nobody pulled its plug"),
+    "libvirt gives no reason": ("unknown", "", OPENED, "nobody pulled its plug"),
+    "systemctl stop": ("", OPENED + STOP + CLEAN, None, "told to stop"),
+    "frozen in the middle of a stop": ("", OPENED + STOP, None, "told to stop"),
+    "SIGTERM, or SHUTDOWN": ("", OPENED + CLEAN, None, "in good order"),
+    "RESTART": ("", OPENED + RESTART, None, "in good order"),
+    "SIGTERM, then SIGKILL": ("", OPENED + KILLED + "weblab mysql: stop requested (error log)\n", None, "told to stop"),
+    "stopped, then its plug was pulled": ("destroyed", "", OPENED + STOP, "told to stop"),
+    "it reboots": ("", "", OPENED + STOP, "told to stop"),
+    "stopped, started, killed": ("", OPENED + STOP + CLEAN + "weblab mysql: started\n" + KILLED, None, "told to stop"),
+    "it was started again since": ("destroyed", "", SHELL, "started again since"),
+    "the memory is new, the console tells": ("", "weblab mysql: started\n", OPENED + STOP, "told to stop"),
+    "silent, and this user can't read the console": ("", "", None, "can't be read"),
+}
+
+
+@pytest.mark.parametrize(("off", "record", "console"), NOTHING_RELEASED.values(), ids=NOTHING_RELEASED)
+def test_an_end_that_releases_nothing_is_no_doubt(off: str, record: str, console: str | None) -> None:
+    """MySQL had no time to let a waiting commit return."""
+    assert ending.doubt(WEB1, off, record, console) == ""
+
+
+@pytest.mark.parametrize(("off", "record", "console", "why"), MAY_HAVE_RELEASED.values(), ids=MAY_HAVE_RELEASED)
+def test_an_orderly_end_is_a_doubt_and_so_is_one_that_nobody_knows(
+    off: str, record: str, console: str | None, why: str
+) -> None:
+    """Whoever asked for it; what came after it changes nothing."""
+    assert why in ending.doubt(WEB1, off, record, console)
