@@ -22,6 +22,8 @@ from tests.unit.simulated.statements import READS
 class Cluster:
     """The pair, its power states, and the record; `cut`: the servers do not reach each other.
 
+    `mute`: nodes that run and do not answer, until their power is off.
+
     `events`: who was opened, closed and powered off, in order. `changes`: the statements that change something, with
     their server. `two_writable`: after which statements two servers took writes. `acknowledged`: what visitors were
     told is safe; `may_lose`: a test wants some of it lost. `unknown`: what the simulation has not been taught.
@@ -32,6 +34,7 @@ class Cluster:
         self.power = {"lb1": "running", "web1": "running", "web2": "running"}
         self.off_because: dict[str, str] = {}
         self.unreached: dict[str, list[str]] = {}
+        self.mute: set[str] = set()
         self.cut, self.over, self.clients = False, False, 0
         self.servers: list[Server] = []
         self.web1, self.web2 = Server(self, WEB1, web1), Server(self, WEB2, web2)
@@ -118,6 +121,7 @@ class Cluster:
         """Pull a machine's plug."""
         with self.lock:
             self.power[node.name], self.off_because[node.name] = "off", "destroyed"
+            self.mute.discard(node.name)
             self.events.append(f"{node.name} powered off")
             self.server(node.name).kill()
             self.judge("power off")

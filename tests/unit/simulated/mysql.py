@@ -24,7 +24,8 @@ class Server:
 
     `waiting`: commits that wait for a replica; they stand in the binary log already. Faults: `hangs`: no commit ends.
     `broken`: it does not start. `refused`: statements with these words get this error. `unanswered`: statements with
-    these words are obeyed, and their client hears nothing.
+    these words are obeyed, and their client hears nothing. `held`: statements with these words begin much later.
+    `slow`: statements with these words take so many seconds.
     """
 
     def __init__(self, cluster: "Cluster", node: Node, it: Database) -> None:
@@ -43,6 +44,8 @@ class Server:
         self.waiting = it.waiting
         self.refused: dict[str, SqlError] = {}
         self.unanswered: list[str] = []
+        self.held: list[str] = []
+        self.slow: dict[str, float] = {}
         self.sessions: dict[int, Session] = {}
         self.ahead_s = 0.0
 

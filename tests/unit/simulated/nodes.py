@@ -123,7 +123,7 @@ class Nodes:
     def shell(self, name: str) -> Channel:
         """A new shell on a node; raises OSError where its machine does not run."""
         state = self.cluster.power[name]
-        if state != "running":
+        if state != "running" or name in self.cluster.mute:
             raise OSError(f"no route to {name}: it is {state}")
         environment = {
             "PATH": str(self.folder / "bin"),

@@ -1,13 +1,14 @@
 """The simulated pair in the place of the lab's machines, for code that talks to nodes through lab.machine."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import pytest
 
-from lab import credentials, ending, hypervisor, machine, progress
+from lab import credentials, ending, hypervisor, machine, progress, wait
 from lab import site as site_
 from lab.databases import Database
 from lab.facts import databases_of
@@ -19,11 +20,14 @@ from tests.unit.simulated.nodes import Nodes
 T = TypeVar("T")
 
 
-class Interruption:
-    """An error of one script: the one on `node` that contains `words`, before it runs or when it is done."""
+When: TypeAlias = Literal["before", "while it runs", "after"]
 
-    def __init__(self, node: str, words: str, error: BaseException, *, after: bool) -> None:
-        self.node, self.words, self.error, self.after = node, words, error, after
+
+class Interruption:
+    """An error of one script, the one on `node` that contains `words`; what goes on by then goes on alone."""
+
+    def __init__(self, node: str, words: str, error: BaseException, when: When) -> None:
+        self.node, self.words, self.error, self.when = node, words, error, when
         self.happened = False
 
 
@@ -63,25 +67,39 @@ class Pair(Cluster):
         """What the servers answer."""
         return databases_of(self.doors)
 
-    def interrupt(self, node: str, words: str, error: BaseException, *, after: bool = False) -> Interruption:
+    def interrupt(
+        self, node: str, words: str, error: BaseException, *, after: bool = False, when: When = "before"
+    ) -> Interruption:
         """Let every script with these words fail."""
-        self.interruptions.append(Interruption(node, words, error, after=after))
+        self.interruptions.append(Interruption(node, words, error, "after" if after else when))
         return self.interruptions[-1]
 
-    def step(self, node: str, text: str, run: Callable[[], T]) -> T:
-        """Run a script, with the interruptions that are meant for it."""
+    def step(self, node: str, text: str, run: Callable[[], T], begin: Callable[[], None]) -> T:
+        """Run a script, or only begin it, with the interruptions that are meant for it."""
         self.scripts.append((node, text))
         meant = [it for it in self.interruptions if it.node == node and it.words in text]
-        _raise(it for it in meant if not it.after)
+        _raise(it for it in meant if it.when == "before")
+        if any(it.when == "while it runs" for it in meant):
+            begin()
+            _raise(iter(meant))
         result = run()
-        _raise(it for it in meant if it.after)
+        _raise(it for it in meant if it.when == "after")
         return result
+
+    def pause(self, seconds: float) -> None:
+        """Time passes while somebody waits for a condition: replicas work."""
+        time.sleep(0.001)
+        with self.lock:
+            self.visit()
+            for it in self.servers:
+                it.replica.work(seconds)
 
     def later(self, seconds: float = 120) -> None:
         """So much later: commits go on, no applier waits for the rest of a transaction, and sessions are idle."""
         for it in self.servers:
             it.ahead_s += seconds
             it.hangs = False
+            it.held.clear()
             it.replica.release()
         assert self.settle(), "a session still runs a statement"
 
@@ -97,19 +115,27 @@ def _raise(meant: Iterator[Interruption]) -> None:
         raise it.error
 
 
+def _begin(door: Machine, text: str, shell: Shell | None = None, **_: object) -> None:
+    """Send a script, and hear nothing more of it."""
+    (shell or door._shell()).sendall(f"{text}\n".encode())
+
+
 @contextmanager
 def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     """Machines, their power states and the site are those of the pair; every statement must be known in the end."""
     script, ready = Machine.script, Machine.ready
 
     def sends(door: Machine, text: str, *, title: str, **options: Any) -> Answer:
-        return pair.step(door.node.name, text, lambda: script(door, text, title=title, **options))
+        run, begin = lambda: script(door, text, title=title, **options), lambda: _begin(door, text, **options)
+        return pair.step(door.node.name, text, run, begin)
 
     def readies(door: Machine, text: str, *, title: str, **options: Any) -> Shell:
-        return pair.step(door.node.name, text, lambda: ready(door, text, title=title, **options))
+        run, begin = lambda: ready(door, text, title=title, **options), lambda: _begin(door, text, **options)
+        return pair.step(door.node.name, text, run, begin)
 
     monkeypatch.setattr(machine, "SSH_CONFIG", Path(__file__))
     monkeypatch.setattr(machine, "POLL_S", 0.005)
+    monkeypatch.setattr(wait, "pause", pair.pause)
     monkeypatch.setattr(Machine, "_shell", lambda door: pair.nodes.shell(door.node.name))
     monkeypatch.setattr(Machine, "script", sends)
     monkeypatch.setattr(Machine, "ready", readies)

@@ -22,8 +22,8 @@ DEFERRED_S = 60  # how long the applier defers its end within a transaction
 class Replica:
     """`running`: its threads; `received`: since the relay log began; `delay` is seconds.
 
-    Faults: `torn`: the relay log ends inside a transaction, so the applier can't stop by itself. `stuck`: nothing is
-    applied. `deaf`: the receiver does not notice a stop before its connection is removed.
+    Faults: `torn`: the relay log ends inside a transaction, so the applier can't stop by itself. `stubborn`: nor can it
+    be killed. `stuck`: nothing is applied. `deaf`: the receiver does not notice a stop before its connection is removed.
     """
 
     server: "Server" = field(repr=False)
@@ -36,6 +36,7 @@ class Replica:
     stopping: bool = False
     torn: bool = False
     stuck: bool = False
+    stubborn: bool = False
     deaf: bool = False
 
     @property
@@ -100,7 +101,7 @@ class Replica:
         """KILL of one of its threads: that ends at once, without waiting for anything."""
         name = {COORDINATOR: "SQL", RECEIVER: "IO"}.get(thread, "")
         found = name in self.running
-        self.running -= {name}
+        self.running -= set() if self.stubborn else {name}
         self.server.cluster.lock.notify_all()
         return found
 

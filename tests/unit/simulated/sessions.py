@@ -60,6 +60,7 @@ class Session:
             if self.killed or not server.runs or server.silent:
                 raise LOST
             self.text, cluster.runs = statement, self
+            self._held(statement)
             cluster.record(server, statement)
             try:
                 result = statements.execute(self, statement)
@@ -70,6 +71,16 @@ class Session:
                 cluster.stalls()
                 cluster.lock.wait_for(lambda: cluster.over)
             return result
+
+    def _held(self, statement: str) -> None:
+        """The server is held up before a statement."""
+        server, cluster = self.server, self.server.cluster
+        server.ahead_s += sum(seconds for words, seconds in server.slow.items() if words in statement)
+        if any(words in statement for words in server.held):
+            cluster.stalls()
+            cluster.lock.wait_for(lambda: not server.held or cluster.over or self.killed)
+            if self.killed or cluster.over:
+                raise LOST
 
     def _statements(self) -> Iterator[str]:
         """Each statement as it is complete, as long as the client is there."""

@@ -87,6 +87,7 @@ def _kill(session: "Session", it: "re.Match[str]") -> Rows:
     other = session.server.sessions.get(number)
     if other:
         other.killed = True
+        session.server.cluster.lock.notify_all()
     elif not session.server.replica.kill(number):
         raise SqlError(1094, f"Unknown thread id: {number}")
     return NOTHING
