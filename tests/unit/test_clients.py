@@ -64,6 +64,14 @@ def test_a_server_that_says_nothing_is_not_waited_for_without_end(door: Door) ->
     assert (done.exit_code, done.stdout) == (5, "MySQL: no answer within 1 s\n")
 
 
+@pytest.mark.parametrize(("told", "ends"), [("HANG", True), ("SET x", False)], ids=["gives up", "is done"])
+def test_who_gives_up_ends_its_session_on_the_server(tmp_path: Path, door: Door, told: str, ends: bool) -> None:
+    """Its number is forgotten afterwards: a later server would give it to somebody else."""
+    door.told(clients.tell(told, 1))
+    assert ("KILL 7" in (tmp_path / "calls").read_text(encoding="utf-8")) == ends
+    assert list((tmp_path / "clients").iterdir()) == []
+
+
 @pytest.mark.parametrize(("answer", "exit_code"), [("0", 0), ("1", clients.NOT_CAUGHT_UP)])
 def test_what_was_not_executed_in_time_stops_everything_that_follows(
     tmp_path: Path, door: Door, answer: str, exit_code: int

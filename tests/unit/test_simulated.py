@@ -109,7 +109,8 @@ def torn(pair: Pair, then: str) -> Callable[[], bool]:
     pair.web2.replica.torn, pair.nodes.patient = True, False
     shell = client(pair.doors[1])
     with pytest.raises(CommandFailed, match="no answer within"):
-        pair.doors[1].script(tell(f"STOP REPLICA; {then}; SELECT 1", 60), title="stops", shell=shell)
+        script = f"trap - EXIT\n{tell(f'STOP REPLICA; {then}; SELECT 1', 60)}"  # it does not end its session itself
+        pair.doors[1].script(script, title="stops", shell=shell)
     return lambda: pair.web2.replica.stopping
 
 

@@ -50,7 +50,7 @@ def test_a_stop_that_does_not_end_opens_nobody_later(pair: Pair) -> None:
     error = gives_up(pair, ": it could not open")
     assert "no answer within" in error.evidence
     pair.later()
-    assert pair.events == []
+    assert pair.events == [] and pair.told("web2", "RESET REPLICA") == []
     pair.nodes.patient = True
     completes(pair)
 

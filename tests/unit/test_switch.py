@@ -5,7 +5,7 @@ import pytest
 from fabfile import switch
 from fabfile.switch import NotClosed, Roles
 from lab import gtid
-from lab.errors import CheckFailed, CommandFailed, LabError, Unreachable
+from lab.errors import CheckFailed, CommandFailed, Unreachable
 from tests.unit.conftest import Make
 from tests.unit.pairs import CLOSED, LAB, OPEN
 from tests.unit.simulated.errors import SqlError
@@ -169,11 +169,26 @@ def test_a_lost_client_is_no_lack_of_catching_up(pair: Pair) -> None:
         change(pair)
 
 
-def test_a_transaction_that_came_in_part_opens_nobody_later(pair: Pair) -> None:
-    """STOP REPLICA waits for the rest of it; what was sent after it does not run once the tool has given up."""
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_stop_that_does_not_end_opens_nobody_later(pair: Pair, reached: bool) -> None:
+    """web1 takes writes as before, and web2 keeps its source: what was sent with the stop does not run when that ends.
+
+    So it is also where web2 is not reached any more to end what was begun there: who gave up has ended it himself.
+    """
     pair.web2.replica.torn, pair.nodes.patient = True, False
-    try:
+    if not reached:
+        pair.interrupt("web2", "done\nexit 0", GONE)
+    with pytest.raises(CheckFailed, match="web1 is the primary as before"):
         change(pair)
-    except LabError:
-        pair.later()
-        assert "web2 opened" not in pair.events
+    pair.later()
+    assert pair.events == ["web1 closed", "web1 opened"] and pair.web2.replica.source
+
+
+@pytest.mark.parametrize("held", ["RESET REPLICA ALL", "rpl_semi_sync_source_timeout =", "GLOBAL read_only = IF"])
+def test_a_candidate_that_is_held_up_opens_never(pair: Pair, held: str) -> None:
+    """Two would be open, if it did once web1 is opened again."""
+    pair.web2.held, pair.nodes.patient = [held], False
+    with pytest.raises(CheckFailed):
+        change(pair)
+    pair.later()
+    assert pair.writable() in ([], ["web1"]) and "web2 opened" not in pair.events

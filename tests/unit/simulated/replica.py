@@ -22,8 +22,8 @@ DEFERRED_S = 60  # how long the applier defers its end within a transaction
 class Replica:
     """`running`: its threads; `received`: since the relay log began; `delay` is seconds.
 
-    Faults: `torn`: the relay log ends inside a transaction, so the applier can't stop by itself. `stubborn`: nor can it
-    be killed. `stuck`: nothing is applied. `deaf`: the receiver does not notice a stop before its connection is removed.
+    Faults: `torn`: the relay log ends inside a transaction, so the applier can't stop by itself. `stubborn`: nor by a
+    KILL. `stuck`: nothing is applied. `deaf`: the receiver does not notice a stop before its connection is removed.
     """
 
     server: "Server" = field(repr=False)
