@@ -12,7 +12,6 @@ from lab.errors import BadInput, CheckFailed, TimedOut, Unreachable
 from lab.machine import Machine
 from tests.unit.conftest import Make
 from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, WEB1, WEB2
-from tests.unit.simulated.errors import SqlError
 
 FENCED = ["web1 powered off", "web1 closed", "web2 opened"]
 CUT_OFF = ("web2", "lb1")
@@ -178,42 +177,6 @@ def test_a_primary_that_can_not_be_closed_is_fenced(make: Make) -> None:
     pair.web1.hangs = True
     lines = failover.promote(LAB, "web2")
     assert pair.events == FENCED and "web1 was powered off" in lines[1] and pair.lost("web2") == ""
-
-
-def test_a_survivor_that_can_not_apply_all_is_not_opened(make: Make) -> None:
-    """Exit code 1, and it can be tried again."""
-    pair = make(power="off")
-    pair.web2.replica.stuck = True
-    with pytest.raises(CheckFailed, match="could not apply") as caught:
-        failover.promote(LAB, "web2")
-    assert pair.events == [] and "db.promote web2" in caught.value.hint
-    pair.web2.replica.stuck = False
-    failover.promote(LAB, "web2")
-    assert pair.events == ["web2 opened"] and pair.lost("web2") == ""
-
-
-@pytest.mark.parametrize("words", ["RESET REPLICA", "rpl_semi_sync_source_timeout =", "super_read_only"])
-def test_a_survivor_that_refuses_a_statement_is_not_opened(make: Make, words: str) -> None:
-    """Exit code 1; what was applied stays."""
-    pair = make(power="off")
-    pair.web2.refused[words] = SqlError(1021, "Disk full")
-    with pytest.raises(CheckFailed, match="web2 was not promoted"):
-        failover.promote(LAB, "web2")
-    assert pair.events == []
-    pair.web2.refused.clear()
-    failover.promote(LAB, "web2")
-    assert pair.events == ["web2 opened"] and pair.lost("web2") == ""
-
-
-def test_a_transaction_that_came_in_part_opens_nobody_later(make: Make) -> None:
-    """STOP REPLICA waits for the rest of it; what was sent after it does not run once the tool has given up."""
-    pair = make(power="off")
-    pair.web2.replica.torn, pair.nodes.patient = True, False
-    try:
-        failover.promote(LAB, "web2")
-    except CheckFailed:
-        pair.later()
-        assert pair.events == []
 
 
 @pytest.mark.parametrize("silent", [False, True])

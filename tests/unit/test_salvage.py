@@ -74,6 +74,15 @@ def test_every_script_that_a_salvage_sends_is_interrupted_here(make: Make) -> No
         assert any(node == name and words in text for name, words in [*STEPS, *PLANNED]), text
 
 
+def test_a_transaction_that_web2_has_only_in_part_does_not_hold_it_up(make: Make) -> None:
+    """Its applier waits for the rest, and is ended before it is told to stop."""
+    pair = stopped(make())
+    pair.web2.replica.running = frozenset({"SQL"})
+    pair.web2.replica.torn, pair.nodes.patient = True, False
+    salvages(pair)
+    assert pair.events == ["web2 opened"]
+
+
 POWER = {
     "off": ["web1 powered on", "web2 opened"],
     "mute": ["web1 powered off", "web1 powered on", "web2 opened"],

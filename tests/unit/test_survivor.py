@@ -6,6 +6,7 @@ from fabfile import failover
 from lab.errors import CheckFailed, Unreachable
 from tests.unit.conftest import Make
 from tests.unit.pairs import LAB
+from tests.unit.simulated.errors import SqlError
 from tests.unit.simulated.pair import Pair, When
 
 GONE = Unreachable("web2: ssh failed")
@@ -41,6 +42,23 @@ def test_a_relay_log_that_ends_inside_a_transaction_holds_nobody_up(pair: Pair, 
     pair.web2.replica.torn, pair.web2.replica.delay, pair.nodes.patient = True, delay, False
     failover.promote(LAB, "web2")
     assert pair.events == ["web2 opened"] and pair.lost("web2") == "" and pair.web2.thrown_away == ""
+
+
+def test_a_survivor_that_can_not_apply_all_is_not_opened(pair: Pair) -> None:
+    """Exit code 1, and it can be tried again."""
+    pair.web2.replica.stuck = True
+    assert gives_up(pair, ": it could not apply what it received").exit_code == 1
+    pair.web2.replica.stuck = False
+    completes(pair)
+
+
+@pytest.mark.parametrize("words", ["RESET REPLICA", "rpl_semi_sync_source_timeout =", "super_read_only"])
+def test_a_survivor_that_refuses_a_statement_is_not_opened(pair: Pair, words: str) -> None:
+    """Exit code 1; what was applied stays."""
+    pair.web2.refused[words] = SqlError(1021, "Disk full")
+    assert "Disk full" in gives_up(pair, ": it could not open").evidence
+    pair.web2.refused.clear()
+    completes(pair)
 
 
 def test_a_stop_that_does_not_end_opens_nobody_later(pair: Pair) -> None:

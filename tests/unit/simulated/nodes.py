@@ -108,11 +108,15 @@ class Channel:
 
 
 class Nodes:
-    """The shells of the nodes of a cluster; `patient`: they wait for MySQL's answers in real time."""
+    """The shells of the nodes of a cluster; `patient`: they wait for MySQL's answers in real time.
+
+    `unreadable`: whose console nobody may read.
+    """
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster, self.folder = cluster, folder
         self.patient = True
+        self.unreadable: set[str] = set()
         self._channels: list[Channel] = []
         (folder / "bin").mkdir(parents=True)
         for name in programs.REAL:
@@ -148,8 +152,15 @@ class Nodes:
             with path.open("a", encoding="utf-8") as file:
                 file.write(f"{ending.PREFIX}{line}\n")
 
-    def console(self, name: str) -> str:
-        """What a node's console shows."""
+    def log(self, name: str, line: str) -> None:
+        """A line of MySQL's own log."""
+        with (self.folder / name / "log" / "error.log").open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+    def console(self, name: str) -> str | None:
+        """What a node's console shows; None where nobody may read it."""
+        if name in self.unreadable:
+            return None
         return (self.folder / name / "console").read_text(encoding="utf-8")
 
     def boot(self, name: str) -> None:

@@ -123,14 +123,13 @@ class Replica:
         if self.running:
             raise SqlError(3081, STOPPED)
         self.throw_away()
-        self.torn = False
         if everything:
             self.source, self.delay = "", 0
 
     def throw_away(self) -> None:
         """The relay log is deleted, applied or not."""
         self.server.thrown_away = union(self.server.thrown_away, self.unapplied)
-        self.received = ""
+        self.received, self.torn = "", False
 
     def _not_stopping(self) -> None:
         self._wait(lambda: not self.stopping)
