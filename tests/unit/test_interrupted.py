@@ -58,6 +58,20 @@ def test_every_script_that_changes_something_is_interrupted_here(
         assert any(node == name and words in text for name, words in steps), text
 
 
+def test_what_a_command_that_was_killed_left_opens_nobody_beside_the_next_one(make: Make) -> None:
+    """It was about to open web2, which is held up; then web1 is promoted again, and web2 goes on."""
+    pair = make()
+    pair.interrupt("web2", OPEN, KeyboardInterrupt(), when="while it runs")
+    pair.web2.held = ["STOP REPLICA"]
+    with pytest.raises(KeyboardInterrupt):
+        failover.promote(LAB, "web2")
+    pair.interruptions.clear()
+    pair.web2.held.clear()
+    failover.promote(LAB, "web1")
+    pair.later()
+    assert pair.events == ["web1 closed", "web1 opened"]
+
+
 def test_who_is_interrupted_while_he_fences_has_opened_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The survivor opens only after that; again, the old primary is fenced and the survivor opens."""
     pair = make(power="paused")

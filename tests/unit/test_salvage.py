@@ -101,8 +101,9 @@ def test_a_machine_that_does_not_answer_is_started_for_it(make: Make, power: str
     assert pair.events == POWER[power]
 
 
-def test_a_mysql_that_hangs_is_killed_and_starts_read_only(make: Make) -> None:
+def test_a_mysql_that_hangs_is_killed_and_starts_read_only(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it had not confirmed stands in its binary log, and is fetched too."""
+    monkeypatch.setattr(salvage, "STARTS_S", 3.0)
     pair = make(silent=True)
     pair.web1.waiting = 3
     salvages(pair)

@@ -107,7 +107,7 @@ def test_what_goes_on_when_the_connection_is_lost_is_ended(pair: Pair, held: str
     pair.web2.held = [held]
     gives_up(pair, ": it could not open")
     pair.later()
-    assert pair.events == []
+    assert pair.events == [] and pair.told("web2", held) == []
     completes(pair)
 
 

@@ -184,6 +184,16 @@ def test_a_stop_that_does_not_end_opens_nobody_later(pair: Pair, reached: bool) 
     assert pair.events == ["web1 closed", "web1 opened"] and pair.web2.replica.source
 
 
+def test_what_goes_on_when_the_candidate_is_lost_is_ended(pair: Pair) -> None:
+    """Its shell would tell it to open when the statement that is held up returns."""
+    pair.interrupt("web2", "read_only = IF", GONE, when="while it runs")
+    pair.web2.held = ["RESET REPLICA ALL"]
+    with pytest.raises(CheckFailed, match="web1 stays closed"):
+        change(pair)
+    pair.later()
+    assert pair.events == ["web1 closed"]
+
+
 @pytest.mark.parametrize("held", ["RESET REPLICA ALL", "rpl_semi_sync_source_timeout =", "GLOBAL read_only = IF"])
 def test_a_candidate_that_is_held_up_opens_never(pair: Pair, held: str) -> None:
     """Two would be open, if it did once web1 is opened again."""

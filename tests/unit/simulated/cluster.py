@@ -35,7 +35,7 @@ class Cluster:
         self.off_because: dict[str, str] = {}
         self.unreached: dict[str, list[str]] = {}
         self.mute: set[str] = set()
-        self.cut, self.over, self.clients = False, False, 0
+        self.cut, self.over, self.clients, self.moment = False, False, 0, 0
         self.servers: list[Server] = []
         self.web1, self.web2 = Server(self, WEB1, web1), Server(self, WEB2, web2)
         self.servers += [self.web1, self.web2]

@@ -15,11 +15,14 @@ from lab.facts import databases_of
 from lab.machine import Answer, Machine, Shell
 from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
 from tests.unit.simulated.cluster import Cluster
+from tests.unit.simulated.mysql import Server
 from tests.unit.simulated.nodes import Nodes
+from tests.unit.simulated.sessions import HELD
 
 T = TypeVar("T")
 
 
+SHELL_S = 0.3  # what a shell does between two statements takes less
 When: TypeAlias = Literal["before", "while it runs", "after"]
 
 
@@ -81,10 +84,17 @@ class Pair(Cluster):
         _raise(it for it in meant if it.when == "before")
         if any(it.when == "while it runs" for it in meant):
             begin()
+            self._reached(self.server(node))
             _raise(iter(meant))
         result = run()
         _raise(it for it in meant if it.when == "after")
         return result
+
+    def _reached(self, server: Server) -> None:
+        """A script that was begun has come as far as the server lets it."""
+        with self.lock:
+            sessions = server.sessions.values()
+            assert self.lock.wait_for(lambda: not server.held or any(it.state == HELD for it in sessions), 10)
 
     def pause(self, seconds: float) -> None:
         """Time passes while somebody waits for a condition: replicas work."""
@@ -96,12 +106,15 @@ class Pair(Cluster):
 
     def later(self, seconds: float = 120) -> None:
         """So much later: commits go on, no applier waits for the rest of a transaction, and sessions are idle."""
+        self.moment += 1
         for it in self.servers:
             it.ahead_s += seconds
             it.hangs = False
             it.held.clear()
             it.replica.release()
-        assert self.settle(), "a session still runs a statement"
+        for _ in range(2):
+            assert self.settle(), "a session still runs a statement"
+            time.sleep(SHELL_S)
 
     def end(self) -> None:
         """End sessions and shells."""

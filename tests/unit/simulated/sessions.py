@@ -12,6 +12,7 @@ from tests.unit.simulated.tables import Row
 if TYPE_CHECKING:
     from tests.unit.simulated.mysql import Server
 
+HELD = "is held up"
 FIRST = 100  # smaller numbers are those of the replica's threads
 
 
@@ -78,7 +79,10 @@ class Session:
         server.ahead_s += sum(seconds for words, seconds in server.slow.items() if words in statement)
         if any(words in statement for words in server.held):
             cluster.stalls()
-            cluster.lock.wait_for(lambda: not server.held or cluster.over or self.killed)
+            moment, self.state = cluster.moment, HELD
+            cluster.lock.notify_all()
+            cluster.lock.wait_for(lambda: cluster.moment > moment or cluster.over or self.killed)
+            self.state = ""
             if self.killed or cluster.over:
                 raise LOST
 
