@@ -9,9 +9,10 @@ from lab import databases, progress, remembered
 from lab.errors import BadInput, CheckFailed
 from tests.unit.conftest import Make
 from tests.unit.pairs import CLOSED, PROMOTED, WEB2
+from tests.unit.simulated.mysql import WRITERS
 from tests.unit.simulated.pair import Pair
 
-RETURN = "3 commits wait for a replica and return now without one"
+RETURN = f"{WRITERS} commits wait for a replica and return now without one"
 TOLD = "the site tells their visitors that the note may be lost (504)"
 FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
 
@@ -53,6 +54,8 @@ def test_commits_that_wait_return_when_they_become_less_safe_and_that_is_said_be
 ) -> None:
     """How many; where none waits, nothing is said."""
     pair = make(unreached_by=("web2", "lb1") if waits else ())
+    for _ in range(WRITERS):
+        pair.visit()
     said: list[tuple[str, int]] = []
     monkeypatch.setattr(progress, "say", lambda _, text: said.append((text, len(pair.changes))))
     replication.commit(pair.doors, "async")

@@ -1,6 +1,5 @@
 """The simulated pair in the place of the lab's machines, for code that talks to nodes through lab.machine."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from lab import site as site_
 from lab.databases import Database
 from lab.facts import databases_of
 from lab.machine import Answer, Machine, Shell
+from lab.wait import pause
 from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
 from tests.unit.simulated.cluster import Cluster
 from tests.unit.simulated.mysql import Server
@@ -98,7 +98,7 @@ class Pair(Cluster):
 
     def pause(self, seconds: float) -> None:
         """Time passes while somebody waits for a condition: replicas work."""
-        time.sleep(0.001)
+        pause(0.001)
         with self.lock:
             self.visit()
             for it in self.servers:
@@ -114,7 +114,7 @@ class Pair(Cluster):
             it.replica.release()
         for _ in range(2):
             assert self.settle(), "a session still runs a statement"
-            time.sleep(SHELL_S)
+            pause(SHELL_S)
 
     def end(self) -> None:
         """End sessions and shells."""
