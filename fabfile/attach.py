@@ -12,6 +12,11 @@ SETTLE_S = 60.0
 APPLY = "SET GLOBAL rpl_semi_sync_source_enabled = OFF; START REPLICA;"
 
 
+# A source that is named anew makes MySQL throw the relay log away; so does a delay that is set while no thread runs.
+RESUME = """START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
+CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; START REPLICA SQL_THREAD;"""
+
+
 def source(address: str, password: str) -> str:
     """SQL that names the source; retries for ever, nearly: who gave up after ten tries would stay behind unseen."""
     return (

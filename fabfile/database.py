@@ -6,6 +6,8 @@ from lab.ensure import Desired, File, Unit
 
 # The package's unit waits without end for a server that does not stop, a frozen one for example.
 PATIENCE = "/etc/systemd/system/mysql.service.d/weblab.conf"
+WATCH = "/etc/systemd/system/weblab-mysql-watch.service"
+LAST = "/usr/lib/systemd/system-shutdown/weblab"
 
 
 def desired(target: Target) -> Desired:
@@ -19,6 +21,8 @@ def desired(target: Target) -> Desired:
             File(conf, target.render("mysqld.cnf.j2"), check=check),
             File(ending.RECORDER, target.render("mysql-record.j2"), check="sh -n %s"),
             File(PATIENCE, target.render("mysql-unit.conf.j2")),
+            File(WATCH, target.render("mysql-watch.service.j2")),
+            File(LAST, target.render("system-shutdown.j2"), mode="755", check="sh -n %s"),
         ),
         units=(
             Unit(
@@ -27,6 +31,7 @@ def desired(target: Target) -> Desired:
                 on_change=f"systemctl restart {release.mysql_unit}",
                 in_turn=True,
             ),
+            Unit("weblab-mysql-watch.service", watches=(WATCH,), on_change="systemctl restart weblab-mysql-watch"),
         ),
         questions={"database": databases.QUESTION},
     )

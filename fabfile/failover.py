@@ -14,7 +14,7 @@ from fabfile.survivor import apply_received, open_it
 from fabfile.switch import NotClosed, Roles
 from lab import advice, choices, databases, ending, hypervisor, progress, promotion, protections, remembered, site
 from lab.databases import Database
-from lab.errors import LabError, Unreachable
+from lab.errors import CheckFailed, LabError, Unreachable
 from lab.facts import MARK, databases_of
 from lab.machine import Machine, Shell, together
 from lab.promotion import Promotion, Situation
@@ -23,6 +23,7 @@ from lab.wait import until
 
 VERIFIED_S = 60.0
 CUT_OFF = "=cut-off="
+CANDIDATE_S = 20  # a busy server may take long to let a client in, and without it nobody is promoted
 # What an earlier command left there ends first. The kernel tells whether MySQL runs, without a program being started.
 ASK = f"""{END_ALL}
 {databases.QUESTION}
@@ -108,7 +109,8 @@ def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
     asked_at = time.time()
     said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))
     own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in hypervisor.OFF))
-    ended = "" if rival.database else _ended(other, rival.record)
+    open_ = rival.database is not None and rival.database.writable
+    ended = "" if open_ else _ended(other, rival.record)
     if own.database is None:
         hint = "see what the machine is doing: invoke lab.status"
         raise Unreachable(f"{node.name} can't be promoted: its MySQL does not answer", hint=hint)
@@ -124,11 +126,12 @@ def _ended(node: Node, record: str) -> str:
     return ending.doubt(node, hypervisor.off_because(node), record, hypervisor.console_text(node))
 
 
-def _look(door: Machine, besides: str = ":") -> Look:
+def _look(door: Machine, besides: str = ":", connect_s: int = databases.CONNECT_S) -> Look:
     """What the server says; `besides` runs meanwhile, and its output comes last."""
-    script = f"exec 3< <({besides})\n{ASK}\ncat <&3\nexit 0"
+    ask = ASK.replace(f"timeout={databases.CONNECT_S}", f"timeout={connect_s}")
+    script = f"exec 3< <({besides})\n{ask}\ncat <&3\nexit 0"
     try:
-        text = door.script(script, timeout=30, title="asks the database").stdout
+        text = door.script(script, timeout=30 + connect_s, title="asks the database").stdout
     except LabError:
         return Look()
     answer, runs, record, rest = [*text.split(f"{MARK}\n"), "", "", ""][:4]
@@ -136,7 +139,7 @@ def _look(door: Machine, besides: str = ":") -> Look:
 
 
 def _connected(door: Machine, besides: str) -> Look:
-    look = _look(door, besides)
+    look = _look(door, besides, CANDIDATE_S)
     return replace(look, shell=client(door)) if look.database and not look.database.writable else look
 
 
@@ -158,7 +161,7 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
         sql(roles.node, switch.LEAVE, "gives up the change of roles that was interrupted")
     lines = [f"{how.why}; nothing was changed"]
     if not it.rival or it.rival.source != str(it.node.ip):
-        lines.append(f"{it.other.name} does not replicate from it; next: invoke db.rejoin {it.other.name}")
+        lines.append(f"{it.other.name} does not replicate from it; next: {advice.rejoins(it.other.name)}")
     return lines
 
 
@@ -186,8 +189,13 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
 
 def _nothing_released_meanwhile(it: Situation) -> None:
     """Between the question and the end of its power the old primary may have been told to stop: its console tells."""
-    if hypervisor.off_because(it.other):
-        promotion.emergency(replace(it, ended=_ended(it.other, "")))
+    if not hypervisor.off_because(it.other):
+        return
+    try:
+        promotion.emergency(replace(it, rival=None, ended=_ended(it.other, "")))
+    except CheckFailed as error:
+        error.what += f"; {it.other.name} was powered off"
+        raise
 
 
 def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
@@ -222,7 +230,7 @@ def _follows(latest: Mapping[str, Database | None], other: str, how: Promotion) 
 def _told(name: str, other: str, how: Promotion, done: str, durability: str) -> list[str]:
     lowered = advice.DEGRADED if remembered.degraded() == name and durability != "durable" else ""
     attached = how.way == "planned" and how.attach
-    follows = f"{other} replicates from it" if attached else f"next: invoke db.rejoin {other}"
+    follows = f"{other} replicates from it" if attached else f"next: {advice.rejoins(other)}"
     lines: Sequence[str] = [
         f"{name} is the primary, and the site writes there: {how.why}",
         done,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from fabfile.attach import clone, follow
+from fabfile.attach import RESUME, clone, follow
 from fabfile.replication import commits
 from fabfile.statements import sql
 from fabfile.switch import Roles
@@ -31,7 +31,7 @@ def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
     _start(lab, roles)
     own, primary = _must_be_two(roles)
     lines = _attach(roles, own, primary, discard=discard)
-    asked = _follows(roles)
+    asked = _follows(roles, primary.gtid_executed)
     now = asked[primary.node]
     assert now is not None
     commits(roles.other, now.durability, roles.durability)
@@ -106,7 +106,9 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
         progress.say(name, why[0])
         why += _kept(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
         clone(roles.node, address, passwords(["clone"])["clone"])
-    sql(roles.node, follow(address, roles.password), f"replicates from {primary.node}")
+    has_more = not why and own.source == address and not gtid.subset(own.received, own.gtid_executed)
+    again = RESUME if has_more else follow(address, roles.password)
+    sql(roles.node, again, f"replicates from {primary.node}")
     fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
     return [*(why or [fetches]), f"{name} replicates from {primary.node}"]
 
@@ -137,15 +139,16 @@ def _errant(own: Database, primary: Database) -> gtid.Intervals:
     return replicas_own if own.source else extra
 
 
-def _follows(roles: Roles) -> Mapping[str, Database | None]:
-    """Until it replicates, is closed, and the other one is the only primary."""
+def _follows(roles: Roles, executed: str) -> Mapping[str, Database | None]:
+    """Until it has received what the primary had executed, replicates, is closed, and the other one is open alone."""
     name, other = roles.node.node.name, roles.other.node.name
     latest: dict[str, Database | None] = {}
 
     def right() -> bool:
         latest.update(databases_of([roles.node, roles.other]))
         own, primary = latest[name], latest[other]
-        return bool(own and primary and own.replicating and not own.writable and primary.writable)
+        follows = bool(own and primary and own.replicating and not own.writable and primary.writable)
+        return follows and own is not None and gtid.subset(executed, own.has)
 
     def said() -> str:
         return "\n".join(f"{it.node}: {it.role} {it.error}" for it in latest.values() if it)

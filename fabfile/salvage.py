@@ -1,6 +1,6 @@
 """invoke db.promote NODE --salvage: what only the old primary has is fetched from it, before the promotion goes on."""
 
-from fabfile.attach import follow
+from fabfile.attach import RESUME, follow
 from fabfile.statements import sql
 from fabfile.survivor import COORDINATOR
 from fabfile.switch import Roles
@@ -13,9 +13,12 @@ from lab.topology import Lab
 from lab.wait import until
 
 STARTS_S, FETCH_S = 240.0, 120.0
-# A MySQL that does not answer is killed: it starts read-only, and recovers all that stands in its binary log.
+# A MySQL that should answer and does not is killed: it starts read-only, and recovers what its binary log has.
 STARTS = """systemctl reset-failed mysql 2>/dev/null
-timeout 10 mysql --connect-timeout=5 -e 'SELECT 1' >/dev/null 2>&1 || systemctl kill -s KILL mysql 2>/dev/null
+case "$(systemctl is-active mysql)" in
+  active | deactivating)
+    timeout 10 mysql --connect-timeout=5 -e 'SELECT 1' >/dev/null 2>&1 || systemctl kill -s KILL mysql ;;
+esac
 timeout 180 systemctl start mysql && exit 0
 df -h /var/lib/mysql | tail -n 1; tail -n 5 /var/log/mysql/error.log; exit 1"""
 # Before replication is told anything: a coordinator inside a torn transaction would hold STOP REPLICA up for a minute.
@@ -47,8 +50,8 @@ def _start(lab: Lab, door: Machine) -> None:
         hint = "there is nothing to fetch from: leave --salvage out, and accept what may be lost"
         raise LabNotUp(f"nothing can be fetched from {node.name}: there is no such machine", hint=hint)
     progress.say(node.name, f"is {state}: it is started read-only, to fetch from it what only it has")
-    if state == "running" and not _reached(door):
-        hypervisor.power_off(node)
+    if state not in ("running", "paused", *hypervisor.OFF) or (state == "running" and not _reached(door)):
+        hypervisor.make_off(lab, node)
         state = "off"
     if state == "paused":
         hypervisor.resume(node)
@@ -87,7 +90,9 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
         return  # both have transactions of their own: the promotion says what can be chosen
     progress.say(node, f"fetches {gtid.count(lacks)} transactions from {other}: {gtid.text(lacks)}")
     roles.node.script(LETS_STOP, timeout=30, title="ends what it applies")
-    sql(roles.node, follow(str(roles.other.node.ip), roles.password), f"replicates from {other}")
+    address = str(roles.other.node.ip)
+    again = RESUME if own.source == address else follow(address, roles.password)
+    sql(roles.node, again, f"replicates from {other}")
     latest: dict[str, Database | None] = {node: own}
 
     def fetched() -> bool:

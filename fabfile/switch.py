@@ -101,7 +101,7 @@ def opens(durability: str) -> str:
     """
     leave = tell(f"{LEAVE} {UNTIL}; SELECT 1", LEAVE_S)
     open_ = tell(f"{databases.durability_sql(durability)} {OPEN_IN_TIME} {OPENED}", OPEN_S)
-    return f"{leave}\n{ending.OPENS}\n{open_}"
+    return f"{ending.OPENS}\n{leave}\n{open_}"
 
 
 def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> tuple[Shell, Shell, Shell]:

@@ -26,7 +26,8 @@ def _replication_stop(fault: Fault, lab: Lab) -> Scripts:
 def _replication_lag(fault: Fault, lab: Lab) -> Scripts:
     def delayed(seconds: int) -> str:
         change = f"CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {seconds}"
-        return f'mysql -e "STOP REPLICA SQL_THREAD; {change}; START REPLICA SQL_THREAD"'
+        # With both threads stopped MySQL would throw the relay log away.
+        return f'mysql -e "START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD; {change}; START REPLICA SQL_THREAD"'
 
     def asked(seconds: int) -> str:
         return f"mysql --vertical -e 'SHOW REPLICA STATUS' | grep -qx ' *SQL_Delay: {seconds}'"

@@ -28,12 +28,11 @@ MEANS = {
 
 # One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
 # The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
-QUESTION = """mysql --connect-timeout=5 --vertical <<'END_OF_SQL'
+CONNECT_S = 5
+# Since when the process runs its clock does not tell where somebody set it: MySQL's Uptime follows that clock.
+QUESTION = f"""mysql --connect-timeout={CONNECT_S} --vertical <<'END_OF_SQL'
 SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
 @@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS purged,
-(SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Uptime') AS uptime,
-(SELECT COALESCE(SUM(count_received_heartbeats), 0)
- FROM performance_schema.replication_connection_status) AS heartbeats,
 (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
 (SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'site' AND table_name = 'notes'
  AND column_name = 'token' AND column_key = 'PRI') AS unique_key,
@@ -46,7 +45,10 @@ SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_o
 (SELECT variable_value FROM performance_schema.global_status
  WHERE variable_name = 'Rpl_semi_sync_source_wait_sessions') AS semi_sync_waiting;
 SHOW REPLICA STATUS;
-END_OF_SQL"""
+END_OF_SQL
+{{ read -r pid < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && read -r up rest < /proc/uptime &&
+  read -r stat < /proc/$pid/stat && set -- ${{stat##*) }} && echo "process_age: $(( ${{up%.*}} - ${{20}} / 100 ))"
+}} 2>/dev/null"""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,8 @@ class Database:
 
     `received` is what came from the source, applied or not; `purged`: what can't be fetched from here any more.
     `waits`: semi-sync is ON, each commit waits for a replica's answer; `waiting`: how many do at this moment.
-    `unique_key`: whether its table of notes has one; where that was not asked, it is taken for true. `uptime_s`: since
-    its process started; `heard`: a heartbeat of its source came since then, which is sent where nothing else is left to
-    send.
+    `unique_key`: whether its table of notes has one; where that was not asked, it is taken for true. `age_s`: since its
+    process started, by a clock that nobody sets.
     """
 
     node: str
@@ -77,8 +78,7 @@ class Database:
     received: str = ""
     purged: str = ""
     waits: bool = False
-    uptime_s: int = 0
-    heard: bool = True
+    age_s: int = 0
     waiting: int = 0
 
     @property
@@ -139,8 +139,7 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         purged=_one_line(own.get("purged", "")),
         waits=own.get("semi_sync_status") == "ON",
         unique_key=own.get("unique_key", "1") == "1",
-        uptime_s=int(own.get("uptime", "0")),
-        heard=own.get("heartbeats", "1") != "0",
+        age_s=int(rows[-1].get("process_age", "0")),
         waiting=int(own.get("semi_sync_waiting", "0") or 0),
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )

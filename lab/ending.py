@@ -6,11 +6,12 @@ serial console, which the hosting machine keeps when the node is gone.
 https://dev.mysql.com/doc/refman/8.4/en/server-shutdown.html
 """
 
+from collections.abc import Sequence
+
 from lab.topology import Node
 
 RECORDER = "/usr/local/lib/weblab/mysql-record"
 RECORD = "/run/weblab/mysql"
-ERROR_LOG = "/var/log/mysql/error.log"
 PREFIX = "weblab mysql: "
 STARTED, OPENED, STOP, EXITED = "started", "opened", "stop requested", "exited"
 # systemd's EXIT_CODE and EXIT_STATUS of a process that had no time to release anything: systemd.exec(5).
@@ -19,18 +20,11 @@ CRASHES = ("killed KILL", "killed SEGV", "killed ABRT", "killed BUS")
 PLUG_PULLED = ("destroyed", "crashed", "failed", "saved")
 NO_REASON = ""
 
-# What MySQL itself logged since it was opened: a signal or a statement that stops it passes systemd by.
-# MY-013172: 'Received SHUTDOWN from user ...'.
-ASK = f"""cat {RECORD} 2>/dev/null
-size=$(sed -n 's/^{PREFIX}{OPENED} \\([0-9][0-9]*\\)$/\\1/p' {RECORD} 2>/dev/null | tail -n 1)
-if [ -n "$size" ]; then
-  [ "$(stat -c %s {ERROR_LOG})" -ge "$size" ] || echo "{PREFIX}{STOP}, or its error log was replaced"
-  tail -c +$((size + 1)) {ERROR_LOG} | grep -q MY-013172 && echo "{PREFIX}{STOP} (error log)"
-fi"""
+ASK = f"cat {RECORD} 2>/dev/null"
 # Before a server is opened for writes: what comes later on the record ends this time as a primary.
 OPENS = f"sh {RECORDER} {OPENED} || true"
 # After a snapshot the memory is old and the console is not.
-REPLAY = f"[ ! -e {RECORD} ] || cat {RECORD} > /dev/console"
+REPLAY = f"[ ! -e {RECORD} ] || cat {RECORD} > /dev/ttyS0"
 
 
 def doubt(node: Node, off_because: str, record: str, console: str | None) -> str:
@@ -44,9 +38,8 @@ def doubt(node: Node, off_because: str, record: str, console: str | None) -> str
         return f"{name} is off, and nobody pulled its plug ({off_because}): MySQL there was stopped in good order"
     lines = _since_opened(record) or _since_opened(console or "")
     if lines:
-        return next((f"{name}: {why}" for line in lines if (why := _released(line))), "")
-    if off_because and console is None:
-        return ""
+        why = next(filter(None, map(_released, lines)), "") or _unrecorded(lines)
+        return f"{name}: {why}" if why else ""
     where = "its console can't be read by this user" if console is None else "it was started again since"
     return f"nobody knows how MySQL on {name} ended as a primary: {where}"
 
@@ -56,6 +49,16 @@ def _since_opened(text: str) -> list[str]:
     lines = [line.strip().partition(PREFIX)[2] for line in text.splitlines() if PREFIX in line]
     opened = [index for index, line in enumerate(lines) if line.startswith(OPENED)]
     return lines[opened[-1] :] if opened else []
+
+
+def _unrecorded(lines: Sequence[str]) -> str:
+    """A start without an end before it: the machine went down with MySQL, and nobody knows how."""
+    running = True
+    for line in lines:
+        if line.startswith(STARTED) and running:
+            return "MySQL started again, and how it ended before is not on record"
+        running = not line.startswith(EXITED)
+    return ""
 
 
 def _released(line: str) -> str:

@@ -120,11 +120,13 @@ def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
     doubts = list(_doubts(it))
     node, other = it.node.name, it.other.name
     if doubts and not accept_data_loss:
+        fetch = f"fetch what {other} has: invoke db.promote {node} --salvage; or, where {other} is gone for good"
+        if it.rival and it.rival.writable:  # it runs: nothing has to be started, what is in the way has to go
+            fetch = f"heal what is in the way of {other}, which is open: invoke fault.heal; or"
         raise CheckFailed(
             f"{node} is not promoted: acknowledged writes may be on {other} only",
             evidence="\n".join(doubts),
-            hint=f"fetch what {other} has: invoke db.promote {node} --salvage; or, where {other} is gone for good, "
-            f"do without: invoke db.promote {node} --accept-data-loss",
+            hint=f"{fetch}, do without: invoke db.promote {node} --accept-data-loss",
         )
     if doubts:
         return Promotion("emergency", f"{other} was gone, and losing data was accepted", False, "; ".join(doubts))
@@ -152,28 +154,25 @@ def _doubts(it: Situation) -> Iterator[str]:
         yield seen.told(it.now)
     if seen.node == it.other.name and it.ended:
         yield it.ended
+    alone = gtid.minus(it.rival.gtid_executed, it.own.has) if it.rival else {}
+    if alone:
+        yield f"{gtid.count(alone)} transactions are on {it.other.name} only: {gtid.text(alone)}"
     lacks = gtid.minus(seen.gtid_executed, it.own.has)
     if lacks:
         yield (
             f"{gtid.count(lacks)} transactions that {seen.node} had {it.now - seen.at:.0f} s ago are not on "
             f"{it.node.name}: {gtid.text(lacks)}"
         )
-    elif seen.node == it.other.name and _forgot(it.own, seen, it.now):
+    elif seen.node == it.other.name and seen.at < it.now - it.own.age_s:
+        # With relay_log_recovery a replica that starts discards what it has not applied, to fetch it again. Whether it
+        # has, no heartbeat tells: one is sent while transactions are skipped, too.
+        # https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#sysvar_relay_log_recovery
         yield (
-            f"MySQL on {it.node.name} started {it.own.uptime_s} s ago and has heard nothing of {it.other.name} since: "
+            f"MySQL on {it.node.name} started {it.own.age_s} s ago, after {it.other.name} was seen last: "
             f"what it had received and not applied it threw away (relay_log_recovery)"
         )
     elif risky:
         yield f"{it.node.name} has all that {seen.node} had then; what came after that is not known"
-
-
-def _forgot(own: Database, seen: Seen, now: float) -> bool:
-    """Whether it may lack what it confirmed: it started again after the primary was seen last, and never caught up.
-
-    With relay_log_recovery a replica that starts discards what it has not applied, to fetch it again:
-    https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#sysvar_relay_log_recovery
-    """
-    return not own.heard and seen.at < now - own.uptime_s
 
 
 def _sets(it: Situation, rival: Database) -> str:

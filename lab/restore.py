@@ -101,7 +101,9 @@ def _next(doors: list[Machine]) -> str:
 
 def wrong(lab: Lab, doors: list[Machine]) -> list[str]:
     """What is not right yet, in words; one round trip a node."""
+    asked_at = time.time()
     facts = dict(zip((door.node.name for door in doors), together(ask, doors), strict=True))
+    remembered.remember(asked_at, [it.database for it in facts.values()])
     trouble = [line for name, it in facts.items() for line in _services(name, it)]
     trouble += [
         f"HAProxy: {it.name} is {it.status}"

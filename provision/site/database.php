@@ -102,7 +102,7 @@ function confirmation(PDO $db): string
 {
     return (string) ask($db, "SELECT IF(
         @@GLOBAL.rpl_semi_sync_source_enabled AND @@GLOBAL.rpl_semi_sync_source_timeout = " . WITHOUT_END_MS . ",
-        (SELECT GROUP_CONCAT(variable_value ORDER BY variable_name) FROM performance_schema.global_status
+        (SELECT IFNULL(GROUP_CONCAT(variable_value ORDER BY variable_name), '?') FROM performance_schema.global_status
             WHERE variable_name IN ('Rpl_semi_sync_source_no_times', 'Rpl_semi_sync_source_status')),
         '')")->fetchColumn();
 }

@@ -10,7 +10,15 @@ WEB1, WEB2 = LAB.having("database")
 U1, U2 = "11111111-71ca-11e1-9e33-c80aa9429562", "22222222-71ca-11e1-9e33-c80aa9429562"
 
 OPEN = Database(
-    "web1", "9.7.4", writable=True, gtid_executed=f"{U1}:1-50", has_site=True, durability="durable", uuid=U1, waits=True
+    "web1",
+    "9.7.4",
+    writable=True,
+    gtid_executed=f"{U1}:1-50",
+    has_site=True,
+    durability="durable",
+    uuid=U1,
+    waits=True,
+    age_s=3600,
 )
 CLOSED = replace(OPEN, writable=False, durability="async", waits=False)
 REPLICA = replace(

@@ -14,7 +14,6 @@ SHELL = "[  OK  ] Reached target\r\nbox login: "
 NOTHING_RELEASED = {
     "the plug was pulled": ("destroyed", "", SHELL + OPENED),
     "the emulator crashed": ("crashed", "", OPENED),
-    "the plug was pulled, and this user can't read the console": ("destroyed", "", None),
     "frozen, or the kernel crashed": ("", "", OPENED),
     "killed, and the node answers": ("", OPENED + KILLED, OPENED),
     "crashed with a core": ("", OPENED + DUMPED, None),
@@ -35,6 +34,9 @@ MAY_HAVE_RELEASED = {
     "it was started again since": ("destroyed", "", SHELL, "started again since"),
     "the memory is new, the console tells": ("", "weblab mysql: started\n", OPENED + STOP, "told to stop"),
     "silent, and this user can't read the console": ("", "", None, "can't be read"),
+    "its plug was pulled, and this user can't read the console": ("destroyed", "", None, "can't be read"),
+    "the system was ended by force, and started again": ("", "", OPENED + "weblab mysql: started\n", "not on record"),
+    "the system is ended by force": ("", "", OPENED + "weblab mysql: stop requested, the system shuts down\n", "told"),
 }
 
 

@@ -18,7 +18,8 @@ NOT_LISTENING = ("replication-stopped", "replica-frozen", "replica-cut-off", "re
 # The primary is told to stop while commits wait: the promotion is refused first, and both servers start again.
 ORDERLY = {f"web1-{end}-{replica}" for end in ENDS for replica in NOT_LISTENING}
 TORN = {"torn-by-a-stopped-receiver", "torn-by-a-cut", "torn-by-a-power-off"}
-TWO_BOOTS = {"replica-then-primary"} | ORDERLY  # both servers start again, one after the other
+LONG = {"acknowledged-means-confirmed", "control-without-confirmation"}  # enough must have been acknowledged before
+TWO_BOOTS = {"replica-then-primary"} | ORDERLY | LONG  # both servers start again, one after the other
 LESS_SAFE = {
     "web2-power-off-available": "available",
     "async-promote": "async",

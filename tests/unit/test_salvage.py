@@ -18,7 +18,7 @@ STEPS = [
     ("web1", "cat /etc/os-release"),
     ("web1", "systemctl start mysql"),
     ("web2", "replica_sql"),
-    ("web2", "SOURCE_AUTO_POSITION"),
+    ("web2", "SOURCE_DELAY = 0"),
 ]
 
 
@@ -86,17 +86,19 @@ def test_a_transaction_that_web2_has_only_in_part_does_not_hold_it_up(make: Make
 POWER = {
     "off": ["web1 powered on", "web2 opened"],
     "mute": ["web1 powered off", "web1 powered on", "web2 opened"],
+    "saved": ["web1 powered off", "web1 powered on", "web2 opened"],
+    "pmsuspended": ["web1 powered off", "web1 powered on", "web2 opened"],
 }
 
 
 @pytest.mark.parametrize("power", POWER)
 def test_a_machine_that_does_not_answer_is_started_for_it(make: Make, power: str) -> None:
-    """It shut down in good order; or it runs and says nothing, then it loses its power first."""
+    """It shut down in good order; or it runs and says nothing, or holds its memory: then it is powered off."""
     pair = stopped(make())
-    if power == "off":
-        pair.power["web1"], pair.off_because["web1"] = "off", "shutdown"
-    else:
+    if power == "mute":
         pair.mute.add("web1")
+    else:
+        pair.power["web1"], pair.off_because["web1"] = power, "shutdown"
     salvages(pair)
     assert pair.events == POWER[power]
 

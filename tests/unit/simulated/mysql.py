@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tests.unit.simulated.sessions import Session
 
 Value = bool | int | str
-DAY_S = 86400
 SEMI_SYNC, SEMI_SYNC_MS = "rpl_semi_sync_source_enabled", "rpl_semi_sync_source_timeout"
 WRITERS = 3  # visitors whose writes wait at the same time
 
@@ -32,13 +31,13 @@ class Server:
         enabled, timeout_ms = DURABILITY[it.durability]
         self.cluster, self.node, self.uuid, self.version = cluster, node, it.uuid, it.version
         self.executed, self.purged, self.has_site = it.gtid_executed, it.purged, it.has_site
-        self.unique_key, self.uptime_s = it.unique_key, it.uptime_s or DAY_S
+        self.unique_key, self.age_s = it.unique_key, it.age_s
         self.variables: dict[str, Value] = {
             **{"read_only": not it.writable, "super_read_only": not it.writable},
             **{SEMI_SYNC: enabled == "ON", SEMI_SYNC_MS: timeout_ms},
             **{"rpl_stop_replica_timeout": 31536000, "clone_valid_donor_list": ""},
         }
-        self.replica = Replica(self, it.source, _threads(it), it.received, error=it.error, heartbeats=int(it.heard))
+        self.replica = Replica(self, it.source, _threads(it), it.received, error=it.error)
         self.thrown_away = ""
         self.runs, self.silent, self.hangs, self.broken = True, False, False, False
         self.waiting = it.waiting
@@ -154,8 +153,7 @@ class Server:
         if self.runs or self.broken:
             return
         self.cluster.note(self.node.name, "started")
-        self.runs, self.silent, self.hangs, self.uptime_s = True, False, False, 1
-        self.replica.heartbeats = 0
+        self.runs, self.silent, self.hangs, self.age_s = True, False, False, 1
         self.variables |= {"read_only": True, "super_read_only": True, SEMI_SYNC: False, SEMI_SYNC_MS: WITHOUT_END_MS}
         self.replica.throw_away()
         self.replica.running = BOTH if self.replica.source else frozenset()

@@ -17,7 +17,10 @@ PROGRAMS = Path(__file__).with_name("programs.sh")
 BASH = shutil.which("bash") or "/bin/bash"
 CGROUP = "/sys/fs/cgroup"
 # What a node keeps in files, and their names in a folder of the test's.
-KEPT = {"/run/weblab": "run", "/var/log/mysql": "log", "/dev/console": "console", ending.RECORDER: "recorder"}
+KEPT = {"/run/weblab": "run", "/var/log/mysql": "log", ending.RECORDER: "recorder"}
+KEPT |= {"/proc/uptime": "uptime", "/proc/$pid/stat": "stat"}
+SERIAL = "> /dev/ttyS0"
+UP_S, HERTZ = 100000, 100
 # A test of what happens after a client gave up does not want to wait for as long as the client would: it gives up as
 # soon as the server says that a statement will take long.
 IMPATIENT = """read() {
@@ -152,11 +155,6 @@ class Nodes:
             with path.open("a", encoding="utf-8") as file:
                 file.write(f"{ending.PREFIX}{line}\n")
 
-    def log(self, name: str, line: str) -> None:
-        """A line of MySQL's own log."""
-        with (self.folder / name / "log" / "error.log").open("a", encoding="utf-8") as file:
-            file.write(f"{line}\n")
-
     def console(self, name: str) -> str | None:
         """What a node's console shows; None where nobody may read it."""
         if name in self.unreadable:
@@ -190,15 +188,20 @@ class Nodes:
         (self.folder / name / "recorder").write_text(text, encoding="utf-8")
 
     def _places(self, name: str) -> dict[str, str]:
-        return {old: str(self.folder / name / new) for old, new in KEPT.items()}
+        kept = {old: str(self.folder / name / new) for old, new in KEPT.items()}
+        return kept | {SERIAL: f">> {self.folder / name / 'console'}"}
 
     def _cgroup(self, name: str) -> Path:
-        """The kernel's list of the processes of MySQL: empty where none runs."""
+        """The kernel's list of the processes of MySQL, empty where none runs; beside it, when that one began."""
         folder = self.folder / name / "cgroup"
         path = folder / "system.slice" / "mysql.service" / "cgroup.procs"
         path.parent.mkdir(parents=True, exist_ok=True)
-        runs = any(it.node.name == name and it.runs for it in self.cluster.servers)
-        path.write_text("123\n" if runs else "", encoding="utf-8")
+        running = [it for it in self.cluster.servers if it.node.name == name and it.runs]
+        path.write_text("123\n" if running else "", encoding="utf-8")
+        for it in running:
+            began = (UP_S - it.age_s) * HERTZ
+            (self.folder / name / "uptime").write_text(f"{UP_S}.00 1.00\n", encoding="utf-8")
+            (self.folder / name / "stat").write_text(f"123 (mysqld) S {'0 ' * 18}{began} 0\n", encoding="utf-8")
         return folder
 
 

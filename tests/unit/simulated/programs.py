@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.unit.simulated.mysql import Server
 
 Answer: TypeAlias = tuple[int, str | None]
-REAL = ("cat", "cut", "date", "grep", "head", "mkdir", "rm", "sed", "sh", "sleep", "sort", "stat", "tail", "tr")
+REAL = ("cat", "cut", "date", "grep", "head", "mkdir", "rm", "sed", "sh", "sleep", "sort", "tail", "timeout", "tr")
 
 
 def answer(cluster: "Cluster", node: str, words: Sequence[str]) -> Answer:
@@ -25,6 +25,9 @@ def answer(cluster: "Cluster", node: str, words: Sequence[str]) -> Answer:
             return int(any(f"/{it}/" in command for it in cluster.unreached.get(node, []))), ""
         case ["systemctl", "start", "mysql"]:
             return _start(cluster.server(node))
+        case ["systemctl", "is-active", "mysql"]:
+            runs = cluster.server(node).runs
+            return (0, "1active\n") if runs else (3, "1inactive\n")
         case ["systemctl", "kill", "-s", "KILL", "mysql"]:
             cluster.crash(cluster.server(node))
             return 0, ""

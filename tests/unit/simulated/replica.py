@@ -31,7 +31,6 @@ class Replica:
     running: frozenset[str] = frozenset()
     received: str = ""
     delay: int = 0
-    heartbeats: int = 1
     error: str = ""
     stopping: bool = False
     torn: bool = False
@@ -69,6 +68,8 @@ class Replica:
         if not self.source:
             raise SqlError(1200, "The server is not configured as replica; fix with CHANGE REPLICATION SOURCE TO")
         self.running |= threads
+        if self.connected:
+            self.torn = False  # the rest comes now
 
     def stop(self, threads: frozenset[str]) -> None:
         """STOP REPLICA; waits for an applier that is inside a transaction, as long as MySQL is told to."""

@@ -23,8 +23,8 @@ def _variables(it: "Server") -> Table:
 
 def _status(it: "Server") -> Table:
     waits = it.durability == "durable" or (it.durability == "available" and bool(it.followed))
-    rows = [("Uptime", str(it.uptime_s)), ("Rpl_semi_sync_source_status", _word(waits))]
-    rows.append(("Rpl_semi_sync_source_wait_sessions", str(it.waiting)))
+    rows = [("status", _word(waits)), ("wait_sessions", str(it.waiting))]
+    rows = [(f"Rpl_semi_sync_source_{name}", value) for name, value in rows]
     return "variable_name, variable_value", rows
 
 
@@ -36,8 +36,8 @@ def receiver_state(it: "Server", words: tuple[str, str, str]) -> str:
 
 def _connection(it: "Server") -> Table:
     state = receiver_state(it, ("OFF", "CONNECTING", "ON"))
-    row = ("", state, printed(it.replica.received), it.replica.heartbeats, it.replica.error)
-    names = "channel_name, service_state, received_transaction_set, count_received_heartbeats, last_error_message"
+    row = ("", state, printed(it.replica.received), it.replica.error)
+    names = "channel_name, service_state, received_transaction_set, last_error_message"
     return names, [row] if it.replica.source else []
 
 
