@@ -30,8 +30,11 @@ END_ALL = f"""for kept in {CLIENTS}/*; do
   timeout 10 mysql --connect-timeout=5 -e "KILL $(cat "$kept")" 2>/dev/null
   rm -f "$kept"
 done"""
-# The session's number is kept, so that another command can end this client.
-_KEEP = f"""mkdir -p {CLIENTS} && echo "$said" > {CLIENTS}/$$ && trap 'rm -f {CLIENTS}/$$' EXIT"""
+# The session's number is kept, so that another command can end this client. One that gives up ends its session itself:
+# what was told together with a statement that hangs would run when that returns.
+_GIVES_UP = f'timeout 10 mysql --connect-timeout=5 -e "KILL $(cat {CLIENTS}/$$)" 2>/dev/null'
+_KEEP = f"""mkdir -p {CLIENTS} && echo "$said" > {CLIENTS}/$$ &&
+trap '[ $? = 0 ] || {_GIVES_UP}; rm -f {CLIENTS}/$$' EXIT"""
 
 
 def client(door: Machine, before: str = "") -> Shell:

@@ -37,11 +37,10 @@ def apply_received(roles: Roles, shell: Shell) -> None:
     dropped: nobody was told that it is kept.
     """
     let_go = LET_GO % roles.other.node.ip
-    at_once = f'[ "$said" = 0 ] || {{ {tell(AT_ONCE, 30)}; }}'
+    dropped = f"{tell(COORDINATOR, KILL_S)}; {KILL_IT}"
+    at_once = f'[ "$said" = 0 ] || {{ {dropped}; {tell(AT_ONCE, 30)}; }}'
     received = tell(RECEIVED % APPLY_S, APPLY_S + 30)
-    script = "\n".join(
-        [let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, tell(COORDINATOR, KILL_S), KILL_IT]
-    )
+    script = "\n".join([let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, dropped])
     with _not_promoted(roles.node, "it could not apply what it received"):
         roles.node.ready(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
 

@@ -65,7 +65,7 @@ def _following(it: Situation, rival: Database) -> Promotion:
         raise CheckFailed(
             f"{node} is not promoted: it has {errant} transactions of its own that {other} has not",
             evidence=_sets(it, rival),
-            hint=f"give it the data of {other}: invoke db.rejoin {node}",
+            hint=_without_errant(it, rival),
         )
     if it.own.replicating:
         return Promotion("planned", f"{other} was closed first and {node} applied all that it had: nothing is lost")
@@ -76,6 +76,17 @@ def _following(it: Situation, rival: Database) -> Promotion:
         evidence=it.own.error or _sets(it, rival),
         hint="start its replication: invoke fault.heal, invoke lab.provision; then promote again",
     )
+
+
+def _without_errant(it: Situation, rival: Database) -> str:
+    """What to do about the candidate's own transactions; a rejoin is refused while nobody is primary."""
+    node, other = it.node.name, it.other.name
+    if rival.writable:
+        return f"give it the data of {other}: invoke db.rejoin {node}"
+    if gtid.subset(rival.gtid_executed, it.own.gtid_executed):
+        return f"fetch them for {other}: invoke db.promote {other} --salvage"
+    chosen = f"choose whose data stays: invoke db.promote {other} --accept-data-loss, then invoke db.rejoin {node}"
+    return f"{chosen}; or put the lab back: invoke lab.reset"
 
 
 def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:

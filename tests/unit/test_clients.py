@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from fabfile import clients, survivor
+from fabfile import clients
 from lab.machine import Answer
 from tests.unit.fake_node import bash, fake, places
-from tests.unit.fake_pair import two
 
 __all__ = ["places"]  # the fixture that puts a fake node's commands first
 
@@ -65,6 +64,14 @@ def test_a_server_that_says_nothing_is_not_waited_for_without_end(door: Door) ->
     assert (done.exit_code, done.stdout) == (5, "MySQL: no answer within 1 s\n")
 
 
+@pytest.mark.parametrize(("told", "ends"), [("HANG", True), ("SET x", False)], ids=["gives up", "is done"])
+def test_who_gives_up_ends_its_session_on_the_server(tmp_path: Path, door: Door, told: str, ends: bool) -> None:
+    """Its number is forgotten afterwards: a later server would give it to somebody else."""
+    door.told(clients.tell(told, 1))
+    assert ("KILL 7" in (tmp_path / "calls").read_text(encoding="utf-8")) == ends
+    assert list((tmp_path / "clients").iterdir()) == []
+
+
 @pytest.mark.parametrize(("answer", "exit_code"), [("0", 0), ("1", clients.NOT_CAUGHT_UP)])
 def test_what_was_not_executed_in_time_stops_everything_that_follows(
     tmp_path: Path, door: Door, answer: str, exit_code: int
@@ -73,22 +80,6 @@ def test_what_was_not_executed_in_time_stops_everything_that_follows(
     fake(tmp_path, "mysql", f'while read -r line; do case "$line" in *WAIT*) echo {answer} ;; *) echo 1 ;; esac; done')
     done = door.told(clients.wait_for("'a:1-5'", 3) + "\necho opens")
     assert (done.exit_code, "opens" in done.stdout) == (exit_code, exit_code == 0)
-
-
-@pytest.mark.parametrize(("delay", "told"), [("0", False), ("120", True)])
-def test_a_promotion_takes_a_delay_away_where_there_is_one(tmp_path: Path, door: Door, delay: str, told: bool) -> None:
-    """Before the receiver is stopped; a replica that is not late is told nothing."""
-    said = tmp_path / "said"
-    answers = f'*DESIRED*) echo {delay} ;; *"SELECT 1;"|*CONNECTION_ID*|*threads*) echo 1 ;; *WAIT*) echo 0 ;;'
-    fake(tmp_path, "mysql", f'while read -r line; do echo "$line" >> {said}; case "$line" in {answers} esac; done')
-    fake(tmp_path, "ss", "exit 1")
-    pair = two(None)
-    shell: Any = pair.web2.ready("", title="is ready")
-    survivor.apply_received(pair.roles, shell)
-    done = door.told(f"{pair.web2.scripts[-1]}\necho opens")
-    assert (done.exit_code, done.stdout) == (0, "opens\n")
-    before, stopped, _ = said.read_text(encoding="utf-8").partition("STOP REPLICA IO_THREAD")
-    assert stopped and ("SOURCE_DELAY = 0" in before) == told
 
 
 def test_a_client_that_can_not_connect_is_told_before_anything_is_changed(tmp_path: Path, door: Door) -> None:

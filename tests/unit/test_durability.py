@@ -1,67 +1,76 @@
-"""db.durability, and the mark of a promotion that it takes away. Nodes are doubles."""
+"""db.durability, and the mark of a promotion that it takes away. Servers are simulated."""
 
-import time
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from fabfile import replication
 from lab import databases, progress, remembered
 from lab.errors import BadInput, CheckFailed
-from tests.unit.fake_pair import Two, two
-from tests.unit.pairs import CLOSED, PROMOTED, REPLICA
+from tests.unit.conftest import Make
+from tests.unit.pairs import CLOSED, PROMOTED, WEB2
+from tests.unit.simulated.mysql import WRITERS
+from tests.unit.simulated.pair import Pair
+
+RETURN = f"{WRITERS} commits wait for a replica and return now without one"
+TOLD = "the site tells their visitors that the note may be lost (504)"
+FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
 
 
 @pytest.fixture
-def pair(monkeypatch: pytest.MonkeyPatch) -> Two:
+def pair(make: Make) -> Pair:
     """web2 was promoted, web1 does not answer, commits are not what was chosen."""
-    made = two(None, PROMOTED)
-    monkeypatch.setattr(replication, "databases_of", made.asked)
-    monkeypatch.setattr(progress, "say", lambda *_: None)
     remembered.degrade("web2")
-    return made
+    return make(CLOSED, PROMOTED, silent=True)
 
 
-def choose(pair: Two, value: str) -> Sequence[str]:
-    """What the command says."""
-    doors: list[Any] = [pair.web1, pair.web2]
-    return replication.commit(doors, value)
-
-
-def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Two) -> None:
+def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Pair) -> None:
     """Durable without a replica: writes wait, and that is what was asked for."""
-    assert choose(pair, "durable") == [
-        "commits on web2 are durable",
-        "no replica follows: writes wait until one does",
-    ]
-    assert remembered.degraded() == ""
+    lines = replication.commit(pair.doors, "durable")
+    assert pair.web2.durability == "durable" and remembered.degraded() == ""
+    assert lines[0] == "commits on web2 are durable" and "writes wait until one does" in lines[1]
 
 
-def test_with_a_replica_there_is_no_price(pair: Two) -> None:
+def test_with_a_replica_there_is_no_price(make: Make) -> None:
     """Nor where it is that already."""
-    pair.web1.state = replace(REPLICA, node="web1")
-    assert choose(pair, "durable") == ["commits on web2 are durable"]
-    assert choose(pair, "available") == []
+    pair = make(FOLLOWS, PROMOTED)
+    assert replication.commit(pair.doors, "durable") == ["commits on web2 are durable"]
+    count = len(pair.changes)
+    assert replication.commit(pair.doors, "durable") == [] and len(pair.changes) == count
 
 
-def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_on_record(pair: Two) -> None:
+def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_on_record(make: Make) -> None:
     """The next emergency promotion would believe that it was durable."""
-    pair.web2.state = replace(PROMOTED, durability="durable")
-    remembered.remember(time.time(), [pair.web2.state])
-    pair.web2.cut["commits are async"] = KeyboardInterrupt()
+    pair = make()
+    pair.interrupt("web1", "rpl_semi_sync_source_enabled = OFF", KeyboardInterrupt(), after=True)
     with pytest.raises(KeyboardInterrupt):
-        choose(pair, "async")
-    assert remembered.recall() is None
+        replication.commit(pair.doors, "async")
+    assert pair.web1.durability == "async" and remembered.recall() is None
 
 
-def test_without_a_primary_the_choice_waits(pair: Two) -> None:
+@pytest.mark.parametrize("waits", [True, False])
+def test_commits_that_wait_return_when_they_become_less_safe_and_that_is_said_before(
+    make: Make, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    """How many; where none waits, nothing is said."""
+    pair = make(unreached_by=("web2", "lb1") if waits else ())
+    for _ in range(WRITERS):
+        pair.visit()
+    said: list[tuple[str, int]] = []
+    monkeypatch.setattr(progress, "say", lambda _, text: said.append((text, len(pair.changes))))
+    replication.commit(pair.doors, "async")
+    told = [it for it in said if "commits wait" in it[0]]
+    assert told == ([(f"{RETURN}; {TOLD}", 0)] if waits else [])
+    assert pair.web1.waiting == 0
+
+
+def test_without_a_primary_the_choice_waits(make: Make) -> None:
     """Exit code 1; the mark stays."""
-    pair.web2.state = CLOSED
+    remembered.degrade("web2")
+    pair = make(CLOSED, silent=True)
     with pytest.raises(CheckFailed, match="0 databases are open"):
-        choose(pair, "durable")
-    assert remembered.degraded() == "web2"
+        replication.commit(pair.doors, "durable")
+    assert remembered.degraded() == "web2" and pair.changes == []
 
 
 def test_semi_sync_that_gave_up_begins_anew() -> None:

@@ -1,4 +1,4 @@
-"""A promotion that is interrupted at any step is completed by the same command. Nodes are doubles."""
+"""A promotion that is interrupted at any step is completed by the same command. Servers are simulated."""
 
 import pytest
 
@@ -6,43 +6,75 @@ from fabfile import failover
 from lab import hypervisor
 from tests.unit.conftest import Make
 from tests.unit.pairs import LAB
+from tests.unit.simulated.pair import Pair
 
-PLANNED = [("web1", "is ready"), ("web2", "is ready"), ("web1", "closes"), ("web2", "opens"), ("web1", "follows web2")]
-EMERGENCY = [("web2", "is ready"), ("web2", "applies what it received"), ("web2", "opens")]
-HOW = {"before it is done": "fails", "after it is done": "cut"}
+CONNECT, CATCH_UP, LISTEN = "wait_timeout", "WAIT_FOR_EXECUTED_GTID_SET", "START REPLICA IO_THREAD"
+CLOSE, OPEN, FOLLOW = "super_read_only = ON", "SET GLOBAL read_only", "START REPLICA;"
+# A server, and words of the scripts that are interrupted.
+PLANNED = [("web1", LISTEN), ("web2", CATCH_UP), ("web1", CLOSE), ("web2", OPEN), ("web1", FOLLOW), ("web1", CONNECT)]
+EMERGENCY = [("web2", CONNECT), ("web2", CATCH_UP), ("web2", OPEN)]
+WHEN = {"before it is done": False, "after it is done": True}
 
 
-def interrupted(make: Make, step: tuple[str, str], how: str, *gone: object) -> list[str]:
-    """Interrupt a promotion at a step, then run it again; who takes writes in the end."""
-    server, title = step
-    pair = make(*gone)
-    errors = getattr(getattr(pair, server), HOW[how])
-    errors[title] = KeyboardInterrupt()
+def interrupted(pair: Pair, step: tuple[str, str], *, after: bool) -> None:
+    """Interrupt a promotion at a step, then run it again."""
+    interruption = pair.interrupt(*step, KeyboardInterrupt(), after=after)
     with pytest.raises(KeyboardInterrupt):
         failover.promote(LAB, "web2")
-    assert f"{server} {title}" in pair.notes and len(pair.writable()) < 2
-    errors.clear()
+    assert interruption.happened and len(pair.writable()) < 2
+    pair.interruptions.clear()
     failover.promote(LAB, "web2")
-    return pair.writable()
+    assert pair.writable() == ["web2"] and pair.lost("web2") == ""
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("when", WHEN)
 @pytest.mark.parametrize("step", PLANNED, ids=" ".join)
-def test_a_planned_promotion_is_completed(make: Make, step: tuple[str, str], how: str) -> None:
+def test_a_planned_promotion_is_completed(make: Make, step: tuple[str, str], when: str) -> None:
     """Whether the server has done what it was told or not, two never take writes."""
-    assert interrupted(make, step, how) == ["web2"]
+    interrupted(make(), step, after=WHEN[when])
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("when", WHEN)
 @pytest.mark.parametrize("step", EMERGENCY, ids=" ".join)
-def test_an_emergency_is_completed(make: Make, step: tuple[str, str], how: str) -> None:
+def test_an_emergency_is_completed(make: Make, step: tuple[str, str], when: str) -> None:
     """The old primary stays fenced."""
-    assert interrupted(make, step, how, None, "paused") == ["web2"]
+    pair = make(power="paused")
+    interrupted(pair, step, after=WHEN[when])
+    assert pair.power["web1"] == "off"
+
+
+@pytest.mark.parametrize(
+    ("power", "steps"), [("running", PLANNED), ("paused", EMERGENCY)], ids=["planned", "emergency"]
+)
+def test_every_script_that_changes_something_is_interrupted_here(
+    make: Make, power: str, steps: list[tuple[str, str]]
+) -> None:
+    """A new step of a promotion gets a row of its own."""
+    pair = make(power=power)
+    failover.promote(LAB, "web2")
+    changing = [it for it in pair.scripts if any(word in it[1] for word in ("SET GLOBAL", "REPLICA;", "THREAD;"))]
+    assert changing
+    for node, text in changing:
+        assert any(node == name and words in text for name, words in steps), text
+
+
+def test_what_a_command_that_was_killed_left_opens_nobody_beside_the_next_one(make: Make) -> None:
+    """It was about to open web2, which is held up; then web1 is promoted again, and web2 goes on."""
+    pair = make()
+    pair.interrupt("web2", OPEN, KeyboardInterrupt(), when="while it runs")
+    pair.web2.held = ["STOP REPLICA"]
+    with pytest.raises(KeyboardInterrupt):
+        failover.promote(LAB, "web2")
+    pair.interruptions.clear()
+    pair.web2.held.clear()
+    failover.promote(LAB, "web1")
+    pair.later()
+    assert pair.events == ["web1 closed", "web1 opened"]
 
 
 def test_who_is_interrupted_while_he_fences_has_opened_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The survivor opens only after that; again, the old primary is fenced and the survivor opens."""
-    pair = make(None, "paused")
+    pair = make(power="paused")
     fence = hypervisor.power_off
 
     def interrupt(*_: object) -> None:
@@ -51,7 +83,7 @@ def test_who_is_interrupted_while_he_fences_has_opened_nobody(make: Make, monkey
     monkeypatch.setattr(hypervisor, "power_off", interrupt)
     with pytest.raises(KeyboardInterrupt):
         failover.promote(LAB, "web2")
-    assert pair.writable() == []
+    assert pair.events == []
     monkeypatch.setattr(hypervisor, "power_off", fence)
     failover.promote(LAB, "web2")
-    assert pair.writable() == ["web2"] and "web1 is powered off" in pair.notes
+    assert pair.events == ["web1 powered off", "web1 closed", "web2 opened"]

@@ -1,0 +1,131 @@
+"""A survivor that can't open: it ends what it was told and stays closed; run again it opens. Servers are simulated."""
+
+import pytest
+
+from fabfile import failover
+from lab.errors import CheckFailed, Unreachable
+from tests.unit.conftest import Make
+from tests.unit.pairs import LAB
+from tests.unit.simulated.errors import SqlError
+from tests.unit.simulated.pair import Pair, When
+
+GONE = Unreachable("web2: ssh failed")
+APPLY, OPEN = "received_transaction_set", "SET GLOBAL read_only = IF"
+
+
+@pytest.fixture
+def pair(make: Make) -> Pair:
+    """The primary has lost its power; what was acknowledged last is in the relay log of web2."""
+    pair = make(power="off")
+    assert pair.lost("web2")
+    return pair
+
+
+def gives_up(pair: Pair, why: str) -> CheckFailed:
+    """A promotion that says that web2 is not open for certain."""
+    with pytest.raises(CheckFailed, match=f"web2 was not promoted{why}") as caught:
+        failover.promote(LAB, "web2")
+    assert "invoke db.promote web2" in caught.value.hint and pair.events == []
+    return caught.value
+
+
+def completes(pair: Pair) -> None:
+    """The same again, when whatever it was is over."""
+    pair.interruptions.clear()
+    failover.promote(LAB, "web2")
+    assert pair.events == ["web2 opened"] and pair.lost("web2") == "" and pair.web2.replica.source == ""
+
+
+@pytest.mark.parametrize("delay", [0, 120])
+def test_a_relay_log_that_ends_inside_a_transaction_holds_nobody_up(pair: Pair, delay: int) -> None:
+    """All whole transactions are applied, and the torn one is dropped: nobody was told that it is kept."""
+    pair.web2.replica.torn, pair.web2.replica.delay, pair.nodes.patient = True, delay, False
+    failover.promote(LAB, "web2")
+    assert pair.events == ["web2 opened"] and pair.lost("web2") == "" and pair.web2.thrown_away == ""
+
+
+def test_a_survivor_that_can_not_apply_all_is_not_opened(pair: Pair) -> None:
+    """Exit code 1, and it can be tried again."""
+    pair.web2.replica.stuck = True
+    assert gives_up(pair, ": it could not apply what it received").exit_code == 1
+    pair.web2.replica.stuck = False
+    completes(pair)
+
+
+@pytest.mark.parametrize("words", ["RESET REPLICA", "rpl_semi_sync_source_timeout =", "super_read_only"])
+def test_a_survivor_that_refuses_a_statement_is_not_opened(pair: Pair, words: str) -> None:
+    """Exit code 1; what was applied stays."""
+    pair.web2.refused[words] = SqlError(1021, "Disk full")
+    assert "Disk full" in gives_up(pair, ": it could not open").evidence
+    pair.web2.refused.clear()
+    completes(pair)
+
+
+def test_a_stop_that_does_not_end_opens_nobody_later(pair: Pair) -> None:
+    """The applier can't even be killed; a minute later the stop returns, and nothing that was sent with it runs."""
+    replica, pair.nodes.patient = pair.web2.replica, False
+    replica.torn = replica.stubborn = True
+    error = gives_up(pair, ": it could not open")
+    assert "no answer within" in error.evidence
+    pair.later()
+    assert pair.events == [] and pair.told("web2", "RESET REPLICA") == []
+    pair.nodes.patient = True
+    completes(pair)
+
+
+@pytest.mark.parametrize("words", ["rpl_semi_sync_source_timeout =", "super_read_only = IF", "GLOBAL read_only = IF"])
+def test_a_server_that_is_held_up_for_too_long_finds_that_it_is_too_late_to_open(pair: Pair, words: str) -> None:
+    """Who waited for it has given up by then, and said that it is closed."""
+    pair.web2.held, pair.nodes.patient = [words], False
+    gives_up(pair, ": it could not open")
+    pair.later()
+    assert pair.events == []
+    pair.nodes.patient = True
+    completes(pair)
+
+
+def test_who_is_too_late_says_so(pair: Pair) -> None:
+    """Its client waited; the server looks at the clock itself."""
+    pair.web2.slow["rpl_semi_sync_source_timeout ="] = 30
+    assert "it was too late to open" in gives_up(pair, ": it could not open").evidence
+    pair.web2.slow.clear()
+    completes(pair)
+
+
+@pytest.mark.parametrize("words", [APPLY, OPEN])
+def test_a_connection_that_is_lost_before_anything_is_done_leaves_the_server_closed(pair: Pair, words: str) -> None:
+    """It is reached again, and answers that it is closed."""
+    pair.interrupt("web2", words, GONE)
+    gives_up(pair, ": it could not")
+    completes(pair)
+
+
+@pytest.mark.parametrize("held", ["RESET REPLICA ALL", "super_read_only = IF"])
+def test_what_goes_on_when_the_connection_is_lost_is_ended(pair: Pair, held: str) -> None:
+    """Its shell waits for MySQL, and would tell it to open when that answers: both are ended."""
+    pair.interrupt("web2", OPEN, GONE, when="while it runs")
+    pair.web2.held = [held]
+    gives_up(pair, ": it could not open")
+    pair.later()
+    assert pair.events == [] and pair.told("web2", held) == []
+    completes(pair)
+
+
+def test_a_connection_that_is_lost_once_it_is_open_is_no_failure(pair: Pair) -> None:
+    """It is asked again, and answers that it is open."""
+    pair.interrupt("web2", OPEN, GONE, when="after")
+    assert "web2 is the primary" in failover.promote(LAB, "web2")[0]
+    assert pair.events == ["web2 opened"]
+
+
+@pytest.mark.parametrize("when", ["before", "while it runs"])
+def test_who_can_not_see_it_closed_does_not_say_that_it_is(pair: Pair, when: When) -> None:
+    """The connection does not come back: nobody can say what happens later, and the same command finds out."""
+    pair.interrupt("web2", OPEN, GONE, when=when)
+    pair.interrupt("web2", "done\nexit 0", GONE)
+    pair.web2.held = ["RESET REPLICA ALL"]
+    gives_up(pair, " for certain: it could not open, and nobody can say whether it opens later")
+    pair.web2.held.clear()
+    pair.interruptions.clear()
+    failover.promote(LAB, "web2")
+    assert pair.writable() == ["web2"] and pair.lost("web2") == ""
