@@ -4,7 +4,8 @@
 .PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit
 
 BIN := .venv/bin
-SCRIPTS := $(shell find . -name .venv -prune -o -name .lab -prune -o -name '*.sh' -print) .ci/run box/hooks/init
+SCRIPTS := $(shell find . -name .venv -prune -o -name .lab -prune -o -name '*.sh' -print) .ci/run box/hooks/init \
+	provision/templates/system-shutdown.j2 tests/unit/cases/templates/web1/system-shutdown
 BOOTSTRAPPED := ./bootstrap.sh --then
 
 help: ## show this list

@@ -9,16 +9,11 @@ from lab import plan, topology
 from lab.catalogue import KINDS, SERVICES
 from lab.plan import Plan
 from lab.protections import PROTECTIONS
+from tests.unit.stories import LONG, ORDERLY, TORN
 
 LAB = topology.load()
 PLANS = plan.named(LAB)
 LONGEST_S = 90
-ENDS = ("mysql-stop", "shutdown", "power-button")
-NOT_LISTENING = ("replication-stopped", "replica-frozen", "replica-cut-off", "replica-off")
-# The primary is told to stop while commits wait: the promotion is refused first, and both servers start again.
-ORDERLY = {f"web1-{end}-{replica}" for end in ENDS for replica in NOT_LISTENING}
-TORN = {"torn-by-a-stopped-receiver", "torn-by-a-cut", "torn-by-a-power-off"}
-LONG = {"acknowledged-means-confirmed", "control-without-confirmation"}  # enough must have been acknowledged before
 TWO_BOOTS = {"replica-then-primary"} | ORDERLY | LONG  # both servers start again, one after the other
 LESS_SAFE = {
     "web2-power-off-available": "available",
@@ -218,15 +213,6 @@ def test_one_fault_of_a_web_server_costs_no_reader_anything(it: Plan) -> None:
 def test_writes_stop_while_nobody_confirms_them(name: str) -> None:
     """For longer than semi-sync would wait in available mode, and than any write takes."""
     assert bounds(named(name))["write-outage"] == ("at_least", 5)
-
-
-@pytest.mark.parametrize("name", sorted(ORDERLY))
-def test_a_primary_that_was_told_to_stop_is_doubted_and_then_salvaged(name: str) -> None:
-    """The first promotion is refused, the second one opens; enough was acknowledged that some could be lost."""
-    commands = [step.command for step in named(name).steps if step.command]
-    assert commands == ["db.promote web2", "db.promote web2 --salvage"]
-    assert bounds(named(name))["failed-commands"] == ("equals", 1)
-    assert bounds(named(name))["acknowledged-writes"] == ("at_least", 150)
 
 
 def detected_within(it: Plan) -> float:

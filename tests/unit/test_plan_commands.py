@@ -39,7 +39,7 @@ def test_a_command_that_there_is_may_be_given(words: str) -> None:
         ("db.promote web1 web2", "'web2' is too much: db.promote takes a server with a database"),
         (
             "db.promote web2 --accept-dataloss",
-            "'--accept-dataloss' is not an option of db.promote; one of: --accept-data-loss, --stay-durable",
+            "'--accept-dataloss' is not an option of db.promote; one of: --accept-data-loss, --stay-durable, --salvage",
         ),
         ("db.rejoin web1 --stay-durable", "'--stay-durable' is not an option of db.rejoin; it has none"),
         ("db.durability asnyc", "'asnyc' is not a durability; did you mean async?"),
