@@ -1,6 +1,7 @@
 """The one door to a node: commands over ssh, as root, quoted, with their allowed exit codes."""
 
 import shlex
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from lab.wait import SAY_EVERY_S, pause
 
 SSH_CONFIG = ROOT / ".lab" / "ssh-config"
 CONNECT_TIMEOUT_S = 3  # the kernel answers at once, however busy the machine is; one that crashed never does
+HANDSHAKE_S = 25  # sshd has to start a process for it, and to compute: on a busy emulated node that takes seconds
 SESSION_TIMEOUT_S = 8
 POLL_S = 0.02
 STARTS_S = 20.0
@@ -187,7 +189,7 @@ def _connect(name: str) -> Connection:
     connection = Connection(
         name,
         config=Config(runtime_ssh_path=str(SSH_CONFIG)),
-        connect_timeout=CONNECT_TIMEOUT_S,
+        connect_timeout=HANDSHAKE_S,
         connect_kwargs={
             "allow_agent": False,
             "look_for_keys": False,
@@ -195,6 +197,9 @@ def _connect(name: str) -> Connection:
             "auth_timeout": 30,
         },
     )
+    # Paramiko's timeout is one for the connection and the key exchange: the first is made here, with one of its own.
+    address = (connection.host, connection.port)
+    connection.connect_kwargs["sock"] = socket.create_connection(address, CONNECT_TIMEOUT_S)
     connection.open()
     return connection
 
