@@ -48,7 +48,7 @@ class Notes:
                 self.status[token] = answer.status
             except LabError:
                 self.status[token] = 0
-            self.stopped.wait(0.1)
+            self.stopped.wait(0.1 if self.status[token] == 201 else 1.5)  # visitors who hear no try again later
 
 
 @contextmanager
