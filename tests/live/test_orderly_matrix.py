@@ -80,7 +80,7 @@ def listens_again(lab: Lab, replica: str) -> None:
         Machine(lab.node("web2")).run("systemctl kill -s CONT mysql")
 
 
-@pytest.mark.parametrize(("end", "replica"), product(ENDS, REPLICAS), ids=lambda words: words.split()[0])
+@pytest.mark.parametrize(("end", "replica"), list(product(ENDS, REPLICAS)), ids=lambda words: words.split()[0])
 def test_nothing_that_was_acknowledged_is_lost(
     roles: Lab, machines: dict[str, Machine], end: str, replica: str
 ) -> None:
