@@ -18,7 +18,6 @@ STARTED, OPENED, STOP, EXITED = "started", "opened", "stop requested", "exited"
 CRASHES = ("killed KILL", "killed SEGV", "killed ABRT", "killed BUS")
 # virsh domstate --reason, of a machine that is off: its system had no time to stop anything.
 PLUG_PULLED = ("destroyed", "crashed", "failed", "saved")
-NO_REASON = ""
 
 ASK = f"cat {RECORD} 2>/dev/null"
 # Before a server is opened for writes: what comes later on the record ends this time as a primary.
@@ -30,7 +29,7 @@ REPLAY = f"[ ! -e {RECORD} ] || cat {RECORD} > /dev/ttyS0"
 def doubt(node: Node, off_because: str, record: str, console: str | None) -> str:
     """Why `node` may have released commits since it was opened for writes; '' where that can't be.
 
-    `off_because` is the hypervisor's reason where the machine is off, NO_REASON where it is not. `record` is the answer
+    `off_because` is the hypervisor's reason where the machine is off, else "". `record` is the answer
     to ASK, '' where nobody answered; `console` the serial console's text, None where it can't be read.
     """
     name = node.name
