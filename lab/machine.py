@@ -190,12 +190,7 @@ def _connect(name: str) -> Connection:
         name,
         config=Config(runtime_ssh_path=str(SSH_CONFIG)),
         connect_timeout=HANDSHAKE_S,
-        connect_kwargs={
-            "allow_agent": False,
-            "look_for_keys": False,
-            "banner_timeout": 30,
-            "auth_timeout": 30,
-        },
+        connect_kwargs={"allow_agent": False, "look_for_keys": False, "banner_timeout": 30, "auth_timeout": 30},
     )
     # Paramiko's timeout is one for the connection and the key exchange: the first is made here, with one of its own.
     address = (connection.host, connection.port)
