@@ -1,7 +1,7 @@
 # Sugar over bootstrap.sh, invoke and pytest; where there is no make, run those by hand.
 # ARGS goes to the command: make up ARGS="--box bento/ubuntu-24.04", make live ARGS="-k replica".
 .DEFAULT_GOAL := help
-.PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit
+.PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit dangerous
 
 BIN := .venv/bin
 SCRIPTS := $(shell find . -name .venv -prune -o -name .lab -prune -o -name '*.sh' -print) .ci/run box/hooks/init \
@@ -18,7 +18,7 @@ test: ## first without machines, then the short tests against the real lab
 	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check live
 
 test-all: ## the same and the slow tests too, hours
-	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check live-all
+	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check dangerous live-all
 
 check: ## style, types, imports, scripts, unit tests: no machine needed, under a minute
 	@./bootstrap.sh --venv
@@ -46,10 +46,13 @@ shell:
 	@$(BIN)/shellcheck --external-sources $(SCRIPTS)
 
 yaml:
-	@$(BIN)/yamllint --strict lab.yml experiments .github
+	@$(BIN)/yamllint --strict lab.yml experiments .github tests/dangerous_changes
 
 unit:
 	@$(BIN)/pytest --quiet tests/unit
+
+dangerous: ## make dangerous changes to a copy of the code: each must turn a unit test red, ten minutes
+	@$(BIN)/python -m tests.dangerous_changes.run $(ARGS)
 
 down: ## stop the machines
 	@$(BIN)/invoke lab.down

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from lab import remembered
+from lab import advice, ledger, remembered
 from lab.advice import advise, tree
+from lab.catalogue import Fault
 from lab.databases import Database
 from lab.promotion import Situation, decide
 from tests.unit.pairs import CLOSED, OPEN, PROMOTED, REPLICA, U1, U2, WEB1, WEB2
@@ -118,3 +119,10 @@ def test_the_tree_shows_a_circle_and_who_is_silent_once() -> None:
     assert [line.strip("└─ ").partition(":")[0] for line in circle.splitlines()] == ["web1", "web2"]
     silent = tree((WEB1, WEB2), {"web1": None, "web2": replace(REPLICA, receiving=False, error="refused")}, "")
     assert silent.splitlines()[0] == "web1: does not answer" and "not replicating refused" in silent
+
+
+def test_what_a_fault_would_refuse_is_advised_after_its_healing() -> None:
+    """db.rejoin refuses a node with an active fault."""
+    ledger.add(Fault("power-off", "web1"), 1.0)
+    assert advice.rejoins("web1") == "invoke fault.heal, then invoke db.rejoin web1"
+    assert advice.rejoins("web2") == "invoke db.rejoin web2"

@@ -171,3 +171,10 @@ def test_a_check_that_crashes_does_not_pass(name: str) -> None:
     told, detail = verdict(name, spoiled)
     assert told == "inconclusive"
     assert "KeyError" in detail
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 7])
+def test_a_command_that_ended_with_any_error_failed(code: int) -> None:
+    """Refused, wrong, broken or locked: it did not do what the experiment is about."""
+    (check,) = judge(commanded(code), [{"check": "failed-commands", "at_most": 0}])
+    assert (check.verdict, check.value) == ("fail", 1)

@@ -138,3 +138,56 @@ def test_a_primary_has_no_replication_to_break(tmp_path: Path, given: dict[str, 
     assert (done.returncode, done.stdout) == (1, "web2 is no replica\n")
     fake(tmp_path, "mysql", "echo Waiting for source to send event")
     assert bash(prepare).returncode == 0
+
+
+HEALS = {
+    "service-kill": (INSIDE[0], "systemctl start nginx.service"),
+    "service-stop": (INSIDE[2], "systemctl start nginx.service"),
+    "service-freeze": (INSIDE[3], "systemctl kill -s CONT nginx.service"),
+    "partition": (INSIDE[5], "nft delete table inet weblab_web2_partition_lb1"),
+    "slow": (INSIDE[6], "tc qdisc del dev eth1 root"),
+    "cpu-hog": (INSIDE[8], "systemctl stop weblab-fault-web2-cpu-hog"),
+    "memory-hog": (INSIDE[9], "systemctl stop weblab-fault-web2-memory-hog"),
+    "replication-stop": (INSIDE[11], "mysql -e START REPLICA"),
+    "replication-lag": (INSIDE[12], "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; START REPLICA SQL_THREAD"),
+}
+
+
+@pytest.mark.parametrize(("given", "call"), HEALS.values(), ids=HEALS.keys())
+def test_what_was_broken_is_told_to_go_on(tmp_path: Path, given: dict[str, Any], call: str) -> None:
+    """By the program that broke it, and to the same service, card, table or thread."""
+    fake(tmp_path, "systemctl", 'case "$*" in *Id*) echo nginx.service;; *MainPID*) echo 4711;; esac')
+    fake(tmp_path, "ip", "echo '3: eth1 inet 192.168.56.12/24'")
+    fake(tmp_path, "mysql", "echo Waiting for source to send event")
+    for name in ("nft", "tc"):
+        fake(tmp_path, name, "exit 0")
+    assert bash(guest_faults.scripts(fault(given), LAB).heal).returncode == 0
+    assert call in (tmp_path / "calls").read_text()
+
+
+def test_a_service_that_was_killed_restarts_by_itself_again(tmp_path: Path) -> None:
+    """What kept it dead is taken away with the fault."""
+    extra = tmp_path / "nginx.service.d" / "weblab-fault.conf"
+    extra.parent.mkdir()
+    extra.write_text("[Service]\nRestart=no\n")
+    fake(tmp_path, "systemctl", 'case "$*" in *Id*) echo nginx.service;; *MainPID*) echo 0;; esac')
+    heal = guest_faults.scripts(fault(INSIDE[0]), LAB).heal.replace("/run/systemd/system", str(tmp_path))
+    assert bash(heal).returncode == 0
+    calls = (tmp_path / "calls").read_text()
+    assert not extra.exists() and calls.index("daemon-reload") < calls.index("systemctl start")
+
+
+def test_a_full_disk_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What filled it is removed, and twice is no mistake."""
+    monkeypatch.setattr(guest_faults, "FILL", str(tmp_path / "fill"))
+    (tmp_path / "fill").write_text("full")
+    heal = guest_faults.scripts(fault(INSIDE[7]), LAB).heal
+    assert bash(heal).returncode == bash(heal).returncode == 0 and not (tmp_path / "fill").exists()
+
+
+def test_a_delay_keeps_the_receiver_running(tmp_path: Path) -> None:
+    """With both threads stopped MySQL would throw away what it received and did not apply."""
+    fake(tmp_path, "mysql", "exit 0")
+    assert bash(guest_faults.scripts(fault(INSIDE[12]), LAB).inject).returncode == 0
+    calls = (tmp_path / "calls").read_text()
+    assert calls.index("START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;") < calls.index("SOURCE_DELAY = 20")

@@ -156,3 +156,12 @@ def test_daemons_that_run_are_closed_and_not_started_again(tmp_path: Path, monke
     daemons.start()
     assert done == ["closed"]
     assert (tmp_path / "libvirtd.conf").read_text() == daemons.ROOT_ONLY
+
+
+def test_a_socket_of_a_group_is_closed_too(tmp_path: Path) -> None:
+    """Whoever is in that group would be root."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "libvirt-sock"))
+        (tmp_path / "libvirt-sock").chmod(0o770)
+        permissions.close_sockets(tmp_path)
+    assert mode(tmp_path / "libvirt-sock") == 0o700

@@ -10,6 +10,7 @@ from lab.catalogue import Fault
 from lab.errors import CheckFailed, CommandFailed, LabError
 from lab.machine import Answer
 from lab.topology import Node
+from tests.unit.fake_node import bash
 
 LAB = topology.load()
 SLOW = Fault("slow", "web2", options={"delay_ms": 100})
@@ -171,3 +172,21 @@ def test_a_ledger_damaged_by_hand_is_told() -> None:
     with pytest.raises(LabError, match="damaged") as caught:
         ledger.entries()
     assert "lab.reset" in caught.value.hint
+
+
+def test_a_fault_that_does_not_show_is_waited_for_as_long_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its script ends by itself, with an exit code of its own."""
+    monkeypatch.setattr(injection, "SEEN_S", 0.0)
+    scripts: list[str] = []
+
+    class Sent:
+        """A door that keeps what it is sent."""
+
+        def script(self, text: str, **_: object) -> None:
+            """Keep it."""
+            scripts.append(text)
+
+    sent: Any = Sent()
+    injection._make(sent, SLOW, "true", "false", "is injected and seen")
+    injection._make(sent, SLOW, "true", "true", "is injected and seen")
+    assert [bash(text).returncode for text in scripts] == [injection.NOT_SEEN, 0]

@@ -1,5 +1,6 @@
 """The door to a node: what comes back, and what a lost connection or a hanging command becomes."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,14 @@ def test_several_failures_are_all_told(door: Machine) -> None:
 
     with pytest.raises(Unreachable, match=r"(?s)2 nodes failed.*web1 is gone.*web2 is gone"):
         together(fail, [door, Machine(NODES[2])])
+
+
+def test_a_watch_that_falls_silent_is_told(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node stands still: what is seen last must not pass for what is."""
+    monkeypatch.setattr(machine, "STARTS_S", 0.0)
+    channel = says(monkeypatch, Channel(b"one\n", ends=False))
+    lines: list[str] = []
+    until = time.monotonic() + 2
+    with pytest.raises(Unreachable, match="can't be watched"):
+        door.follow("watch", lines.append, lambda: time.monotonic() < until, 0.1)
+    assert lines == ["one"] and channel.sent == b"watch"

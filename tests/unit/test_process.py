@@ -1,5 +1,6 @@
 """Commands on the hosting machine: bounded, never silent, errors with evidence."""
 
+import os
 import time
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def test_a_command_that_is_given_up_may_tidy_up(tmp_path: Path) -> None:
     with pytest.raises(GivenUp, match=r"(?s)ended before it was done.*started"):
         process.run(["bash", "-c", script], timeout=30, give_up=lambda: next(asked, True))
     assert (tmp_path / "tidied").exists()
+
+
+def test_a_command_that_ignores_every_word_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that was begun goes on behind the lab's back."""
+    monkeypatch.setattr(process, "ENDS", [(signum, 0.3) for signum, _ in process.ENDS])
+    with pytest.raises(TimedOut) as caught:
+        process.run(["bash", "-c", "trap '' INT TERM; echo $$; exec sleep 60"], timeout=1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(caught.value.evidence), 0)
 
 
 def test_a_missing_program_is_named_with_what_installs_it() -> None:

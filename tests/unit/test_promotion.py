@@ -186,3 +186,9 @@ def test_a_primary_whose_commits_hang_counts_as_gone() -> None:
     assert emergency(situation).way == "emergency"
     with pytest.raises(CheckFailed):
         emergency(replace(situation, seen=replace(SEEN, durability="async")))
+
+
+def test_durable_is_believed_only_while_commits_wait_for_the_replica() -> None:
+    """Semi-sync may be OFF whatever was chosen; then a commit returned without the replica."""
+    error = refusal(REPLICA, None, seen=replace(SEEN, waits=False))
+    assert "durability durable, semi-sync OFF" in error.evidence

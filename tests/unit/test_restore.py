@@ -1,15 +1,23 @@
 """Back to a snapshot: in which order, and what is forgotten whatever becomes of the wait."""
 
 import time
+from typing import Any, cast
 
 import pytest
 
 from lab import ledger, remembered, restore, snapshots, topology
 from lab.catalogue import Fault
-from lab.errors import TimedOut
-from tests.unit.pairs import OPEN
+from lab.errors import CheckFailed, TimedOut
+from lab.facts import NodeFacts
+from tests.unit.pairs import CLOSED, OPEN, PROMOTED, REPLICA, WEB1
 
 LAB = topology.load()
+
+
+class Door:
+    """web1."""
+
+    node = WEB1
 
 
 @pytest.fixture
@@ -49,3 +57,29 @@ def test_faults_and_memory_are_gone_even_where_the_lab_does_not_settle(
         restore.restore(LAB, "clean")
     assert "web3 is DOWN" in caught.value.evidence
     assert ledger.entries() == [] and remembered.recall() is None
+
+
+def test_a_lab_with_active_faults_teaches_nothing(events: list[str]) -> None:
+    """Whatever its services say."""
+    with pytest.raises(CheckFailed, match="web1-power-off"):
+        restore.must_be_whole(LAB)
+    assert events == []
+
+
+def test_two_primaries_are_not_whole() -> None:
+    """Nor is none."""
+    assert restore._databases([OPEN, REPLICA], 2) == []
+    assert restore._databases([OPEN, PROMOTED], 2) == ["2 of 2 databases answer, 2 of them primary"]
+    assert restore._databases([CLOSED, REPLICA], 2) == ["2 of 2 databases answer, 0 of them primary"]
+
+
+def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer arrived late, and what it says is of a time before."""
+
+    def late(*_: object) -> list[NodeFacts]:
+        remembered.outdate()
+        return [NodeFacts({}, None, OPEN)]
+
+    monkeypatch.setattr(restore, "together", late)
+    restore.wrong(LAB, [cast(Any, Door)])
+    assert remembered.recall() is None

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from lab import hypervisor, process, restore, snapshots, topology
+from lab import hypervisor, ledger, process, restore, snapshots, topology
+from lab.catalogue import Fault
 from lab.errors import CheckFailed, CommandFailed, RigBroken
 from lab.machine import Answer, Machine
 
@@ -185,3 +186,11 @@ def test_a_clock_is_set_to_the_time_after_connecting(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(time, "time", lambda: door.clock)
     restore.step_clock(cast(Machine, door))
     assert float(door.set_to) == door.clock
+
+
+def test_an_active_fault_is_not_kept(virsh: Virsh) -> None:
+    """It would come back with every restore, and no ledger would know of it."""
+    ledger.add(Fault("slow", "web1", options={"delay_ms": 100}), 1.0)
+    with pytest.raises(CheckFailed, match="web1-slow is injected") as caught:
+        snapshots.take(LAB, "clean")
+    assert caught.value.hint == "undo it: invoke fault.heal" and not any(virsh.kept.values())

@@ -1,0 +1,48 @@
+"""Fencing, and what a promotion sees before and after it. Servers are simulated."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from fabfile import failover, fencing
+from fabfile.switch import Roles
+from lab import remembered
+from lab.errors import TimedOut
+from lab.machine import Machine, together
+from lab.promotion import Promotion
+from tests.unit.conftest import Make
+from tests.unit.pairs import LAB, OPEN, PROMOTED
+
+
+@pytest.mark.parametrize(("power", "why"), [("saved", "web1 was powered off"), ("running", "was not running")])
+def test_a_dead_mysql_is_enough_only_where_the_machine_runs(make: Make, power: str, why: str) -> None:
+    """A saved machine goes on with the memory it had, and its MySQL with it."""
+    pair = make(power=power, dead=power == "running")
+    assert why in fencing.fence(LAB, pair.doors[0], dead=True)
+    pair.may_lose = True
+
+
+def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another command changed the roles while the servers were asked."""
+    make()
+
+    def late(work: Callable[[Machine], Any], doors: Sequence[Machine]) -> list[Any]:
+        answers = together(work, doors)
+        remembered.outdate()
+        return answers
+
+    monkeypatch.setattr(failover, "together", late)
+    failover._situation(LAB, Roles.of(LAB, "web2"))
+    assert remembered.recall() is None
+
+
+def test_two_servers_that_take_writes_are_no_good_end(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planned change of roles looks at both."""
+    pair = make(OPEN, PROMOTED)
+    pair.may_lose = True
+    monkeypatch.setattr(failover, "VERIFIED_S", 0.0)
+    with pytest.raises(TimedOut, match="web2 is the only primary"):
+        failover._verified(LAB, Roles.of(LAB, "web2"), Promotion("planned", "as a test wants", attach=False), "")

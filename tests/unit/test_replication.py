@@ -1,0 +1,85 @@
+"""A converge of the databases: whom it opens, on which answers, and what it puts on record. Servers are simulated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from fabfile import notes, replication
+from lab import ending
+from lab.databases import Database
+from lab.errors import CheckFailed
+from tests.unit.conftest import Make
+from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, U1, U2
+from tests.unit.simulated.pair import Pair
+
+OPENED_IT = f"weblab mysql: {ending.OPENED} 0"
+ERRANT = replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-3")
+
+
+@dataclass(frozen=True)
+class Probed(replication.Pair):
+    """The pair of a converge whose probe got other answers than the servers give now."""
+
+    seen: Mapping[str, Database | None] = field(default_factory=dict)
+
+    def asked(self) -> dict[str, Database | None]:
+        """What the probe got."""
+        return dict(self.seen)
+
+
+@pytest.fixture(autouse=True)
+def only_roles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts and notes are as they should be."""
+    for name in ("_wrong_accounts", "_same_password"):
+        monkeypatch.setattr(replication, name, lambda *_: [])
+    monkeypatch.setattr(notes, "make", lambda *_: [])
+    monkeypatch.setattr(notes, "key", lambda *_, **__: [])
+
+
+def converge(pair: Pair, web1: Database, web2: Database, record: str = "") -> list[str]:
+    """Converge; the probe found the servers so, and that on the records."""
+    answers = {name: {"record": record} for name in ("web1", "web2")}
+    seen = {"web1": web1, "web2": web2}
+    return replication.converge(Probed(LAB, pair.doors, {}, {}, "durable", answers, 0.0, seen=seen))
+
+
+def test_a_closed_primary_is_opened_with_a_line_on_its_record(make: Make) -> None:
+    """A promotion looks for that line when it asks how this server ended."""
+    pair = make(CLOSED, REPLICA)
+    assert "web1 is open for writes" in converge(pair, CLOSED, REPLICA)
+    assert pair.events == ["web1 opened"] and ending.OPENED in (pair.nodes.console("web1") or "")
+
+
+@pytest.mark.parametrize("record", ["", OPENED_IT])
+def test_a_primary_that_somebody_else_opened_gets_the_line_too(make: Make, record: str) -> None:
+    """Once: what came before the last opening does not count."""
+    pair = make()
+    converge(pair, OPEN, REPLICA, record)
+    assert any(text == ending.OPENS for _, text in pair.scripts) is not bool(record)
+
+
+def test_nobody_is_opened_on_answers_that_are_out_of_date(make: Make) -> None:
+    """The other server was promoted since the probe."""
+    pair = make(CLOSED, PROMOTED)
+    with pytest.raises(CheckFailed, match="no database is opened"):
+        converge(pair, CLOSED, REPLICA)
+    assert pair.events == []
+
+
+def test_nobody_is_opened_where_the_last_look_shows_something_else(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The replica turned out to have transactions of its own."""
+    stopped = replace(REPLICA, receiving=False, applying=False, stopped=True)
+    pair = make(CLOSED, stopped)
+    monkeypatch.setattr(replication, "_follow", lambda *_: {"web1": CLOSED, "web2": ERRANT})
+    with pytest.raises(CheckFailed, match="web2 has 3 transactions that web1 has not"):
+        converge(pair, CLOSED, stopped)
+    assert pair.events == []
+
+
+def test_a_replica_with_transactions_of_its_own_is_told(make: Make) -> None:
+    """Its data is not the primary's, however well it replicates."""
+    pair = make(OPEN, ERRANT)
+    with pytest.raises(CheckFailed, match="web2 has 3 transactions of its own") as caught:
+        converge(pair, OPEN, ERRANT)
+    assert "db.rejoin web2" in caught.value.hint and pair.changes == []

@@ -1,0 +1,54 @@
+"""What the site promises about a note, as its PHP says it: no PHP is needed here, the live tests run it."""
+
+import re
+from pathlib import Path
+
+SITE = Path(__file__).resolve().parents[2] / "provision" / "site"
+
+
+def body(file: str, function: str) -> str:
+    """A function of the site in one line, without comments."""
+    text = (SITE / file).read_text(encoding="utf-8")
+    found = re.search(rf"^function {function}\(.*?^}}$", text, re.MULTILINE | re.DOTALL)
+    assert found, f"{file} has no function {function}"
+    return " ".join(re.sub(r"^\s*//.*$", "", found[0], flags=re.MULTILINE).split())
+
+
+def in_order(text: str, *parts: str) -> bool:
+    """Whether all parts stand there, one after the other."""
+    return re.search(".*?".join(map(re.escape, parts)), text) is not None
+
+
+def test_a_note_is_acknowledged_only_after_a_second_question() -> None:
+    """Whether a replica can confirm is asked before COMMIT, whether it has is asked after it; 504 says: unknown."""
+    assert in_order(
+        body("notes.php", "leave_note"),
+        "[$db, $before] = primary_database($config, $give_up_at);",
+        "if (!is_confirmed($before, $before)) { throw new Problem(503,",
+        "$db->beginTransaction();",
+        "$db->commit(); return [201, confirmed($db, $before, $note)]; } catch (PDOException $error) {",
+        "throw new Problem(504, 'unknown');",
+    )
+    asks = "if ($note === null || ($before !== '' && !is_confirmed($before, confirmation($db)))) "
+    assert in_order(body("notes.php", "confirmed"), asks + "{ throw new Problem(504, 'unknown'); } return $note;")
+
+
+def test_a_note_that_is_known_already_is_asked_for_in_the_same_way() -> None:
+    """An earlier request may have left it without a replica."""
+    code = body("notes.php", "after_refused_insert")
+    assert "return [200, confirmed($db, $before, find_note($db, $token))];" in code
+    assert "if (error_number($error) === LOCK_WAIT_TIMEOUT) { throw new Problem(504, 'unknown'); }" in code
+
+
+def test_two_equal_answers_that_end_with_on_confirm() -> None:
+    """Semi-sync that was off in between has counted that; where none is wanted, there is nothing to confirm."""
+    code = body("database.php", "is_confirmed")
+    assert "return $before === '' || ($after === $before && str_ends_with($after, ',ON'));" in code
+    asked = body("database.php", "confirmation")
+    assert in_order(asked, 'rpl_semi_sync_source_timeout = " . WITHOUT_END_MS', "source_no_times", "source_status")
+
+
+def test_only_a_server_that_takes_writes_gets_them_and_is_asked_how_it_confirms() -> None:
+    """Unless an experiment takes that protection away."""
+    answers = "return [$db, $config['confirms'] ? confirmation($db) : ''];"
+    assert in_order(body("database.php", "primary_database"), "if ($about['writable']) {", answers, "is read-only")
