@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fabfile import failover, fencing
+from fabfile import failover, fencing, survivor
 from fabfile.switch import Roles
 from lab import remembered
 from lab.errors import TimedOut
@@ -21,6 +21,13 @@ def test_a_dead_mysql_is_enough_only_where_the_machine_runs(make: Make, power: s
     pair = make(power=power, dead=power == "running")
     assert why in fencing.fence(LAB, pair.doors[0], dead=True)
     pair.may_lose = True
+
+
+def test_a_server_that_does_not_answer_is_not_called_closed(make: Make) -> None:
+    """A promotion that gave up says so: nobody knows what that server does later."""
+    pair = make(power="off")
+    pair.web2.silent = True
+    assert survivor.shut(pair.doors[1]) == "unknown"
 
 
 def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(

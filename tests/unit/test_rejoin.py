@@ -1,16 +1,14 @@
 """db.rejoin: by GTID or with a copy, never while a fault is active, and commits as chosen afterwards."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from fabfile import attach, rejoin
+from fabfile import rejoin
 from lab import backup, gtid, ledger, remembered
 from lab.catalogue import Fault
 from lab.databases import Database
 from lab.errors import CheckFailed
-from lab.machine import Answer
 from tests.unit.conftest import Make
 from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, U1, WEB2
 from tests.unit.simulated.pair import Pair
@@ -151,25 +149,3 @@ def test_what_was_received_and_not_applied_is_not_thrown_away(make: Make) -> Non
     assert pair.web2.replica.unapplied
     rejoin.rejoin(LAB, "web2")
     assert pair.web2.thrown_away == "" and pair.web2.replicating
-
-
-class Failing:
-    """A door to a server whose copy of the data fails."""
-
-    node = WEB2
-
-    def script(self, *_: object, **__: object) -> Answer:
-        """The client loses its server."""
-        return Answer(1, "", "ERROR 3707: Restart server failed")
-
-    def run(self, *_: object, **__: object) -> Answer:
-        """What clone_status says."""
-        return Answer(0, "Failed\tdonor is gone\n", "")
-
-
-def test_a_copy_that_failed_is_told() -> None:
-    """The client's exit code says nothing, for the server restarts itself: its status does."""
-    door: Any = Failing()
-    with pytest.raises(CheckFailed, match="web2: copying the data failed") as caught:
-        attach.clone(door, "192.168.56.11", "secret")
-    assert "donor is gone" in caught.value.evidence

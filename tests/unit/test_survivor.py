@@ -2,7 +2,7 @@
 
 import pytest
 
-from fabfile import failover, survivor
+from fabfile import failover
 from lab.errors import CheckFailed, Unreachable
 from tests.unit.conftest import Make
 from tests.unit.pairs import LAB
@@ -129,9 +129,3 @@ def test_who_can_not_see_it_closed_does_not_say_that_it_is(pair: Pair, when: Whe
     pair.interruptions.clear()
     failover.promote(LAB, "web2")
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""
-
-
-def test_a_server_that_does_not_answer_is_not_called_closed(pair: Pair) -> None:
-    """Nobody knows what it does later."""
-    pair.web2.silent = True
-    assert survivor.shut(pair.doors[1]) == "unknown"

@@ -1,0 +1,32 @@
+"""A copy of all data: what it came to is asked, not guessed from the client's exit code."""
+
+from typing import Any
+
+import pytest
+
+from fabfile import attach
+from lab.errors import CheckFailed
+from lab.machine import Answer
+from tests.unit.pairs import WEB2
+
+
+class Failing:
+    """A door to a server whose copy of the data fails."""
+
+    node = WEB2
+
+    def script(self, *_: object, **__: object) -> Answer:
+        """The client loses its server."""
+        return Answer(1, "", "ERROR 3707: Restart server failed")
+
+    def run(self, *_: object, **__: object) -> Answer:
+        """What clone_status says."""
+        return Answer(0, "Failed\tdonor is gone\n", "")
+
+
+def test_a_copy_that_failed_is_told() -> None:
+    """The client's exit code says nothing, for the server restarts itself: its status does."""
+    door: Any = Failing()
+    with pytest.raises(CheckFailed, match="web2: copying the data failed") as caught:
+        attach.clone(door, "192.168.56.11", "secret")
+    assert "donor is gone" in caught.value.evidence
