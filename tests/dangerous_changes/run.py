@@ -7,6 +7,7 @@ no longer applies, 3 the tests are red as they stand.
 import argparse
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -204,4 +205,5 @@ def told(outcomes: Sequence[Outcome]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the copies go, and the tests in them end
     sys.exit(main(sys.argv[1:]))
