@@ -7,12 +7,12 @@ from lab.ensure import Command, Desired, File, Found, Unit
 
 NETWORK = "/etc/systemd/network/10-weblab.network"
 HOSTS = "/etc/hosts"
-CLOCK_IS_RIGHT_S = 5.0  # the answer is read a moment after it was given
-# A small box masks logind, which listens to the button, and loads no driver for it.
+CLOCK_IS_RIGHT_S = 5.0
+# A small box masks logind, which listens to the button, and what loads the drivers of the button at boot.
 BUTTON = "systemctl is-active --quiet systemd-logind && [ -d /sys/module/button ] && [ -e /dev/input/event0 ]"
 LISTEN = (
     "printf 'button\\nevdev\\n' > /etc/modules-load.d/weblab.conf && modprobe -a button evdev"
-    " && systemctl unmask systemd-logind && systemctl restart systemd-logind"
+    " && systemctl unmask systemd-modules-load systemd-logind && systemctl restart systemd-logind"
 )
 SSH_SETTINGS = "/etc/ssh/sshd_config.d"
 KEYS_ONLY = "00-weblab.conf"  # the first value wins, so the name sorts before 50-cloud-init.conf
@@ -43,13 +43,14 @@ def desired(target: Target) -> Desired:
     )
 
 
-def clock_error(found: Found) -> float:
+def clock_error(found: Found, asked_at: float) -> float:
     """Seconds that a node's clock is ahead of this machine's, 0 where it is right or was not asked.
 
-    A laptop that slept wakes up with machines that live in the past: until their clocks are right, lag and
-    logs say nothing.
+    A busy node answers late: its clock is right if it was right at any moment since `asked_at`. A laptop that slept
+    wakes up with machines that live in the past: until their clocks are right, lag and logs say nothing.
     """
-    error = float(found.answers.get("clock", time.time())) - time.time()
+    clock = float(found.answers.get("clock", asked_at))
+    error = min(clock - asked_at, 0.0) or max(clock - time.time(), 0.0)
     return error if abs(error) > CLOCK_IS_RIGHT_S else 0.0
 
 

@@ -160,8 +160,9 @@ def desired(target: Target, roles: Sequence[str] = ()) -> Desired:
 
 
 def _node(door: Machine, desired: Desired, dry_run: bool) -> Converged:
+    asked_at = time.time()
     found = ensure.ask(door, desired)
-    clock = _clock(door, found, dry_run)
+    clock = _clock(door, base.clock_error(found, asked_at), dry_run)
     difference = ensure.compare(desired, found)
     name = door.node.name
     if not difference:
@@ -177,8 +178,7 @@ def _node(door: Machine, desired: Desired, dry_run: bool) -> Converged:
     return Converged([*clock, f"{name}: {difference}"], found, difference.later)
 
 
-def _clock(door: Machine, found: Found, dry_run: bool) -> list[str]:
-    error = base.clock_error(found)
+def _clock(door: Machine, error: float, dry_run: bool) -> list[str]:
     if not error:
         return []
     if not dry_run:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from fabfile import accounts, converge, database, replication, rolling_restart
+from fabfile import accounts, base, converge, database, replication, rolling_restart
 from fabfile.target import Target
 from lab import choices, credentials, lifecycle, remembered, topology
-from lab.ensure import Desired, fingerprint
+from lab.ensure import Desired, Found, fingerprint
 from lab.errors import BadInput
 from lab.machine import Answer
 from lab.protections import PROTECTIONS, checked
@@ -179,6 +179,19 @@ def test_a_clock_that_stood_still_is_set_and_one_that_is_right_is_left(
     assert stepped == []
     assert converge.everything(LAB).changed == ["web1: clock, it was 3600 s behind"]
     assert stepped == ["web1"]
+
+
+CLOCKS = {"right, answered late": (2, 0), "an hour behind": (-3600, -3600), "an hour ahead": (3610, 3600)}
+
+
+@pytest.mark.parametrize(("ahead", "error"), CLOCKS.values(), ids=CLOCKS.keys())
+def test_a_busy_node_that_answers_late_has_no_wrong_clock(
+    ahead: int, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten seconds pass between question and answer: a clock that was right in between is right."""
+    monkeypatch.setattr(time, "time", lambda: 1010.0)
+    found = Found(frozenset(), {}, {}, {}, {"clock": str(1000 + ahead)})
+    assert base.clock_error(found, asked_at=1000) == error
 
 
 def test_a_converge_writes_down_what_it_takes_away_before_it_does(

@@ -56,10 +56,10 @@ def test_what_a_file_says_arrives() -> None:
 
 
 def test_what_a_file_does_not_say_has_a_default() -> None:
-    """Durable, 10 requests a second of which every tenth writes, a minute; the balancer is taken as it is."""
+    """Durable, 10 requests a second, 6 % of them writes, a minute; the balancer is taken as it is."""
     it = plan.parse("short", SHORT, LAB)
     assert (it.stage, it.durability, it.algorithm, it.mode) == ("distributed", "durable", None, None)
-    assert it.load == Load(rate=20, write_share=0.03, processes=1)
+    assert it.load == Load(rate=10, write_share=0.06, processes=1)
     assert (it.warm_up_s, it.measure_s, it.settle_s, it.seed, it.steps) == (10, 60, 180, 1, ())
 
 
@@ -74,7 +74,7 @@ def test_the_timeline_gets_what_the_checks_need() -> None:
         "algorithm": None,
         "mode": None,
         "seed": 1,
-        "load": {"rate": 20, "write_share": 0.03, "processes": 1},
+        "load": {"rate": 10, "write_share": 0.06, "processes": 1},
         "without": [],
         "expect": [{"check": "failed-gets", "at_most": 0}],
     }
