@@ -8,12 +8,6 @@ from lab.ensure import Command, Desired, File, Found, Unit
 NETWORK = "/etc/systemd/network/10-weblab.network"
 HOSTS = "/etc/hosts"
 CLOCK_IS_RIGHT_S = 5.0
-# A small box masks logind, which listens to the button, and what loads the drivers of the button at boot.
-BUTTON = "systemctl is-active --quiet systemd-logind && [ -d /sys/module/button ] && [ -e /dev/input/event0 ]"
-LISTEN = (
-    "printf 'button\\nevdev\\n' > /etc/modules-load.d/weblab.conf && modprobe -a button evdev"
-    " && systemctl unmask systemd-modules-load systemd-logind && systemctl restart systemd-logind"
-)
 SSH_SETTINGS = "/etc/ssh/sshd_config.d"
 KEYS_ONLY = "00-weblab.conf"  # the first value wins, so the name sorts before 50-cloud-init.conf
 RESTART = "systemctl restart systemd-networkd"  # networkctl needs a message bus, which a small box has not
@@ -36,7 +30,6 @@ def desired(target: Target) -> Desired:
                 _rename(name),
             ),
             Command("lab address", has_address, _take_address(has_address)),
-            Command("power button", BUTTON, LISTEN),
             Command("ssh by key only", _takes_keys_only(), _take_keys_only()),
         ),
         questions={"clock": "date +%s.%N"},
