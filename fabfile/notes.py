@@ -1,4 +1,4 @@
-"""The table of notes: made where there is none, and with its unique key unless an experiment takes that away."""
+"""The site's tables: made where they are missing, with a unique key unless an experiment takes that away."""
 
 from fabfile.statements import sql
 from lab.databases import Database
@@ -17,8 +17,8 @@ ALTER TABLE notes DROP PRIMARY KEY, DROP COLUMN row_id, DROP KEY token, ADD PRIM
 
 
 def make(primary: Machine, before: Database) -> list[str]:
-    """Make the table where there is none."""
-    if before.has_site:
+    """Make the tables that are not there."""
+    if before.has_site and before.has_repeats:
         return []
     sql(primary, SCHEMA.read_text(encoding="utf-8"), "creates the site's tables")
     return [f"{primary.node.name} has the site's tables"]

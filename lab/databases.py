@@ -36,6 +36,8 @@ SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_o
 (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
 (SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'site' AND table_name = 'notes'
  AND column_name = 'token' AND column_key = 'PRI') AS unique_key,
+(SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'site' AND table_name = 'repeats'
+ AND column_name = 'id') AS has_repeats,
 (SELECT variable_value FROM performance_schema.global_variables
  WHERE variable_name = 'rpl_semi_sync_source_enabled') AS semi_sync,
 (SELECT variable_value FROM performance_schema.global_variables
@@ -57,8 +59,8 @@ class Database:
 
     `received` is what came from the source, applied or not; `purged`: what can't be fetched from here any more.
     `waits`: semi-sync is ON, each commit waits for a replica's answer; `waiting`: how many do at this moment.
-    `unique_key`: whether its table of notes has one; where that was not asked, it is taken for true. `age_s`: since its
-    process started, by a clock that nobody sets.
+    `unique_key`: whether its table of notes has one; `has_repeats`: whether it has the site's younger table; where that
+    was not asked, it is taken for true. `age_s`: since its process started, by a clock that nobody sets.
     """
 
     node: str
@@ -75,6 +77,7 @@ class Database:
     stopped: bool = False
     uuid: str = ""
     unique_key: bool = True
+    has_repeats: bool = True
     received: str = ""
     purged: str = ""
     waits: bool = False
@@ -139,6 +142,7 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         purged=_one_line(own.get("purged", "")),
         waits=own.get("semi_sync_status") == "ON",
         unique_key=own.get("unique_key", "1") == "1",
+        has_repeats=own.get("has_repeats", "1") == "1",
         age_s=int(rows[-1].get("process_age", "0")),
         waiting=int(own.get("semi_sync_waiting", "0") or 0),
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),

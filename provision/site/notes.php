@@ -47,7 +47,8 @@ function leave_note(array $config, string $token, string $body): array
             ->execute([$token, $body, $config['served_by']]);
         $note = find_note($db, $token);
     } catch (PDOException $error) {
-        return after_refused_insert($db, $token, $error, $before);
+        must_be_known($error);
+        return [200, known_note($db, $token, $before, $give_up_at)];
     }
     if (microtime(true) > $give_up_at) {
         throw new Problem(503, 'the database is too slow, the note was not left');
@@ -71,7 +72,7 @@ function confirmed(PDO $db, string $before, ?array $note): array
 }
 
 /** The INSERT failed: is the token known already, is someone else just leaving it, or did nothing happen? */
-function after_refused_insert(PDO $db, string $token, PDOException $error, string $before): array
+function must_be_known(PDOException $error): void
 {
     error_log("INSERT: {$error->getMessage()}");
     if (error_number($error) === LOCK_WAIT_TIMEOUT) {
@@ -81,10 +82,27 @@ function after_refused_insert(PDO $db, string $token, PDOException $error, strin
     if (error_number($error) !== DUPLICATE_KEY) {
         throw new Problem(503, 'the database refused the note, nothing was changed');
     }
+}
+
+/**
+ * The note that an earlier request left, within the transaction of the refused INSERT. In durable mode a commit of its
+ * own confirms it: when the note was left, semi-sync may have been off, or the server may have died before a replica
+ * had it and started again since.
+ */
+function known_note(PDO $db, string $token, string $before, float $give_up_at): array
+{
     try {
-        $db->rollBack();
-        return [200, confirmed($db, $before, find_note($db, $token))];
-    } catch (PDOException) {
+        $note = find_note($db, $token);
+        if ($before !== '') {
+            $db->prepare('INSERT INTO repeats (token) VALUES (?)')->execute([$token]);
+        }
+        if (microtime(true) > $give_up_at) {
+            throw new Problem(504, 'unknown');
+        }
+        $db->commit();
+        return confirmed($db, $before, $note);
+    } catch (PDOException $error) {
+        error_log("known note: {$error->getMessage()}");
         throw new Problem(504, 'unknown');
     }
 }

@@ -14,3 +14,11 @@ CREATE TABLE IF NOT EXISTS site.notes (
     db         VARCHAR(64) NOT NULL,
     KEY latest (created_at)
 ) ENGINE = InnoDB;
+
+-- A known note that is sent again in durable mode leaves a row here. A replica that confirms this commit has the note
+-- too, which stands before it in the binary log.
+CREATE TABLE IF NOT EXISTS site.repeats (
+    id      BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    token   VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    sent_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)
+) ENGINE = InnoDB;

@@ -34,10 +34,19 @@ def test_a_note_is_acknowledged_only_after_a_second_question() -> None:
 
 
 def test_a_note_that_is_known_already_is_asked_for_in_the_same_way() -> None:
-    """An earlier request may have left it without a replica."""
-    code = body("notes.php", "after_refused_insert")
-    assert "return [200, confirmed($db, $before, find_note($db, $token))];" in code
-    assert "if (error_number($error) === LOCK_WAIT_TIMEOUT) { throw new Problem(504, 'unknown'); }" in code
+    """An earlier request may have left it without a replica: a commit behind it is confirmed, not its memory."""
+    assert in_order(
+        body("notes.php", "leave_note"),
+        "catch (PDOException $error) { must_be_known($error); return [200, known_note($db, $token, $before, $give_up_at)]; }",
+    )
+    locked = "if (error_number($error) === LOCK_WAIT_TIMEOUT) { throw new Problem(504, 'unknown'); }"
+    assert locked in body("notes.php", "must_be_known")
+    assert in_order(
+        body("notes.php", "known_note"),
+        "if ($before !== '') { $db->prepare('INSERT INTO repeats (token) VALUES (?)')->execute([$token]); }",
+        "$db->commit(); return confirmed($db, $before, $note); } catch (PDOException $error) {",
+        "throw new Problem(504, 'unknown');",
+    )
 
 
 def test_two_equal_answers_that_end_with_on_confirm() -> None:

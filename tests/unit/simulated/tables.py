@@ -74,8 +74,8 @@ def _schemata(it: "Server") -> Table:
 
 
 def _columns(it: "Server") -> Table:
-    row = ("site", "notes", "token", "PRI" if it.unique_key else "")
-    return "table_schema, table_name, column_name, column_key", [row] if it.has_site else []
+    rows = [("site", "notes", "token", "PRI" if it.unique_key else ""), ("site", "repeats", "id", "PRI")]
+    return "table_schema, table_name, column_name, column_key", rows if it.has_site else []
 
 
 def _clone(it: "Server") -> Table:
