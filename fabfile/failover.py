@@ -9,6 +9,7 @@ from fabfile import salvage as salvaging
 from fabfile import switch
 from fabfile.clients import END_ALL, client
 from fabfile.fencing import fence
+from fabfile.opening import LEAVE
 from fabfile.statements import sql
 from fabfile.survivor import apply_received, open_it
 from fabfile.switch import NotClosed, Roles
@@ -158,7 +159,7 @@ def _reaches(balancer: Machine, node: Node) -> bool:
 
 def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
     if it.own.source:
-        sql(roles.node, switch.LEAVE, "gives up the change of roles that was interrupted")
+        sql(roles.node, LEAVE, "gives up the change of roles that was interrupted")
     lines = [f"{how.why}; nothing was changed"]
     if not it.rival or it.rival.source != str(it.node.ip):
         lines.append(f"{it.other.name} does not replicate from it; next: {advice.rejoins(it.other.name)}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fabfile import accounts, notes
 from fabfile.accounts import Account
 from fabfile.attach import clone, source
+from fabfile.opening import open_server, opens
 from fabfile.statements import sql
 from lab import databases, ending, errant, gtid, progress, remembered
 from lab.databases import Database
@@ -219,8 +220,7 @@ def _recorded(pair: Pair, primary: Machine, before: Database) -> None:
 def _open(primary: Machine, before: Database) -> list[str]:
     if before.writable:
         return []
-    text = "SET GLOBAL super_read_only = OFF;\nSET GLOBAL read_only = OFF;"
-    sql(primary, text, "opens for writes", first=ending.OPENS)
+    open_server(primary, opens(ending.OPENS), "opens for writes")
     return [f"{primary.node.name} is open for writes"]
 
 

@@ -6,6 +6,7 @@ must never power off a machine. The primary is closed before it stops, and repli
 
 from collections.abc import Mapping, Sequence
 
+from fabfile.opening import AGAIN, open_server, opens
 from fabfile.statements import sql
 from lab import ensure, facts, gtid, progress
 from lab.databases import Database
@@ -19,8 +20,6 @@ from lab.wait import until
 READY_S = 180.0
 # A MySQL that stops returns commits which no replica has confirmed: those under way end first, and none begins.
 CLOSE = "SET SESSION lock_wait_timeout = 5;\nSET GLOBAL super_read_only = ON;"
-OPEN = "SET GLOBAL super_read_only = OFF;\nSET GLOBAL read_only = OFF;"
-AGAIN = "see why: invoke lab.status; then run it again: invoke lab.provision"
 
 
 def in_turn(lab: Lab, running: Sequence[Machine], waiting: Mapping[str, Sequence[Unit]]) -> None:
@@ -117,7 +116,7 @@ def _close(machine: Machine) -> None:
     try:
         sql(machine, CLOSE, "takes no writes until MySQL has restarted")
     except CommandFailed as error:
-        sql(machine, OPEN, "takes writes again")
+        open_server(machine, opens(), "takes writes again")
         what = f"MySQL on {name} still has to restart: its commits hang"
         raise CheckFailed(what, evidence=error.evidence, hint=AGAIN) from error
 

@@ -1,15 +1,13 @@
 """The survivor of an emergency: it applies what it received, leaves its source, and opens, or stays closed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-from fabfile.clients import CAUGHT_UP, END_ALL, tell
-from fabfile.switch import Roles, opens
-from lab.errors import CheckFailed, LabError
-from lab.facts import databases_of
+from fabfile.clients import CAUGHT_UP, tell
+from fabfile.opening import SCRIPT_S, ended_unless_open, leaves_and_opens
+from fabfile.switch import Roles
 from lab.machine import Machine, Shell
 
-APPLY_S, KILL_S, SHUT_S = 60, 10, 60.0
+APPLY_S, KILL_S = 60, 10
 DELAY = "SELECT COALESCE(MAX(DESIRED_DELAY), 0) FROM performance_schema.replication_applier_configuration"
 # The receiver must run meanwhile: with both threads stopped, MySQL throws the relay log away when it is told a delay.
 # https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html, https://bugs.mysql.com/bug.php?id=87102
@@ -48,30 +46,9 @@ def apply_received(roles: Roles, shell: Shell) -> None:
 def open_it(roles: Roles, shell: Shell) -> None:
     """The survivor leaves its source and takes writes; raises CheckFailed where it does not, and then it is closed."""
     with _not_promoted(roles.node, "it could not open"):
-        roles.node.script(opens(roles.durability), timeout=60, title="opens", shell=shell)
+        roles.node.script(leaves_and_opens(roles.durability), timeout=SCRIPT_S, title="opens", shell=shell)
 
 
-@contextmanager
-def _not_promoted(door: Machine, why: str) -> Iterator[None]:
-    """Whoever gives up sees to it that nothing opens the server later."""
-    try:
-        yield
-    except LabError as error:
-        name, state = door.node.name, shut(door)
-        if state == "open":
-            return
-        what = f"{name} was not promoted: {why}"
-        if state != "closed":
-            what = f"{name} was not promoted for certain: {why}, and nobody can say whether it opens later"
-        hint = f"see why: invoke db.status; then the same again: invoke db.promote {name}"
-        raise CheckFailed(what, evidence=error.evidence or str(error), hint=hint) from error
-
-
-def shut(door: Machine) -> str:
-    """End the clients that a command left on a node; what its server is then: 'closed', 'open' or 'unknown'."""
-    try:
-        door.script(f"{END_ALL}\nexit 0", timeout=SHUT_S, title="ends what was begun")
-    except LabError:
-        return "unknown"
-    now = databases_of([door])[door.node.name]
-    return "unknown" if now is None else "open" if now.writable else "closed"
+def _not_promoted(door: Machine, why: str) -> AbstractContextManager[None]:
+    hint = f"see why: invoke db.status; then the same again: invoke db.promote {door.node.name}"
+    return ended_unless_open(door, "was not promoted", why, hint)

@@ -12,8 +12,9 @@ from typing import Any
 
 from fabfile.attach import APPLY, listen
 from fabfile.clients import END_ALL, EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
+from fabfile.opening import LEAVE, leaves_and_opens, open_server, opens
 from fabfile.statements import sql
-from lab import choices, credentials, databases, ending, progress
+from lab import choices, credentials, progress
 from lab.databases import Database, check_durability
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.facts import databases_of
@@ -21,15 +22,7 @@ from lab.machine import Machine, Shell, together
 from lab.topology import Lab, Node
 
 CATCH_UP_S, APPLY_S, LOCK_S, LISTEN_S, UNDO_S = 60, 20, 3, 10, 5
-LEAVE_S, OPEN_S = 20, 10
 HANGS = 6
-OPEN = "SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF;"
-LEAVE = "STOP REPLICA; RESET REPLICA ALL;"
-# Sent when the source is left, and not before; a server that is held up meanwhile finds that it is too late.
-UNTIL = f"SET @until = UNIX_TIMESTAMP(SYSDATE()) + {OPEN_S}"
-IN_TIME = "UNIX_TIMESTAMP(SYSDATE()) < @until"
-OPEN_IN_TIME = f"SET GLOBAL super_read_only = IF({IN_TIME}, 0, 1); SET GLOBAL read_only = IF({IN_TIME}, 0, 1);"
-OPENED = "SELECT IF(@@GLOBAL.read_only, 'ERROR: it was too late to open', 'open')"
 WHY_IT_HANGS = "see why: invoke db.status, invoke fault.list"
 LISTENS = "SELECT service_state FROM performance_schema.replication_connection_status"
 
@@ -75,12 +68,13 @@ def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> fl
     with _left_as_it_was(roles, rival):
         closing, following, opening = _prepare(roles, own, rival, attach=attach)
         began = time.monotonic()
-        executed = _close(roles.other, rival, closing)
+        executed = _close(roles.other, rival, closing, following)
     opened: list[float] = []
 
     def open_() -> None:
         rest = wait_for(f"'{executed}'", APPLY_S) if attach else ""
-        roles.node.script(f"{rest}\n{opens(roles.durability)}", timeout=90, title="opens", shell=opening)
+        text = f"{rest}\n{leaves_and_opens(roles.durability)}"
+        roles.node.script(text, timeout=120, title="opens", shell=opening)
         opened.append(time.monotonic())
 
     def follow_() -> None:
@@ -92,16 +86,6 @@ def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> fl
     if failed[other]:
         progress.say(other, f"does not follow yet: {failed[other]}")
     return opened[0] - began
-
-
-def opens(durability: str) -> str:
-    """Bash for a client's shell: leave the source for good, commit as safe as said, take writes.
-
-    Whoever stops waiting for an answer has sent nothing that could open the server after that.
-    """
-    leave = tell(f"{LEAVE} {UNTIL}; SELECT 1", LEAVE_S)
-    open_ = tell(f"{databases.durability_sql(durability)} {OPEN_IN_TIME} {OPENED}", OPEN_S)
-    return f"{ending.OPENS}\n{leave}\n{open_}"
 
 
 def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> tuple[Shell, Shell, Shell]:
@@ -146,24 +130,33 @@ def _left_as_it_was(roles: Roles, rival: Database) -> Iterator[None]:
         raise
 
 
-def _close(door: Machine, rival: Database, shell: Shell) -> str:
-    """Close the old primary for everybody; what it has executed then.
+def _close(door: Machine, rival: Database, shell: Shell, spare: Shell) -> str:
+    """Close the old primary for everybody; what it has executed then. A spare client opens it again where that fails.
 
     The server waits for commits under way, and for no lock longer than told:
     https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_read_only
     """
     text = f"SET SESSION lock_wait_timeout = {LOCK_S}; SET GLOBAL super_read_only = ON; {EXECUTED}"
-    undo = f"mysql -e '{OPEN}'; exit {HANGS}" if rival.writable else f"exit {HANGS}"
     try:
-        answer = door.script(f'{tell(text, 6 * LOCK_S, undo)}\necho "$said"', timeout=60, title="closes", shell=shell)
+        answer = door.script(f'{tell(text, 6 * LOCK_S)}\necho "$said"', timeout=60, title="closes", shell=shell)
     except CommandFailed as error:
-        what = f"{door.node.name} can't be closed: its commits hang"
+        what = f"{door.node.name} can't be closed: its commits hang{_reopened(door, rival, spare)}"
         raise NotClosed(what, evidence=error.evidence, hint=WHY_IT_HANGS) from error
     except LabError as error:
         error.hint = f"nobody knows whether {door.node.name} is closed: run the same command again"
         raise
     progress.say(door.node.name, "is closed for writes")
     return answer.stdout.strip()
+
+
+def _reopened(door: Machine, rival: Database, spare: Shell) -> str:
+    """Open a primary again that may have closed without saying so; what to add to the error where it does not open."""
+    try:
+        if rival.writable:
+            open_server(door, opens(), "takes writes again", shell=spare)
+    except CheckFailed as error:
+        return f"; {error.what}"
+    return ""
 
 
 def _all(roles: Roles, works: Mapping[str, Callable[[], Any]]) -> dict[str, LabError | None]:
@@ -189,9 +182,13 @@ def _undone(roles: Roles, rival: Database, error: LabError | None) -> CheckFaile
     ended = isinstance(error, CommandFailed)  # else the script may still be running there
     now = databases_of([roles.node])[node]
     if rival.writable and ended and now and not now.writable and now.source:
-        text = f"{LEAVE} {databases.durability_sql(rival.durability)} {OPEN}"
-        sql(roles.other, text, "is opened again", first=ending.OPENS)
-        what = f"{node} was not promoted; {other} is the primary as before"
-        return CheckFailed(what, evidence=evidence, hint="see why: invoke db.status")
+        what, hint = f"{node} was not promoted; {other} is the primary as before", "see why: invoke db.status"
+        try:
+            open_server(roles.other, leaves_and_opens(rival.durability), "is opened again")
+        except CheckFailed as again:
+            what = f"{node} was not promoted; {again.what}"
+            hint += f"; then the same again: invoke db.promote {node}"
+            evidence += f"\n{again.evidence}"
+        return CheckFailed(what, evidence=evidence, hint=hint)
     what = f"{node} was not promoted for certain, and {other} stays closed"
     return CheckFailed(what, evidence=evidence, hint=f"complete it: invoke db.promote {node}")

@@ -73,7 +73,7 @@ class Machine:
 
         A `shell` that is ready runs it at once, as its last.
         """
-        answer = self._guarded(lambda: self._read(self._start(text, shell), timeout, title), title)
+        answer = self._guarded(lambda: self._read(self._start(text, timeout, shell), timeout, title), title)
         return self._allowed(answer, ok, title)
 
     def ready(self, text: str, *, timeout: float = 30.0, title: str, shell: Shell | None = None) -> Shell:
@@ -81,7 +81,7 @@ class Machine:
 
         What has to happen at a moment is told to a shell that waits for it. A `shell` that is ready goes on.
         """
-        shell = shell or self._guarded(self._shell, title)
+        shell = shell or self._guarded(lambda: self._shell(timeout), title)
 
         def talk() -> Answer:
             shell.sendall(f"{text}\necho {READY}\n".encode())
@@ -105,7 +105,7 @@ class Machine:
         """
         rest = bytearray()
         try:
-            channel = self._start(text)
+            channel = self._start(text, STARTS_S)
             heard = time.monotonic() + STARTS_S
             while going():
                 if _drain(channel, rest, bytearray()):
@@ -140,15 +140,20 @@ class Machine:
                 hint=f"see what the machine is doing: invoke lab.status, vagrant ssh {self.node.name}",
             ) from error
 
-    def _start(self, text: str, shell: Shell | None = None) -> paramiko.Channel:
-        channel = shell or self._shell()
+    def _start(self, text: str, timeout: float, shell: Shell | None = None) -> paramiko.Channel:
+        channel = shell or self._shell(timeout)
         channel.sendall(text.encode())
         channel.shutdown_write()
         return channel
 
-    def _shell(self) -> paramiko.Channel:
+    def _shell(self, timeout: float) -> paramiko.Channel:
         channel = self._open()
-        channel.exec_command("sudo -n bash -s")
+        deadline = threading.Timer(timeout, channel.close)  # Paramiko itself waits for the answer without one
+        deadline.start()
+        try:
+            channel.exec_command("sudo -n bash -s")
+        finally:
+            deadline.cancel()
         return channel
 
     def _open(self) -> paramiko.Channel:
@@ -193,21 +198,18 @@ def _connect(name: str) -> Connection:
         connect_kwargs={"allow_agent": False, "look_for_keys": False, "banner_timeout": 30, "auth_timeout": 30},
     )
     # Paramiko's timeout is one for the connection and the key exchange: the first is made here, with one of its own.
-    address = (connection.host, connection.port)
-    connection.connect_kwargs["sock"] = socket.create_connection(address, CONNECT_TIMEOUT_S)
+    connection.connect_kwargs["sock"] = socket.create_connection((connection.host, connection.port), CONNECT_TIMEOUT_S)
     connection.open()
     return connection
 
 
 def _drain(channel: paramiko.Channel, out: bytearray, err: bytearray) -> bool:
-    got = False
-    if channel.recv_ready():
+    has_output, has_errors = channel.recv_ready(), channel.recv_stderr_ready()
+    if has_output:
         out += channel.recv(65536)
-        got = True
-    if channel.recv_stderr_ready():
+    if has_errors:
         err += channel.recv_stderr(65536)
-        got = True
-    return got
+    return bool(has_output or has_errors)
 
 
 def _hand_over(rest: bytearray, on_line: Callable[[str], None]) -> None:

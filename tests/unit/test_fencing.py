@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fabfile import failover, fencing, survivor
+from fabfile import failover, fencing, opening
 from fabfile.switch import Roles
 from lab import remembered
 from lab.errors import TimedOut
@@ -27,7 +27,7 @@ def test_a_server_that_does_not_answer_is_not_called_closed(make: Make) -> None:
     """A promotion that gave up says so: nobody knows what that server does later."""
     pair = make(power="off")
     pair.web2.silent = True
-    assert survivor.shut(pair.doors[1]) == "unknown"
+    assert opening.shut(pair.doors[1]) == "unknown"
 
 
 def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(

@@ -1,8 +1,12 @@
 """The door to a node: what comes back, and what a lost connection or a hanging command becomes."""
 
+import socket
+import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from lab import machine, topology
@@ -154,3 +158,56 @@ def test_a_watch_that_falls_silent_is_told(door: Machine, monkeypatch: pytest.Mo
     with pytest.raises(Unreachable, match="can't be watched"):
         door.follow("watch", lines.append, lambda: time.monotonic() < until, 0.1)
     assert lines == ["one"] and channel.sent == b"watch"
+
+
+class Freezes(paramiko.ServerInterface):  # type: ignore[misc]
+    """An ssh server that opens a session and then stands still."""
+
+    # ruff: noqa: D102 - the methods are paramiko's, by name and meaning
+
+    def __init__(self) -> None:
+        self.goes_on = threading.Event()
+
+    def check_auth_none(self, username: str) -> int:
+        return int(paramiko.common.AUTH_SUCCESSFUL)
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return int(paramiko.common.OPEN_SUCCEEDED)
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        return self.goes_on.wait(10)
+
+
+@pytest.fixture
+def frozen() -> Iterator[paramiko.Transport]:
+    """A connection to such a server."""
+    ours, theirs = socket.socketpair()
+    server, client, freezes = paramiko.Transport(theirs), paramiko.Transport(ours), Freezes()
+    server.add_server_key(paramiko.ECDSAKey.generate())
+    server.start_server(threading.Event(), freezes)
+    client.start_client(timeout=10)
+    client.auth_none("vagrant")
+    yield client
+    freezes.goes_on.set()
+    client.close()
+    server.close()
+
+
+WAYS: dict[str, Callable[[Machine], object]] = {
+    "script": lambda door: door.script("true", title="tries", timeout=0.1),
+    "ready": lambda door: door.ready("true", title="tries", timeout=0.1),
+    "follow": lambda door: door.follow("watch", lambda line: None, lambda: True, 0.1),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_node_that_freezes_before_a_command_begins_ends_it_at_its_deadline(
+    door: Machine, frozen: paramiko.Transport, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Not when TCP gives up, a quarter of an hour later."""
+    monkeypatch.setattr(machine, "STARTS_S", 0.1)
+    monkeypatch.setattr(Machine, "_open", lambda self: frozen.open_session(timeout=5))
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match=r"ssh failed during: tries|can't be watched"):
+        WAYS[way](door)
+    assert time.monotonic() - began < 5

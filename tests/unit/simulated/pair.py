@@ -130,7 +130,7 @@ def _raise(meant: Iterator[Interruption]) -> None:
 
 def _begin(door: Machine, text: str, shell: Shell | None = None, **_: object) -> None:
     """Send a script, and hear nothing more of it."""
-    (shell or door._shell()).sendall(f"{text}\n".encode())
+    (shell or door._shell(30)).sendall(f"{text}\n".encode())
 
 
 @contextmanager
@@ -149,7 +149,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     monkeypatch.setattr(machine, "SSH_CONFIG", Path(__file__))
     monkeypatch.setattr(machine, "POLL_S", 0.005)
     monkeypatch.setattr(wait, "pause", pair.pause)
-    monkeypatch.setattr(Machine, "_shell", lambda door: pair.nodes.shell(door.node.name))
+    monkeypatch.setattr(Machine, "_shell", lambda door, timeout: pair.nodes.shell(door.node.name))
     monkeypatch.setattr(Machine, "script", sends)
     monkeypatch.setattr(Machine, "ready", readies)
     monkeypatch.setattr(hypervisor, "states", lambda lab: dict(pair.power))
