@@ -110,8 +110,8 @@ class _Strict(BaseModel):
 
 
 class _Load(_Strict):
-    # Two emulated web servers of a slow laptop answer 30 pages a second; below 0.5 the client is blind between requests.
-    rate: float = Field(default=10.0, ge=0.5, le=200)
+    # A slow laptop that emulates answers 30 pages a second in all.
+    rate: float = Field(default=10.0, ge=0.5, le=200)  # below, the client is blind between requests
     write_share: float = Field(default=0.06, ge=0, le=1)
     processes: int = Field(default=1, ge=1, le=4)
 

@@ -37,7 +37,8 @@ def test_a_note_that_is_known_already_is_asked_for_in_the_same_way() -> None:
     """An earlier request may have left it without a replica: a commit behind it is confirmed, not its memory."""
     assert in_order(
         body("notes.php", "leave_note"),
-        "catch (PDOException $error) { must_be_known($error); return [200, known_note($db, $token, $before, $give_up_at)]; }",
+        "catch (PDOException $error) { must_be_known($error);",
+        "return [200, known_note($db, $token, $before, $give_up_at)]; }",
     )
     locked = "if (error_number($error) === LOCK_WAIT_TIMEOUT) { throw new Problem(504, 'unknown'); }"
     assert locked in body("notes.php", "must_be_known")
