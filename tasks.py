@@ -150,6 +150,7 @@ def _ssh(node: str, *words: str) -> int:
     name = topology.load().node(node).name
     if not SSH_CONFIG.exists():
         raise LabNotUp("no lab is up in this checkout", hint="start it: invoke lab.up")
+    clean.touched()
     code = subprocess.call(["ssh", "-F", str(SSH_CONFIG), *PATIENCE, name, *words])
     if code == SSH_FAILED:
         hint = f"see what the machine is doing: invoke lab.status, vagrant ssh {name}"

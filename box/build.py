@@ -58,7 +58,7 @@ def _build(wanted: Recipe) -> None:
 def create_secret_files(work: Path) -> None:
     """Create the files that hold a box's private keys before they are written, for their owner alone.
 
-    The folder is open: apt gives up root and reads the tree in it.
+    The archive carries the mode of the disk out of the closed folder, into Vagrant's own.
     """
     for name in SECRET_FILES:
         (work / name).touch(mode=0o600)

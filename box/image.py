@@ -17,6 +17,7 @@ from lab.errors import Locked
 STATE = Path("/var/lib/weblab")
 KERNELS = Path("/var/lib/libvirt/boot")
 DISK_GB = 8
+OWNER_ONLY = 0o700
 # No boot loader: QEMU starts the kernel, the initrd mounts the one disk. The kernel's tests of its own
 # ciphers are a quarter of an emulated boot's instructions; clearing every page and auditing cost less.
 CMD_LINE = (
@@ -27,7 +28,12 @@ MIRROR_HINT = "see whether the mirror answers (apt-get update), then run the sam
 
 @contextmanager
 def workspace() -> Iterator[Path]:
-    """A work folder that is gone afterwards, whatever happens; one build at a time."""
+    """A work folder that is gone afterwards, whatever happens; one build at a time.
+
+    For root alone: the guest's files in it belong to the guest's users, whose numbers are those of people here. The
+    first user of most machines is 1000, and so is the guest's, who is root there by sudo. mmdebstrap lets apt fetch as
+    root where apt's own user can't enter the folder; as an --aptopt the guest would keep that.
+    """
     STATE.mkdir(parents=True, exist_ok=True)
     with open(STATE / "box.lock", "w") as lock:
         try:
@@ -35,8 +41,10 @@ def workspace() -> Iterator[Path]:
         except BlockingIOError as error:
             raise Locked("another command on this machine builds a box", hint="wait for it") from error
         work = STATE / "box-build"
+        if work.is_dir():  # of a build that was killed: closed first, so that nobody adds to it while it is removed
+            work.chmod(OWNER_ONLY)
         _remove(work)
-        work.mkdir(mode=0o755)
+        work.mkdir(mode=OWNER_ONLY)
         try:
             yield work
         finally:

@@ -1,7 +1,7 @@
 """The clean snapshot: how the lab was right after it was made, and the way back to it.
 
 Its record is written when the lab begins to be made. A lab whose record or snapshot was lost since is a used one: it is
-never kept as clean.
+never kept as clean. Nor is one in which somebody wrote, logged in or changed the roles before there was a snapshot.
 """
 
 import hashlib
@@ -12,11 +12,13 @@ import yaml
 
 from fabfile import accounts, converge
 from fabfile.converge import Outcome
+from fabfile.statements import sql
 from fabfile.target import Target
 from lab import choices, credentials, hypervisor, lifecycle, progress, remembered, snapshots
 from lab.ensure import fingerprint
 from lab.errors import CheckFailed
 from lab.facts import databases_of
+from lab.machine import Machine
 from lab.release import Release
 from lab.restore import restore
 from lab.topology import ROOT, Lab
@@ -25,9 +27,14 @@ from lab.wait import until
 RECORD = ROOT / ".lab" / "clean.yml"
 KEPT = ("provider", "box")  # they say what the machines are, not how they are set
 DEFAULTS = {"durability": "durable"}  # set in no file
-MAKING, STALE = "the lab is being made", "the snapshot is being taken anew"  # in the place of a configuration's hash
+# In the place of a configuration's hash.
+MAKING, STALE, USED = "the lab is being made", "the snapshot is to be taken anew", "the lab was used without a snapshot"
 ANEW = "make the lab anew: invoke lab.destroy lab.up"
 ANSWERS_S = 60.0
+# A write under way has a session of its own: its note comes when nobody looks any more.
+WRITTEN = """SELECT (SELECT COUNT(*) FROM site.notes) + (SELECT COUNT(*) FROM site.repeats) +
+(SELECT COUNT(*) FROM performance_schema.processlist WHERE user = 'site_write')"""
+EMPTY = "TRUNCATE TABLE site.repeats;\nTRUNCATE TABLE site.notes;"
 
 
 def begin(lab: Lab) -> None:
@@ -40,15 +47,25 @@ def begin(lab: Lab) -> None:
 def keep(lab: Lab, systems: dict[str, str]) -> None:
     """Take the clean snapshot of a lab that was just made; `systems` are the nodes' /etc/os-release.
 
-    Where the snapshot of a used lab is missing, it says so and how to get one.
+    Where the snapshot of a used lab is missing, it says so and how to get one: what somebody wrote is not deleted here.
     """
     if hypervisor.provider() != "libvirt":
         return
     missing = _missing(lab)
-    if missing and _record().get("configuration") == MAKING:
+    if not missing:
+        return
+    used = _in_use(lab) if _record().get("configuration") == MAKING else "this lab was in use"
+    if not used:
         _take(lab, systems)
-    elif missing:
-        progress.say("host", f"{missing}, and this lab was in use: lab.reset can't put it back; {ANEW}")
+        return
+    touched()
+    progress.say("host", f"{missing}, and {used}: lab.reset can't put it back; {ANEW}")
+
+
+def touched() -> None:
+    """Somebody may have changed a lab that is still being made: what it is now is not how it is made."""
+    if _record().get("configuration") == MAKING:
+        _write(USED, {})
 
 
 def reset(lab: Lab) -> list[str]:
@@ -65,6 +82,7 @@ def reset(lab: Lab) -> list[str]:
     outcomes: list[Outcome] = []
     restore(lab, snapshots.CLEAN, lambda: outcomes.append(_converged(lab)))
     _write(STALE, record["systems"])  # a new snapshot must not have the old configuration on record
+    _empty(lab)
     _take(lab, outcomes[0].systems)
     return outcomes[0].changed
 
@@ -118,10 +136,45 @@ def _missing(lab: Lab) -> str:
     return f"the clean snapshot{' of ' if nodes else ''}{', '.join(nodes)} is missing"
 
 
+def _in_use(lab: Lab) -> str:
+    """Why this is not how the lab is made, in words: other roles, or what visitors wrote; '' where it is."""
+    return _other_roles(lab) or ("visitors wrote" if _written(lab) else "")
+
+
+def _other_roles(lab: Lab) -> str:
+    """Says so where it is not certain that lab.yml's first database, and only that, is open for writes."""
+    asked = databases_of(lifecycle.running(lab, "database"))
+    first = lab.having("database")[0].name
+    certain = [name for name, it in asked.items() if it is None or it.writable] == [first] and asked[first]
+    return "" if certain else f"{first} alone should be open for writes"
+
+
+def _written(lab: Lab) -> bool:
+    return _first(lab).script(f'mysql -N -e "{WRITTEN}"', title="counts what visitors wrote").stdout.strip() != "0"
+
+
+def _first(lab: Lab) -> Machine:
+    node = lab.having("database")[0]
+    return next(door for door in lifecycle.running(lab, "database") if door.node == node)
+
+
+def _empty(lab: Lab) -> None:
+    """Delete what visitors wrote while a reset goes on. Raises CheckFailed where the roles are not the first ones."""
+    roles = _other_roles(lab)
+    if roles:
+        raise CheckFailed(f"the clean snapshot is not of a lab as it is made: {roles}", hint=ANEW)
+    if _written(lab):
+        sql(_first(lab), EMPTY, "deletes what visitors wrote")
+
+
 def _take(lab: Lab, systems: dict[str, str]) -> None:
+    """Take the snapshot. Notes only become more: where none is there after it, none is in it."""
     progress.say("host", "takes the snapshot clean, for lab.reset")
     snapshots.take(lab, snapshots.CLEAN)
-    _write(configuration(lab, systems, choices.load()), systems)
+    used = _in_use(lab)
+    if used:
+        progress.say("host", f"{used} meanwhile: the next lab.reset takes the snapshot anew")
+    _write(STALE if used else configuration(lab, systems, choices.load()), systems)
 
 
 def _write(made_with: str, systems: Mapping[str, str]) -> None:

@@ -33,6 +33,8 @@ read -r pid 2>/dev/null < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs
 echo {MARK}
 {ending.ASK}
 echo {MARK}"""
+KNOWN_NOTE = """mysql -N --raw --default-character-set=utf8mb4 -e "SELECT JSON_OBJECT('token', token, 'body', body)
+FROM site.notes ORDER BY created_at LIMIT 1" """
 LEFT_OUT = {
     "fencing": "{other} is left as it is: where it runs, it may take writes beside {node}",
     "relay-log": "{node} throws away what it received and did not apply yet",
@@ -217,7 +219,11 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
     until(f"{name} is the only primary", alone, VERIFIED_S, where=name, evidence=silent, hint=hint)
     remembered.remember(asked_at, latest.values())
     remembered.settled()
-    until(f"the site writes to {name}", lambda: site.writer(lab) == name, VERIFIED_S, where="site", hint=hint)
+
+    def written() -> bool:
+        return site.writer(lab, roles.node.script(KNOWN_NOTE, title="reads its oldest note").stdout.strip()) == name
+
+    until(f"the site writes to {name}", written, VERIFIED_S, where="site", hint=hint)
     own = latest[name]
     assert own is not None
     return _told(name, other, how, done, own.durability)

@@ -9,6 +9,7 @@ from lab.machine import Machine, together
 from lab.topology import Lab
 
 UNITS = "haproxy dnsmasq nginx 'php*-fpm' mysql systemd-networkd"
+OWNER_ONLY = 0o700
 SAVE_S, SAVED_LINES, CONSOLE_LINES = 60.0, 20000, 200
 FILES = "/var/log/nginx/access.log /var/log/nginx/error.log /var/log/mysql/error.log /var/log/php*-fpm.log"
 
@@ -20,15 +21,19 @@ def collect(lab: Lab, *, node: str = "", lines: int = 30) -> str:
 
 
 def save(lab: Lab, folder: Path, since: float) -> None:
-    """Write every node's journal and log files to folder/<node>/; `since` is in Unix seconds, for the journal.
+    """Write every node's journal and log files to folder/<node>/, for this user alone.
+
+    `since` is in Unix seconds, for the journal.
 
     The last lines of its console, where the hosting machine has them, are there too: all that a dead kernel leaves,
-    and the next start of the machine throws them away.
+    and the next start of the machine throws them away. The console's own file belongs to root alone.
     """
+    folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+    folder.chmod(OWNER_ONLY)
 
     def one(door: Machine) -> None:
         where = folder / door.node.name
-        where.mkdir(parents=True, exist_ok=True)
+        where.mkdir(exist_ok=True)
         try:
             text = door.script(_since(since), timeout=SAVE_S, title="hands over its logs").stdout
         except LabError as error:

@@ -22,7 +22,7 @@ def test_roles_change_and_change_back(roles: Lab) -> None:
     """No deploy: the site writes to the new primary, the old one follows; the same command again changes nothing."""
     said = must("db.promote", "web2", timeout=PROMOTE_S)
     assert len(said.splitlines()) == 3 and "web1 replicates from it" in said, said
-    assert (primary(roles), site.writer(roles)) == ("web2", "web2")
+    assert (primary(roles), site.writer(roles, "")) == ("web2", "web2")
     assert "nothing was changed" in must("db.promote", "web2")
     assert must("db.status").splitlines()[0].startswith("web2: primary, writable, durability durable, semi-sync ON")
     assert must("lab.provision").strip() == "nothing to change", "a converge does not turn roles back"
@@ -36,7 +36,7 @@ def test_a_dead_primary_is_replaced_and_comes_back_with_two_commands(roles: Lab)
     until("status names the promotion", lambda: named("db.promote web2"), 60, every=2)
     said = must("db.promote", "web2", timeout=PROMOTE_S)
     assert "available (degraded by promote); next: invoke db.rejoin web1" in said
-    assert site.writer(roles) == "web2" and named("db.rejoin web1")
+    assert site.writer(roles, "") == "web2" and named("db.rejoin web1")
     said = must("db.rejoin", "web1", timeout=REJOIN_S)
     assert "commits on web2 are durable" in said, said
     until("the lab is whole", lambda: not wrong(roles), 60, every=2)
@@ -65,7 +65,7 @@ def test_a_replica_that_never_catches_up_costs_no_writes(roles: Lab) -> None:
         leave_note(roles)
         done = invoke("db.promote", "web2", timeout=PROMOTE_S)
         assert done.returncode == 1 and "does not catch up within" in done.stderr, done.stderr
-        assert (primary(roles), site.writer(roles)) == ("web1", "web1")
+        assert (primary(roles), site.writer(roles, "")) == ("web1", "web1")
     finally:
         must("fault.heal", timeout=REJOIN_S)
 
@@ -88,7 +88,7 @@ def test_whatever_the_order_of_boots_nobody_takes_writes_unasked(
     assert [it.node for it in databases_of(both).values() if it and it.writable] == []
     assert named("lab.provision")
     must("lab.provision", timeout=REJOIN_S)
-    assert (primary(roles), site.writer(roles)) == ("web2", "web2")
+    assert (primary(roles), site.writer(roles, "")) == ("web2", "web2")
     must("db.promote", "web1", timeout=PROMOTE_S)
 
 

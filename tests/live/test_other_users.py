@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from box import image
 from host import private
 from host.names import IMAGES, LIBVIRT_URI, NAMESPACE, PREFIX, RUN, STATE
 from lab.topology import ROOT, Lab
@@ -23,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user"),
 ]
 
-NOBODY = 65534
+NOBODY, FIRST_USER = 65534, 1000
 PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin") or "python3"  # .venv may be closed to others
 LIBVIRT, MACHINES, LOGS = Path("/run/libvirt"), Path("/var/lib/libvirt/qemu"), Path("/var/log/libvirt/qemu")
 VAGRANTS_KEYS = ("/usr/share/rubygems-integration/all/gems/vagrant-*/keys/vagrant", "/opt/vagrant/**/keys/vagrant")
@@ -199,6 +200,17 @@ def test_other_users_change_nothing(found: Found) -> None:
     """Neither files nor the folders they are in."""
     assert {STATE / "libvirtd.conf", LIBVIRT, ROOT / ".lab/secrets.yml"} <= set(found.kept)
     assert usable(found.kept, "w") == []
+
+
+@pytest.mark.parametrize("uid", [NOBODY, FIRST_USER])
+def test_other_users_reach_nothing_of_a_box_that_is_built(uid: int) -> None:
+    """Whatever the mode of a file in it: the guest's first user has the number of this machine's."""
+    with image.workspace() as work:
+        keys = work / "authorized_keys"
+        keys.touch()
+        keys.chmod(0o666)
+        assert rights(0, [keys]) == {str(keys): "rw"}
+        assert rights(uid, [keys]) == {str(keys): ""}
 
 
 def ssh(node_address: str, *options: str) -> str:

@@ -1,6 +1,6 @@
 """The clean snapshot: taken when, of what, and when it is brought up to date."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -8,70 +8,18 @@ from typing import Any
 
 import pytest
 
-from fabfile import clean, converge
-from fabfile.converge import Outcome
-from lab import choices, credentials, hypervisor, lifecycle, remembered, snapshots, topology
+from fabfile import clean
+from lab import hypervisor, remembered
 from lab.errors import CheckFailed
 from lab.topology import Lab
+from tests.unit.clean_doubles import CONVERGED, LAB, SYSTEMS, Host, made, refusal
 from tests.unit.pairs import OPEN
-
-LAB = topology.load()
-CONVERGED = ["put back", "converge", "healthy", "take"]
-SYSTEMS = {node.name: 'ID=debian\nVERSION_ID="13"\n' for node in LAB.nodes}
-
-
-class Host:
-    """A lab with its choices and snapshots; `events` are in the order they happened."""
-
-    def __init__(self) -> None:
-        self.chosen: dict[str, Any] = {}
-        self.names: list[str] = []
-        self.events: list[str] = []
-        self.interrupt: Callable[[], None] = lambda: None
-        self.power = "absent"
-
-    def take(self, lab: Lab, name: str) -> None:
-        """Stands in for snapshots.take."""
-        self.events.append("take")
-        self.names = [name]
-        self.interrupt()
-
-    def restore(self, lab: Lab, name: str, repair: Callable[[], object] = lambda: None) -> None:
-        """Stands in for lab.restore.restore."""
-        self.events.append("put back")
-        repair()
-        self.events.append("healthy")
-
-    def converge(self, lab: Lab) -> Outcome:
-        """Stands in for converge.everything."""
-        self.events.append("converge")
-        return Outcome(["a change"], SYSTEMS, [])
-
-    def forget(self, kept: Collection[str]) -> None:
-        """Stands in for choices.forget."""
-        self.chosen = {name: value for name, value in self.chosen.items() if name in kept}
 
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A lab on libvirt that was just made."""
-    it = Host()
-    monkeypatch.setattr(clean, "RECORD", tmp_path / "clean.yml")
-    monkeypatch.setattr(hypervisor, "FOUND", tmp_path / "vagrant.yml")
-    (tmp_path / "vagrant.yml").write_text("provider: libvirt\nbox: weblab/debian-13-123456789abc\n")
-    monkeypatch.setattr(snapshots, "names", lambda lab: it.names)
-    monkeypatch.setattr(snapshots, "take", it.take)
-    monkeypatch.setattr(snapshots, "lacking", lambda lab, name: [] if it.names else ["web3"])
-    monkeypatch.setattr(hypervisor, "states", lambda lab: {node.name: it.power for node in lab.nodes})
-    monkeypatch.setattr(lifecycle, "running", lambda lab, role: [])
-    monkeypatch.setattr(clean, "restore", it.restore)
-    monkeypatch.setattr(converge, "everything", it.converge)
-    monkeypatch.setattr(choices, "load", lambda: dict(it.chosen))
-    monkeypatch.setattr(choices, "forget", it.forget)
-    monkeypatch.setattr(credentials, "passwords", lambda names: dict.fromkeys(names, "secret"))
-    clean.begin(LAB)
-    it.power = "running"
-    return it
+    return made(tmp_path, monkeypatch)
 
 
 def test_a_clean_lab_comes_back_without_a_converge(host: Host) -> None:
@@ -158,14 +106,6 @@ def interrupted(host: Host, do: Callable[[Lab], object]) -> None:
     with pytest.raises(KeyboardInterrupt):
         do(LAB)
     host.interrupt = lambda: None
-
-
-def refusal() -> str:
-    """What lab.reset says."""
-    with pytest.raises(CheckFailed) as caught:
-        clean.reset(LAB)
-    assert caught.value.hint == "make the lab anew: invoke lab.destroy lab.up"
-    return caught.value.what
 
 
 def test_a_used_lab_is_never_kept_as_clean(host: Host, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 import fabfile
 import tasks
 from commands import command, databases, experiments
-from fabfile import failover, replication
+from fabfile import clean, failover, replication
 from lab import choices, hypervisor, ledger, lifecycle, lock, runs
 from lab.errors import Locked
 
@@ -27,6 +27,7 @@ def fake_ssh(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None
     config.write_text("Host web1\n  HostName 127.0.0.1\n  LogLevel FATAL\n")
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     monkeypatch.setattr(tasks, "SSH_CONFIG", config)
+    monkeypatch.setattr(clean, "RECORD", folder / "clean.yml")
 
 
 def exec_(words: str = "true") -> Exit:

@@ -1,5 +1,6 @@
 """db.promote: what is asked, who is fenced before anybody opens, and what is told. Servers are simulated."""
 
+import json
 import time
 from dataclasses import replace
 
@@ -51,6 +52,14 @@ def test_who_may_still_take_writes_is_powered_off_before_the_survivor_opens(
     lines = failover.promote(LAB, "web2")
     assert pair.events == events and fenced in lines[1]
     assert pair.lost("web2") == "" and pair.web2.thrown_away == ""
+
+
+@pytest.mark.parametrize("power", ["running", "off"])
+def test_the_site_is_asked_with_a_note_of_the_promoted_server(make: Make, power: str) -> None:
+    """Its oldest, whole: the site's list may be the old primary's, with notes that nobody else has."""
+    pair = make(power=power)
+    failover.promote(LAB, "web2")
+    assert [json.loads(note) for note in pair.sent] == [{"token": "known-to-web2", "body": "a note"}]
 
 
 def test_an_emergency_says_on_what_knowledge_it_relied(make: Make) -> None:

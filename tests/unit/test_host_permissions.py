@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from box import build
+from box import build, image
 from fabfile import base
 from host import daemons, permissions
 
@@ -97,6 +97,29 @@ def test_the_state_of_a_checkout_is_closed(tmp_path: Path) -> None:
     state.chmod(0o755)
     permissions.close_state(state)
     assert mode(state) == 0o700
+
+
+@pytest.mark.parametrize("left", [None, 0o755], ids=["", "a build was killed"])
+def test_a_box_is_built_where_nobody_else_can_enter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int | None
+) -> None:
+    """The guest's files belong to users of this machine; what a killed build left is closed, then removed."""
+    modes: list[int] = []
+    remove = image._remove
+
+    def removes(folder: Path) -> None:
+        modes.extend([mode(folder)] if folder.exists() else [])
+        remove(folder)
+
+    monkeypatch.setattr(image, "STATE", tmp_path)
+    monkeypatch.setattr(image, "_remove", removes)
+    if left is not None:
+        (tmp_path / "box-build/tree/home/vagrant").mkdir(parents=True)
+        (tmp_path / "box-build").chmod(left)
+    with image.workspace() as work:
+        assert (mode(work), list(work.iterdir())) == (0o700, [])
+        (work / "boot").mkdir()
+    assert set(modes) == {0o700} and not work.exists()
 
 
 def test_a_box_keeps_its_keys_while_it_is_built(tmp_path: Path) -> None:

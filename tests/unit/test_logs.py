@@ -1,5 +1,6 @@
 """What a run keeps of its nodes: of one that is silent too."""
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -31,14 +32,20 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The logs of a lab, as a run keeps them."""
     monkeypatch.setattr(logs, "machines", lambda lab: [Door(node) for node in lab.nodes])
     monkeypatch.setattr(hypervisor, "console", lambda node, _: f"{node.name}: Kernel panic - not syncing")
-    logs.save(LAB, tmp_path, 0.0)
-    return tmp_path
+    folder = tmp_path / "run" / "logs"
+    logs.save(LAB, folder, 0.0)
+    return folder
 
 
 def test_what_a_node_hands_over_is_kept_by_its_name(saved: Path) -> None:
     """A file each."""
     assert {it.name for it in (saved / "web1").iterdir()} == {"journal.log", "access.log", "console.log"}
     assert (saved / "web1" / "access.log").read_text(encoding="utf-8") == "GET /\n"
+
+
+def test_nobody_else_reads_them(saved: Path) -> None:
+    """Consoles are for root alone, so their copies are too."""
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o700
 
 
 def test_of_a_silent_node_its_console_is_kept_and_why_there_is_no_more(saved: Path) -> None:

@@ -9,42 +9,36 @@ from lab.site import Response
 from lab.topology import Lab
 
 LAB = topology.load()
-NOTE = {"token": "known", "body": "hello"}
-NO_PAGE: list[dict[str, str]] = []
+NOTE = json.dumps({"token": "known", "body": "hello"})
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, notes: list[dict[str, str]], status: int) -> tuple[str, dict[str, str]]:
-    """The database that is named, and what was sent."""
+def asked(monkeypatch: pytest.MonkeyPatch, known: str, status: int) -> tuple[str, dict[str, str]]:
+    """The database that is named, and the only thing that was sent."""
     sent: list[str] = []
 
     def fetch(lab: Lab, path: str = "/", *, method: str = "GET", body: str = "", timeout: float = 0.0) -> Response:
-        if method == "GET":
-            return Response(503 if notes is NO_PAGE else 200, {"x-db": "web1"}, json.dumps({"notes": notes}))
+        assert (path, method) == ("/api/notes", "POST")
         sent.append(body)
         return Response(status, {"x-db": "web2"}, "{}")
 
     monkeypatch.setattr(site, "fetch", fetch)
-    return site.writer(LAB), json.loads(sent[0] if sent else "{}")
+    name = site.writer(LAB, known)
+    assert len(sent) == 1
+    return name, json.loads(sent[0])
 
 
 @pytest.mark.parametrize("status", [200, 504])
 def test_a_known_note_tells_who_takes_writes(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    """Also while its commit waits for a replica; the database of the read does not count."""
-    name, sent = asked(monkeypatch, [NOTE], status)
-    assert (name, sent["token"]) == ("web2", "known")
+    """Also while its commit waits for a replica. It is sent as it is: even where it was unknown, it is its sender's."""
+    assert asked(monkeypatch, NOTE, status) == ("web2", json.loads(NOTE))
 
 
 def test_without_notes_one_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else would tell."""
-    name, sent = asked(monkeypatch, [], 201)
+    name, sent = asked(monkeypatch, "", 201)
     assert name == "web2" and sent["token"].startswith("promoted-") and sent["body"]
 
 
 def test_a_refused_write_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """503: it went nowhere."""
-    assert asked(monkeypatch, [NOTE], 503)[0] == ""
-
-
-def test_a_site_that_shows_no_notes_is_not_asked_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not yet: whoever waits asks again."""
-    assert asked(monkeypatch, NO_PAGE, 201) == ("", {})
+    assert asked(monkeypatch, NOTE, 503)[0] == ""

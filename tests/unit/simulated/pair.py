@@ -12,6 +12,7 @@ from lab import site as site_
 from lab.databases import Database
 from lab.facts import databases_of
 from lab.machine import Answer, Machine, Shell
+from lab.topology import Lab
 from lab.wait import pause
 from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
 from tests.unit.simulated.cluster import Cluster
@@ -35,7 +36,7 @@ class Interruption:
 
 
 class Pair(Cluster):
-    """Two simulated servers and their nodes; `scripts` are the ones that were sent, with their node."""
+    """Two simulated servers and their nodes; `scripts` were sent to their node, `sent` are the lab's notes."""
 
     def __init__(self, folder: Path, web1: Database = OPEN, web2: Database = REPLICA) -> None:
         super().__init__(web1, web2)
@@ -46,12 +47,18 @@ class Pair(Cluster):
             if it.may_write:
                 self.note(it.node.name, f"{ending.OPENED} 0")
         self.scripts: list[tuple[str, str]] = []
+        self.sent: list[str] = []
         self.interruptions: list[Interruption] = []
 
     @property
     def doors(self) -> Sequence[Machine]:
         """Connections to web1 and web2."""
         return [Machine(WEB1), Machine(WEB2)]
+
+    def writer(self, lab: Lab, known: str) -> str:
+        """Stands in for site.writer: a note is sent to whoever takes writes."""
+        self.sent.append(known)
+        return "".join(it for it in self.writable() if self.power[it] == "running")
 
     def stalls(self) -> None:
         """Tell the shell of the client whose statement runs."""
@@ -159,9 +166,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     monkeypatch.setattr(hypervisor, "_discard", pair.power_off)
     monkeypatch.setattr(hypervisor, "console_text", lambda node: pair.nodes.console(node.name))
     monkeypatch.setattr(hypervisor, "off_because", pair.off)
-    monkeypatch.setattr(
-        site_, "writer", lambda lab: "".join(it for it in pair.writable() if pair.power[it] == "running")
-    )
+    monkeypatch.setattr(site_, "writer", pair.writer)
     monkeypatch.setattr(credentials, "passwords", lambda names: dict.fromkeys(names, "secret"))
     monkeypatch.setattr(progress, "say", lambda *_: None)
     try:

@@ -52,7 +52,7 @@ def _ask(session: "Session", text: str) -> tuple[list[str], list[Row]]:
 
 def _fill(database: sqlite3.Connection, session: "Session", text: str) -> None:
     """Create the tables that the text names."""
-    for schema in {"performance_schema", "information_schema"} & set(re.findall(r"\w+_schema", text.lower())):
+    for schema in {"performance_schema", "information_schema", "site"} & set(re.findall(r"\w+(?=\.)", text.lower())):
         database.execute(f"ATTACH ':memory:' AS {schema}")
     for name, table in TABLES.items():
         if name.lower() in text.lower():

@@ -78,6 +78,11 @@ def _columns(it: "Server") -> Table:
     return "table_schema, table_name, column_name, column_key", rows if it.has_site else []
 
 
+def _notes(it: "Server") -> Table:
+    """The oldest note tells whose table it is."""
+    return "token, body, created_at", [("later", "a note", 2), (f"known-to-{it.node.name}", "a note", 1)]
+
+
 def _clone(it: "Server") -> Table:
     return "state, error_message", [("Completed", "")] if it.copied_from else []
 
@@ -96,4 +101,5 @@ TABLES: Mapping[str, Callable[["Server"], Table]] = {
     "information_schema.processlist": _processes,
     "information_schema.schemata": _schemata,
     "information_schema.columns": _columns,
+    "site.notes": _notes,
 }
