@@ -188,8 +188,12 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
 
 
 def _nothing_released_meanwhile(it: Situation) -> None:
-    """Between the question and the end of its power the old primary may have been told to stop: its console tells."""
-    if not hypervisor.off_because(it.other):
+    """Between the question and the end of its power the old primary may have been told to stop: its console tells.
+
+    One that was closed by then had no commits that could return.
+    """
+    closed = it.rival is not None and not it.rival.writable
+    if closed or not hypervisor.off_because(it.other):
         return
     try:
         promotion.emergency(replace(it, rival=None, ended=_ended(it.other, "")))
