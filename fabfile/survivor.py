@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fabfile.attach import APPLY_RECEIVED
 from fabfile.clients import CAUGHT_UP, END_ALL, tell
 from fabfile.switch import Roles, opens
 from lab.errors import CheckFailed, LabError
@@ -15,9 +16,7 @@ DELAY = "SELECT COALESCE(MAX(DESIRED_DELAY), 0) FROM performance_schema.replicat
 # https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html, https://bugs.mysql.com/bug.php?id=87102
 AT_ONCE = """START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
 CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; SELECT 1"""
-RECEIVED = """STOP REPLICA IO_THREAD; START REPLICA SQL_THREAD;
-SELECT COALESCE(MAX(received_transaction_set), '') INTO @received
-FROM performance_schema.replication_connection_status;
+RECEIVED = f"""STOP REPLICA IO_THREAD; {APPLY_RECEIVED}
 SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, %d)"""
 # A receiver that was connecting when its source lost the power hears nothing of it, and stops only when it does, after
 # 45 seconds once. So its socket is taken away until it has stopped.

@@ -48,12 +48,17 @@ def _promotes(nodes: Sequence[Node], asked: Asked, ended: Mapping[str, str]) -> 
         if _is_allowed(it):
             return f"invoke db.promote {it.node.name}"
     for it in cases:
-        if it.rival is None or gtid.subset(it.own.gtid_executed, it.rival.gtid_executed):
+        if it.rival is None or _is_source(it.own, it.rival):
             return f"invoke db.promote {it.node.name} --salvage"
     for it in cases:
         if _is_allowed(it, accept_data_loss=True):
             return f"invoke db.promote {it.node.name} --accept-data-loss"
     return "invoke lab.reset"
+
+
+def _is_source(own: Database, rival: Database) -> bool:
+    """Whether a server has nothing of its own, and something can be fetched for it from the other one."""
+    return gtid.subset(own.gtid_executed, rival.gtid_executed) and not gtid.subset(rival.has, own.has)
 
 
 def _situation(nodes: Mapping[str, Node], asked: Asked, own: Database, ended: Mapping[str, str]) -> Situation:

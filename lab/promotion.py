@@ -54,10 +54,11 @@ def decide(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
         return emergency(it, accept_data_loss=accept_data_loss)
     if it.own.source and it.own.source != str(it.other.ip):
         raise CheckFailed(f"{node} replicates from {it.own.source}, which is not {other}", hint="invoke lab.reset")
-    return _following(it, it.rival) if it.own.source else _apart(it, it.rival, accept_data_loss)
+    follows = _following if it.own.source else _apart
+    return follows(it, it.rival, accept_data_loss)
 
 
-def _following(it: Situation, rival: Database) -> Promotion:
+def _following(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
     """The candidate has the other one as its source."""
     node, other = it.node.name, it.other.name
     errant = databases.errant(it.own, rival)
@@ -67,10 +68,10 @@ def _following(it: Situation, rival: Database) -> Promotion:
             evidence=_sets(it, rival),
             hint=_without_errant(it, rival),
         )
-    if it.own.replicating:
+    if it.own.replicating and rival.writable:
         return Promotion("planned", f"{other} was closed first and {node} applied all that it had: nothing is lost")
-    if not rival.writable and gtid.subset(rival.gtid_executed, it.own.gtid_executed):
-        return Promotion("planned", f"{other} was closed, and {node} has all that it has: nothing is lost")
+    if it.own.replicating or (not rival.writable and gtid.subset(rival.gtid_executed, it.own.has)):
+        return _undoubted(it, f"{other} was closed, and {node} has all that it has", accept_data_loss)
     raise CheckFailed(
         f"{node} is not promoted: it does not replicate from {other}, which answers",
         evidence=it.own.error or _sets(it, rival),
@@ -99,7 +100,7 @@ def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
         )
     lacks = gtid.minus(rival.gtid_executed, it.own.gtid_executed)
     if not lacks:
-        return Promotion("planned", f"both were closed, and {node} has all that {other} has: nothing is lost")
+        return _undoubted(it, f"both were closed, and {node} has all that {other} has", accept_data_loss)
     lost = f"{gtid.count(lacks)} transactions that only {other} has: {gtid.text(lacks)}"
     if accept_data_loss:
         return Promotion("planned", f"both were closed, and losing data was accepted: {node} it is", False, lost)
@@ -113,6 +114,17 @@ def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
         hint=f"choose whose data stays: invoke db.promote {node} --accept-data-loss, then invoke db.rejoin {other} "
         f"(or the other way round); or put the lab back: invoke lab.reset",
     )
+
+
+def _undoubted(it: Situation, why: str, accept_data_loss: bool) -> Promotion:
+    """The other one is closed and gives away all that it has; but that may not be all that was acknowledged."""
+    doubts = list(_unheld(it))
+    if not doubts:
+        return Promotion("planned", f"{why}: nothing is lost")
+    if accept_data_loss:
+        return Promotion("planned", f"{why}, and losing data was accepted", False, "; ".join(doubts))
+    what = f"{it.node.name} is not promoted: acknowledged writes may be lost"
+    raise CheckFailed(what, evidence="\n".join(doubts), hint=_way_on(it))
 
 
 def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
@@ -145,10 +157,11 @@ def _way_on(it: Situation) -> str:
         return f"{fetch}; or, where {other} is gone for good, {without}"
     if it.rival.writable:  # it runs: nothing has to be started, what is in the way has to go
         return f"heal what is in the way of {other}, which is open: invoke fault.heal; or {without}"
-    if gtid.subset(it.rival.gtid_executed, it.own.has):
+    if gtid.subset(it.rival.has, it.own.has):
         return f"{other} answers and does not have them any more: {without}; or put the lab back: invoke lab.reset"
     fetch = f"fetch what {other} has: invoke db.promote {node} --salvage"
-    return f"heal the network between them (invoke fault.heal), then {fetch}; or {without}"
+    heal = "" if it.reached else "heal the network between them (invoke fault.heal), then "
+    return f"{heal}{fetch}; or {without}"
 
 
 def _doubts(it: Situation) -> Iterator[str]:
@@ -160,8 +173,11 @@ def _doubts(it: Situation) -> Iterator[str]:
 
 
 def _unheld(it: Situation) -> Iterator[str]:
-    """Why there may be acknowledged writes that no server that answers has."""
-    lacks = _lacks(it)
+    """Why there may be acknowledged writes that no server that answers has applied, or that can be fetched."""
+    lacks, rival = _lacks(it), it.rival
+    waiting = gtid.minus(rival.received, f"{rival.gtid_executed},{it.own.has}") if rival else {}
+    if waiting:
+        yield f"{gtid.count(waiting)} transactions are in the relay log of {it.other.name} only: {gtid.text(waiting)}"
     if it.seen and lacks:
         yield (
             f"{gtid.count(lacks)} transactions that {it.seen.node} had {it.now - it.seen.at:.0f} s ago are not on "
@@ -175,7 +191,7 @@ def _lacks(it: Situation) -> gtid.Intervals:
     """The transactions that the primary was seen with and that no server has that answers."""
     if it.seen is None or it.seen.node not in (it.node.name, it.other.name):
         return {}
-    return gtid.minus(it.seen.gtid_executed, f"{it.own.has},{it.rival.gtid_executed if it.rival else ''}")
+    return gtid.minus(it.seen.gtid_executed, f"{it.own.has},{it.rival.has if it.rival else ''}")
 
 
 def _tells_all(it: Situation) -> bool:

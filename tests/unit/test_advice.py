@@ -45,6 +45,7 @@ def test_each_trouble_names_its_next_command(
     web1: Database | None, web2: Database | None, degraded: str, command: str
 ) -> None:
     """One line, one command."""
+    remembered.remember(time.time(), [OPEN])
     (line,) = advise((WEB1, WEB2), {"web1": web1, "web2": web2}, degraded, {})
     assert f"; next: invoke {command}" in line
 
@@ -67,6 +68,13 @@ def test_a_replica_that_can_not_reach_its_closed_source_is_not_waited_for(web2: 
     remembered.remember(time.time(), [OPEN])
     (line,) = advise((WEB1, WEB2), {"web1": CLOSED, "web2": web2}, "", {"web1": "web1: MySQL was told to stop"})
     assert line.endswith(f"; next: {command}")
+
+
+def test_what_neither_server_has_any_more_is_accepted_and_not_salvaged() -> None:
+    """Both answer and have the same: nothing can be fetched."""
+    remembered.remember(time.time(), [replace(OPEN, gtid_executed=f"{U1}:1-55")])
+    (line,) = advise((WEB1, WEB2), {"web1": CLOSED, "web2": replace(CLOSED, node="web2", uuid=U2)}, "", {})
+    assert line.endswith("--accept-data-loss")
 
 
 STATES: dict[str, Database | None] = {

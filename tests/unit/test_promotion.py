@@ -34,6 +34,8 @@ PLANNED = {
     "a healthy pair": (REPLICA, OPEN),
     "closed by a promotion that was interrupted": (REPLICA, CLOSED),
     "the threads stopped, but it has everything": (replace(REPLICA, applying=False, receiving=False), CLOSED),
+    "what it lacks is in its relay log": (replace(CONNECTING, gtid_executed=f"{U1}:1-42"), CLOSED),
+    "it applies yet what the other one has": (replace(REPLICA, gtid_executed=f"{U1}:1-40", received=""), CLOSED),
     "both follow each other, and nobody is open": (REPLICA, replace(CLOSED, source=str(WEB2.ip))),
     "its source was left already": (APART, CLOSED),
     "it was the primary and rebooted": (APART, replace(CLOSED, source=str(WEB2.ip))),
@@ -52,7 +54,7 @@ REFUSED = {
     "errant transactions": (replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-3"), OPEN, "3 transactions", "db.rejoin"),
     "does not replicate": (CONNECTING, OPEN, "does not replicate from web1", "fault.heal"),
     "lacks what a closed one has": (
-        replace(CONNECTING, gtid_executed=f"{U1}:1-40"),
+        replace(CONNECTING, gtid_executed=f"{U1}:1-40", received=""),
         CLOSED,
         "does not replicate",
         "lab.provision",
@@ -171,46 +173,6 @@ def test_what_only_a_primary_that_answers_has_is_a_doubt() -> None:
     """Cut off and started again: it answers over the other network, and nobody has to guess."""
     error = refusal(REPLICA, replace(CLOSED, gtid_executed=f"{U1}:1-53"), reached=False)
     assert f"3 transactions are on web1 only: {U1}:51-53" in error.evidence and "--salvage" in error.hint
-
-
-UNCERTAIN: dict[str, dict[str, Any]] = {
-    "it was told to stop": {"ended": "web1: MySQL was told to stop"},
-    "async": {"seen": replace(SEEN, durability="async", waits=False)},
-    "nothing is known": {"seen": None},
-    "it was being opened": {"seen": replace(SEEN, opening="web1")},
-    "the candidate started again": {"seen": replace(SEEN, at=NOW - 7200)},
-    "all at once": {"seen": None, "ended": "web1: MySQL was told to stop"},
-}
-
-
-@pytest.mark.parametrize("known", UNCERTAIN.values(), ids=UNCERTAIN.keys())
-def test_a_closed_primary_that_is_cut_off_tells_itself_what_it_has(known: dict[str, Any]) -> None:
-    """However it ended: all its transactions are on web2, applied or only received. Silent, each is a doubt."""
-    own = replace(CONNECTING, gtid_executed=f"{U1}:1-42")
-    how = promote(own, CLOSED, reached=False, **known)
-    assert (how.way, how.attach, how.lost) == ("emergency", False, "") and "closed and cut off" in how.why
-    refusal(own, None, reached=False, **known)
-
-
-ANEW = replace(CLOSED, gtid_executed="", has_site=False)
-
-
-@pytest.mark.parametrize("seen", [SEEN, None], ids=["seen", "never seen"])
-@pytest.mark.parametrize("executed", ["", f"{U1}:1-20"], ids=["made anew", "put back"])
-def test_a_primary_without_its_data_tells_nothing(seen: Seen | None, executed: str) -> None:
-    """As if it were gone; there is nothing that --salvage could fetch."""
-    rival = replace(ANEW, gtid_executed=executed)
-    error = refusal(REPLICA, rival, reached=False, seen=seen, ended="web1: MySQL was told to stop")
-    assert "--accept-data-loss" in error.hint and "--salvage" not in error.hint
-    if seen:
-        assert promote(REPLICA, rival, reached=False).lost == ""
-
-
-def test_what_no_server_has_any_more_stays_a_doubt() -> None:
-    """web2 itself was seen with more, and web1 never had that."""
-    error = refusal(APART, CLOSED, reached=False, seen=replace(SEEN, node="web2", gtid_executed=f"{U1}:1-50,{U2}:1-2"))
-    assert f"2 transactions that web2 had 12 s ago are not on web2: {U2}:1-2" in error.evidence
-    assert "--accept-data-loss" in error.hint and "--salvage" not in error.hint
 
 
 def test_an_open_primary_that_can_not_be_closed_is_healed_and_not_salvaged() -> None:
