@@ -18,7 +18,7 @@ FROM performance_schema.replication_connection_status;"""
 
 
 # A source that is named anew makes MySQL throw the relay log away; so does a delay that is set while no thread runs.
-RESUME = """START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
+RESUME = f"""{SOURCE_SIDE_OFF} START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
 CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; START REPLICA SQL_THREAD;"""
 
 
@@ -33,7 +33,7 @@ def source(address: str, password: str) -> str:
 
 def follow(address: str, password: str) -> str:
     """SQL that makes whoever is read-only the replica of that address, whatever it was before."""
-    return f"STOP REPLICA; {source(address, password)} {APPLY}"
+    return f"{SOURCE_SIDE_OFF} STOP REPLICA; {source(address, password)} START REPLICA;"
 
 
 def listen(address: str, password: str) -> str:

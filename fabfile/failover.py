@@ -159,10 +159,9 @@ def _reaches(balancer: Machine, node: Node) -> bool:
 def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
     if it.own.source:
         sql(roles.node, switch.LEAVE, "gives up the change of roles that was interrupted")
-    lines = [f"{how.why}; nothing was changed"]
-    if not it.rival or it.rival.source != str(it.node.ip):
-        lines.append(f"{it.other.name} does not replicate from it; next: {advice.rejoins(it.other.name)}")
-    return lines
+    if it.rival and it.rival.source == str(it.node.ip) and it.rival.replicating:
+        return [f"{how.why}; nothing was changed"]
+    return [how.why, f"{it.other.name} does not replicate from it; next: {advice.rejoins(it.other.name)}"]
 
 
 def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, shell: Shell | None) -> str:
