@@ -9,11 +9,16 @@ from lab.wait import until
 CLONE_TIMEOUT_S = 120.0
 SETTLE_S = 60.0
 # The source's side of semi-sync goes off first: on a replica it blocks the applier.
-APPLY = "SET GLOBAL rpl_semi_sync_source_enabled = OFF; START REPLICA;"
+SOURCE_SIDE_OFF = "SET GLOBAL rpl_semi_sync_source_enabled = OFF;"
+APPLY = f"{SOURCE_SIDE_OFF} START REPLICA;"
+# What it received is applied, and @received says what that is; without a statement that waits for it.
+APPLY_RECEIVED = f"""{SOURCE_SIDE_OFF} START REPLICA SQL_THREAD;
+SELECT COALESCE(MAX(received_transaction_set), '') INTO @received
+FROM performance_schema.replication_connection_status;"""
 
 
 # A source that is named anew makes MySQL throw the relay log away; so does a delay that is set while no thread runs.
-RESUME = """START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
+RESUME = f"""{SOURCE_SIDE_OFF} START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
 CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; START REPLICA SQL_THREAD;"""
 
 
@@ -28,7 +33,7 @@ def source(address: str, password: str) -> str:
 
 def follow(address: str, password: str) -> str:
     """SQL that makes whoever is read-only the replica of that address, whatever it was before."""
-    return f"STOP REPLICA; {source(address, password)} {APPLY}"
+    return f"{SOURCE_SIDE_OFF} STOP REPLICA; {source(address, password)} START REPLICA;"
 
 
 def listen(address: str, password: str) -> str:

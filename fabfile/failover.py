@@ -162,10 +162,9 @@ def _reaches(balancer: Machine, node: Node) -> bool:
 def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
     if it.own.source:
         sql(roles.node, LEAVE, "gives up the change of roles that was interrupted")
-    lines = [f"{how.why}; nothing was changed"]
-    if not it.rival or it.rival.source != str(it.node.ip):
-        lines.append(f"{it.other.name} does not replicate from it; next: {advice.rejoins(it.other.name)}")
-    return lines
+    if it.rival and it.rival.source == str(it.node.ip) and it.rival.replicating:
+        return [f"{how.why}; nothing was changed"]
+    return [how.why, f"{it.other.name} does not replicate from it; next: {advice.rejoins(it.other.name)}"]
 
 
 def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, shell: Shell | None) -> str:
@@ -191,8 +190,12 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
 
 
 def _nothing_released_meanwhile(it: Situation) -> None:
-    """Between the question and the end of its power the old primary may have been told to stop: its console tells."""
-    if not hypervisor.off_because(it.other):
+    """Between the question and the end of its power the old primary may have been told to stop: its console tells.
+
+    One that was closed by then had no commits that could return.
+    """
+    closed = it.rival is not None and not it.rival.writable
+    if closed or not hypervisor.off_because(it.other):
         return
     try:
         promotion.emergency(replace(it, rival=None, ended=_ended(it.other, "")))

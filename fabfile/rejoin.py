@@ -99,7 +99,8 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
     """Attach it by GTID where it has nothing of its own, else with a copy of the primary's data."""
     name, address = own.node, str(roles.other.node.ip)
     alone = _errant(own, primary)
-    if own.source == address and own.replicating and not alone:
+    applies = own.replicating and own.durability == "async"  # else the source's side of semi-sync blocks its applier
+    if own.source == address and applies and not alone:
         return [f"{name} replicates from {primary.node} already; nothing of its own"]
     why = _why_copied(own, primary, alone)
     if why:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fabfile import accounts, notes
 from fabfile.accounts import Account
-from fabfile.attach import clone, source
+from fabfile.attach import APPLY, clone, source
 from fabfile.opening import open_server, opens
 from fabfile.statements import sql
 from lab import databases, ending, errant, gtid, progress, remembered
@@ -183,7 +183,7 @@ def _attach(pair: Pair, primary: Machine, asked: Mapping[str, Database | None], 
 
 def _start(pair: Pair, decision: Decision) -> list[str]:
     for name in decision.start:
-        sql(pair.door(name), "START REPLICA;", "starts the replica's threads")
+        sql(pair.door(name), APPLY, "starts the replica's threads")
     return [f"{name}: replica threads" for name in decision.start]
 
 

@@ -1,6 +1,6 @@
 """invoke db.promote NODE --salvage: what only the old primary has is fetched from it, before the promotion goes on."""
 
-from fabfile.attach import RESUME, follow
+from fabfile.attach import APPLY_RECEIVED, RESUME, follow
 from fabfile.statements import sql
 from fabfile.survivor import COORDINATOR
 from fabfile.switch import Roles
@@ -12,7 +12,7 @@ from lab.machine import Machine
 from lab.topology import Lab
 from lab.wait import until
 
-STARTS_S, FETCH_S = 240.0, 120.0
+STARTS_S, FETCH_S, APPLY_S = 240.0, 120.0, 50
 # A MySQL that should answer and does not is killed: it starts read-only, and recovers what its binary log has.
 STARTS = """systemctl reset-failed mysql 2>/dev/null
 case "$(systemctl is-active mysql)" in
@@ -38,6 +38,8 @@ def salvage(lab: Lab, roles: Roles) -> None:
     if rival is None:
         _start(lab, roles.other)
         rival = _answering(roles.other)
+    if not rival.writable and not gtid.subset(rival.received, f"{rival.gtid_executed},{own.has}"):
+        rival = _applied(roles.other)
     if not rival.writable and not gtid.subset(rival.gtid_executed, own.gtid_executed):
         _fetch(lab, roles, own, rival)
 
@@ -80,6 +82,13 @@ def _answering(door: Machine) -> Database:
     answer = until("MySQL answers", lambda: databases_of([door])[name], STARTS_S, every=1, where=name, hint=hint)
     assert answer is not None
     return answer
+
+
+def _applied(door: Machine) -> Database:
+    """A closed server applies what it received: nobody can fetch that from its relay log."""
+    wait = f"SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, {APPLY_S});"
+    sql(door, f"{APPLY_RECEIVED}\n{wait}", "applies what only it received")
+    return _answering(door)
 
 
 def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 
+from fabfile.attach import APPLY_RECEIVED
 from fabfile.clients import CAUGHT_UP, tell
 from fabfile.opening import SCRIPT_S, ended_unless_open, leaves_and_opens
 from fabfile.switch import Roles
@@ -13,9 +14,7 @@ DELAY = "SELECT COALESCE(MAX(DESIRED_DELAY), 0) FROM performance_schema.replicat
 # https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html, https://bugs.mysql.com/bug.php?id=87102
 AT_ONCE = """START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
 CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; SELECT 1"""
-RECEIVED = """STOP REPLICA IO_THREAD; START REPLICA SQL_THREAD;
-SELECT COALESCE(MAX(received_transaction_set), '') INTO @received
-FROM performance_schema.replication_connection_status;
+RECEIVED = f"""STOP REPLICA IO_THREAD; {APPLY_RECEIVED}
 SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, %d)"""
 # A receiver that was connecting when its source lost the power hears nothing of it, and stops only when it does, after
 # 45 seconds once. So its socket is taken away until it has stopped.

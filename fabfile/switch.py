@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from fabfile.attach import APPLY, listen
+from fabfile.attach import APPLY, APPLY_RECEIVED, listen
 from fabfile.clients import END_ALL, EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
 from fabfile.opening import LEAVE, leaves_and_opens, open_server, opens
 from fabfile.statements import sql
@@ -91,7 +91,7 @@ def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> fl
 def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> tuple[Shell, Shell, Shell]:
     """Clients that wait, two on the old primary; before anything closes, each receives what the other one has."""
     node, other = roles.node.node.name, roles.other.node.name
-    catch_up = wait_for(f"'{rival.gtid_executed}'", CATCH_UP_S) if own.source else ""
+    catch_up = _catches_up(rival) if own.source else ""
     progress.say(node, f"catches up with {other}; nothing is closed yet")
     works: Mapping[str, Callable[[], list[Shell]]] = {
         node: lambda: [client(roles.node, catch_up)],
@@ -109,6 +109,15 @@ def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> t
         raise CheckFailed(what, evidence=error.evidence, hint="see how far it is: invoke db.status") from error
     (closing, following), (opening,) = ready
     return closing, following, opening
+
+
+def _catches_up(rival: Database) -> str:
+    """Bash for the candidate's client: it applies what it received, and what the old primary has executed.
+
+    Both, for an old primary that was made anew has less; and leaving the source throws the relay log away.
+    """
+    all_ = f"CONCAT(@received, ',', '{rival.gtid_executed}')"
+    return f"{tell(f'{APPLY_RECEIVED} SELECT 1', 10)}\n{wait_for(all_, CATCH_UP_S)}"
 
 
 def _listening(roles: Roles) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lab import databases, gtid, ledger, promotion, remembered
 from lab.databases import Database
@@ -11,6 +12,7 @@ from lab.topology import Node
 
 Asked = Mapping[str, Database | None]
 DEGRADED = " (degraded by promote)"
+HEAL = "heal the network between"
 
 
 def durability(primary: Database, degraded: str) -> str:
@@ -22,7 +24,7 @@ def durability(primary: Database, degraded: str) -> str:
 def advise(nodes: Sequence[Node], asked: Asked, degraded: str, ended: Mapping[str, str]) -> list[str]:
     """What is wrong between the databases, each with the command that comes next, and that is not refused.
 
-    `ended` says of a silent server why it may have released commits that no replica confirmed.
+    `ended` says of a server that is not open why it may have released commits that no replica confirmed.
     """
     known = [it for it in asked.values() if it]
     primaries = [it for it in known if it.role == "primary"]
@@ -32,7 +34,7 @@ def advise(nodes: Sequence[Node], asked: Asked, degraded: str, ended: Mapping[st
         return [f"{len(primaries)} primaries, there should be 1; next: invoke lab.reset"]
     missing = [name for name, it in asked.items() if it is None]
     if not known or not missing:
-        return [f"0 primaries, there should be 1; next: {_closed(nodes, asked)}"]
+        return [f"0 primaries, there should be 1; next: {_closed(nodes, asked, ended)}"]
     what = f"nobody takes writes, and MySQL on {', '.join(missing)} does not answer"
     return [f"{what}; next: {_promotes(nodes, asked, ended)}"]
 
@@ -46,12 +48,17 @@ def _promotes(nodes: Sequence[Node], asked: Asked, ended: Mapping[str, str]) -> 
         if _is_allowed(it):
             return f"invoke db.promote {it.node.name}"
     for it in cases:
-        if it.rival is None or gtid.subset(it.own.gtid_executed, it.rival.gtid_executed):
+        if it.rival is None or _is_source(it.own, it.rival):
             return f"invoke db.promote {it.node.name} --salvage"
     for it in cases:
         if _is_allowed(it, accept_data_loss=True):
             return f"invoke db.promote {it.node.name} --accept-data-loss"
     return "invoke lab.reset"
+
+
+def _is_source(own: Database, rival: Database) -> bool:
+    """Whether a server has nothing of its own, and something can be fetched for it from the other one."""
+    return gtid.subset(own.gtid_executed, rival.gtid_executed) and not gtid.subset(rival.has, own.has)
 
 
 def _situation(nodes: Mapping[str, Node], asked: Asked, own: Database, ended: Mapping[str, str]) -> Situation:
@@ -97,15 +104,29 @@ def rejoins(name: str) -> str:
     return f"{'invoke fault.heal, then ' if broken else ''}invoke db.rejoin {name}"
 
 
-def _closed(nodes: Sequence[Node], asked: Asked) -> str:
+def _closed(nodes: Sequence[Node], asked: Asked, ended: Mapping[str, str]) -> str:
     """Both answer and are closed: lab.provision opens where that is certain, else one is chosen."""
     known = [it for it in asked.values() if it]
     if len(known) < 2:
         return "invoke lab.provision"
     one, other = sorted(known, key=lambda it: not it.source)
     if one.source and not other.source and gtid.subset(one.gtid_executed, other.gtid_executed):
-        return "invoke lab.provision"
-    return _promotes(nodes, asked, {})
+        return _cut_off(nodes, asked, one, ended) if _connects(one) else "invoke lab.provision"
+    return _promotes(nodes, asked, ended)
+
+
+def _connects(replica: Database) -> bool:
+    """Whether it tries to reach its source, and can't; with a wrong password it could, and lab.provision repairs it."""
+    return not replica.receiving and not replica.stopped and "denied" not in replica.error.lower()
+
+
+def _cut_off(nodes: Sequence[Node], asked: Asked, replica: Database, ended: Mapping[str, str]) -> str:
+    """lab.provision would wait for a replica in vain; that one is promoted, or the network comes first."""
+    it = _situation({node.name: node for node in nodes}, asked, replica, ended)
+    if _is_allowed(it) and _is_allowed(replace(it, reached=False)):
+        return f"invoke db.promote {replica.node}"
+    heal = f"{HEAL} {it.node.name} and {it.other.name} (invoke fault.heal)"
+    return f"{heal}, then invoke lab.provision"
 
 
 def tree(nodes: Sequence[Node], asked: Asked, degraded: str) -> str:

@@ -129,13 +129,13 @@ def ask(machine: Machine) -> NodeFacts:
 
 
 def endings(lab: Lab, asked: Mapping[str, Database | None]) -> dict[str, str]:
-    """Why each database that does not answer may have released commits that no replica confirmed; '' where it can't.
+    """Why each database may have released commits that no replica confirmed; '' where that can't be.
 
-    Nobody has to know where another server is open.
+    Nobody has to know where a server is open. One that answers and is closed is asked too: its data may be new.
     """
     if any(it and it.writable for it in asked.values()):
         return {}
-    return {name: _ending(lab.node(name)) for name, it in asked.items() if it is None}
+    return {name: _ending(lab.node(name)) for name in asked}
 
 
 def _ending(node: Node) -> str:

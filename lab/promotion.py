@@ -54,10 +54,11 @@ def decide(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
         return emergency(it, accept_data_loss=accept_data_loss)
     if it.own.source and it.own.source != str(it.other.ip):
         raise CheckFailed(f"{node} replicates from {it.own.source}, which is not {other}", hint="invoke lab.reset")
-    return _following(it, it.rival) if it.own.source else _apart(it, it.rival, accept_data_loss)
+    follows = _following if it.own.source else _apart
+    return follows(it, it.rival, accept_data_loss)
 
 
-def _following(it: Situation, rival: Database) -> Promotion:
+def _following(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
     """The candidate has the other one as its source."""
     node, other = it.node.name, it.other.name
     errant = databases.errant(it.own, rival)
@@ -67,10 +68,10 @@ def _following(it: Situation, rival: Database) -> Promotion:
             evidence=_sets(it, rival),
             hint=_without_errant(it, rival),
         )
-    if it.own.replicating:
+    if it.own.replicating and rival.writable:
         return Promotion("planned", f"{other} was closed first and {node} applied all that it had: nothing is lost")
-    if not rival.writable and gtid.subset(rival.gtid_executed, it.own.gtid_executed):
-        return Promotion("planned", f"{other} was closed, and {node} has all that it has: nothing is lost")
+    if it.own.replicating or (not rival.writable and gtid.subset(rival.gtid_executed, it.own.has)):
+        return _undoubted(it, f"{other} was closed, and {node} has all that it has", accept_data_loss)
     raise CheckFailed(
         f"{node} is not promoted: it does not replicate from {other}, which answers",
         evidence=it.own.error or _sets(it, rival),
@@ -99,7 +100,7 @@ def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
         )
     lacks = gtid.minus(rival.gtid_executed, it.own.gtid_executed)
     if not lacks:
-        return Promotion("planned", f"both were closed, and {node} has all that {other} has: nothing is lost")
+        return _undoubted(it, f"both were closed, and {node} has all that {other} has", accept_data_loss)
     lost = f"{gtid.count(lacks)} transactions that only {other} has: {gtid.text(lacks)}"
     if accept_data_loss:
         return Promotion("planned", f"both were closed, and losing data was accepted: {node} it is", False, lost)
@@ -115,30 +116,101 @@ def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
     )
 
 
+def _undoubted(it: Situation, why: str, accept_data_loss: bool) -> Promotion:
+    """The other one is closed and gives away all that it has; but that may not be all that was acknowledged."""
+    doubts = list(_unheld(it))
+    if not doubts:
+        return Promotion("planned", f"{why}: nothing is lost")
+    if accept_data_loss:
+        return Promotion("planned", f"{why}, and losing data was accepted", False, "; ".join(doubts))
+    what = f"{it.node.name} is not promoted: acknowledged writes may be lost"
+    raise CheckFailed(what, evidence="\n".join(doubts), hint=_way_on(it))
+
+
 def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
     """Decide where the other server can't be closed; raises CheckFailed where acknowledged writes may be lost."""
     doubts = list(_doubts(it))
     node, other = it.node.name, it.other.name
     if doubts and not accept_data_loss:
-        fetch = f"fetch what {other} has: invoke db.promote {node} --salvage; or, where {other} is gone for good"
-        if it.rival and it.rival.writable:  # it runs: nothing has to be started, what is in the way has to go
-            fetch = f"heal what is in the way of {other}, which is open: invoke fault.heal; or"
         raise CheckFailed(
             f"{node} is not promoted: acknowledged writes may be on {other} only",
             evidence="\n".join(doubts),
-            hint=f"{fetch}, do without: invoke db.promote {node} --accept-data-loss",
+            hint=_way_on(it),
         )
     if doubts:
         return Promotion("emergency", f"{other} was gone, and losing data was accepted", False, "; ".join(doubts))
     why = f"{other} was gone; each write that it acknowledged was on {node} too"
     if it.seen and it.seen.node == node:
         why = f"{other} was gone; {node} itself was the primary that was seen last"
+    if it.rival and not it.rival.writable:
+        why = f"{other} was closed and cut off, and {node} has all that it has: nothing is lost"
     known = f" ({it.seen.told(it.now)})" if it.seen else ""
     return Promotion("emergency", why + known, False)
 
 
+def _way_on(it: Situation) -> str:
+    """The commands that end the doubts of an emergency: --salvage only where there is something to fetch."""
+    node, other = it.node.name, it.other.name
+    without = f"do without: invoke db.promote {node} --accept-data-loss"
+    if it.rival is None:
+        fetch = f"fetch what {other} has: invoke db.promote {node} --salvage"
+        return f"{fetch}; or, where {other} is gone for good, {without}"
+    if it.rival.writable:  # it runs: nothing has to be started, what is in the way has to go
+        return f"heal what is in the way of {other}, which is open: invoke fault.heal; or {without}"
+    if gtid.subset(it.rival.has, it.own.has):
+        return f"{other} answers and does not have them any more: {without}; or put the lab back: invoke lab.reset"
+    fetch = f"fetch what {other} has: invoke db.promote {node} --salvage"
+    heal = "" if it.reached else "heal the network between them (invoke fault.heal), then "
+    return f"{heal}{fetch}; or {without}"
+
+
 def _doubts(it: Situation) -> Iterator[str]:
-    """Why an acknowledged write may be missing; nothing where that can't be.
+    """Why an acknowledged write may be missing; nothing where that can't be."""
+    alone = gtid.minus(it.rival.gtid_executed, it.own.has) if it.rival else {}
+    if alone:
+        yield f"{gtid.count(alone)} transactions are on {it.other.name} only: {gtid.text(alone)}"
+    yield from _unheld(it)
+
+
+def _unheld(it: Situation) -> Iterator[str]:
+    """Why there may be acknowledged writes that no server that answers has applied, or that can be fetched."""
+    lacks, rival = _lacks(it), it.rival
+    waiting = gtid.minus(rival.received, f"{rival.gtid_executed},{it.own.has}") if rival else {}
+    if waiting:
+        yield f"{gtid.count(waiting)} transactions are in the relay log of {it.other.name} only: {gtid.text(waiting)}"
+    if it.seen and lacks:
+        yield (
+            f"{gtid.count(lacks)} transactions that {it.seen.node} had {it.now - it.seen.at:.0f} s ago are not on "
+            f"{it.node.name}: {gtid.text(lacks)}"
+        )
+    if not _tells_all(it):
+        yield from _unanswered(it, bool(lacks))
+
+
+def _lacks(it: Situation) -> gtid.Intervals:
+    """The transactions that the primary was seen with and that no server has that answers."""
+    if it.seen is None or it.seen.node not in (it.node.name, it.other.name):
+        return {}
+    return gtid.minus(it.seen.gtid_executed, f"{it.own.has},{it.rival.has if it.rival else ''}")
+
+
+def _tells_all(it: Situation) -> bool:
+    """Whether the other server itself tells what it ever acknowledged, however its time as a primary ended.
+
+    A closed one has it in its set. But one that lacks what it was seen with, or what the candidate did not make
+    itself, was made anew or lost its data: that is as if it were gone.
+    """
+    rival = it.rival
+    if rival is None or rival.writable:
+        return False
+    seen = it.seen.gtid_executed if it.seen and it.seen.node == it.other.name else ""
+    missing = gtid.minus(it.own.has, rival.gtid_executed)
+    foreign = [source for source in missing if source.partition(":")[0] != it.own.uuid]
+    return not foreign and gtid.subset(seen, rival.gtid_executed)
+
+
+def _unanswered(it: Situation, lacks: bool) -> Iterator[str]:
+    """Doubts about a server that can't tell what it acknowledged. `lacks`: there are missing ones already.
 
     In durable mode COMMIT returns when the replica has the transaction on its disk:
     https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html
@@ -154,16 +226,9 @@ def _doubts(it: Situation) -> Iterator[str]:
         yield seen.told(it.now)
     if seen.node == it.other.name and it.ended:
         yield it.ended
-    alone = gtid.minus(it.rival.gtid_executed, it.own.has) if it.rival else {}
-    if alone:
-        yield f"{gtid.count(alone)} transactions are on {it.other.name} only: {gtid.text(alone)}"
-    lacks = gtid.minus(seen.gtid_executed, it.own.has)
     if lacks:
-        yield (
-            f"{gtid.count(lacks)} transactions that {seen.node} had {it.now - seen.at:.0f} s ago are not on "
-            f"{it.node.name}: {gtid.text(lacks)}"
-        )
-    elif seen.node == it.other.name and seen.at < it.now - it.own.age_s:
+        return
+    if seen.node == it.other.name and seen.at < it.now - it.own.age_s:
         # With relay_log_recovery a replica that starts discards what it has not applied, to fetch it again. Whether it
         # has, no heartbeat tells: one is sent while transactions are skipped, too.
         # https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#sysvar_relay_log_recovery

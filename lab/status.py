@@ -15,7 +15,7 @@ from lab.topology import Lab
 RED, GREEN, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
 UP = "invoke lab.up (starts what is off, repairs what differs)"
 HEAL = "invoke fault.heal (undoes every fault that was injected)"
-DATABASES = ("invoke db.promote", "invoke db.rejoin")
+DATABASES = ("invoke db.promote", "invoke db.rejoin", advice.HEAL)
 PROVISION = "invoke lab.provision (repairs what differs)"
 STATES = ("running", "paused", "off", "absent")
 DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}

@@ -45,8 +45,36 @@ def test_each_trouble_names_its_next_command(
     web1: Database | None, web2: Database | None, degraded: str, command: str
 ) -> None:
     """One line, one command."""
+    remembered.remember(time.time(), [OPEN])
     (line,) = advise((WEB1, WEB2), {"web1": web1, "web2": web2}, degraded, {})
     assert f"; next: invoke {command}" in line
+
+
+CUT_OFF = replace(REPLICA, receiving=False, error="Error connecting to source: Can't connect to MySQL server (110)")
+CLOSED_AND_APART = {
+    "the replica has all": (CUT_OFF, "invoke db.promote web2"),
+    "it lacks something": (
+        replace(CUT_OFF, gtid_executed=f"{U1}:1-40", received=""),
+        "heal the network between web2 and web1 (invoke fault.heal), then invoke lab.provision",
+    ),
+    "its password is wrong": (replace(CUT_OFF, error="Access denied for user 'replication'"), "invoke lab.provision"),
+    "its threads were stopped": (replace(CUT_OFF, applying=False, stopped=True, error=""), "invoke lab.provision"),
+}
+
+
+@pytest.mark.parametrize(("web2", "command"), CLOSED_AND_APART.values(), ids=CLOSED_AND_APART.keys())
+def test_a_replica_that_can_not_reach_its_closed_source_is_not_waited_for(web2: Database, command: str) -> None:
+    """lab.provision would wait a minute and fail."""
+    remembered.remember(time.time(), [OPEN])
+    (line,) = advise((WEB1, WEB2), {"web1": CLOSED, "web2": web2}, "", {"web1": "web1: MySQL was told to stop"})
+    assert line.endswith(f"; next: {command}")
+
+
+def test_what_neither_server_has_any_more_is_accepted_and_not_salvaged() -> None:
+    """Both answer and have the same: nothing can be fetched."""
+    remembered.remember(time.time(), [replace(OPEN, gtid_executed=f"{U1}:1-55")])
+    (line,) = advise((WEB1, WEB2), {"web1": CLOSED, "web2": replace(CLOSED, node="web2", uuid=U2)}, "", {})
+    assert line.endswith("--accept-data-loss")
 
 
 STATES: dict[str, Database | None] = {

@@ -193,14 +193,23 @@ def test_the_primary_is_left_alone(make: Make, silent: bool) -> None:
     """The same command twice: the second one says so, and what is still missing."""
     pair = make(CLOSED, PROMOTED, silent=silent)
     lines = failover.promote(LAB, "web2")
-    assert pair.changes == [] and "nothing was changed" in lines[0] and "db.rejoin web1" in lines[1]
+    assert pair.changes == [] and lines[0] == "web2 is the primary already" and "db.rejoin web1" in lines[1]
+
+
+@pytest.mark.parametrize("applying", [True, False])
+def test_a_promotion_is_done_only_where_the_old_primary_applies(make: Make, applying: bool) -> None:
+    """It listened before it was closed, and was not told to follow: that is told, with what to do."""
+    pair = make(replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=applying), PROMOTED)
+    lines = failover.promote(LAB, "web2")
+    assert pair.changes == [] and ("nothing was changed" in lines[0]) is applying
+    assert applying or "web1 does not replicate from it; next: invoke db.rejoin web1" in lines[1]
 
 
 def test_a_primary_that_still_listens_to_its_replica_gives_that_up(make: Make) -> None:
     """A change of roles was killed half way; a primary has no source."""
     pair = make(CLOSED, replace(PROMOTED, source=str(WEB1.ip), receiving=True))
     lines = failover.promote(LAB, "web2")
-    assert "nothing was changed" in lines[0] and pair.web2.replica.source == "" and pair.events == []
+    assert "is the primary already" in lines[0] and pair.web2.replica.source == "" and pair.events == []
 
 
 def test_whose_machine_is_off_is_not_promoted(make: Make) -> None:

@@ -34,6 +34,8 @@ PLANNED = {
     "a healthy pair": (REPLICA, OPEN),
     "closed by a promotion that was interrupted": (REPLICA, CLOSED),
     "the threads stopped, but it has everything": (replace(REPLICA, applying=False, receiving=False), CLOSED),
+    "what it lacks is in its relay log": (replace(CONNECTING, gtid_executed=f"{U1}:1-42"), CLOSED),
+    "it applies yet what the other one has": (replace(REPLICA, gtid_executed=f"{U1}:1-40", received=""), CLOSED),
     "both follow each other, and nobody is open": (REPLICA, replace(CLOSED, source=str(WEB2.ip))),
     "its source was left already": (APART, CLOSED),
     "it was the primary and rebooted": (APART, replace(CLOSED, source=str(WEB2.ip))),
@@ -52,7 +54,7 @@ REFUSED = {
     "errant transactions": (replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-3"), OPEN, "3 transactions", "db.rejoin"),
     "does not replicate": (CONNECTING, OPEN, "does not replicate from web1", "fault.heal"),
     "lacks what a closed one has": (
-        replace(CONNECTING, gtid_executed=f"{U1}:1-40"),
+        replace(CONNECTING, gtid_executed=f"{U1}:1-40", received=""),
         CLOSED,
         "does not replicate",
         "lab.provision",

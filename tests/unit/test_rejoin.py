@@ -10,7 +10,7 @@ from lab.catalogue import Fault
 from lab.databases import Database
 from lab.errors import CheckFailed
 from tests.unit.conftest import Make
-from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, U1, WEB2
+from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, U1, U2, WEB2
 from tests.unit.simulated.pair import Pair
 
 U3 = "33333333-71ca-11e1-9e33-c80aa9429562"
@@ -41,6 +41,15 @@ def test_a_source_side_of_semi_sync_that_is_on_does_not_block_the_applier(make: 
     pair = make(replace(OLD, durability=durability), PROMOTED)
     rejoin.rejoin(LAB, "web1")
     assert follows(pair)
+
+
+@pytest.mark.parametrize("applying", [True, False], ids=["blocked", "only listens"])
+def test_an_old_primary_that_listens_becomes_one_that_applies(make: Make, applying: bool) -> None:
+    """The source's side of semi-sync is still ON there, and what it received is kept."""
+    listens = replace(OLD, durability="durable", source=str(WEB2.ip), receiving=True, applying=applying)
+    pair = make(replace(listens, received=f"{U2}:1-7"), PROMOTED)
+    rejoin.rejoin(LAB, "web1")
+    assert follows(pair) and pair.web1.durability == "async"
 
 
 def test_transactions_of_its_own_are_shown_and_given_up(make: Make) -> None:

@@ -83,3 +83,12 @@ def test_a_replica_with_transactions_of_its_own_is_told(make: Make) -> None:
     with pytest.raises(CheckFailed, match="web2 has 3 transactions of its own") as caught:
         converge(pair, OPEN, ERRANT)
     assert "db.rejoin web2" in caught.value.hint and pair.changes == []
+
+
+def test_a_replica_that_is_started_again_applies(make: Make) -> None:
+    """It was a primary that listened: the source's side of semi-sync would block its applier."""
+    stopped = replace(REPLICA, durability="durable", receiving=False, applying=False, stopped=True)
+    pair = make(OPEN, stopped)
+    converge(pair, OPEN, stopped)
+    pair.web2.replica.work(1)
+    assert pair.web2.replicating and pair.lost("web2") == ""

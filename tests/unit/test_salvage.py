@@ -158,6 +158,31 @@ def test_a_network_that_is_cut_on_purpose_is_healed_first(make: Make, monkeypatc
     salvages(pair)
 
 
+@pytest.mark.parametrize("salvages_first", [False, True])
+def test_a_closed_primary_that_is_cut_off_and_has_nothing_more_stops_no_promotion(
+    make: Make, salvages_first: bool
+) -> None:
+    """MySQL there was restarted in good order: its set tells that nothing is lost, and it is fenced."""
+    pair = make(unreached_by=("web2", "lb1"))
+    pair.web1.stop()
+    pair.web1.start()
+    pair.begin()
+    lines = failover.promote(LAB, "web2", salvage=salvages_first)
+    assert pair.events == ["web1 powered off", "web2 opened"] and pair.lost("web2") == ""
+    assert "closed and cut off" in lines[0] and not any(line.startswith("may be lost") for line in lines)
+
+
+def test_what_only_the_relay_log_of_the_old_primary_has_is_applied_and_fetched(make: Make) -> None:
+    """web2 was a replica, and its source was made anew: web1 has nothing, and web2 would throw its relay log away."""
+    pair = make()
+    pair.web2.replica.running = frozenset()
+    pair.crash(pair.web1)
+    pair.web1.executed = ""
+    pair.web1.start()
+    failover.promote(LAB, "web1", salvage=True)
+    assert pair.writable() == ["web1"] and pair.lost("web1") == "" and pair.web2.thrown_away == ""
+
+
 def follow(hint: str) -> None:
     """Run the first command that a hint names."""
     name, *flags = hint.partition("invoke db.promote ")[2].partition(";")[0].partition(",")[0].split()

@@ -122,6 +122,13 @@ def test_a_dead_primary_is_followed_by_the_promotion_and_nothing_else() -> None:
     assert lines[0] == last and lines[1].startswith("next      invoke fault.heal")
 
 
+def test_a_network_that_is_cut_is_healed_before_anything_else() -> None:
+    """lab.provision alone would wait for a replica that can't connect."""
+    cut = "0 primaries, there should be 1; next: heal the network between web2 and web1, then invoke lab.provision"
+    last = status.table({**HEALTHY, "errors": [f"database: {cut}"]}, colour=False).splitlines()[-1]
+    assert last == f"next      {cut.partition('next: ')[2]}"
+
+
 def test_status_remembers_the_primary_and_tells_a_lowered_durability(monkeypatch: pytest.MonkeyPatch) -> None:
     """web1 is off and web2 was promoted: in the data, with the command that comes next."""
     remembered.degrade("web2")

@@ -44,6 +44,13 @@ def test_a_relay_log_that_ends_inside_a_transaction_holds_nobody_up(pair: Pair, 
     assert pair.events == ["web2 opened"] and pair.lost("web2") == "" and pair.web2.thrown_away == ""
 
 
+def test_a_survivor_that_only_listened_applies_what_it_received(pair: Pair) -> None:
+    """The source's side of semi-sync is still ON there, and nobody is left to confirm what it applies."""
+    pair.web2.variables["rpl_semi_sync_source_enabled"] = True
+    pair.web2.replica.running = frozenset({"IO"})
+    completes(pair)
+
+
 def test_a_survivor_that_can_not_apply_all_is_not_opened(pair: Pair) -> None:
     """Exit code 1, and it can be tried again."""
     pair.web2.replica.stuck = True

@@ -67,8 +67,9 @@ class Replica:
         self._not_stopping()
         if not self.source:
             raise SqlError(1200, "The server is not configured as replica; fix with CHANGE REPLICATION SOURCE TO")
+        connects = "IO" in threads - self.running
         self.running |= threads
-        if self.connected:
+        if connects and self.connected:
             self.torn = False  # the rest comes now
 
     def stop(self, threads: frozenset[str]) -> None:
