@@ -6,6 +6,7 @@ serial console, which the hosting machine keeps when the node is gone.
 https://dev.mysql.com/doc/refman/8.4/en/server-shutdown.html
 """
 
+import re
 from collections.abc import Sequence
 
 from lab.topology import Node
@@ -14,8 +15,12 @@ RECORDER = "/usr/local/lib/weblab/mysql-record"
 RECORD = "/run/weblab/mysql"
 PREFIX = "weblab mysql: "
 STARTED, OPENED, STOP, EXITED = "started", "opened", "stop requested", "exited"
-# systemd's EXIT_CODE and EXIT_STATUS of a process that had no time to release anything: systemd.exec(5).
-CRASHES = ("killed KILL", "killed SEGV", "killed ABRT", "killed BUS")
+# The whole system ends, and MySQL with it.
+SYSTEM_STOPS = f"{STOP}, the system shuts down"
+# systemd's EXIT_CODE and EXIT_STATUS of a process that had no time to release anything: systemd.exec(5). MySQL catches
+# SEGV, ABRT, BUS, ILL and FPE and ends with 2 then (MYSQLD_FAILURE_EXIT). In good order it ends with 0 or 16, and with
+# 1 where it could not start.
+CRASH = re.compile(rf"{EXITED} \S+ (killed (KILL|SEGV|ABRT|BUS|ILL|FPE)|dumped \w+|exited 2)\b")
 # virsh domstate --reason, of a machine that is off: its system had no time to stop anything.
 PLUG_PULLED = ("destroyed", "crashed", "failed", "saved")
 
@@ -33,11 +38,11 @@ def doubt(node: Node, off_because: str, record: str, console: str | None) -> str
     to ASK, '' where nobody answered; `console` the serial console's text, None where it can't be read.
     """
     name = node.name
-    if off_because and off_because not in PLUG_PULLED:
+    lines = _as_primary(_since_opened(record) or _since_opened(console or ""))
+    if off_because and off_because not in PLUG_PULLED and not any(map(CRASH.match, lines)):
         return f"{name} is off, and nobody pulled its plug ({off_because}): MySQL there was stopped in good order"
-    lines = _since_opened(record) or _since_opened(console or "")
     if lines:
-        why = next(filter(None, map(_released, lines)), "") or _unrecorded(lines)
+        why = next(filter(None, map(_released, lines)), "")
         return f"{name}: {why}" if why else ""
     where = "its console can't be read by this user" if console is None else "it was started again since"
     return f"nobody knows how MySQL on {name} ended as a primary: {where}"
@@ -50,20 +55,28 @@ def _since_opened(text: str) -> list[str]:
     return lines[opened[-1] :] if opened else []
 
 
-def _unrecorded(lines: Sequence[str]) -> str:
-    """A start without an end before it: the machine went down with MySQL, and nobody knows how."""
-    running = True
+def _as_primary(lines: Sequence[str]) -> list[str]:
+    """What happened until MySQL first ended: after that the server is closed, and nothing waits there.
+
+    The watch of its log may note a stop shortly after the end that this caused.
+    """
+    until_end: list[str] = []
+    ended = False
     for line in lines:
-        if line.startswith(STARTED) and running:
-            return "MySQL started again, and how it ended before is not on record"
-        running = not line.startswith(EXITED)
-    return ""
+        if ended and line.startswith((STARTED, EXITED)):
+            break
+        if not (ended and line.startswith(SYSTEM_STOPS)):
+            until_end.append(line)
+        ended = ended or line.startswith(EXITED)
+    return until_end
 
 
 def _released(line: str) -> str:
     """What a line of the record says of released commits; '' where it says nothing."""
     if line.startswith(STOP):
         return "MySQL was told to stop, and then commits return that no replica has confirmed"
-    if line.startswith(EXITED) and not line.endswith(CRASHES) and " dumped " not in line:
+    if line.startswith(EXITED) and not CRASH.match(line):
         return f"MySQL ended in good order ({line}), and then commits return that no replica has confirmed"
+    if line.startswith(STARTED):  # the machine went down with MySQL
+        return "MySQL started again, and how it ended before is not on record"
     return ""

@@ -9,6 +9,9 @@ OPENED = "weblab mysql: started\nweblab mysql: opened 512\n"
 STOP, CLEAN = "weblab mysql: stop requested\n", "weblab mysql: exited success exited 0\n"
 KILLED, DUMPED = "weblab mysql: exited signal killed KILL\n", "weblab mysql: exited core-dump dumped SEGV\n"
 RESTART = "weblab mysql: exited exit-code exited 16\n"
+CRASHED = "weblab mysql: exited exit-code exited 2\n"
+FAILED, AGAIN = "weblab mysql: exited exit-code exited 1\n", "weblab mysql: started\n"
+SYSTEM = f"weblab mysql: {ending.SYSTEM_STOPS}\n"
 SHELL = "[  OK  ] Reached target\r\nbox login: "
 
 NOTHING_RELEASED = {
@@ -18,6 +21,13 @@ NOTHING_RELEASED = {
     "killed, and the node answers": ("", OPENED + KILLED, OPENED),
     "crashed with a core": ("", OPENED + DUMPED, None),
     "killed and started again": ("", OPENED + KILLED + "weblab mysql: started\n", None),
+    "MySQL caught SIGSEGV": ("", OPENED + CRASHED, None),
+    "crashed, and started again": ("", OPENED + CRASHED + AGAIN, None),
+    "killed, and it can't start": ("", OPENED + KILLED + FAILED + FAILED, None),
+    "killed, it can't start at first, then it is stopped": ("", OPENED + KILLED + FAILED + AGAIN + STOP + CLEAN, None),
+    "killed, started again and stopped": ("", OPENED + KILLED + AGAIN + STOP + CLEAN, None),
+    "killed, then its system shut down": ("shutdown", "", OPENED + KILLED + SYSTEM),
+    "killed, started again, then its system shut down": ("shutdown", "", OPENED + KILLED + AGAIN + STOP + CLEAN),
     "stopped long before it was opened": ("", STOP + CLEAN + OPENED, None),
 }
 MAY_HAVE_RELEASED = {
@@ -28,6 +38,14 @@ MAY_HAVE_RELEASED = {
     "SIGTERM, or SHUTDOWN": ("", OPENED + CLEAN, None, "in good order"),
     "RESTART": ("", OPENED + RESTART, None, "in good order"),
     "SIGTERM, then SIGKILL": ("", OPENED + KILLED + "weblab mysql: stop requested (error log)\n", None, "told to stop"),
+    "SIGTERM, then SIGKILL, and it can't start": ("", OPENED + KILLED + STOP + FAILED, None, "told to stop"),
+    "stopped, and it crashed meanwhile": ("", OPENED + STOP + CRASHED, None, "told to stop"),
+    "SIGTERM, and it crashed meanwhile": ("", OPENED + CRASHED + STOP, None, "told to stop"),
+    "it ended with an error": ("", OPENED + FAILED, None, "in good order"),
+    "ended by a signal that it does not know": ("", OPENED + "weblab mysql: exited signal killed PIPE\n", None, "good"),
+    "it ended with 20": ("", OPENED + "weblab mysql: exited exit-code exited 20\n", None, "in good order"),
+    "started without an end, then killed": ("", OPENED + AGAIN + KILLED, None, "not on record"),
+    "the system shut down, and it was killed": ("shutdown", "", OPENED + STOP + KILLED, "told to stop"),
     "stopped, then its plug was pulled": ("destroyed", "", OPENED + STOP, "told to stop"),
     "it reboots": ("", "", OPENED + STOP, "told to stop"),
     "stopped, started, killed": ("", OPENED + STOP + CLEAN + "weblab mysql: started\n" + KILLED, None, "told to stop"),
