@@ -25,8 +25,9 @@ CRASH = re.compile(rf"{EXITED} \S+ (killed (KILL|SEGV|ABRT|BUS|ILL|FPE)|dumped \
 PLUG_PULLED = ("destroyed", "crashed", "failed", "saved")
 
 ASK = f"cat {RECORD} 2>/dev/null"
-# Before a server is opened for writes: what comes later on the record ends this time as a primary.
-OPENS = f"sh {RECORDER} {OPENED} || true"
+# Before a server is opened for writes: what comes later on the record ends this time as a primary. Each opening has a
+# name of its own, so that memory and console can be compared.
+OPENS = f"sh {RECORDER} {OPENED} $(cat /proc/sys/kernel/random/uuid) || true"
 # After a snapshot the memory is old and the console is not.
 REPLAY = f"[ ! -e {RECORD} ] || cat {RECORD} > /dev/ttyS0"
 
@@ -38,7 +39,7 @@ def doubt(node: Node, off_because: str, record: str, console: str | None) -> str
     to ASK, '' where nobody answered; `console` the serial console's text, None where it can't be read.
     """
     name = node.name
-    lines = _as_primary(_since_opened(record) or _since_opened(console or ""))
+    lines = [line for it in _records(record, console or "") for line in _as_primary(it)]
     if off_because and off_because not in PLUG_PULLED and not any(map(CRASH.match, lines)):
         return f"{name} is off, and nobody pulled its plug ({off_because}): MySQL there was stopped in good order"
     if lines:
@@ -48,11 +49,27 @@ def doubt(node: Node, off_because: str, record: str, console: str | None) -> str
     return f"nobody knows how MySQL on {name} ended as a primary: {where}"
 
 
-def _since_opened(text: str) -> list[str]:
-    """The record's lines from the last opening on; none where there is no opening."""
-    lines = [line.strip().partition(PREFIX)[2] for line in text.splitlines() if PREFIX in line]
+def _records(record: str, console: str) -> list[list[str]]:
+    """What the memory and the console hold of the last opening: each may lack a line that the other one has.
+
+    Where they show different openings, the older one says nothing: an earlier boot, or a line that is missing.
+    """
+    kept, shown = _lines(record), _lines(console)
+    memory, serial = _since_opened(kept), _since_opened(shown)
+    if memory and serial and memory[0] != serial[0]:
+        return [serial if memory[0] in shown else memory]
+    return [it for it in (memory, serial) if it]
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of the record, without what else a console shows."""
+    return [line.strip().partition(PREFIX)[2] for line in text.splitlines() if PREFIX in line]
+
+
+def _since_opened(lines: Sequence[str]) -> list[str]:
+    """The lines from the last opening on; none where there is no opening."""
     opened = [index for index, line in enumerate(lines) if line.startswith(OPENED)]
-    return lines[opened[-1] :] if opened else []
+    return list(lines[opened[-1] :]) if opened else []
 
 
 def _as_primary(lines: Sequence[str]) -> list[str]:

@@ -1,5 +1,8 @@
 """How an old primary ended: what its record and libvirt say of commits that it may have released."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from lab import ending
@@ -12,6 +15,7 @@ RESTART = "weblab mysql: exited exit-code exited 16\n"
 CRASHED = "weblab mysql: exited exit-code exited 2\n"
 FAILED, AGAIN = "weblab mysql: exited exit-code exited 1\n", "weblab mysql: started\n"
 SYSTEM = f"weblab mysql: {ending.SYSTEM_STOPS}\n"
+EARLIER = "weblab mysql: started\nweblab mysql: opened 17\n"
 SHELL = "[  OK  ] Reached target\r\nbox login: "
 
 NOTHING_RELEASED = {
@@ -28,6 +32,12 @@ NOTHING_RELEASED = {
     "killed, started again and stopped": ("", OPENED + KILLED + AGAIN + STOP + CLEAN, None),
     "killed, then its system shut down": ("shutdown", "", OPENED + KILLED + SYSTEM),
     "killed, started again, then its system shut down": ("shutdown", "", OPENED + KILLED + AGAIN + STOP + CLEAN),
+    "killed, and both records are there": ("", OPENED + KILLED + AGAIN, SHELL + OPENED + KILLED + AGAIN),
+    "the console shows an earlier boot only": ("", OPENED + KILLED, EARLIER + STOP + CLEAN),
+    "the console begins with an earlier boot": ("", OPENED + KILLED, EARLIER + STOP + CLEAN + OPENED + KILLED),
+    "the console lacks the last opening": ("", EARLIER + STOP + CLEAN + OPENED, EARLIER + STOP + CLEAN),
+    "the memory lacks the last opening": ("", EARLIER + STOP + CLEAN, EARLIER + STOP + CLEAN + OPENED + KILLED),
+    "the kernel writes behind a line": ("", OPENED + KILLED, OPENED + KILLED.strip() + "[   12.5] audit: x\n"),
     "stopped long before it was opened": ("", STOP + CLEAN + OPENED, None),
 }
 MAY_HAVE_RELEASED = {
@@ -46,6 +56,10 @@ MAY_HAVE_RELEASED = {
     "it ended with 20": ("", OPENED + "weblab mysql: exited exit-code exited 20\n", None, "in good order"),
     "started without an end, then killed": ("", OPENED + AGAIN + KILLED, None, "not on record"),
     "the system shut down, and it was killed": ("shutdown", "", OPENED + STOP + KILLED, "told to stop"),
+    "only the console could take the line": ("", OPENED, OPENED + STOP, "told to stop"),
+    "only the memory could take the line": ("", OPENED + STOP, OPENED, "told to stop"),
+    "only the console took the end": ("", OPENED, OPENED + CLEAN, "in good order"),
+    "the memory lacks the last opening, and it was stopped": ("", EARLIER, EARLIER + OPENED + STOP, "told to stop"),
     "stopped, then its plug was pulled": ("destroyed", "", OPENED + STOP, "told to stop"),
     "it reboots": ("", "", OPENED + STOP, "told to stop"),
     "stopped, started, killed": ("", OPENED + STOP + CLEAN + "weblab mysql: started\n" + KILLED, None, "told to stop"),
@@ -70,3 +84,14 @@ def test_an_orderly_end_is_a_doubt_and_so_is_one_that_nobody_knows(
 ) -> None:
     """Whoever asked for it; what came after it changes nothing."""
     assert why in ending.doubt(WEB1, off, record, console)
+
+
+def test_each_opening_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """Two of them can't be taken for each other; a node without such names notes the opening all the same."""
+    recorder = tmp_path / "recorder"
+    recorder.write_text(f'echo "$@" >> {tmp_path}/record\n')
+    for text in [ending.OPENS, ending.OPENS, ending.OPENS.replace("/proc/", "/nowhere/")]:
+        subprocess.run(["sh", "-c", text.replace(ending.RECORDER, str(recorder))], check=True, stderr=subprocess.DEVNULL)
+    first, second, third = (tmp_path / "record").read_text().splitlines()
+    assert first.startswith(ending.OPENED) and second.startswith(ending.OPENED) and third == ending.OPENED
+    assert len({first, second, third}) == (3 if Path("/proc/sys/kernel/random/uuid").exists() else 1)
