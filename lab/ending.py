@@ -15,7 +15,7 @@ RECORDER = "/usr/local/lib/weblab/mysql-record"
 RECORD = "/run/weblab/mysql"
 PREFIX = "weblab mysql: "
 STARTED, OPENED, STOP, EXITED = "started", "opened", "stop requested", "exited"
-# The whole system ends, and MySQL with it.
+# The whole system ends, and MySQL with it: in mysql-watch and system-shutdown.
 SYSTEM_STOPS = f"{STOP}, the system shuts down"
 # systemd's EXIT_CODE and EXIT_STATUS of a process that had no time to release anything: systemd.exec(5). MySQL catches
 # SEGV, ABRT, BUS, ILL and FPE and ends with 2 then (MYSQLD_FAILURE_EXIT). In good order it ends with 0 or 16, and with
