@@ -15,6 +15,8 @@ RECORDER = "/usr/local/lib/weblab/mysql-record"
 RECORD = "/run/weblab/mysql"
 PREFIX = "weblab mysql: "
 STARTED, OPENED, STOP, EXITED = "started", "opened", "stop requested", "exited"
+# Semi-sync gave up, in mysql-watch. What it released before the durability was set anew was seen after that.
+GAVE_UP, SET = "gave up waiting", "durability set"
 # The whole system ends, and MySQL with it: in mysql-watch and system-shutdown.
 SYSTEM_STOPS = f"{STOP}, the system shuts down"
 # systemd's EXIT_CODE and EXIT_STATUS of a process that had no time to release anything: systemd.exec(5). MySQL catches
@@ -28,6 +30,8 @@ ASK = f"cat {RECORD} 2>/dev/null"
 # Before a server is opened for writes: what comes later on the record ends this time as a primary. Each opening has a
 # name of its own, so that memory and console can be compared.
 OPENS = f"sh {RECORDER} {OPENED} $(cat /proc/sys/kernel/random/uuid) || true"
+# Before the durability of the primary changes; what it has after that is remembered.
+SETS = f"sh {RECORDER} {SET} || true"
 # After a snapshot the memory is old and the console is not.
 REPLAY = f"[ ! -e {RECORD} ] || cat {RECORD} > /dev/ttyS0"
 
@@ -82,6 +86,8 @@ def _as_primary(lines: Sequence[str]) -> list[str]:
     for line in lines:
         if ended and line.startswith((STARTED, EXITED)):
             break
+        if line.startswith(SET):
+            until_end = [it for it in until_end if not it.startswith(GAVE_UP)]
         if not (ended and line.startswith(SYSTEM_STOPS)):
             until_end.append(line)
         ended = ended or line.startswith(EXITED)
@@ -92,6 +98,8 @@ def _released(line: str) -> str:
     """What a line of the record says of released commits; '' where it says nothing."""
     if line.startswith(STOP):
         return "MySQL was told to stop, and then commits return that no replica has confirmed"
+    if line.startswith(GAVE_UP):
+        return "MySQL gave up waiting for its replica, and then commits return that no replica has confirmed"
     if line.startswith(EXITED) and not CRASH.match(line):
         return f"MySQL ended in good order ({line}), and then commits return that no replica has confirmed"
     if line.startswith(STARTED):  # the machine went down with MySQL

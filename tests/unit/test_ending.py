@@ -16,6 +16,7 @@ CRASHED = "weblab mysql: exited exit-code exited 2\n"
 FAILED, AGAIN = "weblab mysql: exited exit-code exited 1\n", "weblab mysql: started\n"
 SYSTEM = f"weblab mysql: {ending.SYSTEM_STOPS}\n"
 EARLIER = "weblab mysql: started\nweblab mysql: opened 17\n"
+GAVE_UP, SET = "weblab mysql: gave up waiting for a replica\n", "weblab mysql: durability set\n"
 SHELL = "[  OK  ] Reached target\r\nbox login: "
 
 NOTHING_RELEASED = {
@@ -38,6 +39,8 @@ NOTHING_RELEASED = {
     "the console lacks the last opening": ("", EARLIER + STOP + CLEAN + OPENED, EARLIER + STOP + CLEAN),
     "the memory lacks the last opening": ("", EARLIER + STOP + CLEAN, EARLIER + STOP + CLEAN + OPENED + KILLED),
     "the kernel writes behind a line": ("", OPENED + KILLED, OPENED + KILLED.strip() + "[   12.5] audit: x\n"),
+    "gave up waiting before it became durable": ("", OPENED + GAVE_UP + SET + KILLED, None),
+    "gave up waiting before it was opened": ("destroyed", "", EARLIER + GAVE_UP + OPENED),
     "stopped long before it was opened": ("", STOP + CLEAN + OPENED, None),
 }
 MAY_HAVE_RELEASED = {
@@ -60,6 +63,9 @@ MAY_HAVE_RELEASED = {
     "only the memory could take the line": ("", OPENED + STOP, OPENED, "told to stop"),
     "only the console took the end": ("", OPENED, OPENED + CLEAN, "in good order"),
     "the memory lacks the last opening, and it was stopped": ("", EARLIER, EARLIER + OPENED + STOP, "told to stop"),
+    "gave up waiting, then its plug was pulled": ("destroyed", "", OPENED + SET + GAVE_UP, "gave up waiting"),
+    "gave up waiting, then it was killed": ("", OPENED + GAVE_UP + KILLED, None, "gave up waiting"),
+    "stopped, and its durability is set": ("", OPENED + STOP + SET, None, "told to stop"),
     "stopped, then its plug was pulled": ("destroyed", "", OPENED + STOP, "told to stop"),
     "it reboots": ("", "", OPENED + STOP, "told to stop"),
     "stopped, started, killed": ("", OPENED + STOP + CLEAN + "weblab mysql: started\n" + KILLED, None, "told to stop"),

@@ -16,6 +16,10 @@ from lab.wait import pause, until
 
 STOP = "2026-01-01T00:00:00.000001Z 0 [System] [MY-013172] [Server] Received SHUTDOWN from user <via user signal>.\n"
 OTHER = "2026-01-01T00:00:00.000001Z 0 [System] [MY-010931] [Server] mysqld: ready for connections.\n"
+GAVE_UP = (
+    "2026-01-01T00:00:00.000001Z 9 [Warning] [MY-011153] [Repl] Timeout waiting for reply of binlog "
+    "(file: binlog.000002, pos: 397), semi-sync up to file binlog.000002, position 197.\n"
+)
 STOPPED = f"{ending.PREFIX}{ending.STOP}"
 SYSTEM = f"{ending.PREFIX}{ending.SYSTEM_STOPS}"
 SOON_S = 10.0
@@ -111,6 +115,14 @@ def test_a_stop_by_a_signal_or_a_statement_goes_on_record(watch: Watch) -> None:
     watch.say(STOP)
     watch.soon("it is noted", lambda: watch.record == [STOPPED])
     watch.soon("the console has it", lambda: STOPPED in (watch.folder / "console").read_text(encoding="utf-8"))
+
+
+def test_semi_sync_that_gave_up_goes_on_record(watch: Watch) -> None:
+    """In other words than a stop: MySQL goes on."""
+    watch.start()
+    watch.say(GAVE_UP)
+    watch.soon("it is noted", lambda: len(watch.record) == 1)
+    assert watch.record[0].startswith(f"{ending.PREFIX}{ending.GAVE_UP}")
 
 
 def test_a_forced_shutdown_of_the_system_goes_on_record(watch: Watch) -> None:
