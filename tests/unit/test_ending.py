@@ -97,7 +97,9 @@ def test_each_opening_has_a_name_of_its_own(tmp_path: Path) -> None:
     recorder = tmp_path / "recorder"
     recorder.write_text(f'echo "$@" >> {tmp_path}/record\n')
     for text in [ending.OPENS, ending.OPENS, ending.OPENS.replace("/proc/", "/nowhere/")]:
-        subprocess.run(["sh", "-c", text.replace(ending.RECORDER, str(recorder))], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            ["sh", "-c", text.replace(ending.RECORDER, str(recorder))], check=True, stderr=subprocess.DEVNULL
+        )
     first, second, third = (tmp_path / "record").read_text().splitlines()
     assert first.startswith(ending.OPENED) and second.startswith(ending.OPENED) and third == ending.OPENED
     assert len({first, second, third}) == (3 if Path("/proc/sys/kernel/random/uuid").exists() else 1)
