@@ -5,7 +5,8 @@
 
 BIN := .venv/bin
 SCRIPTS := $(shell find . -name .venv -prune -o -name .lab -prune -o -name '*.sh' -print) .ci/run box/hooks/init \
-	provision/templates/system-shutdown.j2 tests/unit/cases/templates/web1/system-shutdown
+	provision/templates/system-shutdown.j2 tests/unit/cases/templates/web1/system-shutdown \
+	provision/templates/mysql-watch.j2 tests/unit/cases/templates/web1/mysql-watch
 BOOTSTRAPPED := ./bootstrap.sh --then
 
 help: ## show this list

@@ -7,6 +7,7 @@ from lab.ensure import Desired, File, Unit
 # The package's unit waits without end for a server that does not stop, a frozen one for example.
 PATIENCE = "/etc/systemd/system/mysql.service.d/weblab.conf"
 WATCH = "/etc/systemd/system/weblab-mysql-watch.service"
+WATCHER = "/usr/local/lib/weblab/mysql-watch"
 LAST = "/usr/lib/systemd/system-shutdown/weblab"
 
 
@@ -21,6 +22,7 @@ def desired(target: Target) -> Desired:
             File(conf, target.render("mysqld.cnf.j2"), check=check),
             File(ending.RECORDER, target.render("mysql-record.j2"), check="sh -n %s"),
             File(PATIENCE, target.render("mysql-unit.conf.j2")),
+            File(WATCHER, target.render("mysql-watch.j2"), mode="755", check="sh -n %s"),
             File(WATCH, target.render("mysql-watch.service.j2")),
             File(LAST, target.render("system-shutdown.j2"), mode="755", check="sh -n %s"),
         ),
@@ -31,7 +33,11 @@ def desired(target: Target) -> Desired:
                 on_change=f"systemctl restart {release.mysql_unit}",
                 in_turn=True,
             ),
-            Unit("weblab-mysql-watch.service", watches=(WATCH,), on_change="systemctl restart weblab-mysql-watch"),
+            Unit(
+                "weblab-mysql-watch.service",
+                watches=(WATCH, WATCHER),
+                on_change="systemctl restart weblab-mysql-watch",
+            ),
         ),
         questions={"database": databases.QUESTION},
     )

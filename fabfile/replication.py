@@ -205,7 +205,7 @@ def commits(primary: Machine, found: str, wanted: str) -> list[str]:
     """Make commits on the primary as safe as wanted, and remember that they are; its replica should be there."""
     if found != wanted:
         remembered.outdate()  # before: who is interrupted here must not leave the old durability on record
-        sql(primary, databases.durability_sql(wanted), f"commits are {wanted}")
+        sql(primary, databases.durability_sql(wanted), f"commits are {wanted}", first=ending.SETS)
         remembered.remember(time.time(), databases_of([primary]).values())
     remembered.restored()
     return [f"commits on {primary.node.name} are {wanted}"] if found != wanted else []

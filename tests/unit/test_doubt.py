@@ -7,7 +7,7 @@ import pytest
 
 from fabfile import failover, rejoin
 from lab import hypervisor, remembered
-from lab.ending import STOP
+from lab.ending import GAVE_UP, STARTED, STOP, SYSTEM_STOPS
 from lab.errors import CheckFailed
 from lab.topology import Node
 from tests.unit.conftest import Make
@@ -47,6 +47,25 @@ def shuts_down(pair: Pair) -> None:
     pair.nodes.unreadable.add("web1")
 
 
+def gives_up_waiting(pair: Pair) -> None:
+    """The clock jumped ahead, then the plug is pulled."""
+    pair.note("web1", GAVE_UP)
+    pair.power_off(pair.web1.node)
+
+
+def is_ended_by_force(pair: Pair) -> None:
+    """systemctl reboot -f: the node is gone, its console shows what the watch noted, and its power is on."""
+    pair.note("web1", SYSTEM_STOPS)
+    pair.mute.add("web1")
+
+
+def is_killed_and_stopped_later(pair: Pair) -> None:
+    """systemd can't start it at first, then it can, and that closed server is stopped."""
+    pair.crash(pair.web1)
+    for line in ("exited exit-code exited 1", STARTED, STOP, "exited success exited 0"):
+        pair.note("web1", line)
+
+
 def is_killed(pair: Pair) -> None:
     """SIGKILL: nothing returns."""
     pair.crash(pair.web1)
@@ -77,9 +96,11 @@ ORDERLY: dict[Ends, str] = {
     stops_by_a_statement: "MySQL was told to stop",
     stops_and_is_lost: "MySQL was told to stop",
     begins_to_stop_and_freezes: "MySQL was told to stop",
+    is_ended_by_force: "MySQL was told to stop",
+    gives_up_waiting: "MySQL gave up waiting",
     shuts_down: "nobody pulled its plug (shutdown)",
 }
-SUDDEN: list[Ends] = [is_killed, loses_its_power, freezes, hangs]
+SUDDEN: list[Ends] = [is_killed, is_killed_and_stopped_later, loses_its_power, freezes, hangs]
 
 
 @pytest.mark.parametrize("ends", ORDERLY, ids=lambda it: it.__name__)

@@ -1,14 +1,16 @@
 """db.durability, and the mark of a promotion that it takes away. Servers are simulated."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
-from fabfile import replication
-from lab import databases, progress, remembered
+from fabfile import failover, replication
+from lab import databases, ending, progress, remembered
 from lab.errors import BadInput, CheckFailed
+from lab.facts import databases_of
 from tests.unit.conftest import Make
-from tests.unit.pairs import CLOSED, PROMOTED, WEB2
+from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, WEB2
 from tests.unit.simulated.mysql import WRITERS
 from tests.unit.simulated.pair import Pair
 
@@ -29,6 +31,24 @@ def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Pair) 
     lines = replication.commit(pair.doors, "durable")
     assert pair.web2.durability == "durable" and remembered.degraded() == ""
     assert lines[0] == "commits on web2 are durable" and "writes wait until one does" in lines[1]
+
+
+@pytest.mark.parametrize("set_again", [True, False])
+def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_again: bool) -> None:
+    """What the primary had when it was set is remembered: the replica has it, or that is the doubt."""
+    pair = make(replace(OPEN, durability="available") if set_again else OPEN)
+    pair.note("web1", ending.GAVE_UP)
+    replication.commit(pair.doors, "durable")
+    remembered.remember(time.time(), databases_of(pair.doors).values())
+    pair.web2.replica.work(1)
+    pair.crash(pair.web1)
+    if set_again:
+        failover.promote(LAB, "web2")
+    else:
+        with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only") as caught:
+            failover.promote(LAB, "web2")
+        assert "gave up waiting" in caught.value.evidence
+    assert pair.writable() == (["web2"] if set_again else [])
 
 
 def test_with_a_replica_there_is_no_price(make: Make) -> None:
