@@ -6,9 +6,12 @@ from lab.machine import Machine
 SQL_TIMEOUT_S = 60.0
 
 
-def sql(door: Machine, text: str, title: str, timeout: float = SQL_TIMEOUT_S) -> None:
-    """Run SQL as root on a node, sent on standard input: no password shows in a process list. `timeout` is seconds."""
-    door.script(client(text), timeout=timeout, title=title)
+def sql(door: Machine, text: str, title: str, timeout: float = SQL_TIMEOUT_S, first: str = "") -> None:
+    """Run SQL as root on a node, sent on standard input: no password shows in a process list.
+
+    `timeout` is seconds; `first` is bash that runs before it.
+    """
+    door.script(f"{first}\n{client(text)}".lstrip(), timeout=timeout, title=title)
     progress.say(door.node.name, title)
 
 
