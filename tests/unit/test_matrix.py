@@ -55,7 +55,7 @@ def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
         "host": HOST,
         "rounds": 2,
         "seed": 1,
-        "rate": 20,
+        "rate": 10,
         "why": [],
         "run": "run-1",
     }
