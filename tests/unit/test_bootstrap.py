@@ -197,8 +197,8 @@ def test_the_command_after_it_keeps_its_exit_code(checkout: Path) -> None:
 
 
 def test_an_interrupt_ends_it_with_130(checkout: Path) -> None:
-    """And says that it can be run again. The step runs by then: bash waits for one that it began after the signal."""
-    text = f"{NOTHING_MISSING}make_venv() {{ step waiting again sh -c 'touch {checkout}/runs; sleep 20'; }}\nmain"
+    """And says that it can be run again. The step starts no process: a shell goes on if the one it waits for ends well."""
+    text = f"{NOTHING_MISSING}make_venv() {{ step waiting again sh -c ': >{checkout}/runs; exec sleep 20'; }}\nmain"
     process = start(checkout, text)
     until("the step runs", (checkout / "runs").exists, 10, every=0.02)
     os.killpg(process.pid, signal.SIGINT)
