@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -39,13 +40,12 @@ class Answer:
 
 
 class Machine:
-    """A node that can be told things; `channels` counts the round trips so far."""
+    """A node that can be told things."""
 
     def __init__(self, node: Node) -> None:
         if not SSH_CONFIG.exists():
             raise LabNotUp("no lab is up in this checkout", hint="start it: invoke lab.up")
         self.node = node
-        self.channels = 0
         self._connection: Connection | None = None
         self._opening = threading.Lock()
 
@@ -100,8 +100,7 @@ class Machine:
         """Run a bash script as root that goes on by itself, and hand over each of its lines as it comes.
 
         Ends when `going` says no. Raises Unreachable where the script ends, ssh fails, or no line came for
-        `silence` seconds, at the start for as long as any command may take to start: then the connection is
-        kept, for others use it too.
+        `silence` seconds (STARTS_S more at the start): then the connection is kept, for others use it too.
         """
         rest = bytearray()
         try:
@@ -148,7 +147,7 @@ class Machine:
 
     def _shell(self, timeout: float) -> paramiko.Channel:
         channel = self._open()
-        deadline = threading.Timer(timeout, channel.close)  # Paramiko itself waits for the answer without one
+        deadline = threading.Timer(timeout, _end, [channel])  # Paramiko itself waits for the answer without one
         deadline.start()
         try:
             channel.exec_command("sudo -n bash -s")
@@ -162,7 +161,6 @@ class Machine:
                 self._connection = _connect(self.node.name)
             transport = self._connection.transport
             assert transport is not None
-            self.channels += 1
             return transport.open_session(timeout=SESSION_TIMEOUT_S)
 
     def _read(self, channel: paramiko.Channel, timeout: float, title: str, mark: str = "") -> Answer:
@@ -203,6 +201,11 @@ def _connect(name: str) -> Connection:
     return connection
 
 
+def _end(channel: paramiko.Channel) -> None:
+    with suppress(EOFError, OSError, paramiko.SSHException):  # where its connection ended first
+        channel.close()
+
+
 def _drain(channel: paramiko.Channel, out: bytearray, err: bytearray) -> bool:
     has_output, has_errors = channel.recv_ready(), channel.recv_stderr_ready()
     if has_output:
@@ -232,16 +235,13 @@ def together(work: Callable[[Machine], T], machines: Sequence[Machine]) -> list[
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    errors = [future.exception() for future in futures]
-    broken = [error for error in errors if error is not None]
+    broken = [error for future in futures if (error := future.exception())]
     for error in broken:
         if not isinstance(error, LabError):
             raise error
-    if len(broken) == 1:
-        raise broken[0]
-    if broken:
+    if len(broken) > 1:
         raise _joined([error for error in broken if isinstance(error, LabError)])
-    return [future.result() for future in futures]
+    return [future.result() for future in futures]  # raises what one node alone failed with
 
 
 def _joined(errors: Sequence[LabError]) -> LabError:
