@@ -36,6 +36,7 @@ class Step:
     action: Action
     fault: Fault | None = None
     command: str = ""
+    during_command: bool = False  # it does not wait until the commands before it have ended
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ class _Step(_Strict):
     inject: dict[str, Any] = {}
     heal: dict[str, Any] = {}
     command: str = ""
+    during_command: bool = False
 
 
 class _Expectation(_Strict):
@@ -229,9 +231,10 @@ def _steps(steps: list[_Step], lab: Lab) -> tuple[Step, ...]:
         elif step.inject:
             fault = Fault.parse(lab, step.inject)
             injected[fault.key] = fault
-            frozen.append(Step(step.at, "inject", fault))
+            frozen.append(Step(step.at, "inject", fault, during_command=step.during_command))
         else:
-            frozen.append(Step(step.at, "heal", injected[key_of(step.heal)]))
+            fault = injected[key_of(step.heal)]
+            frozen.append(Step(step.at, "heal", fault, during_command=step.during_command))
     return tuple(frozen)
 
 

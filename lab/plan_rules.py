@@ -36,6 +36,7 @@ OF_WRITES = (
 )
 OF_SERVERS_OUT = ("detected", "recovered", "failed-gets-in-window")
 ACTIONS = ("inject", "heal", "command")
+DURING = "during_command"
 NEVER_CONVERGES = "db."
 
 
@@ -66,11 +67,15 @@ class _Story:
     active: dict[Key, Fault | None] = field(default_factory=dict)  # None: its description has mistakes
 
     def told(self, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Mistake]:
+        commanded = False
         for index, step in steps:
             place = ("steps", index)
             yield from self._time(place, step.get("at"))
             if sum(name in step for name in ACTIONS) != 1:
                 yield place, f"needs exactly one of {', '.join(ACTIONS)}"
+            if step.get(DURING) and ("command" in step or not commanded):
+                yield (*place, DURING), "is for a fault or a heal that stands after a command"
+            commanded |= "command" in step
             for name, read in (("inject", self._inject), ("heal", self._heal)):
                 if isinstance(step.get(name), dict):
                     yield from read((*place, name), step[name])

@@ -24,8 +24,7 @@ def play(
 ) -> None:
     """Do each step at its time after `zero` (Unix seconds), in a thread of its own: healing takes long.
 
-    What is done to the same node is done in its order: a fault that takes a while to come must be there before it is
-    healed, and a node must be whole again before the next fault; so a step may be later than its time.
+    A step waits for the steps before it that it needs (`_waits`), so on a slow machine it may be later than its time.
     Returns after `end`, when all are done; raises what a step or `going`, asked all the time, raised, and TimedOut
     where a step is not done LONGEST_S after it began. However it ends, what has begun is waited for: whoever heals
     next must not do so beside it. Where it ends early, `give_up` is called before, to shorten what can be.
@@ -58,18 +57,14 @@ class _UnderWay:
         self.do = do
         self.trouble: list[Exception] = []
         self.ended = threading.Event()  # nothing more may begin
-        self._threads: list[threading.Thread] = []
-        self._last: dict[str, threading.Thread] = {}  # by node
+        self._begun: list[tuple[Step, threading.Thread]] = []
         self._deadline = 0.0
 
     def begin(self, step: Step) -> None:
         name = step.command or f"{step.action} {step.fault.id if step.fault else ''}"
-        node = step.fault.node if step.fault else ""
-        before = self._last.get(node)
+        before = [thread for earlier, thread in self._begun if _waits(step, earlier)]
         thread = threading.Thread(target=self._one, args=(step, before), name=name, daemon=True)
-        self._threads.append(thread)
-        if node:
-            self._last[node] = thread
+        self._begun.append((step, thread))
         thread.start()
         self._deadline = time.monotonic() + LONGEST_S
 
@@ -85,17 +80,31 @@ class _UnderWay:
         )
 
     def _left(self) -> list[str]:
-        return [thread.name for thread in self._threads if thread.is_alive()]
+        return [thread.name for _, thread in self._begun if thread.is_alive()]
 
-    def _one(self, step: Step, before: threading.Thread | None) -> None:
-        if before:
-            before.join()
+    def _one(self, step: Step, before: Sequence[threading.Thread]) -> None:
+        for thread in before:
+            thread.join()
         if self.ended.is_set() or self.trouble:
             return
         try:
             self.do(step)
         except Exception as error:  # whatever it was, it would be lost with the thread
             self.trouble.append(error)
+
+
+def _waits(step: Step, earlier: Step) -> bool:
+    """Whether a step begins only after an earlier one has ended.
+
+    A fault that takes a while to come must be there before it is healed, and a node must be healthy before its next
+    fault. A command waits for what was healed before it, not for faults: their outage is what it ends. What comes
+    after a command waits for it, unless it says `during_command`.
+    """
+    if step.action == "command":
+        return earlier.action != "inject"
+    if earlier.action == "command":
+        return not step.during_command
+    return bool(step.fault and earlier.fault and step.fault.node == earlier.fault.node)
 
 
 def _begin(under_way: _UnderWay, waiting: list[Step], zero: float, end: float, going: Callable[[], None]) -> None:

@@ -197,7 +197,7 @@ def test_the_command_after_it_keeps_its_exit_code(checkout: Path) -> None:
 
 
 def test_an_interrupt_ends_it_with_130(checkout: Path) -> None:
-    """And says that it can be run again. The step starts no process: a shell goes on if the one it waits for ends well."""
+    """And says that it can be run again. The step starts no process: a shell goes on where that ends well."""
     text = f"{NOTHING_MISSING}make_venv() {{ step waiting again sh -c ': >{checkout}/runs; exec sleep 20'; }}\nmain"
     process = start(checkout, text)
     until("the step runs", (checkout / "runs").exists, 10, every=0.02)

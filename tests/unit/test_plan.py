@@ -55,6 +55,12 @@ def test_what_a_file_says_arrives() -> None:
     assert (it.faults, it.unhealed) == ((slow, cut), (cut,))
 
 
+def test_a_heal_during_a_command_is_told_as_such() -> None:
+    """The frozen primary of a shipped experiment wakes while the promotion runs."""
+    it = plan.find("old-primary-wakes", LAB)
+    assert [step.during_command for step in it.steps] == [False, False, True]
+
+
 def test_what_a_file_does_not_say_has_a_default() -> None:
     """Durable, 10 requests a second, 6 % of them writes, a minute; the balancer is taken as it is."""
     it = plan.parse("short", SHORT, LAB)
@@ -107,6 +113,17 @@ def test_a_promotion_may_lack_a_protection() -> None:
     """It puts nothing back."""
     it = plan.parse("short", f"{SHORT}without: [fencing]\nsteps: [{{at: 1, command: db.promote web2}}]\n", LAB)
     assert (it.without, it.steps[0].command) == (("fencing",), "db.promote web2")
+
+
+@pytest.mark.parametrize(
+    ("before", "step"),
+    [("", "inject: {kind: freeze, node: web2}"), ("- {at: 1, command: db.promote web2}\n", "command: db.promote web1")],
+    ids=["before any command", "a command itself"],
+)
+def test_only_a_fault_or_a_heal_after_a_command_happens_during_it(before: str, step: str) -> None:
+    """Elsewhere it would say something that never comes true."""
+    with pytest.raises(BadInput, match="during_command: is for a fault or a heal that stands after a command"):
+        plan.parse("it", f"{SHORT}steps:\n{before}- {{at: 2, during_command: true, {step}}}\n", LAB)
 
 
 def test_a_fault_can_come_back_after_it_was_healed() -> None:

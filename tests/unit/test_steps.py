@@ -77,6 +77,34 @@ def test_what_is_done_to_a_node_is_done_in_its_order() -> None:
     assert done == ["heal web2", "inject web1", "heal web1"]
 
 
+PROMOTES = Step(0, "command", command="db.promote web2")
+HEALS, THAWS = Step(0.1, "heal", OFF), Step(0.1, "heal", OFF, during_command=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "waits"),
+    [
+        (PROMOTES, HEALS, True),
+        (PROMOTES, THAWS, False),
+        (PROMOTES, Step(0.1, "inject", OFF), True),
+        (PROMOTES, Step(0.1, "command", command="db.promote web2 --salvage"), True),
+        (Step(0, "heal", OFF), Step(0.1, "command", command="db.promote web2"), True),
+        (Step(0, "inject", OFF), Step(0.1, "command", command="db.promote web2"), False),
+    ],
+    ids=["heal", "heal meanwhile", "fault", "command", "command after a heal", "command after a fault"],
+)
+def test_steps_around_a_command_wait(first: Step, then: Step, waits: bool) -> None:
+    """A heal beside a slow salvage broke the run; a command does not wait until a fault is seen to be real."""
+    ended: list[Step] = []
+
+    def slow(step: Step) -> None:
+        pause(0.3 if step is first else 0)
+        ended.append(step)
+
+    play([first, then], slow, 0.2)
+    assert ended == ([first, then] if waits else [then, first])
+
+
 def test_what_waits_for_another_step_does_not_begin_after_the_end() -> None:
     """Ctrl-C while one fault comes: the next one, on the same node, must not come beside the healing."""
     done: list[Step] = []
