@@ -15,10 +15,11 @@ from fabfile.survivor import apply_received, open_it
 from fabfile.switch import NotClosed, Roles
 from lab import advice, choices, databases, ending, hypervisor, progress, promotion, protections, remembered, site
 from lab.databases import Database
+from lab.doubts import Situation
 from lab.errors import CheckFailed, LabError, Unreachable
 from lab.facts import MARK, databases_of
 from lab.machine import Machine, Shell, together
-from lab.promotion import Promotion, Situation
+from lab.promotion import Promotion
 from lab.topology import Lab, Node
 from lab.wait import until
 

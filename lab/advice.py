@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from lab import databases, gtid, ledger, promotion, remembered
 from lab.databases import Database
+from lab.doubts import Situation
 from lab.errors import CheckFailed
-from lab.promotion import Situation
 from lab.topology import Node
 
 Asked = Mapping[str, Database | None]

@@ -29,7 +29,8 @@ MEANS = {
 # One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
 # The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
 CONNECT_S = 5
-# Since when the process runs its clock does not tell where somebody set it: MySQL's Uptime follows that clock.
+# Since when the process runs MySQL's Uptime does not tell where somebody set the clock. Nor can two moments of two
+# machines be compared: one of them may have been paused. So a process is named by its boot and its first tick.
 QUESTION = f"""mysql --connect-timeout={CONNECT_S} --vertical <<'END_OF_SQL'
 SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
 @@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS purged,
@@ -49,7 +50,8 @@ SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_o
 SHOW REPLICA STATUS;
 END_OF_SQL
 {{ read -r pid < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && read -r up rest < /proc/uptime &&
-  read -r stat < /proc/$pid/stat && set -- ${{stat##*) }} && echo "process_age: $(( ${{up%.*}} - ${{20}} / 100 ))"
+  read -r stat < /proc/$pid/stat && set -- ${{stat##*) }} && echo "process_age: $(( ${{up%.*}} - ${{20}} / 100 ))" &&
+  read -r boot < /proc/sys/kernel/random/boot_id && echo "process_start: $boot ${{20}}"
 }} 2>/dev/null"""
 
 
@@ -60,7 +62,8 @@ class Database:
     `received` is what came from the source, applied or not; `purged`: what can't be fetched from here any more.
     `waits`: semi-sync is ON, each commit waits for a replica's answer; `waiting`: how many do at this moment.
     `unique_key`: whether its table of notes has one; `has_repeats`: whether it has the site's younger table; where that
-    was not asked, it is taken for true. `age_s`: since its process started, by a clock that nobody sets.
+    was not asked, it is taken for true. `age_s`: since its process started, by a clock that nobody sets. `start`: names
+    that start, '' if it is not known.
     """
 
     node: str
@@ -82,6 +85,7 @@ class Database:
     purged: str = ""
     waits: bool = False
     age_s: int = 0
+    start: str = ""
     waiting: int = 0
 
     @property
@@ -144,6 +148,7 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         unique_key=own.get("unique_key", "1") == "1",
         has_repeats=own.get("has_repeats", "1") == "1",
         age_s=int(rows[-1].get("process_age", "0")),
+        start=rows[-1].get("process_start", ""),
         waiting=int(own.get("semi_sync_waiting", "0") or 0),
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )

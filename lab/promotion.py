@@ -1,33 +1,12 @@
 """Whether a database may be promoted, how, and what may be lost by it: from what was seen, touching no host."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab import databases, gtid
 from lab.databases import Database
+from lab.doubts import Situation, missing, unheld, was_given_up
 from lab.errors import CheckFailed
-from lab.remembered import Seen
-from lab.topology import Node
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What is known before a promotion of `node`.
-
-    `own` is its server, `rival` the one on `other`; None: it does not answer as MySQL. `reached`: somebody
-    else reaches `other` over the lab's network. `seen`: the primary as it was seen last. `now` is Unix seconds.
-    `ended`: why the rival, which does not answer, may have released commits that no replica confirmed, else ''.
-    """
-
-    node: Node
-    other: Node
-    own: Database
-    rival: Database | None
-    reached: bool
-    seen: Seen | None
-    now: float
-    ended: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,23 +81,31 @@ def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
     if not lacks:
         return _undoubted(it, f"both were closed, and {node} has all that {other} has", accept_data_loss)
     lost = f"{gtid.count(lacks)} transactions that only {other} has: {gtid.text(lacks)}"
+    if was_given_up(it):
+        why = f"both were closed, and {node} was the primary that was seen last"
+        return Promotion("planned", f"{why}: {lost}; they were given up when it was opened", attach=False)
     if accept_data_loss:
         return Promotion("planned", f"both were closed, and losing data was accepted: {node} it is", False, lost)
     own = gtid.count(gtid.minus(it.own.gtid_executed, rival.gtid_executed))
     if not own:
         hint = f"promote the one that has all: invoke db.promote {other}"
         raise CheckFailed(f"{node} is not promoted: {lost}", evidence=_sets(it, rival), hint=hint)
+    hint = (
+        f"choose whose data stays: invoke db.promote {node} --accept-data-loss, then invoke db.rejoin {other} "
+        f"(or the other way round); or put the lab back: invoke lab.reset"
+    )
+    if was_given_up(replace(it, node=it.other, other=it.node, own=rival, rival=it.own)):
+        hint = f"promote the primary that was seen last: invoke db.promote {other}, then invoke db.rejoin {node}"
     raise CheckFailed(
         f"{node} is not promoted: both servers have transactions of their own",
         evidence=f"only {node} has {own}; {lost}\n{_sets(it, rival)}",
-        hint=f"choose whose data stays: invoke db.promote {node} --accept-data-loss, then invoke db.rejoin {other} "
-        f"(or the other way round); or put the lab back: invoke lab.reset",
+        hint=hint,
     )
 
 
 def _undoubted(it: Situation, why: str, accept_data_loss: bool) -> Promotion:
     """The other one is closed and gives away all that it has; but that may not be all that was acknowledged."""
-    doubts = list(_unheld(it))
+    doubts = list(unheld(it))
     if not doubts:
         return Promotion("planned", f"{why}: nothing is lost")
     if accept_data_loss:
@@ -129,7 +116,7 @@ def _undoubted(it: Situation, why: str, accept_data_loss: bool) -> Promotion:
 
 def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
     """Decide where the other server can't be closed; raises CheckFailed where acknowledged writes may be lost."""
-    doubts = list(_doubts(it))
+    doubts = list(missing(it))
     node, other = it.node.name, it.other.name
     if doubts and not accept_data_loss:
         raise CheckFailed(
@@ -162,82 +149,6 @@ def _way_on(it: Situation) -> str:
     fetch = f"fetch what {other} has: invoke db.promote {node} --salvage"
     heal = "" if it.reached else "heal the network between them (invoke fault.heal), then "
     return f"{heal}{fetch}; or {without}"
-
-
-def _doubts(it: Situation) -> Iterator[str]:
-    """Why an acknowledged write may be missing; nothing where that can't be."""
-    alone = gtid.minus(it.rival.gtid_executed, it.own.has) if it.rival else {}
-    if alone:
-        yield f"{gtid.count(alone)} transactions are on {it.other.name} only: {gtid.text(alone)}"
-    yield from _unheld(it)
-
-
-def _unheld(it: Situation) -> Iterator[str]:
-    """Why there may be acknowledged writes that no server that answers has applied, or that can be fetched."""
-    lacks, rival = _lacks(it), it.rival
-    waiting = gtid.minus(rival.received, f"{rival.gtid_executed},{it.own.has}") if rival else {}
-    if waiting:
-        yield f"{gtid.count(waiting)} transactions are in the relay log of {it.other.name} only: {gtid.text(waiting)}"
-    if it.seen and lacks:
-        yield (
-            f"{gtid.count(lacks)} transactions that {it.seen.node} had {it.now - it.seen.at:.0f} s ago are not on "
-            f"{it.node.name}: {gtid.text(lacks)}"
-        )
-    if not _tells_all(it):
-        yield from _unanswered(it, bool(lacks))
-
-
-def _lacks(it: Situation) -> gtid.Intervals:
-    """The transactions that the primary was seen with and that no server has that answers."""
-    if it.seen is None or it.seen.node not in (it.node.name, it.other.name):
-        return {}
-    return gtid.minus(it.seen.gtid_executed, f"{it.own.has},{it.rival.has if it.rival else ''}")
-
-
-def _tells_all(it: Situation) -> bool:
-    """Whether the other server itself tells what it ever acknowledged, however its time as a primary ended.
-
-    A closed one has it in its set. But one that lacks what it was seen with, or what the candidate did not make
-    itself, was made anew or lost its data: that is as if it were gone.
-    """
-    rival = it.rival
-    if rival is None or rival.writable:
-        return False
-    seen = it.seen.gtid_executed if it.seen and it.seen.node == it.other.name else ""
-    missing = gtid.minus(it.own.has, rival.gtid_executed)
-    foreign = [source for source in missing if source.partition(":")[0] != it.own.uuid]
-    return not foreign and gtid.subset(seen, rival.gtid_executed)
-
-
-def _unanswered(it: Situation, lacks: bool) -> Iterator[str]:
-    """Doubts about a server that can't tell what it acknowledged. `lacks`: there are missing ones already.
-
-    In durable mode COMMIT returns when the replica has the transaction on its disk:
-    https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html
-    """
-    seen = it.seen
-    if seen is None or seen.node not in (it.node.name, it.other.name):
-        yield f"{it.other.name} was never seen as primary: nobody knows what it acknowledged"
-        return
-    if seen.opening not in ("", it.node.name):
-        yield f"a promotion began to open {seen.opening} later, and how that ended was not seen"
-    risky = seen.node == it.other.name and (seen.durability != "durable" or not seen.waits)
-    if risky:
-        yield seen.told(it.now)
-    if seen.node == it.other.name and it.ended:
-        yield it.ended
-    if lacks:
-        return
-    if seen.node == it.other.name and seen.at < it.now - it.own.age_s:
-        # With relay_log_recovery a replica that starts discards what it has not applied, to fetch it again. Whether it
-        # has, no heartbeat tells: one is sent while transactions are skipped, too.
-        # https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#sysvar_relay_log_recovery
-        yield (
-            f"MySQL on {it.node.name} started {it.own.age_s} s ago, after {it.other.name} was seen last: "
-            f"what it had received and not applied it threw away (relay_log_recovery)"
-        )
-    elif risky:
-        yield f"{it.node.name} has all that {seen.node} had then; what came after that is not known"
 
 
 def _sets(it: Situation, rival: Database) -> str:

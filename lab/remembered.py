@@ -20,6 +20,9 @@ SEEN = ROOT / ".lab" / "primary-seen.json"
 OPENING = ROOT / ".lab" / "primary-opening.json"
 DEGRADED = ROOT / ".lab" / "degraded.json"
 LOCK_S = 5.0
+# A confirmation that the process before it sent may still be under way; but the site waits no longer than 3 s for its
+# COMMIT (provision/templates/limits.j2), and the source forgets the connection of a process when the next one receives.
+SETTLED_S = 6
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Seen:
     """The primary at a moment (Unix seconds); `waits`: semi-sync was ON, commits waited for the replica.
 
     `at` is before the servers were asked. `opening`: a server that a promotion began to open later; how that ended
-    was not seen.
+    was not seen. `replica_start`: the replica's process (Database.start) of which every confirmation was, at a look.
     """
 
     at: float
@@ -36,6 +39,7 @@ class Seen:
     waits: bool
     durability: str
     opening: str = ""
+    replica_start: str = ""
 
     def told(self, now: float) -> str:
         """The same in words."""
@@ -50,11 +54,17 @@ def remember(at: float, asked: Iterable[Database | None]) -> None:
     there is no primary, or two, what is known stays. For a command that only looks it is no error when the file
     can't be written.
     """
-    writable = [it for it in asked if it and it.writable]
+    known = [it for it in asked if it]
+    writable = [it for it in known if it.writable]
     if len(writable) == 1:
         it = writable[0]
+        starts = [other.start for other in known if other is not it and _settled(other)]
         with suppress(OSError):
-            _keep(Seen(at, it.node, it.gtid_executed, it.waits, it.durability))
+            _keep(Seen(at, it.node, it.gtid_executed, it.waits, it.durability, replica_start="".join(starts[:1])))
+
+
+def _settled(replica: Database) -> bool:
+    return replica.receiving or replica.age_s >= SETTLED_S
 
 
 def outdate() -> None:
@@ -118,6 +128,8 @@ def _keep(seen: Seen) -> None:
     with FileLock(SEEN.with_suffix(".lock"), timeout=LOCK_S):
         known, now = _load(), time.time()
         newer = known is not None and seen.at < known.at <= now
+        if known and known.node == seen.node and not seen.replica_start:  # the replica was not asked, or just started
+            seen = replace(seen, replica_start=known.replica_start)
         if seen.at <= now and not newer:
             _write(SEEN, asdict(seen))
 

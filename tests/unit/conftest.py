@@ -101,7 +101,7 @@ def make(
             return stack.enter_context(installed(monkeypatch, pair))
 
         pairs: list[Pair] = []
-        remembered.remember(time.time(), [OPEN])
+        remembered.remember(time.time(), [OPEN, REPLICA])
         yield made
         stack.close()
         for it in pairs if not request.node.get_closest_marker("xfail") else []:

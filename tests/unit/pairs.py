@@ -19,6 +19,7 @@ OPEN = Database(
     uuid=U1,
     waits=True,
     age_s=3600,
+    start="b007 9640000",
 )
 CLOSED = replace(OPEN, writable=False, durability="async", waits=False)
 REPLICA = replace(

@@ -9,7 +9,8 @@ from lab import advice, ledger, remembered
 from lab.advice import advise, tree
 from lab.catalogue import Fault
 from lab.databases import Database
-from lab.promotion import Situation, decide
+from lab.doubts import Situation
+from lab.promotion import decide
 from tests.unit.pairs import CLOSED, OPEN, PROMOTED, REPLICA, U1, U2, WEB1, WEB2
 
 BACK = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True, gtid_executed=PROMOTED.gtid_executed)
@@ -45,7 +46,7 @@ def test_each_trouble_names_its_next_command(
     web1: Database | None, web2: Database | None, degraded: str, command: str
 ) -> None:
     """One line, one command."""
-    remembered.remember(time.time(), [OPEN])
+    remembered.remember(time.time(), [OPEN, REPLICA])
     (line,) = advise((WEB1, WEB2), {"web1": web1, "web2": web2}, degraded, {})
     assert f"; next: invoke {command}" in line
 

@@ -68,9 +68,9 @@ def test_whether_commits_wait_now_is_read(said: str, waits: bool) -> None:
 
 
 def test_the_age_of_a_server_is_read() -> None:
-    """By the clock of the kernel, which nobody sets: the last line, behind both answers."""
-    it = databases.read("web2", recorded("mysql-9.7-web2.txt") + "process_age: 61\n")
-    assert it is not None and it.age_s == 61
+    """By the clock of the kernel, which nobody sets: the last lines, behind both answers; and which start it was."""
+    it = databases.read("web2", recorded("mysql-9.7-web2.txt") + "process_age: 61\nprocess_start: b007 812\n")
+    assert it is not None and (it.age_s, it.start) == (61, "b007 812")
 
 
 @pytest.mark.parametrize("text", ["", "ERROR 2002 (HY000): Can't connect to local MySQL server through socket"])

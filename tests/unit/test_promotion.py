@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from lab.databases import Database
+from lab.doubts import Situation
 from lab.errors import CheckFailed
-from lab.promotion import Promotion, Situation, decide, emergency
+from lab.promotion import Promotion, decide, emergency
 from lab.remembered import Seen
 from tests.unit.pairs import APART, CLOSED, OPEN, PROMOTED, REPLICA, U1, U2, WEB1, WEB2
 
 NOW = 1000.0
-SEEN = Seen(NOW - 12, "web1", f"{U1}:1-50", True, "durable")
+SEEN = Seen(NOW - 12, "web1", f"{U1}:1-50", True, "durable", replica_start=REPLICA.start)
 CONNECTING = replace(REPLICA, receiving=False, error="connection refused")
 
 
@@ -72,7 +73,7 @@ REFUSED = {
         replace(PROMOTED, writable=False),
         replace(CLOSED, gtid_executed=f"{U1}:1-53"),
         "transactions of their own",
-        "db.promote web2 --accept-data-loss",
+        "seen last: invoke db.promote web1, then invoke db.rejoin web2",
     ),
 }
 
@@ -100,6 +101,36 @@ def test_who_is_primary_already_is_left_alone() -> None:
         assert promote(PROMOTED, rival).way == "nothing"
 
 
+LAST = replace(SEEN, node="web2", gtid_executed=f"{U1}:1-50,{U2}:1-7")
+TOOK_OVER = replace(APART, gtid_executed=f"{U1}:1-50,{U2}:1-9")
+# Its last commits waited for a replica when its plug was pulled.
+LEFT_BEHIND = replace(CLOSED, gtid_executed=f"{U1}:1-53")
+
+
+def test_after_a_reboot_of_both_the_last_primary_opens_again() -> None:
+    """What the other one has alone was given up when this one was opened; what this one acknowledged must stay."""
+    how = promote(TOOK_OVER, LEFT_BEHIND, seen=LAST)
+    assert (how.way, how.attach, how.lost) == ("planned", False, "") and "3 transactions that only web1 has" in how.why
+    with pytest.raises(CheckFailed) as caught:
+        decide(Situation(WEB1, WEB2, LEFT_BEHIND, TOOK_OVER, reached=True, seen=LAST, now=NOW))
+    assert "invoke db.promote web2" in caught.value.hint and "--accept-data-loss" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("rival", "seen"),
+    [
+        (LEFT_BEHIND, None),
+        (LEFT_BEHIND, replace(LAST, opening="web1")),
+        (LEFT_BEHIND, replace(LAST, gtid_executed=f"{U2}:1-12")),
+        (replace(LEFT_BEHIND, source=str(WEB2.ip)), LAST),
+    ],
+    ids=["never seen", "the other one was being opened", "put back since", "its replica"],
+)
+def test_where_it_is_not_sure_who_was_last_somebody_has_to_choose(rival: Database, seen: Seen | None) -> None:
+    """Both may have acknowledged what they have alone."""
+    assert "--accept-data-loss" in refusal(TOOK_OVER, rival, seen=seen).hint
+
+
 @pytest.mark.parametrize("rival", [None, OPEN], ids=["silent", "cut off"])
 def test_a_durable_primary_that_is_gone_loses_nothing(rival: Database | None) -> None:
     """What it acknowledged the replica has, applied or only received; a primary that nobody reaches is gone too."""
@@ -116,7 +147,7 @@ def test_a_server_that_was_the_primary_itself_may_open_again() -> None:
 
 def test_the_age_of_what_is_known_is_said_and_refuses_nothing() -> None:
     """Durable since yesterday is durable: each change since then would be on record."""
-    how = promote(replace(REPLICA, age_s=100_000), None, seen=replace(SEEN, at=NOW - 90_000))
+    how = promote(REPLICA, None, seen=replace(SEEN, at=NOW - 90_000))
     assert (how.way, how.lost) == ("emergency", "") and "web1 was primary 90000 s ago" in how.why
 
 
@@ -143,8 +174,8 @@ DOUBTS: dict[str, tuple[Seen | None, Database, str]] = {
     ),
     "started again since": (
         SEEN,
-        replace(REPLICA, age_s=5),
-        "MySQL on web2 started 5 s ago, after web1 was seen last",
+        replace(REPLICA, age_s=5, start="b007 200"),
+        "MySQL on web2 started 5 s ago, and web1 was not seen after that",
     ),
 }
 
@@ -159,14 +190,20 @@ def test_what_may_be_lost_is_refused_unless_it_is_accepted(seen: Seen | None, ow
 
 
 def test_a_replica_that_started_before_the_primary_was_seen_is_promoted() -> None:
-    """What it had confirmed until then it has fetched again, or it is missed."""
-    assert promote(replace(REPLICA, age_s=600), None, seen=SEEN).lost == ""
+    """What it had confirmed until then it has fetched again, or it is missed. No clock counts: it may be paused."""
+    assert promote(replace(REPLICA, age_s=1), None, seen=SEEN).lost == ""
 
 
 def test_a_restart_of_the_replica_is_no_matter_of_heartbeats() -> None:
     """MySQL sends one while it skips transactions, before the first that is missing."""
     with pytest.raises(CheckFailed):
-        promote(replace(REPLICA, age_s=11), None, seen=SEEN)
+        promote(replace(REPLICA, start="b007 200"), None, seen=SEEN)
+
+
+def test_a_start_that_nobody_can_name_is_a_doubt() -> None:
+    """Unknown is not the same, though both are ''."""
+    unknown = replace(REPLICA, start="")
+    assert "started" in refusal(unknown, None, seen=replace(SEEN, replica_start="")).evidence
 
 
 def test_what_only_a_primary_that_answers_has_is_a_doubt() -> None:

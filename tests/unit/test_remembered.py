@@ -30,8 +30,40 @@ def test_the_primary_is_remembered_as_it_was_seen() -> None:
     """Its transactions, whether commits waited for the replica, and when it was asked."""
     remembered.remember(NOW - 30, [OPEN, REPLICA])
     seen = remembered.recall()
-    assert seen == Seen(NOW - 30, "web1", OPEN.gtid_executed, waits=True, durability="durable")
+    how = {"waits": True, "durability": "durable", "replica_start": REPLICA.start}
+    assert seen == Seen(NOW - 30, "web1", OPEN.gtid_executed, **how)
     assert seen.told(seen.at + 34) == "web1 was primary 34 s ago: durability durable, semi-sync ON"
+
+
+YOUNG = replace(REPLICA, start="b007 200", age_s=2, receiving=False)
+
+
+@pytest.mark.parametrize(
+    ("later", "start"),
+    [
+        (YOUNG, REPLICA.start),
+        (None, REPLICA.start),
+        (replace(YOUNG, receiving=True), YOUNG.start),
+        (replace(YOUNG, age_s=6), YOUNG.start),
+    ],
+    ids=["just started", "silent", "receives again", "settled"],
+)
+def test_the_replicas_process_is_remembered_once_all_confirmations_are_its_own(
+    later: Database | None, start: str
+) -> None:
+    """One of the process before may arrive after the look: what it confirmed that process threw away."""
+    remembered.remember(NOW - 30, [OPEN, REPLICA])
+    remembered.remember(NOW - 20, [OPEN, later])
+    seen = remembered.recall()
+    assert seen and (seen.at, seen.replica_start) == (NOW - 20, start)
+
+
+def test_another_primary_has_another_replica() -> None:
+    """The process of the old one's replica says nothing about that."""
+    remembered.remember(NOW - 30, [OPEN, REPLICA])
+    remembered.remember(NOW - 20, [PROMOTED, None])
+    seen = remembered.recall()
+    assert seen and seen.replica_start == ""
 
 
 def test_what_is_known_stays_while_nobody_is_primary() -> None:

@@ -37,7 +37,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(restore, "together", lambda work, doors: done.append("clocks"))
     monkeypatch.setattr(restore, "wrong", wrong)
     ledger.add(Fault("power-off", "web1"), 1.0)
-    remembered.remember(time.time(), [OPEN])
+    remembered.remember(time.time(), [OPEN, REPLICA])
     return done
 
 

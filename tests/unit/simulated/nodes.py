@@ -18,7 +18,7 @@ BASH = shutil.which("bash") or "/bin/bash"
 CGROUP = "/sys/fs/cgroup"
 # What a node keeps in files, and their names in a folder of the test's.
 KEPT = {"/run/weblab": "run", "/var/log/mysql": "log", ending.RECORDER: "recorder"}
-KEPT |= {"/proc/uptime": "uptime", "/proc/$pid/stat": "stat"}
+KEPT |= {"/proc/uptime": "uptime", "/proc/$pid/stat": "stat", "/proc/sys/kernel/random/boot_id": "boot"}
 SERIAL = "> /dev/ttyS0"
 UP_S, HERTZ = 100000, 100
 # A test of what happens after a client gave up does not want to wait for as long as the client would: it gives up as
@@ -201,6 +201,7 @@ class Nodes:
         for it in running:
             began = (UP_S - it.age_s) * HERTZ
             (self.folder / name / "uptime").write_text(f"{UP_S}.00 1.00\n", encoding="utf-8")
+            (self.folder / name / "boot").write_text("b007\n", encoding="utf-8")
             (self.folder / name / "stat").write_text(f"123 (mysqld) S {'0 ' * 18}{began} 0\n", encoding="utf-8")
         return folder
 
