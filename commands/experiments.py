@@ -18,7 +18,7 @@ from lab.checks.judge import judge, verdict
 from lab.errors import BadInput
 from lab.experiment import Hands
 from lab.history import History
-from lab.lock import HOLDER
+from lab.lock import HOLDER, descriptors
 from lab.plan import Plan
 from lab.report.page import write
 from lab.report.terminal import terminal
@@ -119,8 +119,15 @@ def _choose_again(lab: Lab) -> None:
 
 def _command(words: str, give_up: Callable[[], bool]) -> tuple[int, str]:
     argv = [str(Path(sys.executable).with_name("invoke")), *split(words)]
-    holder = {HOLDER: str(os.getpid())}
-    done = process.run(argv, cwd=str(ROOT), timeout=COMMAND_S, ok=range(256), env=holder, give_up=give_up)
+    done = process.run(
+        argv,
+        cwd=str(ROOT),
+        timeout=COMMAND_S,
+        ok=range(256),
+        env={HOLDER: str(os.getpid())},
+        keep=descriptors(),
+        give_up=give_up,
+    )
     return done.exit_code, done.output
 
 

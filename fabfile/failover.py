@@ -13,7 +13,7 @@ from fabfile.opening import LEAVE
 from fabfile.statements import sql
 from fabfile.survivor import apply_received, open_it
 from fabfile.switch import NotClosed, Roles
-from lab import advice, choices, databases, ending, hypervisor, progress, promotion, protections, remembered, site
+from lab import advice, choices, databases, ending, hypervisor, lock, progress, promotion, protections, remembered, site
 from lab.databases import Database
 from lab.doubts import Situation
 from lab.errors import CheckFailed, LabError, Unreachable
@@ -171,10 +171,10 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
 def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, shell: Shell | None) -> str:
     """Fence the old primary while the survivor applies all that it received; then open that; what was done, in words.
 
-    An experiment may have taken one of these protections away: that is told too.
+    A part of an experiment does without what that took away, and tells it; nobody else does, though it be on record.
     """
     node, other = roles.node.node.name, roles.other.node.name
-    without = protections.taken(choices.load())
+    without = protections.taken(choices.load()) if lock.is_a_part() else []
     told = [f"without {it}: {LEFT_OUT[it].format(node=node, other=other)}" for it in without if it in LEFT_OUT]
     for line in told:
         progress.say(node, line)

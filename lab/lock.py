@@ -1,5 +1,6 @@
 """One changing command at a time: a lock that names who holds it."""
 
+import fcntl
 import json
 import os
 import sys
@@ -8,46 +9,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from lab.errors import Locked
 from lab.topology import ROOT
 
 LOCK = ROOT / ".lab" / "lock"
 HOLDER = "WEBLAB_LOCK_HOLDER"  # in the environment of a command that the holder starts as a part of its own work
+_descriptors: list[int] = []
 
 
 @contextmanager
 def held(path: Path = LOCK) -> Iterator[bool]:
     """Hold the lab's lock, True, or be a part of the command that has it; raises Locked naming another one.
 
-    The kernel drops the lock when its holder dies, however it dies.
+    The kernel drops the lock when its holder dies, however it dies, and with it all that got its `descriptors`.
     """
     path.parent.mkdir(exist_ok=True)
     holder = path.with_suffix(".holder")
-    if _is_our_starters(holder):
+    if is_a_part(path):
         yield False
         return
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise Locked(_name(holder), hint="wait for it to end, or stop it with Ctrl-C where it runs") from None
-    try:
-        me = {
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "pid": os.getpid(),
-            "since": time.time(),
-        }
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Locked(_name(holder), hint="wait for it to end, or stop it with Ctrl-C where it runs") from None
+        me = {"command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]), "pid": os.getpid(), "since": time.time()}
         holder.write_text(json.dumps(me), encoding="utf-8")
-        yield True
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+        _descriptors.append(lock.fileno())
+        try:
+            yield True
+        finally:
+            _descriptors.remove(lock.fileno())
+            holder.unlink(missing_ok=True)
 
 
-def _is_our_starters(holder: Path) -> bool:
+def descriptors() -> tuple[int, ...]:
+    """What a command that is a part of this one keeps open: the lock is held until that has ended too."""
+    return tuple(_descriptors)
+
+
+def is_a_part(path: Path = LOCK) -> bool:
     """Whether the command that started this one has the lock: an experiment runs commands of the lab."""
+    holder = path.with_suffix(".holder")
     try:
         return str(json.loads(holder.read_text(encoding="utf-8"))["pid"]) == os.environ.get(HOLDER)
     except (OSError, ValueError, KeyError):

@@ -41,15 +41,17 @@ def run(
     hint: str = "",
     show: Show | None = None,
     give_up: GiveUp = lambda: False,
+    keep: Sequence[int] = (),
 ) -> Finished:
     """Run a command to its end.
 
-    `timeout` is seconds; `env` is added to this process's own. `show` turns a line of output into a
-    progress line (where, text), or None to keep it quiet; after ten silent seconds the last line is
-    shown anyway. Raises CommandFailed on an exit code outside `ok`, TimedOut at the deadline, GivenUp
-    as soon as `give_up`, asked all the time, says so, RigBroken where the program is missing.
+    `timeout` is seconds; `env` is added to this process's own; it inherits the file descriptors `keep`.
+    `show` turns a line of output into a progress line (where, text), or None to keep it quiet; after ten
+    silent seconds the last line is shown anyway. Raises CommandFailed on an exit code outside `ok`,
+    TimedOut at the deadline, GivenUp as soon as `give_up`, asked all the time, says so, RigBroken where the
+    program is missing.
     """
-    process = _start(argv, env, cwd, stdin is not None)
+    process = _start(argv, env, cwd, stdin is not None, keep)
     lines: list[str] = []
     try:
         if stdin is not None and process.stdin:
@@ -64,7 +66,9 @@ def run(
     return Finished(process.returncode, output)
 
 
-def _start(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, feeds: bool) -> "subprocess.Popen[str]":
+def _start(
+    argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, feeds: bool, keep: Sequence[int]
+) -> "subprocess.Popen[str]":
     try:
         return subprocess.Popen(
             list(argv),
@@ -76,6 +80,7 @@ def _start(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, 
             env={**os.environ, **(env or {})},
             cwd=cwd,
             start_new_session=True,
+            pass_fds=keep,
         )
     except FileNotFoundError as error:
         raise RigBroken(

@@ -8,7 +8,7 @@ import pytest
 
 from fabfile import failover, switch
 from fabfile.failover import Look
-from lab import choices, hypervisor, remembered
+from lab import choices, hypervisor, lock, remembered
 from lab.errors import BadInput, CheckFailed, TimedOut, Unreachable
 from lab.machine import Machine
 from tests.unit.conftest import Make
@@ -66,7 +66,7 @@ def test_an_emergency_says_on_what_knowledge_it_relied(make: Make) -> None:
     """The primary that was seen last, its durability, and how old that is; its end was seen, so no mark is left."""
     pair = make(power="off")
     remembered.SEEN.unlink()
-    remembered.remember(time.time() - 90, [OPEN])
+    remembered.remember(time.time() - 90, [OPEN, REPLICA])
     lines = failover.promote(LAB, "web2")
     assert pair.writable() == ["web2"] and not remembered.OPENING.exists()
     assert "web1 was primary 90 s ago: durability durable, semi-sync ON" in lines[0]
@@ -125,6 +125,22 @@ def test_a_receiver_that_does_not_notice_that_its_source_is_gone_loses_its_conne
     assert pair.events == ["web2 opened"] and pair.lost("web2") == ""
 
 
+@pytest.fixture
+def in_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The promotion is a step of an experiment, which has the lock."""
+    monkeypatch.setattr(lock, "is_a_part", lambda: True)
+
+
+@pytest.mark.parametrize("left", ["relay-log", "fencing"])
+def test_a_users_promotion_has_all_protections(make: Make, left: str) -> None:
+    """Also where a control was killed, and what it took away is on record until the next converge."""
+    choices.save({"without": [left]})
+    pair = make(power="paused")
+    lines = failover.promote(LAB, "web2")
+    assert pair.lost("web2") == "" and pair.events == FENCED and "without" not in lines[1]
+
+
+@pytest.mark.usefixtures("in_an_experiment")
 def test_without_the_relay_log_the_source_is_left_at_once(make: Make) -> None:
     """A control takes the wait away; fenced is all the same, and the answer says what is thrown away."""
     choices.save({"without": ["relay-log"]})
@@ -135,6 +151,7 @@ def test_without_the_relay_log_the_source_is_left_at_once(make: Make) -> None:
     assert "web1 was powered off" in lines[1] and "without relay-log: web2 throws away" in lines[1]
 
 
+@pytest.mark.usefixtures("in_an_experiment")
 def test_without_fencing_the_old_primary_is_left_as_it_is(make: Make) -> None:
     """A control takes that away; all is applied all the same, and the answer says who may take writes."""
     choices.save({"without": ["fencing"]})

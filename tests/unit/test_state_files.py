@@ -1,5 +1,6 @@
 """The lock, the choices and the secrets: what .lab/ holds."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from lab import choices, credentials, lock
 from lab.errors import BadInput, Locked
+from lab.wait import until
 from tests.unit.conftest import Stored
 
 HOLD = """
@@ -33,6 +35,39 @@ def test_a_second_command_is_refused_with_the_name_of_the_first(tmp_path: Path) 
         holder.kill()
     with lock.held(path):
         pass
+
+
+PART = """
+import sys
+from pathlib import Path
+from lab import lock, process
+with lock.held(Path(sys.argv[1])):
+    process.run(["sh", "-c", "echo started >&3; read end <&4"], timeout=60, keep=(*lock.descriptors(), 3, 4))
+"""
+
+
+def test_the_lock_is_held_until_the_last_part_of_a_command_has_ended(tmp_path: Path) -> None:
+    """kill -9 of an experiment leaves the promotion that it began: nothing else may be done beside that."""
+    path = tmp_path / "lock"
+    begun, tell, wait, leave = *os.pipe(), *os.pipe()
+    pipes = f"exec 3>&{tell} 4<&{wait}; exec '{sys.executable}' -c '{PART}' '{path}'"
+    with subprocess.Popen(["bash", "-c", pipes], pass_fds=(tell, wait)) as holder:
+        assert os.read(begun, 8) == b"started\n"
+        holder.kill()
+    with pytest.raises(Locked, match=rf"process {holder.pid}"), lock.held(path):
+        pass
+    os.close(leave)
+    until("the part has ended", lambda: _is_free(path), 10, every=0.05)
+    for end in (begun, tell, wait):
+        os.close(end)
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        with lock.held(path):
+            return True
+    except Locked:
+        return False
 
 
 def test_choices_are_kept_beside_earlier_ones(tmp_path: Path) -> None:
