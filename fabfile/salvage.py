@@ -97,6 +97,12 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
     lacks = gtid.minus(rival.gtid_executed, own.gtid_executed)
     if databases.errant(own, rival):
         return  # both have transactions of their own: the promotion says what can be chosen
+    if not gtid.subset(rival.purged, own.has):
+        raise CheckFailed(
+            f"{node} is not promoted: {other} has purged binary logs that {node} lacks, they can't be fetched any more",
+            evidence=f"purged on {other}: {rival.purged}\n{node} has: {own.has}",
+            hint=f"promote the one that has all: invoke db.promote {other}, then invoke db.rejoin {node}",
+        )
     progress.say(node, f"fetches {gtid.count(lacks)} transactions from {other}: {gtid.text(lacks)}")
     roles.node.script(LETS_STOP, timeout=30, title="ends what it applies")
     address = str(roles.other.node.ip)

@@ -71,6 +71,13 @@ def test_a_replica_that_can_not_reach_its_closed_source_is_not_waited_for(web2: 
     assert line.endswith(f"; next: {command}")
 
 
+def test_a_replica_whose_source_purged_what_it_lacks_is_not_waited_for() -> None:
+    """It never catches up: the one that has all is promoted."""
+    behind = replace(CUT_OFF, gtid_executed=f"{U1}:1-40", received="", stopped=True)
+    (line,) = advise((WEB1, WEB2), {"web1": replace(CLOSED, purged=f"{U1}:1-45"), "web2": behind}, "", {})
+    assert line.endswith("; next: invoke db.promote web1, then invoke db.rejoin web2")
+
+
 def test_what_neither_server_has_any_more_is_accepted_and_not_salvaged() -> None:
     """Both answer and have the same: nothing can be fetched."""
     remembered.remember(time.time(), [replace(OPEN, gtid_executed=f"{U1}:1-55")])

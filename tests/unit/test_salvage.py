@@ -143,6 +143,17 @@ def test_a_mysql_that_does_not_start_is_shown_and_nothing_is_changed(make: Make)
     salvages(pair)
 
 
+def test_what_the_old_primary_has_purged_is_not_waited_for(make: Make) -> None:
+    """The lab was off for longer than binary logs are kept: the one that has all opens, as is said."""
+    pair = stopped(make())
+    pair.web1.purged = pair.web1.executed
+    with pytest.raises(CheckFailed, match="web1 has purged") as caught:
+        failover.promote(LAB, "web2", salvage=True)
+    assert "invoke db.promote web1, then invoke db.rejoin web2" in caught.value.hint and pair.events == []
+    failover.promote(LAB, "web1")
+    assert pair.writable() == ["web1"] and pair.lost("web1") == ""
+
+
 def test_a_network_that_is_cut_on_purpose_is_healed_first(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing came within the time: exit code 1, which fault it is, and the same command completes it."""
     pair = stopped(make())
