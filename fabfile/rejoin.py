@@ -34,8 +34,9 @@ def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
     asked = _follows(roles, primary.gtid_executed)
     now = asked[primary.node]
     assert now is not None
-    commits(roles.other, now.durability, roles.durability)
-    remembered.remember(time.time(), databases_of([roles.other]).values())
+    doors = [roles.other, roles.node]
+    commits(doors, roles.other, now.durability, roles.durability)
+    remembered.remember(time.time(), databases_of(doors).values())
     return [*lines, f"commits on {primary.node} are {roles.durability}: {_safe(name, roles.durability)}"]
 
 

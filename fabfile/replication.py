@@ -79,11 +79,11 @@ def converge(pair: Pair) -> list[str]:
         _must_agree(pair, asked, decision)
     changed += _accounts(pair, primary, wrong)
     changed += notes.key(primary, before, wanted=pair.unique_key)
-    changed += commits(primary, before.durability, pair.durability)
+    changed += commits(pair.doors, primary, before.durability, pair.durability)
     _recorded(pair, primary, before)
     opened = _open(primary, before)
-    if opened:
-        remembered.remember(time.time(), databases_of([primary]).values())
+    if changed or opened or decision.reason:
+        remembered.remember(time.time(), databases_of(pair.doors).values())
     return changed + opened
 
 
@@ -99,7 +99,7 @@ def commit(doors: Sequence[Machine], durability: str) -> list[str]:
         raise CheckFailed(f"{reason}; the choice is kept for the next converge", hint="invoke lab.status")
     primary = next(door for door in doors if door.node.name == primaries[0].node)
     _released(primaries[0], durability)
-    changed = commits(primary, primaries[0].durability, durability)
+    changed = commits(doors, primary, primaries[0].durability, durability)
     followed = any(it and it.replicating for it in asked)
     return changed + ([] if followed or durability != "durable" else ["no replica follows: writes wait until one does"])
 
@@ -201,12 +201,12 @@ def _released(primary: Database, wanted: str) -> None:
         progress.say(primary.node, f"{waits}; the site tells their visitors that the note may be lost (504)")
 
 
-def commits(primary: Machine, found: str, wanted: str) -> list[str]:
-    """Make commits on the primary as safe as wanted, and remember that they are; its replica should be there."""
+def commits(doors: Sequence[Machine], primary: Machine, found: str, wanted: str) -> list[str]:
+    """Make commits on the primary as safe as wanted, and remember both servers; its replica should be there."""
     if found != wanted:
         remembered.outdate()  # before: who is interrupted here must not leave the old durability on record
         sql(primary, databases.durability_sql(wanted), f"commits are {wanted}", first=ending.SETS)
-        remembered.remember(time.time(), databases_of([primary]).values())
+        remembered.remember(time.time(), databases_of(doors).values())
     remembered.restored()
     return [f"commits on {primary.node.name} are {wanted}"] if found != wanted else []
 

@@ -112,7 +112,7 @@ def _closed(nodes: Sequence[Node], asked: Asked, ended: Mapping[str, str]) -> st
     one, other = sorted(known, key=lambda it: not it.source)
     if one.source and not other.source and gtid.subset(one.gtid_executed, other.gtid_executed):
         if not gtid.subset(other.purged, one.has):  # it can never catch up
-            return f"invoke db.promote {other.node}, then invoke db.rejoin {one.node}"
+            return f"{_promotes(nodes, asked, ended)}, then invoke db.rejoin {one.node}"
         return _cut_off(nodes, asked, one, ended) if _connects(one) else "invoke lab.provision"
     return _promotes(nodes, asked, ended)
 

@@ -57,9 +57,20 @@ def is_a_part(path: Path = LOCK) -> bool:
         return False
 
 
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _name(holder: Path) -> str:
     try:
         it = json.loads(holder.read_text(encoding="utf-8"))
-        return f"locked by `{it['command']}` (process {it['pid']}, for {time.time() - it['since']:.0f} s)"
+        what = f"locked by `{it['command']}` (process {it['pid']}, for {time.time() - it['since']:.0f} s)"
+        return what if _is_alive(int(it["pid"])) else f"{what}; that is gone, but a command that it began still runs"
     except (OSError, ValueError, KeyError):
         return "locked by a command that is just starting"

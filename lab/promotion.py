@@ -81,12 +81,12 @@ def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
     if not lacks:
         return _undoubted(it, f"both were closed, and {node} has all that {other} has", accept_data_loss)
     lost = f"{gtid.count(lacks)} transactions that only {other} has: {gtid.text(lacks)}"
-    if was_given_up(it):
+    own = gtid.count(gtid.minus(it.own.gtid_executed, rival.gtid_executed))
+    if own and was_given_up(it):
         why = f"both were closed, and {node} was the primary that was seen last"
-        return Promotion("planned", f"{why}: {lost}; they were given up when it was opened", attach=False)
+        return Promotion("planned", f"{why}: {lost}; given up when it was opened", attach=False)
     if accept_data_loss:
         return Promotion("planned", f"both were closed, and losing data was accepted: {node} it is", False, lost)
-    own = gtid.count(gtid.minus(it.own.gtid_executed, rival.gtid_executed))
     if not own:
         hint = f"promote the one that has all: invoke db.promote {other}"
         raise CheckFailed(f"{node} is not promoted: {lost}", evidence=_sets(it, rival), hint=hint)

@@ -58,13 +58,14 @@ def remember(at: float, asked: Iterable[Database | None]) -> None:
     writable = [it for it in known if it.writable]
     if len(writable) == 1:
         it = writable[0]
-        starts = [other.start for other in known if other is not it and _settled(other)]
+        starts = [other.start for other in known if other is not it and _settled(other, time.time() - at)]
         with suppress(OSError):
             _keep(Seen(at, it.node, it.gtid_executed, it.waits, it.durability, replica_start="".join(starts[:1])))
 
 
-def _settled(replica: Database) -> bool:
-    return replica.receiving or replica.age_s >= SETTLED_S
+def _settled(replica: Database, spent_s: float) -> bool:
+    """Whether its process was there, and its confirmations the only ones, when the question was asked."""
+    return replica.age_s > max(0.0, spent_s) + (0 if replica.receiving else SETTLED_S)
 
 
 def outdate() -> None:

@@ -65,19 +65,23 @@ class _UnderWay:
         before = [thread for earlier, thread in self._begun if _waits(step, earlier)]
         thread = threading.Thread(target=self._one, args=(step, before), name=name, daemon=True)
         self._begun.append((step, thread))
-        thread.start()
         self._deadline = time.monotonic() + LONGEST_S
+        thread.start()
 
     def finish(self) -> None:
         """Wait until all are done."""
         until(
             "every step is done",
-            lambda: not self._left(),
-            max(0.0, self._deadline - time.monotonic()),
+            lambda: not self._left() or time.monotonic() > self._deadline,
+            LONGEST_S * (1 + len(self._begun)),
             every=TICK_S,
-            evidence=lambda: "\n".join(self._left()),
-            hint="see what is broken: invoke fault.list",
         )
+        if self._left():
+            raise TimedOut(
+                f"every step is done: not within {LONGEST_S:g} s",
+                evidence="\n".join(self._left()),
+                hint="see what is broken: invoke fault.list",
+            )
 
     def _left(self) -> list[str]:
         return [thread.name for _, thread in self._begun if thread.is_alive()]
@@ -85,6 +89,7 @@ class _UnderWay:
     def _one(self, step: Step, before: Sequence[threading.Thread]) -> None:
         for thread in before:
             thread.join()
+        self._deadline = time.monotonic() + LONGEST_S
         if self.ended.is_set() or self.trouble:
             return
         try:

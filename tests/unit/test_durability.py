@@ -33,6 +33,17 @@ def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Pair) 
     assert lines[0] == "commits on web2 are durable" and "writes wait until one does" in lines[1]
 
 
+def test_durable_again_is_no_doubt(make: Make) -> None:
+    """Both servers are looked at after each change."""
+    pair = make()
+    for wanted in ("async", "durable"):
+        replication.commit(pair.doors, wanted)
+    pair.web2.replica.work(1)
+    pair.crash(pair.web1)
+    failover.promote(LAB, "web2")
+    assert pair.writable() == ["web2"]
+
+
 @pytest.mark.parametrize("set_again", [True, False])
 def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_again: bool) -> None:
     """What the primary had when it was set is remembered: the replica has it, or that is the doubt."""

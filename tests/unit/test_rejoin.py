@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fabfile import rejoin
+from fabfile import failover, rejoin
 from lab import backup, gtid, ledger, remembered
 from lab.catalogue import Fault
 from lab.databases import Database
@@ -33,6 +33,17 @@ def test_an_old_primary_without_anything_of_its_own_fetches_what_it_missed(make:
     assert "fetches by GTID" in lines[0] and "commits on web2 are durable" in lines[-1]
     texts = [text for _, text in pair.changes]
     assert texts.index("START REPLICA") < texts.index("SET GLOBAL rpl_semi_sync_source_timeout = 4294967295")
+
+
+@pytest.mark.parametrize("only_there", ["", f",{U3}:1-2"], ids=["by GTID", "by copy"])
+def test_who_rejoined_can_take_over_at_once(make: Make, only_there: str) -> None:
+    """No look is needed in between: it was seen which process confirms from now on."""
+    pair = make(replace(OLD, gtid_executed=f"{U1}:1-50{only_there}"), PROMOTED)
+    rejoin.rejoin(LAB, "web1")
+    pair.web1.replica.work(1)
+    pair.crash(pair.web2)
+    failover.promote(LAB, "web1")
+    assert pair.writable() == ["web1"]
 
 
 @pytest.mark.parametrize("durability", ["async", "durable"])

@@ -30,8 +30,7 @@ def test_the_primary_is_remembered_as_it_was_seen() -> None:
     """Its transactions, whether commits waited for the replica, and when it was asked."""
     remembered.remember(NOW - 30, [OPEN, REPLICA])
     seen = remembered.recall()
-    how = {"waits": True, "durability": "durable", "replica_start": REPLICA.start}
-    assert seen == Seen(NOW - 30, "web1", OPEN.gtid_executed, **how)
+    assert seen == Seen(NOW - 30, "web1", OPEN.gtid_executed, True, "durable", replica_start=REPLICA.start)
     assert seen.told(seen.at + 34) == "web1 was primary 34 s ago: durability durable, semi-sync ON"
 
 
@@ -43,19 +42,22 @@ YOUNG = replace(REPLICA, start="b007 200", age_s=2, receiving=False)
     [
         (YOUNG, REPLICA.start),
         (None, REPLICA.start),
-        (replace(YOUNG, receiving=True), YOUNG.start),
-        (replace(YOUNG, age_s=6), YOUNG.start),
+        (replace(YOUNG, receiving=True), REPLICA.start),
+        (replace(YOUNG, receiving=True, age_s=24), YOUNG.start),
+        (replace(YOUNG, age_s=24), REPLICA.start),
+        (replace(YOUNG, age_s=40), YOUNG.start),
     ],
-    ids=["just started", "silent", "receives again", "settled"],
+    ids=["just started", "silent", "started after the question", "receives again", "not yet settled", "settled"],
 )
 def test_the_replicas_process_is_remembered_once_all_confirmations_are_its_own(
     later: Database | None, start: str
 ) -> None:
     """One of the process before may arrive after the look: what it confirmed that process threw away."""
-    remembered.remember(NOW - 30, [OPEN, REPLICA])
-    remembered.remember(NOW - 20, [OPEN, later])
+    now = time.time()
+    remembered.remember(now - 30, [OPEN, REPLICA])
+    remembered.remember(now - 20, [OPEN, later])
     seen = remembered.recall()
-    assert seen and (seen.at, seen.replica_start) == (NOW - 20, start)
+    assert seen and (seen.at, seen.replica_start) == (now - 20, start)
 
 
 def test_another_primary_has_another_replica() -> None:

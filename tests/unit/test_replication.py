@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from fabfile import notes, replication
-from lab import ending
+from fabfile import failover, notes, replication
+from lab import ending, remembered
 from lab.databases import Database
 from lab.errors import CheckFailed
 from tests.unit.conftest import Make
@@ -49,6 +49,18 @@ def test_a_closed_primary_is_opened_with_a_line_on_its_record(make: Make) -> Non
     pair = make(CLOSED, REPLICA)
     assert "web1 is open for writes" in converge(pair, CLOSED, REPLICA)
     assert pair.events == ["web1 opened"] and ending.OPENED in (pair.nodes.console("web1") or "")
+
+
+@pytest.mark.parametrize("web1", [CLOSED, replace(OPEN, durability="async")], ids=["opened", "made durable"])
+def test_the_replica_is_known_after_a_converge(make: Make, web1: Database) -> None:
+    """A plug that is pulled right after it raises no doubt: it was seen which process confirms."""
+    pair = make(web1, REPLICA)
+    remembered.forget()
+    converge(pair, web1, REPLICA)
+    pair.web2.replica.work(1)
+    pair.crash(pair.web1)
+    failover.promote(LAB, "web2")
+    assert pair.writable() == ["web2"]
 
 
 @pytest.mark.parametrize("record", ["", OPENED_IT])
