@@ -102,12 +102,10 @@ def _waits(step: Step, earlier: Step) -> bool:
     """Whether a step begins only after an earlier one has ended.
 
     A fault that takes a while to come must be there before it is healed, and a node must be healthy before its next
-    fault. A command waits for what was healed before it, not for faults: their outage is what it ends. What comes
-    after a command waits for it, unless it says `during_command`.
+    fault. A command waits for all that was done before it, and what comes after a command waits for it, unless that
+    says `during_command`.
     """
-    if step.action == "command":
-        return earlier.action != "inject"
-    if earlier.action == "command":
+    if "command" in (step.action, earlier.action):
         return not step.during_command
     return bool(step.fault and earlier.fault and step.fault.node == earlier.fault.node)
 

@@ -64,11 +64,11 @@ def test_the_balancer_is_closed_to_all_but_root(lab: Lab, hosts: Hosts) -> None:
 
 
 def test_the_web_servers_keep_reads_and_writes_apart(lab: Lab, hosts: Hosts) -> None:
-    """Web: nginx, PHP-FPM with two pools on sockets that only nginx opens, passwords that not everybody reads."""
+    """Web: nginx, PHP-FPM with its pools on sockets that only nginx opens, passwords that not everybody reads."""
     for _, host in hosts("web"):
         fpm = host.check_output("systemctl list-units --plain --no-legend 'php*-fpm.service' | cut -d ' ' -f 1")
         assert runs(host, "nginx") and runs(host, fpm.removesuffix(".service"))
-        for pool in ("read", "write"):
+        for pool in ("read", "write", "health"):
             socket = host.file(f"/run/php/{pool}.sock")
             assert (socket.is_socket, socket.mode, socket.user) == (True, 0o660, "www-data")
             assert host.check_output("pgrep -fc %s", f"^php-fpm: pool {pool}") not in ("", "0")
@@ -76,6 +76,20 @@ def test_the_web_servers_keep_reads_and_writes_apart(lab: Lab, hosts: Hosts) -> 
         assert (settings.mode, settings.user, settings.group) == (0o640, "root", "www-data")
         assert not host.socket("tcp://0.0.0.0:9000").is_listening
         assert host.file(f"{SITE}/index.php").user == "root", "the site cannot change itself"
+
+
+def test_the_balancers_checks_have_a_way_of_their_own(lab: Lab, hosts: Hosts) -> None:
+    """Nobody but the balancer comes in there, and every visitor's process may be busy: what asks is not delayed."""
+    ((_, balancer),) = hosts("balancer")
+    for node, host in hosts("web"):
+        ask = f"curl -s -o /dev/null -m 5 -w '%{{http_code}}' http://{node.ip}:8080"
+        assert balancer.check_output(f"{ask}/health") == "200" and balancer.check_output(f"{ask}/") == "404"
+        assert host.check_output(f"{ask}/health") == "403"
+        host.check_output("pkill -STOP -f '^php-fpm: pool read'")
+        try:
+            assert balancer.check_output(f"{ask}/health") == "200"
+        finally:
+            host.check_output("pkill -CONT -f '^php-fpm: pool read'")
 
 
 def test_the_access_log_tells_how_long_each_hop_took(lab: Lab, hosts: Hosts) -> None:

@@ -89,12 +89,12 @@ HEALS, THAWS = Step(0.1, "heal", OFF), Step(0.1, "heal", OFF, during_command=Tru
         (PROMOTES, Step(0.1, "inject", OFF), True),
         (PROMOTES, Step(0.1, "command", command="db.promote web2 --salvage"), True),
         (Step(0, "heal", OFF), Step(0.1, "command", command="db.promote web2"), True),
-        (Step(0, "inject", OFF), Step(0.1, "command", command="db.promote web2"), False),
+        (Step(0, "inject", OFF), Step(0.1, "command", command="db.promote web2"), True),
     ],
     ids=["heal", "heal meanwhile", "fault", "command", "command after a heal", "command after a fault"],
 )
 def test_steps_around_a_command_wait(first: Step, then: Step, waits: bool) -> None:
-    """A heal beside a slow salvage broke the run; a command does not wait until a fault is seen to be real."""
+    """A heal beside a slow salvage broke the run, and a promotion overtook the end of the primary."""
     ended: list[Step] = []
 
     def slow(step: Step) -> None:
