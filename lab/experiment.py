@@ -38,6 +38,7 @@ from lab.way_back import WayBack
 
 MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
 HOLD_S = 10.0  # longer than HAProxy may take to notice
+BEFORE_S = 60.0  # nothing changes the roles before the first step, and a busy node may not have answered for a while
 AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
 
 
@@ -186,7 +187,7 @@ class Run:
 
     def _measures(self, zero: float, going: Callable[[], None]) -> None:
         steps.play((), zero, zero, self._step, going, self._given_up.set)
-        self._back.primary = self._latest.primary()
+        self._back.primary = self._latest.primary(BEFORE_S)
         self.tell("phase", name="measure")
 
     def _repeat(self, zero: float, going: Callable[[], None], rounds: int) -> None:

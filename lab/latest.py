@@ -27,18 +27,19 @@ class Latest:
             self._seen[entry.eye, key, str(entry.data.get("node", ""))] = entry
         self._write(entry)
 
-    def primary(self) -> str:
-        """The database that was open for writes a moment ago; '' if none was."""
+    def primary(self, within_s: float = FRESH_S) -> str:
+        """The database that was open for writes when it was seen last, `within_s` seconds ago; '' if none was."""
         nodes = self.lab.having("database")
-        return next((it.name for it in nodes if self._of("database", "state", it.name).get("writable")), "")
+        seen = {it.name: self._of("database", "state", it.name, within_s) for it in nodes}
+        return next((name for name, it in seen.items() if it.get("writable")), "")
 
     def wrong(self) -> list[str]:
         """What is not as it should be, in words; what was not seen for a moment is not."""
         return [*self._nodes(), *self._servers(), *self._databases()]
 
-    def _of(self, eye: str, kind: str, node: str) -> Mapping[str, Any]:
+    def _of(self, eye: str, kind: str, node: str, within_s: float = FRESH_S) -> Mapping[str, Any]:
         entry = self._seen.get((eye, kind, node))
-        return entry.data if entry and time.time() - entry.at < FRESH_S else {}
+        return entry.data if entry and time.time() - entry.at < within_s else {}
 
     def _nodes(self) -> Iterator[str]:
         for node in self.lab.nodes:
