@@ -171,7 +171,7 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
 def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, shell: Shell | None) -> str:
     """Fence the old primary while the survivor applies all that it received; then open that; what was done, in words.
 
-    A part of an experiment does without what that took away, and tells it; nobody else does, though it be on record.
+    Only a command that an experiment runs leaves out what the experiment took away, and says so.
     """
     node, other = roles.node.node.name, roles.other.node.name
     without = protections.taken(choices.load()) if lock.is_a_part() else []

@@ -29,8 +29,8 @@ MEANS = {
 # One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
 # The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
 CONNECT_S = 5
-# Since when the process runs MySQL's Uptime does not tell where somebody set the clock. Nor can two moments of two
-# machines be compared: one of them may have been paused. So a process is named by its boot and its first tick.
+# MySQL's Uptime follows a clock that can be set, and the clocks of two machines differ after one was paused: a process
+# is identified by the boot ID and its start time in clock ticks, proc_pid_stat(5).
 QUESTION = f"""mysql --connect-timeout={CONNECT_S} --vertical <<'END_OF_SQL'
 SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
 @@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS purged,

@@ -52,10 +52,10 @@ def unheld(it: Situation) -> Iterator[str]:
 
 
 def was_given_up(it: Situation) -> bool:
-    """Whether what only the other server has was given up before: the candidate was the primary after it.
+    """Whether a promotion already gave up what only the other server has: the candidate was primary after it.
 
-    Both are closed and follow nobody. What the other one had waiting when it ended was judged when the candidate was
-    opened, and nobody has opened another server since.
+    Both are read-only and have no source. The promotion of the candidate judged the other server's transactions, and
+    no other server was opened since.
     """
     seen, rival = it.seen, it.rival
     if seen is None or rival is None or seen.node != it.node.name or seen.opening not in ("", it.node.name):

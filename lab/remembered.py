@@ -30,7 +30,8 @@ class Seen:
     """The primary at a moment (Unix seconds); `waits`: semi-sync was ON, commits waited for the replica.
 
     `at` is before the servers were asked. `opening`: a server that a promotion began to open later; how that ended
-    was not seen. `replica_start`: the replica's process (Database.start) of which every confirmation was, at a look.
+    was not seen. `replica_start`: the replica's process (Database.start) at the last look at which no confirmation of
+    an earlier process could still arrive.
     """
 
     at: float
@@ -64,7 +65,7 @@ def remember(at: float, asked: Iterable[Database | None]) -> None:
 
 
 def _settled(replica: Database, spent_s: float) -> bool:
-    """Whether its process was there, and its confirmations the only ones, when the question was asked."""
+    """Whether, when the question was asked, its process ran and no confirmation of an earlier one could arrive."""
     return replica.age_s > max(0.0, spent_s) + (0 if replica.receiving else SETTLED_S)
 
 
