@@ -150,7 +150,7 @@ class History:
         return samples
 
     def states(self, eye: str) -> dict[str, list[Entry]]:
-        """The states of each node as the eye 'database' or 'node' saw them."""
+        """The states of each node as the eye 'database', 'writable' or 'node' saw them."""
         states: dict[str, list[Entry]] = {}
         for entry in self.seen(eye, "state"):
             states.setdefault(entry.data["node"], []).append(entry)

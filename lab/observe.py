@@ -23,7 +23,7 @@ BALANCER_S, DATABASE_S, SERVICES_S, POWER_S = 0.25, 1.0, 1.0, 1.0
 SILENCE_S, AGAIN_S = 4.0, 1.0
 CLIENT_S = 120  # the client of MySQL does not notice that nobody reads it any more: it is made anew, or not
 JOIN_S = 15.0
-KINDS = {"balancer": "servers", "database": "state", "service": "services"}
+KINDS = {"balancer": "servers", "database": "state", "writable": "state", "service": "services"}
 Write = Callable[[Entry], None]
 Read = Callable[[str, str], dict[str, Any] | None]
 
@@ -40,16 +40,25 @@ _BALANCER = f"""{_WAIT}while true; do
   rest {AGAIN_S}
 done"""
 
-_DATABASE = f"""{_WAIT}ask="SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
-@@global.gtid_executed AS gtid_executed, 1 AS has_site, @@global.rpl_semi_sync_source_enabled AS semi_sync;
-SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_status';
-SHOW REPLICA STATUS;
+_ASKS = f"""
 SELECT 1 AS '{WHOLE}';"
 while true; do
   while printf '%s\\n' "$ask"; do rest {DATABASE_S}; done |
     timeout {CLIENT_S} mysql --unbuffered --connect-timeout=2 --vertical 2>&1
   echo "{WHOLE}" || exit
 done"""
+
+_DATABASE = f"""{_WAIT}ask="SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
+@@global.gtid_executed AS gtid_executed, 1 AS has_site, @@global.rpl_semi_sync_source_enabled AS semi_sync;
+SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_status';
+SHOW REPLICA STATUS;{_ASKS}"""
+
+# A question of its own, for SHOW REPLICA STATUS waits while a replica is started or stopped. Each SET of read_only and
+# each start of the server changes `since`, whatever is done to the clock: if it is the same, nobody touched it.
+# https://dev.mysql.com/doc/refman/8.4/en/performance-schema-variables-info-table.html
+_WRITABLE = f"""{_WAIT}ask="SELECT @@global.read_only AS read_only, CONCAT(UNIX_TIMESTAMP() -
+(SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Uptime'), ' ', IFNULL(
+(SELECT set_time FROM performance_schema.variables_info WHERE variable_name = 'read_only'), '')) AS since;{_ASKS}"""
 
 _SERVICES = f"""{_WAIT}units=$(systemctl show -p Id --value %s | sed '/^$/d')
 while true; do
@@ -81,6 +90,7 @@ def eyes(lab: Lab) -> list[Eye]:
     """All that look at nodes."""
     looking = [Eye("balancer", it, _BALANCER, "", _balancer) for it in lab.having("balancer")]
     looking += [Eye("database", it, _DATABASE, WHOLE, _database) for it in lab.having("database")]
+    looking += [Eye("writable", it, _WRITABLE, WHOLE, _writable) for it in lab.having("database")]
     return looking + [Eye("service", it, _SERVICES % facts.units(it.roles), WHOLE, _services) for it in lab.nodes]
 
 
@@ -189,6 +199,11 @@ def _balancer(node: str, text: str) -> dict[str, Any] | None:
 def _services(node: str, text: str) -> dict[str, Any] | None:
     states = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
     return {"node": node, "services": {unit.removesuffix(".service"): it for unit, it in states.items()}}
+
+
+def _writable(node: str, text: str) -> dict[str, Any] | None:
+    rows = [row for row in databases.vertical(text) if "since" in row]
+    return {"node": node, "writable": rows[0]["read_only"] == "0", "since": rows[0]["since"]} if rows else None
 
 
 def _database(node: str, text: str) -> dict[str, Any] | None:

@@ -1,16 +1,27 @@
 """Checks of the databases: all the same in the end, and never two that take writes."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from lab import gtid
 from lab.checks import sight
 from lab.checks.finding import Finding, found, nothing
 from lab.history import BLIND_S, History
 
-State = tuple[float, bool]
+EYES = ("database", "writable")
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/client-error-reference.html#error_cr_connection_error
 NOBODY_LISTENS = "ERROR 2002 "
+
+
+@dataclass(frozen=True)
+class Look:
+    """Whether a database took writes at a moment; two looks with the same `since`: nobody changed it in between."""
+
+    at: float
+    writable: bool
+    since: str = ""
 
 
 def gtid_equal(history: History) -> Finding:
@@ -30,39 +41,52 @@ def gtid_equal(history: History) -> Finding:
 
 def two_writable(history: History) -> Finding:
     """How many looks at a database found it writable while another one was writable before and after that look."""
-    states = history.states("database")
     nodes = history.having("database")
-    unseen = [node for node in nodes if node not in states]
+    seen = {node: _looks(history, node) for node in nodes}
+    unseen = [node for node in nodes if not seen[node]]
     if len(nodes) < 2 or unseen:
         return nothing("moments", f"no state was seen of {', '.join(unseen) or 'a second database'}")
-    looks = {
-        node: sorted([(entry.at, bool(entry.data["writable"])) for entry in seen] + _nobody_listened(history, node))
-        for node, seen in states.items()
-    }
+    looks = {node: sorted([*seen[node], *_nobody_listened(history, node)], key=_when) for node in nodes}
     moments = [at for node in looks for at in _writable_beside(node, looks)]
     detail = f"from {history.clock(min(moments))} to {history.clock(max(moments))}" if moments else ""
-    blind = [sight.database(history, node, [at for at, _ in looks[node]]) for node in nodes]
+    blind = [sight.database(history, node, [it.at for it in looks[node]], _untouched(seen[node])) for node in nodes]
     return found(len(moments), "moments", detail, "; ".join(filter(None, blind)))
 
 
-def _nobody_listened(history: History, node: str) -> list[State]:
+def _when(look: Look) -> float:
+    return look.at
+
+
+def _looks(history: History, node: str) -> list[Look]:
+    seen = [entry for eye in EYES for entry in history.states(eye).get(node, ())]
+    return [Look(it.at, bool(it.data["writable"]), it.data.get("since", "")) for it in seen]
+
+
+def _nobody_listened(history: History, node: str) -> list[Look]:
     """When nobody listened on the server's socket: then it took no writes, as surely as if it had said so."""
-    blind = (entry for entry in history.seen("database", "blind") if entry.data["node"] == node)
-    return [(entry.at, False) for entry in blind if entry.data["why"].startswith(NOBODY_LISTENS)]
+    blind = [entry for eye in EYES for entry in history.seen(eye, "blind") if entry.data["node"] == node]
+    return [Look(entry.at, False) for entry in blind if entry.data["why"].startswith(NOBODY_LISTENS)]
 
 
-def _writable_beside(node: str, looks: dict[str, list[State]]) -> list[float]:
+def _untouched(looks: Iterable[Look]) -> Iterator[sight.Interval]:
+    """Between which looks the database did not change: to see nothing in between hides nothing."""
+    for one, other in pairwise(it for it in looks if it.since):
+        if (one.writable, one.since) == (other.writable, other.since):
+            yield one.at, other.at
+
+
+def _writable_beside(node: str, looks: Mapping[str, Sequence[Look]]) -> list[float]:
     others = [other for name, other in looks.items() if name != node]
-    return [at for at, writable in looks[node] if writable and any(_writable_around(it, at) for it in others)]
+    return [it.at for it in looks[node] if it.writable and any(_writable_around(them, it.at) for them in others)]
 
 
-def _writable_around(looks: Sequence[State], at: float) -> bool:
+def _writable_around(looks: Sequence[Look], at: float) -> bool:
     """Whether a database was writable in the last look until a moment and in the first one after it.
 
     Two databases are never asked at the same instant: a promotion between the two questions is no fault.
     """
-    after = bisect_right(looks, at, key=lambda look: look[0])
+    after = bisect_right(looks, at, key=_when)
     if after in (0, len(looks)):
         return False
-    (first, before), (last, then) = looks[after - 1 : after + 1]
-    return before and then and last - first <= BLIND_S
+    before, then = looks[after - 1 : after + 1]
+    return before.writable and then.writable and then.at - before.at <= BLIND_S

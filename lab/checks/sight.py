@@ -37,9 +37,9 @@ def balancer(history: History) -> str:
     return _words(history, "the balancer was not seen", gaps(times, history.start, _watched(history, times), excused))
 
 
-def database(history: History, node: str, times: Sequence[float]) -> str:
-    """What was missed of one database while it was watched, in words; '' if nothing."""
-    excused = _excused(times, (it for it in history.faults if it.node == node))
+def database(history: History, node: str, times: Sequence[float], known: Iterable[Interval] = ()) -> str:
+    """What was missed of one database while it was watched, in words; '' if nothing, or if it is `known`."""
+    excused = [*known, *_excused(times, (it for it in history.faults if it.node == node))]
     blind = gaps(times, history.start, _watched(history, times), excused)
     return _words(history, f"the database on {node} was not seen", blind)
 

@@ -15,14 +15,15 @@ HEAD = ("", "measured", "allowed", "check")
 
 
 def terminal(entries: Iterable[Entry], checks: Sequence[Check]) -> str:
-    """Verdict, sentence, the table of checks, how sure it makes, and how busy the load client was."""
+    """Verdict, sentence, the table of checks, why it did not pass, how sure it makes, and how busy the client was."""
     history = History(entries)
     summary = summarize(history.entries, checks)
     title = history.run.get("title") or summary["name"]
     head = f"{SIGNS[summary['verdict']]} {summary['verdict'].upper()}  {title}"
-    table = _table(rows(checks, history))
+    shown = rows(checks, history)
+    why = [f"{it.sign} {it.name}: {it.detail}" for it in shown if it.decides and it.detail]
     sure = [] if history.broken else ["", *odds(summary), generator(history, summary)]
-    return "\n".join([head, sentence(history, summary), "", *table, *sure])
+    return "\n".join([head, sentence(history, summary), "", *_table(shown), *([""] if why else []), *why, *sure])
 
 
 def _table(shown: Sequence[Row]) -> list[str]:

@@ -5,7 +5,21 @@ import pytest
 from lab.checks.judge import find
 from lab.history import History
 from lab.timeline import Entry
-from tests.unit.timelines import T0, UUID, blind, changed, database, final, kind, of, quiet, run, spell, without
+from tests.unit.timelines import (
+    T0,
+    UUID,
+    blind,
+    changed,
+    database,
+    final,
+    kind,
+    of,
+    quiet,
+    run,
+    spell,
+    without,
+    writable,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +58,14 @@ def test_an_old_answer_proves_nothing() -> None:
     finding = find(History([*entries, database(10.6, "web2", writable=True)]), "two-writable")
     assert (finding.value, finding.enough) == (0, False)
     assert finding.detail == "the database on web1 was not seen for 7.0 s from +7.0 s"
+
+
+@pytest.mark.parametrize(("then", "opened", "enough"), [("1", False, True), ("2", False, False), ("1", True, False)])
+def test_a_database_that_nobody_touched_need_not_be_seen(then: str, opened: bool, enough: bool) -> None:
+    """The machine was too busy to look for six seconds; MySQL knows since when read_only is what it is."""
+    busy = without(quiet(), lambda it: kind("state", "web2")(it) and T0 + 8 <= it.at < T0 + 14)
+    looks = [writable(7.8, "web2", "1"), writable(14.8, "web2", then, opened)]
+    assert find(History([*busy, *looks]), "two-writable").enough == enough
 
 
 def test_a_database_that_is_off_need_not_be_seen() -> None:

@@ -22,7 +22,8 @@ def eye(name: str, node: str) -> observe.Eye:
 def test_every_part_of_the_lab_is_looked_at() -> None:
     """The balancer, both databases, the services of each node."""
     seen = sorted(f"{it.name} {it.node.name}" for it in observe.eyes(LAB))
-    assert seen == ["balancer lb1", "database web1", "database web2", "service lb1", "service web1", "service web2"]
+    twice = [f"{it} {node}" for it in ("database", "service", "writable") for node in ("web1", "web2")]
+    assert seen == sorted(["balancer lb1", "service lb1", *twice])
 
 
 @pytest.mark.parametrize("it", observe.eyes(LAB), ids=lambda it: f"{it.name}-{it.node.name}")
@@ -41,6 +42,17 @@ def test_a_database_sample_tells_role_and_transactions() -> None:
     assert seen is not None
     assert (seen["node"], seen["role"], seen["writable"], seen["replicating"]) == ("web2", "replica", False, True)
     assert seen["semi_sync"] is None and seen["gtid_executed"].endswith(":1-36")
+
+
+@pytest.mark.parametrize(("read_only", "since"), [("0", "1795890756 2026-11-28 18:33:30.206822"), ("1", "1795890755")])
+def test_a_look_at_read_only_tells_since_when(read_only: str, since: str) -> None:
+    """As recorded: set at that moment, and never set since the start, which is the first number."""
+    text = (
+        f"*************************** 1. row ***************************\nread_only: {read_only}\n    since: {since} "
+    )
+    seen = eye("writable", "web1").read("web1", text)
+    assert seen == {"node": "web1", "writable": read_only == "0", "since": since}
+    assert eye("writable", "web1").read("web1", "ERROR 2002 (HY000): Can't connect to local MySQL server") is None
 
 
 def test_a_balancer_sample_counts_retries() -> None:

@@ -176,7 +176,8 @@ def test_a_violation_that_stands_is_shown_and_nothing_else_of_a_broken_run() -> 
     lines = terminal(run, checks).splitlines()
     assert lines[0].startswith("✗ FAIL")
     assert lines[1] == "The rig broke at 9.0 s (Locust died), so only what it can't have made is judged."
-    assert [line.split("  ")[0] for line in lines[4:]] == ["- not judged"] * 3 + ["✗ fail"]
+    assert [line.split("  ")[0] for line in lines[4:]] == ["- not judged"] * 3 + ["✗ fail", "", lines[-1]]
+    assert lines[-1].startswith("✗ two-writable: from ")
 
 
 def test_the_terminal_judges_nothing_when_the_rig_broke() -> None:

@@ -89,6 +89,11 @@ def database(at: float, node: str, writable: bool, **changes: Any) -> Entry:
     return Entry(T0 + at, "database", "state", {**data, **changes})
 
 
+def writable(at: float, node: str, since: str, yes: bool = False) -> Entry:
+    """A look at whether one database takes writes, and at what its answer has in common with other looks."""
+    return Entry(T0 + at, "writable", "state", {"node": node, "writable": yes, "since": since})
+
+
 def final(node: str, tokens: dict[str, int], executed: str = f"{UUID}:1-100", at: float = 100.0) -> Entry:
     """The notes that one database holds in the end."""
     return lab(at, "final", node=node, tokens=tokens, gtid_executed=executed)
