@@ -17,7 +17,7 @@ INJECT = {
     "peer": "for partition: a node, or all",
     "delay": "for slow: milliseconds that packets are held back",
     "loss": "for slow: percent of packets that get lost",
-    "rate": "for slow: kbit per second that pass",
+    "rate": "for slow and replication-slow: kbit per second that pass",
     "seconds": "for clock-skew (may be negative) and replication-lag",
     "restarts": "for service-kill: let systemd start it again",
     "for": "heal it after so many seconds; Ctrl-C heals it at once",

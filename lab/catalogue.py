@@ -92,6 +92,13 @@ _KINDS = (
         required=("seconds",),
     ),
     Kind(
+        "replication-slow",
+        "the replica receives no more than that many kilobits a second",
+        role="database",
+        options={"rate_kbit": SHAPING["rate_kbit"]},
+        required=("rate_kbit",),
+    ),
+    Kind(
         "large-transaction",
         "one transaction of that many megabytes is committed on the primary",
         role="database",

@@ -37,6 +37,21 @@ def _replication_lag(fault: Fault, lab: Lab) -> Scripts:
     return Scripts(delayed(seconds), asked(seconds), heal, gone, prepare=_REFUSE_PROMOTED)
 
 
+def _replication_slow(fault: Fault, lab: Lab) -> Scripts:
+    """What is too much is dropped, and TCP sends it again; the burst is more than the largest packet of GRO, 64 kB."""
+    table = f"inet weblab_{fault.id.replace('-', '_')}"
+    over = f"limit rate over {max(1, int(fault.options.get('rate_kbit', 8)) // 8)} kbytes/second burst 128 kbytes"
+    chain = f"chain in {{ type filter hook input priority -290; tcp sport 3306 {over} drop; }}"
+    return Scripts(
+        prepare=_REFUSE_PROMOTED,
+        inject=f"nft delete table {table} 2>/dev/null\nnft 'table {table} {{ {chain} }}'",
+        seen=f"nft list table {table} >/dev/null",
+        heal=f"nft delete table {table} 2>/dev/null; true",
+        gone=f"! nft list table {table} >/dev/null 2>&1",
+        timed=True,
+    )
+
+
 def _large_transaction(fault: Fault, lab: Lab) -> Scripts:
     """It is there when the binary log has it: then it is sent to the replica, and COMMIT waits for that."""
     unit, size, table = f"weblab-fault-{fault.id}", kept(fault), "weblab_fault.large"
@@ -59,5 +74,6 @@ def _large_transaction(fault: Fault, lab: Lab) -> Scripts:
 MAKERS: Mapping[str, Callable[[Fault, Lab], Scripts]] = {
     "replication-stop": _replication_stop,
     "replication-lag": _replication_lag,
+    "replication-slow": _replication_slow,
     "large-transaction": _large_transaction,
 }

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
+from lab.catalogue import KINDS
 from lab.errors import TimedOut
 from lab.plan import Step
 from lab.wait import pause, until
@@ -103,8 +104,10 @@ def _waits(step: Step, earlier: Step) -> bool:
 
     A fault that takes a while to come must be there before it is healed, and a node must be healthy before its next
     fault. A command waits for all that was done before it, and what comes after a command waits for it, unless that
-    says `during_command`.
+    says `during_command`. What comes after a fault that passes by itself is to meet it.
     """
+    if earlier.action == "inject" and earlier.fault and KINDS[earlier.fault.kind].passes:
+        return True
     if "command" in (step.action, earlier.action):
         return not step.during_command
     return bool(step.fault and earlier.fault and step.fault.node == earlier.fault.node)

@@ -21,6 +21,7 @@ DEEDS = {
     "clock-skew": "the clock of {node} jumped{how}",
     "replication-stop": "replication to {node} stopped",
     "replication-lag": "replication to {node} fell behind{how}",
+    "replication-slow": "replication to {node} became slow{how}",
     "large-transaction": "a large transaction was committed on {node}{how}",
 }
 SIZES = {

@@ -55,6 +55,11 @@ INSIDE = {
         "web2",
         "mysql --vertical -e 'SHOW REPLICA STATUS' | grep -q 'SQL_Delay: 20'",
     ),
+    "replication-slow": (
+        ["replication-slow", "web2", "--rate", "2000"],
+        "web2",
+        "nft list ruleset | grep -q 'limit rate over 250 kbytes'",
+    ),
 }
 
 

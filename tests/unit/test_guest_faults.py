@@ -27,6 +27,7 @@ INSIDE: list[dict[str, Any]] = [
     {"kind": "clock-skew", "node": "web2", "seconds": -3600},
     {"kind": "replication-stop", "node": "web2"},
     {"kind": "replication-lag", "node": "web2", "seconds": 20},
+    {"kind": "replication-slow", "node": "web2", "rate_kbit": 2000},
 ]
 
 
@@ -117,7 +118,15 @@ def test_a_killed_service_counts_when_another_process_runs_or_none(
     assert done.returncode == 1 and "nginx.service does not run" in done.stdout
 
 
-@pytest.mark.parametrize("given", INSIDE[11:], ids=lambda it: fault(it).id)
+def test_replication_is_slow_and_nothing_else_is(tmp_path: Path) -> None:
+    """Only what a MySQL server sends is dropped where it is too much: 2000 kbit are 250 kB."""
+    fake(tmp_path, "nft", "exit 0")
+    assert bash(guest_faults.scripts(fault(INSIDE[13]), LAB).inject).returncode == 0
+    calls = (tmp_path / "calls").read_text()
+    assert "hook input" in calls and "tcp sport 3306 limit rate over 250 kbytes/second burst 128 kbytes drop" in calls
+
+
+@pytest.mark.parametrize("given", INSIDE[11:13], ids=lambda it: fault(it).id)
 def test_a_replica_that_was_promoted_since_has_nothing_to_heal(tmp_path: Path, given: dict[str, Any]) -> None:
     """It has no source any more, and must not get one; a server that does not answer is not taken for such a one."""
     made = guest_faults.scripts(fault(given), LAB)
@@ -149,6 +158,7 @@ HEALS = {
     "cpu-hog": (INSIDE[8], "systemctl stop weblab-fault-web2-cpu-hog"),
     "memory-hog": (INSIDE[9], "systemctl stop weblab-fault-web2-memory-hog"),
     "replication-stop": (INSIDE[11], "mysql -e START REPLICA"),
+    "replication-slow": (INSIDE[13], "nft delete table inet weblab_web2_replication_slow"),
     "replication-lag": (INSIDE[12], "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; START REPLICA SQL_THREAD"),
 }
 

@@ -77,6 +77,7 @@ def test_what_is_done_to_a_node_is_done_in_its_order() -> None:
     assert done == ["heal web2", "inject web1", "heal web1"]
 
 
+LARGE, CUT = Fault("large-transaction", "web1"), Fault("partition", "web2", peer="web1")
 PROMOTES = Step(0, "command", command="db.promote web2")
 HEALS, THAWS = Step(0.1, "heal", OFF), Step(0.1, "heal", OFF, during_command=True)
 
@@ -90,11 +91,16 @@ HEALS, THAWS = Step(0.1, "heal", OFF), Step(0.1, "heal", OFF, during_command=Tru
         (PROMOTES, Step(0.1, "command", command="db.promote web2 --salvage"), True),
         (Step(0, "heal", OFF), Step(0.1, "command", command="db.promote web2"), True),
         (Step(0, "inject", OFF), Step(0.1, "command", command="db.promote web2"), True),
+        (Step(0, "inject", LARGE), Step(0.1, "inject", CUT), True),
+        (Step(0, "inject", OFF), Step(0.1, "inject", CUT), False),
     ],
-    ids=["heal", "heal meanwhile", "fault", "command", "command after a heal", "command after a fault"],
+    ids=[
+        *("heal", "heal meanwhile", "fault", "command", "command after a heal", "command after a fault"),
+        *("a cut inside a transaction", "a cut on another node"),
+    ],
 )
-def test_steps_around_a_command_wait(first: Step, then: Step, waits: bool) -> None:
-    """A heal beside a slow salvage broke the run, and a promotion overtook the end of the primary."""
+def test_a_step_waits_for_those_that_it_needs(first: Step, then: Step, waits: bool) -> None:
+    """A heal beside a salvage broke the run, a promotion overtook the primary's end, a cut came before what it cuts."""
     ended: list[Step] = []
 
     def slow(step: Step) -> None:
