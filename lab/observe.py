@@ -53,12 +53,13 @@ _DATABASE = f"""{_WAIT}ask="SELECT @@version AS version, @@server_uuid AS uuid, 
 SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_status';
 SHOW REPLICA STATUS;{_ASKS}"""
 
-# A question of its own, for SHOW REPLICA STATUS waits while a replica is started or stopped. Each SET of read_only and
-# each start of the server changes `since`, whatever is done to the clock: if it is the same, nobody touched it.
+# A question of its own, for SHOW REPLICA STATUS waits while a replica is started or stopped. `for_s`: how long ago that
+# was SET, or the server started. To close it, super_read_only is enough; it takes read_only with it.
 # https://dev.mysql.com/doc/refman/8.4/en/performance-schema-variables-info-table.html
-_WRITABLE = f"""{_WAIT}ask="SELECT @@global.read_only AS read_only, CONCAT(UNIX_TIMESTAMP() -
-(SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Uptime'), ' ', IFNULL(
-(SELECT set_time FROM performance_schema.variables_info WHERE variable_name = 'read_only'), '')) AS since;{_ASKS}"""
+_WRITABLE = f"""{_WAIT}ask="SELECT @@global.read_only AS read_only, IFNULL(
+TIMESTAMPDIFF(MICROSECOND, (SELECT MAX(set_time) FROM performance_schema.variables_info
+ WHERE variable_name IN ('read_only', 'super_read_only')), NOW(6)) / 1000000,
+(SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Uptime')) AS for_s;{_ASKS}"""
 
 _SERVICES = f"""{_WAIT}units=$(systemctl show -p Id --value %s | sed '/^$/d')
 while true; do
@@ -202,8 +203,8 @@ def _services(node: str, text: str) -> dict[str, Any] | None:
 
 
 def _writable(node: str, text: str) -> dict[str, Any] | None:
-    rows = [row for row in databases.vertical(text) if "since" in row]
-    return {"node": node, "writable": rows[0]["read_only"] == "0", "since": rows[0]["since"]} if rows else None
+    rows = [row for row in databases.vertical(text) if "for_s" in row]
+    return {"node": node, "writable": rows[0]["read_only"] == "0", "for_s": float(rows[0]["for_s"])} if rows else None
 
 
 def _database(node: str, text: str) -> dict[str, Any] | None:

@@ -1,9 +1,8 @@
 """Checks of the databases: all the same in the end, and never two that take writes."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from lab import gtid
 from lab.checks import sight
@@ -17,11 +16,11 @@ NOBODY_LISTENS = "ERROR 2002 "
 
 @dataclass(frozen=True)
 class Look:
-    """Whether a database took writes at a moment; two looks with the same `since`: nobody changed it in between."""
+    """Whether a database took writes at a moment, and for how many seconds it had; 0: it did not say."""
 
     at: float
     writable: bool
-    since: str = ""
+    for_s: float = 0.0
 
 
 def gtid_equal(history: History) -> Finding:
@@ -49,7 +48,10 @@ def two_writable(history: History) -> Finding:
     looks = {node: sorted([*seen[node], *_nobody_listened(history, node)], key=_when) for node in nodes}
     moments = [at for node in looks for at in _writable_beside(node, looks)]
     detail = f"from {history.clock(min(moments))} to {history.clock(max(moments))}" if moments else ""
-    blind = [sight.database(history, node, [it.at for it in looks[node]], _untouched(seen[node])) for node in nodes]
+    blind = [
+        sight.database(history, node, [it.at for it in looks[node]], _unchanged(history, node, seen[node]))
+        for node in nodes
+    ]
     return found(len(moments), "moments", detail, "; ".join(filter(None, blind)))
 
 
@@ -59,7 +61,7 @@ def _when(look: Look) -> float:
 
 def _looks(history: History, node: str) -> list[Look]:
     seen = [entry for eye in EYES for entry in history.states(eye).get(node, ())]
-    return [Look(it.at, bool(it.data["writable"]), it.data.get("since", "")) for it in seen]
+    return [Look(it.at, bool(it.data["writable"]), it.data.get("for_s", 0.0)) for it in seen]
 
 
 def _nobody_listened(history: History, node: str) -> list[Look]:
@@ -68,11 +70,11 @@ def _nobody_listened(history: History, node: str) -> list[Look]:
     return [Look(entry.at, False) for entry in blind if entry.data["why"].startswith(NOBODY_LISTENS)]
 
 
-def _untouched(looks: Iterable[Look]) -> Iterator[sight.Interval]:
-    """Between which looks the database did not change: to see nothing in between hides nothing."""
-    for one, other in pairwise(it for it in looks if it.since):
-        if (one.writable, one.since) == (other.writable, other.since):
-            yield one.at, other.at
+def _unchanged(history: History, node: str, looks: Iterable[Look]) -> list[sight.Interval]:
+    """How far back each look tells the state; nothing is said by a server whose clock was set."""
+    if any(it.kind == "clock-skew" and it.node == node for it in history.faults):
+        return []
+    return [(it.at - it.for_s, it.at) for it in looks if it.for_s]
 
 
 def _writable_beside(node: str, looks: Mapping[str, Sequence[Look]]) -> list[float]:

@@ -89,9 +89,9 @@ def database(at: float, node: str, writable: bool, **changes: Any) -> Entry:
     return Entry(T0 + at, "database", "state", {**data, **changes})
 
 
-def writable(at: float, node: str, since: str, yes: bool = False) -> Entry:
-    """A look at whether one database takes writes, and at what its answer has in common with other looks."""
-    return Entry(T0 + at, "writable", "state", {"node": node, "writable": yes, "since": since})
+def writable(at: float, node: str, for_s: float) -> Entry:
+    """A look at a database that takes no writes, and has taken none for some time."""
+    return Entry(T0 + at, "writable", "state", {"node": node, "writable": False, "for_s": for_s})
 
 
 def final(node: str, tokens: dict[str, int], executed: str = f"{UUID}:1-100", at: float = 100.0) -> Entry:
