@@ -23,6 +23,7 @@ from lab import (
     restore,
     runs,
     steps,
+    way_back,
 )
 from lab.catalogue import Fault
 from lab.checks.judge import REPORTED
@@ -38,7 +39,6 @@ from lab.way_back import WayBack
 
 MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
 HOLD_S = 10.0  # longer than HAProxy may take to notice
-BEFORE_S = 60.0  # nothing changes the roles before the first step, and a busy node may not have answered for a while
 AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
 
 
@@ -117,6 +117,7 @@ class Run:
         self.tell("run", **self.plan.as_data(), **about)
         for error in observe.clock_errors(self.doors):
             self._writer.write(error)
+        self._back.primary = way_back.primary(self.doors)
 
     def measure(self, rounds: int) -> None:
         """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
@@ -187,7 +188,6 @@ class Run:
 
     def _measures(self, zero: float, going: Callable[[], None]) -> None:
         steps.play((), zero, zero, self._step, going, self._given_up.set)
-        self._back.primary = self._latest.primary(BEFORE_S)
         self.tell("phase", name="measure")
 
     def _repeat(self, zero: float, going: Callable[[], None], rounds: int) -> None:

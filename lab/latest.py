@@ -27,19 +27,18 @@ class Latest:
             self._seen[entry.eye, key, str(entry.data.get("node", ""))] = entry
         self._write(entry)
 
-    def primary(self, within_s: float = FRESH_S) -> str:
-        """The database that was open for writes when it was seen last, `within_s` seconds ago; '' if none was."""
-        nodes = self.lab.having("database")
-        seen = {it.name: self._of("database", "state", it.name, within_s) for it in nodes}
+    def primary(self) -> str:
+        """The database that was open for writes when it was seen last, a moment ago; '' if none was."""
+        seen = {it.name: self._of("database", "state", it.name) for it in self.lab.having("database")}
         return next((name for name, it in seen.items() if it.get("writable")), "")
 
     def wrong(self) -> list[str]:
         """What is not as it should be, in words; what was not seen for a moment is not."""
         return [*self._nodes(), *self._servers(), *self._databases()]
 
-    def _of(self, eye: str, kind: str, node: str, within_s: float = FRESH_S) -> Mapping[str, Any]:
+    def _of(self, eye: str, kind: str, node: str) -> Mapping[str, Any]:
         entry = self._seen.get((eye, kind, node))
-        return entry.data if entry and time.time() - entry.at < within_s else {}
+        return entry.data if entry and time.time() - entry.at < FRESH_S else {}
 
     def _nodes(self) -> Iterator[str]:
         for node in self.lab.nodes:

@@ -1,21 +1,33 @@
 """The way back after an experiment: who was primary before is primary again, and the lab is whole."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from lab.errors import CheckFailed, TimedOut
+from lab.facts import databases_of
 from lab.latest import Latest
+from lab.machine import Machine
 from lab.wait import until
 
-OPEN_S = 5.0
+OPEN_S, KNOWN_S = 5.0, 30.0
+
+
+def primary(doors: Sequence[Machine]) -> str:
+    """The database that takes writes; TimedOut where none says so. Asked: a look of the eyes may come too late."""
+    databases = [door for door in doors if "database" in door.node.roles]
+
+    def known() -> str:
+        return next((name for name, it in databases_of(databases).items() if it and it.writable), "")
+
+    return until("a database is open for writes", known, KNOWN_S, where="lab", hint="invoke lab.status")
 
 
 @dataclass
 class WayBack:
     """From what the eyes saw last; `command` runs a command of the lab, which the timeline tells.
 
-    `primary` is who it was when measuring began, and is to be again; '' as long as nobody is known.
+    `primary` is who it was before the run, and is to be again; '' as long as nobody is known.
     """
 
     latest: Latest

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lab.errors import BadInput, CheckFailed, LabError
 from lab.experiment import Hands, Run
 from lab.latest import Latest
 from lab.timeline import Entry
+from tests.unit.pairs import OPEN, PROMOTED
 
 LAB = topology.load()
 FULL = OSError(ENOSPC, "No space left on device")
@@ -111,6 +113,13 @@ def test_a_promoted_lab_ends_as_it_began(scene: Scene) -> None:
     scene.primary = "web2"
     settle(it)
     assert scene.done == ["heal", "db.rejoin web1", "db.promote web1"] and scene.primary == "web1"
+
+
+def test_who_is_primary_is_asked_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And again where nobody knows it at first: a busy node may have shown itself to no eye when measuring begins."""
+    answers = iter([{"web1": None, "web2": None}, {"web1": replace(OPEN, writable=False), "web2": PROMOTED}])
+    monkeypatch.setattr(way_back, "databases_of", lambda doors: next(answers))
+    assert way_back.primary([]) == "web2"
 
 
 def test_without_a_promotion_nothing_is_turned(scene: Scene) -> None:

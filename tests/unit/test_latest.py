@@ -42,11 +42,6 @@ def test_what_was_not_seen_for_a_moment_is_not_whole() -> None:
     assert "0 databases are seen as primary" in wrong
 
 
-def test_who_was_primary_is_known_though_a_busy_node_does_not_answer() -> None:
-    """When measuring begins; nobody knew then who has to be primary again."""
-    assert (seen(time.time() - 10).primary(), seen(time.time() - 10).primary(60)) == ("", "web1")
-
-
 def test_each_thing_that_is_wrong_is_named() -> None:
     """A machine, a service, a server, the replica, the primary."""
     now = time.time()
