@@ -17,7 +17,7 @@ from lab import advice, choices, databases, ending, hypervisor, lock, progress, 
 from lab.databases import Database
 from lab.doubts import Situation
 from lab.errors import CheckFailed, LabError, Unreachable
-from lab.facts import MARK, databases_of
+from lab.facts import MARK, databases_of, ended_because
 from lab.machine import Machine, Shell, together
 from lab.promotion import Promotion
 from lab.topology import Lab, Node
@@ -114,7 +114,7 @@ def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
     said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))
     own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in hypervisor.OFF))
     open_ = rival.database is not None and rival.database.writable
-    ended = "" if open_ else _ended(other, rival.record)
+    ended = "" if open_ else ended_because(other, rival.record)
     if own.database is None:
         hint = "see what the machine is doing: invoke lab.status"
         raise Unreachable(f"{node.name} can't be promoted: its MySQL does not answer", hint=hint)
@@ -123,11 +123,6 @@ def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
     known = reached, remembered.recall(), time.time(), ended
     situation = Situation(node, other, own.database, rival.database, *known)
     return situation, rival.dead, own.shell
-
-
-def _ended(node: Node, record: str) -> str:
-    """Why a server that does not answer may have released commits; '' where that can't be."""
-    return ending.doubt(node, hypervisor.off_because(node), record, hypervisor.console_text(node))
 
 
 def _look(door: Machine, besides: str = ":", connect_s: int = databases.CONNECT_S) -> Look:
@@ -199,7 +194,7 @@ def _nothing_released_meanwhile(it: Situation) -> None:
     if closed or not hypervisor.off_because(it.other):
         return
     try:
-        promotion.emergency(replace(it, rival=None, ended=_ended(it.other, "")))
+        promotion.emergency(replace(it, rival=None, ended=ended_because(it.other, "")))
     except CheckFailed as error:
         error.what += f"; {it.other.name} was powered off"
         raise

@@ -25,6 +25,7 @@ SYSTEM_STOPS = f"{STOP}, the system shuts down"
 CRASH = re.compile(rf"{EXITED} \S+ (killed (KILL|SEGV|ABRT|BUS|ILL|FPE)|dumped \w+|exited 2)\b")
 # virsh domstate --reason, of a machine that is off: its system had no time to stop anything.
 PLUG_PULLED = ("destroyed", "crashed", "failed", "saved")
+UNKNOWN = "unknown"  # libvirtd was started anew since
 
 ASK = f"cat {RECORD} 2>/dev/null"
 # Before a server is opened for writes: what comes later on the record ends this time as a primary. Each opening has a
@@ -45,6 +46,8 @@ def doubt(node: Node, off_because: str, record: str, console: str | None) -> str
     name = node.name
     lines = [line for it in _records(record, console or "") for line in _as_primary(it)]
     if off_because and off_because not in PLUG_PULLED and not any(map(CRASH.match, lines)):
+        if off_because == UNKNOWN:
+            return f"{name} is off, and nobody knows why: MySQL there may have been stopped in good order"
         return f"{name} is off, and nobody pulled its plug ({off_because}): MySQL there was stopped in good order"
     if lines:
         why = next(filter(None, map(_released, lines)), "")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from lab import databases, ending, hypervisor
+from lab import console, databases, ending, hypervisor
 from lab.databases import Database
 from lab.errors import LabError
 from lab.machine import Machine, together
@@ -139,19 +139,27 @@ def endings(lab: Lab, asked: Mapping[str, Database | None]) -> dict[str, str]:
 
 
 def _ending(node: Node) -> str:
-    off_because, record = hypervisor.off_because(node), ""
-    if not off_because:
+    record = ""
+    if not hypervisor.off_because(node):
         with suppress(LabError):  # a node that does not answer has no record to show, its console may have
             record = Machine(node).script(f"{ending.ASK}\nexit 0", timeout=15, title="asks how MySQL ended").stdout
-    return ending.doubt(node, off_because, record, hypervisor.console_text(node))
+    return ended_because(node, record)
 
 
-def databases_of(doors: Sequence[Machine]) -> dict[str, Database | None]:
-    """Every database server, asked at once; None for one that does not answer, or whose node does not."""
+def ended_because(node: Node, record: str) -> str:
+    """Why a server that does not answer may have released commits, with what its node has on record; '' if not."""
+    return ending.doubt(node, hypervisor.off_because(node), record, console.text(node))
+
+
+def databases_of(doors: Sequence[Machine], first: str = "") -> dict[str, Database | None]:
+    """Every database server, asked at once; None for one that does not answer, or whose node does not.
+
+    `first` is bash that each node runs before; it says nothing.
+    """
 
     def one(door: Machine) -> Database | None:
         try:
-            answer = door.script(f"{databases.QUESTION}\nexit 0", title="asks the database")
+            answer = door.script(f"{first}\n{databases.QUESTION}\nexit 0".lstrip(), title="asks the database")
         except LabError:
             return None
         return databases.read(door.node.name, answer.stdout)

@@ -157,31 +157,6 @@ def resume(node: Node) -> None:
         process.run([*LIBVIRT, "resume", PREFIX + node.name], timeout=QUICK_S)
 
 
-def console(node: Node, lines: int = 12) -> str:
-    """The last lines of a node's serial console, as evidence; empty where there is none."""
-    text = console_text(node) or ""
-    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
-
-
-def console_text(node: Node) -> str | None:
-    """All that a node's serial console printed since its machine was started; None where nobody may read it."""
-    path = Path(f"/var/log/libvirt/qemu/{PREFIX}{node.name}.console")
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except PermissionError:
-        return _as_root(path)
-    except OSError:
-        return None
-
-
-def _as_root(path: Path) -> str | None:
-    """Where this user may become root without a password."""
-    try:
-        return process.run(["sudo", "-n", "cat", str(path)], timeout=QUICK_S).output
-    except LabError:
-        return None
-
-
 def off_because(node: Node) -> str:
     """Why a machine is off, in libvirt's word ('destroyed': its plug was pulled); '' where it is not off.
 

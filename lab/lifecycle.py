@@ -1,6 +1,6 @@
 """Machines from nothing to 'answers on ssh', and back to nothing."""
 
-from lab import facts, hypervisor, progress
+from lab import console, facts, hypervisor, progress
 from lab.errors import CommandFailed, LabError, RigBroken, TimedOut
 from lab.hypervisor import vagrant_here
 from lab.machine import SSH_CONFIG, Machine, together
@@ -74,7 +74,7 @@ def answering(machine: Machine, timeout: float = BOOT_TIMEOUT_S) -> str:
         lambda: facts.ready(machine),
         timeout,
         where=machine.node.name,
-        evidence=lambda: f"console:\n{hypervisor.console(machine.node)}",
+        evidence=lambda: f"console:\n{console.last_lines(machine.node)}",
         hint=f"vagrant ssh {machine.node.name}; or make it anew: invoke lab.destroy lab.up",
     )
 
@@ -93,7 +93,7 @@ def destroy() -> None:
 def _not_up(lab: Lab, error: LabError) -> RigBroken:
     evidence = [error.what, error.evidence]
     for node in lab.nodes:
-        evidence.append(f"console of {node.name}:\n{hypervisor.console(node)}")
+        evidence.append(f"console of {node.name}:\n{console.last_lines(node)}")
     evidence.append(f"addresses given:\n{hypervisor.leases()}")
     return RigBroken(
         "the machines did not come up",

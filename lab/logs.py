@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lab import hypervisor
+from lab import console
 from lab.errors import LabError
 from lab.lifecycle import machines
 from lab.machine import Machine, together
@@ -38,7 +38,7 @@ def save(lab: Lab, folder: Path, since: float) -> None:
             text = door.script(_since(since), timeout=SAVE_S, title="hands over its logs").stdout
         except LabError as error:
             text = f"\n== not-to-be-had.log\n{error}\n"
-        text += f"\n== console.log\n{hypervisor.console(door.node, CONSOLE_LINES)}"
+        text += f"\n== console.log\n{console.last_lines(door.node, CONSOLE_LINES)}"
         for part in text.split("\n== ")[1:]:
             name, _, content = part.partition("\n")
             (where / f"{Path(name).name}").write_text(content, encoding="utf-8")

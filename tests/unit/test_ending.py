@@ -45,7 +45,7 @@ NOTHING_RELEASED = {
 }
 MAY_HAVE_RELEASED = {
     "the system shut down": ("shutdown", "", OPENED, "nobody pulled its plug"),
-    "libvirt gives no reason": ("unknown", "", OPENED, "nobody pulled its plug"),
+    "libvirt gives no reason": ("unknown", "", OPENED, "nobody knows why"),
     "systemctl stop": ("", OPENED + STOP + CLEAN, None, "told to stop"),
     "frozen in the middle of a stop": ("", OPENED + STOP, None, "told to stop"),
     "SIGTERM, or SHUTDOWN": ("", OPENED + CLEAN, None, "in good order"),

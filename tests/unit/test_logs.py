@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import hypervisor, logs, topology
+from lab import console, logs, topology
 from lab.errors import Unreachable
 from lab.machine import Answer
 from lab.topology import Node
@@ -31,7 +31,7 @@ class Door:
 def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The logs of a lab, as a run keeps them."""
     monkeypatch.setattr(logs, "machines", lambda lab: [Door(node) for node in lab.nodes])
-    monkeypatch.setattr(hypervisor, "console", lambda node, _: f"{node.name}: Kernel panic - not syncing")
+    monkeypatch.setattr(console, "last_lines", lambda node, _: f"{node.name}: Kernel panic - not syncing")
     folder = tmp_path / "run" / "logs"
     logs.save(LAB, folder, 0.0)
     return folder

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import pytest
 
-from lab import credentials, ending, hypervisor, machine, progress, wait
+from lab import console, credentials, ending, hypervisor, machine, progress, wait
 from lab import site as site_
 from lab.databases import Database
 from lab.facts import databases_of
@@ -164,7 +164,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     monkeypatch.setattr(hypervisor, "power_on", pair.power_on)
     monkeypatch.setattr(hypervisor, "resume", pair.power_on)
     monkeypatch.setattr(hypervisor, "_discard", pair.power_off)
-    monkeypatch.setattr(hypervisor, "console_text", lambda node: pair.nodes.console(node.name))
+    monkeypatch.setattr(console, "text", lambda node: pair.nodes.console(node.name))
     monkeypatch.setattr(hypervisor, "off_because", pair.off)
     monkeypatch.setattr(site_, "writer", pair.writer)
     monkeypatch.setattr(credentials, "passwords", lambda names: dict.fromkeys(names, "secret"))
