@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fabfile import accounts, notes
 from fabfile.accounts import Account
 from fabfile.attach import APPLY, clone, source
+from fabfile.clients import END_ALL
 from fabfile.opening import open_server, opens
 from fabfile.statements import sql
 from lab import databases, ending, errant, gtid, progress, remembered
@@ -62,8 +63,9 @@ def converge(pair: Pair) -> list[str]:
     asked = pair.asked()
     remembered.remember(pair.asked_at, asked.values())
     decision = pair.decide(asked)
-    if decision.opens:
-        asked = databases_of(pair.doors)  # the probe's answers may be minutes old: decide on fresh ones
+    if not any(it and it.writable for it in asked.values()):
+        # The probe may be minutes old, and a promotion that was interrupted may be about to open the other server.
+        asked = databases_of(pair.doors, first=END_ALL)
         decision = pair.decide(asked)
     if decision.primary is None:
         raise CheckFailed(f"no database is opened for writes: {decision.reason}", hint=decision.hint)

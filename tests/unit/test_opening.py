@@ -39,15 +39,15 @@ def open_web1(pair: Pair, way: str) -> None:
     WAYS[way](pair.doors[0])
 
 
-def killed_while_it_records(pair: Pair, way: str) -> Path:
-    """The command is killed while its bash on web1 keeps a record; that goes on when the file is gone."""
-    folder = pair.nodes.folder / "web1"
+def killed_while_it_records(pair: Pair, node: str, command: Callable[[], object]) -> Path:
+    """The command is killed while its bash on the node keeps a record; that goes on when the file is gone."""
+    folder = pair.nodes.folder / node
     stalls, begun = folder / "stalls", folder / "begun"
     stalls.touch()
     (folder / "recorder").write_text(f": > {begun}\nwhile [ -e {stalls} ]; do sleep 0.05; done\n", encoding="utf-8")
-    pair.interrupt("web1", OPEN, KeyboardInterrupt(), when="while it runs")
+    pair.interrupt(node, OPEN, KeyboardInterrupt(), when="while it runs")
     with pytest.raises(KeyboardInterrupt):
-        open_web1(pair, way)
+        command()
     pair.interruptions.clear()
     for _ in range(500):
         if not begun.exists():
@@ -59,7 +59,7 @@ def killed_while_it_records(pair: Pair, way: str) -> Path:
 @pytest.mark.parametrize("way", RECORDS)
 def test_a_later_promotion_ends_what_was_about_to_open_the_other_server(pair: Pair, way: str) -> None:
     """Its bash is held up outside of MySQL, and its deadline is not over."""
-    stalls = killed_while_it_records(pair, way)
+    stalls = killed_while_it_records(pair, "web1", lambda: open_web1(pair, way))
     failover.promote(LAB, "web2")
     stalls.unlink()
     pair.later(0)
@@ -69,7 +69,7 @@ def test_a_later_promotion_ends_what_was_about_to_open_the_other_server(pair: Pa
 @pytest.mark.parametrize("way", RECORDS)
 def test_a_shell_that_is_held_up_for_too_long_opens_nothing(pair: Pair, way: str) -> None:
     """The server's clock tells, though nobody ends the shell."""
-    stalls = killed_while_it_records(pair, way)
+    stalls = killed_while_it_records(pair, "web1", lambda: open_web1(pair, way))
     pair.later(60)
     stalls.unlink()
     pair.later(0)
@@ -78,7 +78,7 @@ def test_a_shell_that_is_held_up_for_too_long_opens_nothing(pair: Pair, way: str
 
 def test_who_is_too_late_does_not_close_what_another_command_has_opened(pair: Pair) -> None:
     """Each opening has a deadline of its own."""
-    stalls = killed_while_it_records(pair, "lab.provision")
+    stalls = killed_while_it_records(pair, "web1", lambda: open_web1(pair, "lab.provision"))
     pair.later(60)
     open_server(pair.doors[0], opens(), "opens")
     stalls.unlink()

@@ -12,6 +12,7 @@ from lab.errors import CheckFailed
 from tests.unit.conftest import Make
 from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, U1, U2
 from tests.unit.simulated.pair import Pair
+from tests.unit.test_opening import killed_while_it_records
 
 OPENED_IT = f"weblab mysql: {ending.OPENED} 0"
 ERRANT = replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-3")
@@ -77,6 +78,19 @@ def test_nobody_is_opened_on_answers_that_are_out_of_date(make: Make) -> None:
     with pytest.raises(CheckFailed, match="no database is opened"):
         converge(pair, CLOSED, REPLICA)
     assert pair.events == []
+
+
+def test_a_promotion_that_was_killed_before_it_opened_the_other_server_is_ended(make: Make) -> None:
+    """MySQL on web1 had died, and is back, closed; web2 would have been opened beside it."""
+    pair = make(dead=True)
+    pair.begin()
+    stalls = killed_while_it_records(pair, "web2", lambda: failover.promote(LAB, "web2"))
+    pair.web1.start()
+    seen = pair.asked()
+    assert seen["web1"] and seen["web2"] and "web1 is open for writes" in converge(pair, seen["web1"], seen["web2"])
+    stalls.unlink()
+    pair.later(0)
+    assert pair.events == ["web1 opened"] and pair.two_writable == []
 
 
 def test_nobody_is_opened_where_the_last_look_shows_something_else(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
