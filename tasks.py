@@ -16,7 +16,6 @@ from commands.command import command, say
 from fabfile import clean, converge
 from host.prepare import examine, prepare, remove
 from lab import injection, ledger, lifecycle, progress, remembered, site, snapshots, status, topology, welcome
-from lab import restore as restoring
 from lab.errors import CheckFailed, LabNotUp, Unreachable
 from lab.logs import collect as collect_logs
 from lab.machine import SSH_CONFIG
@@ -114,8 +113,8 @@ def snapshot(c: Context, name: str) -> None:
 @command(changes=True, positional=["name"])
 def restore(c: Context, name: str) -> None:
     """Put all machines back to a snapshot, and wait until everything answers again."""
-    restoring.restore(topology.load(), name)
-    say(f"the lab is as it was at snapshot {name}")
+    changed = clean.put_back(topology.load(), name)
+    say("\n".join([f"the lab is as it was at snapshot {name}", *changed]))
 
 
 @command(changes=True)

@@ -80,11 +80,20 @@ def reset(lab: Lab) -> list[str]:
         restore(lab, snapshots.CLEAN)
         return []
     outcomes: list[Outcome] = []
-    restore(lab, snapshots.CLEAN, lambda: outcomes.append(_converged(lab)))
+    why = "the clean snapshot is of another configuration: it is converged and taken anew"
+    restore(lab, snapshots.CLEAN, lambda: outcomes.append(_converged(lab, why)))
     _write(STALE, record["systems"])  # a new snapshot must not have the old configuration on record
     _empty(lab)
     _take(lab, outcomes[0].systems)
     return outcomes[0].changed
+
+
+def put_back(lab: Lab, name: str) -> list[str]:
+    """Put the lab back to any snapshot, with the choices and the configuration of today; what that changed after it."""
+    changed: list[str] = []
+    why = f"what {name} has of older choices and of an older configuration is converged"
+    restore(lab, name, lambda: changed.extend(_converged(lab, why).changed))
+    return changed
 
 
 def configuration(lab: Lab, systems: Mapping[str, str], chosen: Mapping[str, Any]) -> str:
@@ -106,8 +115,8 @@ def _is_of_today(lab: Lab, record: Mapping[str, Any]) -> bool:
     return bool(record["configuration"] == configuration(lab, record["systems"], {}))
 
 
-def _converged(lab: Lab) -> Outcome:
-    progress.say("host", "the clean snapshot is of another configuration: it is converged and taken anew")
+def _converged(lab: Lab, why: str) -> Outcome:
+    progress.say("host", why)
     doors = lifecycle.running(lab, "database")
     answer = "every MySQL answers"
     until(answer, lambda: None not in databases_of(doors).values(), ANSWERS_S, where="lab", hint="invoke lab.logs")

@@ -36,6 +36,12 @@ def test_a_snapshot_is_taken_once(host: Host) -> None:
     assert host.events == ["take"]
 
 
+def test_a_snapshot_of_a_user_comes_back_with_the_choices_of_today(host: Host) -> None:
+    """Its commits may have been asynchronous, or its protections taken away; the lab would say that it is durable."""
+    assert clean.put_back(LAB, "mine") == ["a change"]
+    assert host.events[-3:] == ["put back", "converge", "healthy"]
+
+
 @pytest.mark.parametrize("chosen", [{"durability": "async"}, {"algorithm": "leastconn"}, {"later": 1}], ids=str)
 def test_a_snapshot_taken_under_choices_is_converged(host: Host, chosen: Mapping[str, Any]) -> None:
     """Choices survive lab.destroy, so the next lab is made with them; reset means without."""
