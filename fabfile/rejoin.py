@@ -101,7 +101,7 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
     name, address = own.node, str(roles.other.node.ip)
     alone = _errant(own, primary)
     applies = own.replicating and own.durability == "async"  # else the source's side of semi-sync blocks its applier
-    if own.source == address and applies and not alone:
+    if own.source == address and applies and not alone and not _lost(own, primary):
         return [f"{name} replicates from {primary.node} already; nothing of its own"]
     why = _why_copied(own, primary, alone)
     if why:
@@ -131,14 +131,29 @@ def _why_copied(own: Database, primary: Database, alone: gtid.Intervals) -> list
         return [f"{own.node} had {lost}", "histories can't be merged: it gave them up and got a copy of all data"]
     if not gtid.subset(primary.purged, own.gtid_executed):
         return [f"{primary.node} has thrown away the log of what {own.node} missed: it got a copy of all data"]
+    if not own.gtid_executed:
+        return [f"{own.node} is empty: it got a copy of all data"]
+    if _lost(own, primary):
+        return [f"{own.node} lost what it wrote itself, which no replica receives: it got a copy of all data"]
     return []
+
+
+def _lost(own: Database, primary: Database) -> gtid.Intervals:
+    """What it wrote itself and has no more: a receiver skips what carries its own server_id.
+
+    https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#option_mysqld_replicate-same-server-id
+    """
+    return _made_by(own, gtid.minus(primary.gtid_executed, own.gtid_executed))
 
 
 def _errant(own: Database, primary: Database) -> gtid.Intervals:
     """Its transactions that the primary has not; of those that a replica gets meanwhile, only what it made itself."""
     extra = gtid.minus(own.gtid_executed, primary.gtid_executed)
-    replicas_own = {source: it for source, it in extra.items() if source.partition(":")[0] == own.uuid}
-    return replicas_own if own.source else extra
+    return _made_by(own, extra) if own.source else extra
+
+
+def _made_by(server: Database, sets: gtid.Intervals) -> gtid.Intervals:
+    return {source: it for source, it in sets.items() if source.partition(":")[0] == server.uuid}
 
 
 def _follows(roles: Roles, executed: str) -> Mapping[str, Database | None]:

@@ -35,6 +35,21 @@ def test_an_old_primary_without_anything_of_its_own_fetches_what_it_missed(make:
     assert texts.index("START REPLICA") < texts.index("SET GLOBAL rpl_semi_sync_source_timeout = 4294967295")
 
 
+LOST = {
+    "it lost what it wrote itself": replace(OLD, gtid_executed=f"{U1}:1-45"),
+    "it replicates without it": replace(REPLICA, node="web1", uuid=U1, source=str(WEB2.ip), gtid_executed=f"{U1}:1-45"),
+    "it was made anew": replace(OLD, uuid=U3, gtid_executed="", has_site=False),
+}
+
+
+@pytest.mark.parametrize("own", LOST.values(), ids=LOST)
+def test_what_no_replica_would_receive_comes_with_a_copy(make: Make, own: Database) -> None:
+    """MySQL skips what carries the server_id of the one that receives it: those notes would be missing for ever."""
+    pair = make(own, PROMOTED)
+    assert "got a copy of all data" in rejoin.rejoin(LAB, "web1")[0] and pair.web1.copied_from
+    assert follows(pair)
+
+
 @pytest.mark.parametrize("only_there", ["", f",{U3}:1-2"], ids=["by GTID", "by copy"])
 def test_who_rejoined_can_take_over_at_once(make: Make, only_there: str) -> None:
     """No look is needed in between: it was seen which process confirms from now on."""
