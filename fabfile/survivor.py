@@ -17,8 +17,9 @@ CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; SELECT 1"""
 RECEIVED = f"""STOP REPLICA IO_THREAD; {APPLY_RECEIVED}
 SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, %d)"""
 # A receiver that was connecting when its source lost the power hears nothing of it, and stops only when it does, after
-# 45 seconds once. So its socket is taken away until it has stopped.
-LET_GO = "( for _ in {1..60}; do sleep 1; ss -K dst %s dport = 3306; done ) > /dev/null 2>&1 & letting_go=$!"
+# 45 seconds once. So its socket is taken away until it has stopped, or until this shell ($$) has ended.
+LET_GO = """( for _ in {1..60}; do sleep 1; kill -0 $$ || exit; ss -K dst %s dport = 3306; done ) > /dev/null 2>&1 &
+letting_go=$!"""
 # Where the relay log ends inside a transaction, STOP REPLICA waits a minute for the rest, which never comes. Killed,
 # the coordinator waits for nothing, and its workers roll that transaction back. It must be killed before it is
 # stopped: sql_slave_killed() in MySQL's rpl_replica.cc.

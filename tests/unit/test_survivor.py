@@ -1,9 +1,15 @@
 """A survivor that can't open: it ends what it was told and stays closed; run again it opens. Servers are simulated."""
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from fabfile import failover
+from fabfile.survivor import LET_GO
 from lab.errors import CheckFailed, Unreachable
+from lab.wait import pause
 from tests.unit.conftest import Make
 from tests.unit.pairs import LAB
 from tests.unit.simulated.errors import SqlError
@@ -57,6 +63,17 @@ def test_a_survivor_that_can_not_apply_all_is_not_opened(pair: Pair) -> None:
     assert gives_up(pair, ": it could not apply what it received").exit_code == 1
     pair.web2.replica.stuck = False
     completes(pair)
+
+
+def test_connections_to_the_old_primary_are_let_alone_when_the_shell_has_ended(tmp_path: Path) -> None:
+    """The site uses that way too: whoever heals and writes must not be cut off by a promotion that gave up."""
+    ss = tmp_path / "ss"
+    ss.write_text(f"#!/bin/sh\necho cut >> {tmp_path}/cut\n", encoding="utf-8")
+    ss.chmod(0o755)
+    way = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["bash", "-c", f"{LET_GO % '192.0.2.1'}\nsleep 1.5\nexit 5"], env={"PATH": way}, check=False)
+    pause(1.5)
+    assert (tmp_path / "cut").read_text(encoding="utf-8") == "cut\n"
 
 
 @pytest.mark.parametrize("words", ["RESET REPLICA", "rpl_semi_sync_source_timeout =", "super_read_only"])
