@@ -9,7 +9,7 @@ from typing import Any
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from lab import choices, hypervisor, ledger, lock, progress, topology
+from lab import choices, hypervisor, ledger, lock, topology
 from lab.errors import LabError, explained
 
 
@@ -24,7 +24,7 @@ def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], 
                     return function(*args, **kwargs)
                 with lock.held() as alone:
                     if alone:
-                        _choices_of_the_user()
+                        choices.of_the_user()
                     return function(*args, **kwargs)
             except LabError as error:
                 raise Exit(str(error), code=error.exit_code) from error
@@ -38,13 +38,6 @@ def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], 
         return task(run, **options)
 
     return decorate
-
-
-def _choices_of_the_user() -> None:
-    """An experiment that was killed could not put them back."""
-    if choices.bring_back():
-        said = ", ".join(f"{name} {value}" for name, value in choices.load().items()) or "none"
-        progress.say("lab", f"an experiment was killed: the next converge does what you chose before it ({said})")
 
 
 def _standing() -> str:

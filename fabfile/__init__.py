@@ -8,14 +8,16 @@ from invoke.collection import Collection
 from invoke.exceptions import Exit
 
 from fabfile.converge import ROLES, everything
-from lab import lock, topology
+from lab import choices, lock, topology
 from lab.errors import LabError
 
 
 def _task(role: str) -> Any:
     def converge(c: Any, dry_run: bool = False) -> None:
         try:
-            with lock.held():
+            with lock.held() as alone:
+                if alone:
+                    choices.of_the_user()
                 changed = everything(topology.load(), only=(role,), dry_run=dry_run).changed
         except LabError as error:
             raise Exit(str(error), code=error.exit_code) from error

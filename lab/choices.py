@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from lab import progress
 from lab.errors import BadInput
 from lab.protections import WITHOUT
 from lab.topology import ROOT
@@ -51,6 +52,13 @@ def bring_back() -> bool:
     _write({**own, **{name: now[name] for name in now if name == WITHOUT}}, CHOICES)
     ASIDE.unlink()
     return now != own
+
+
+def of_the_user() -> None:
+    """Bring back, and say, what an experiment that was killed could not; for a command that has the lock alone."""
+    if bring_back():
+        said = ", ".join(f"{name} {value}" for name, value in load().items()) or "none"
+        progress.say("lab", f"an experiment was killed: the next converge does what you chose before it ({said})")
 
 
 def _write(chosen: Mapping[str, Any], path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+import fabfile
 from commands import experiments
 from commands.command import command
 from fabfile import converge
@@ -70,6 +71,17 @@ def test_what_the_user_chose_comes_back_after_a_kill(run: Run, stored: Stored, c
         change(Context())
         assert capsys.readouterr().err.count(SAID) == said
         assert stored() == CHOSEN
+
+
+def test_the_roles_alone_bring_it_back_too(
+    run: Run, stored: Stored, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """`fab database` is a converge: it would make the killed experiment's durability that of the primary."""
+    choices.save(CHOSEN)
+    run(killed)
+    monkeypatch.setattr(fabfile, "everything", lambda *_, **__: Outcome([], {}, []))
+    fabfile.ns["database"].body(Context())
+    assert SAID in capsys.readouterr().err and stored() == CHOSEN
 
 
 def test_an_experiment_after_a_kill_ends_with_what_the_user_chose(run: Run, stored: Stored) -> None:
