@@ -65,8 +65,11 @@ def _without_errant(it: Situation, rival: Database) -> str:
         return f"give it the data of {other}: invoke db.rejoin {node}"
     if gtid.subset(rival.gtid_executed, it.own.gtid_executed):
         return f"fetch them for {other}: invoke db.promote {other} --salvage"
+    reset = "put the lab back: invoke lab.reset"
+    if rival.source and databases.errant(rival, it.own):
+        return reset
     chosen = f"choose whose data stays: invoke db.promote {other} --accept-data-loss, then invoke db.rejoin {node}"
-    return f"{chosen}; or put the lab back: invoke lab.reset"
+    return f"{chosen}; or {reset}"
 
 
 def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
@@ -88,19 +91,32 @@ def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
     if accept_data_loss:
         return Promotion("planned", f"both were closed, and losing data was accepted: {node} it is", False, lost)
     if not own:
-        hint = f"promote the one that has all: invoke db.promote {other}"
+        hint = _has_all(_turned(it, rival))
         raise CheckFailed(f"{node} is not promoted: {lost}", evidence=_sets(it, rival), hint=hint)
     hint = (
         f"choose whose data stays: invoke db.promote {node} --accept-data-loss, then invoke db.rejoin {other} "
         f"(or the other way round); or put the lab back: invoke lab.reset"
     )
-    if was_given_up(replace(it, node=it.other, other=it.node, own=rival, rival=it.own)):
+    if was_given_up(_turned(it, rival)):
         hint = f"promote the primary that was seen last: invoke db.promote {other}, then invoke db.rejoin {node}"
     raise CheckFailed(
         f"{node} is not promoted: both servers have transactions of their own",
         evidence=f"only {node} has {own}; {lost}\n{_sets(it, rival)}",
         hint=hint,
     )
+
+
+def _turned(it: Situation, rival: Database) -> Situation:
+    return replace(it, node=it.other, other=it.node, own=rival, rival=it.own, ended="")
+
+
+def _has_all(it: Situation) -> str:
+    """The command that promotes a server that has all; where that is refused, the one that comes first."""
+    try:
+        decide(it)
+    except CheckFailed as error:
+        return error.hint
+    return f"promote the one that has all: invoke db.promote {it.node.name}"
 
 
 def _undoubted(it: Situation, why: str, accept_data_loss: bool) -> Promotion:

@@ -87,6 +87,14 @@ def test_what_would_break_the_data_is_refused_with_the_way_out(
     assert what in error.what and hint in error.hint
 
 
+def test_a_refusal_names_no_command_that_is_refused_too() -> None:
+    """web1 has more, made by hand while it was a replica: it can't be promoted, but web2 can have it."""
+    more = replace(CLOSED, source=str(WEB2.ip), gtid_executed=f"{U1}:1-53")
+    assert "invoke db.promote web2 --salvage" in refusal(APART, more).hint
+    errant = replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-3")
+    assert refusal(errant, more).hint == "put the lab back: invoke lab.reset"
+
+
 def test_two_histories_are_told_apart_and_one_can_be_chosen() -> None:
     """How many each has alone is the evidence; whoever accepts it promotes one, and the other one is not attached."""
     own, rival = replace(PROMOTED, writable=False), replace(CLOSED, gtid_executed=f"{U1}:1-53")
