@@ -122,7 +122,7 @@ def _words(load: Load, seed: int, seconds: float, folder: Path) -> list[str]:
     words: list[Any] = ["-f", FILE, "--headless", "-t", f"{seconds:.0f}s", "--rate", load.rate]
     words += ["--write-share", load.write_share, "--seed", seed, "--record", folder]
     words += ["--only-summary", "--json-file", folder.with_name("locust")]  # no tables after the last lines of its log
-    words += ["--processes", load.processes, "--master-bind-host", "127.0.0.1"] if load.processes > 1 else []
+    words += ["--processes", load.processes] if load.processes > 1 else []
     return [str(word) for word in words]
 
 

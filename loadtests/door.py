@@ -10,6 +10,9 @@ from lab import topology
 from lab.errors import LabError
 from lab.topology import Lab
 
+# Nobody has to say who he is at Locust's page, nor at the port where the generators of --processes report.
+OF_THIS_MACHINE = {"web_host": "127.0.0.1", "master_bind_host": "127.0.0.1"}
+
 
 def lab() -> Lab:
     """The lab of lab.yml; ends the process when that file is wrong."""

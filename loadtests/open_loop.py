@@ -55,6 +55,7 @@ class Nobody(User):
 
 def options(parser: LocustArgumentParser, **_: Any) -> None:
     """Options are text: loadtests/settings.py names all mistakes in them at once, a parser only the first."""
+    parser.set_defaults(**door.OF_THIS_MACHINE)
     for name, default, text in OPTIONS:
         parser.add_argument(name, default=default, help=text, include_in_web_ui=False)
 

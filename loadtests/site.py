@@ -117,8 +117,8 @@ class Writer(SiteUser):
 
 
 def offer(parser: Any, **_: Any) -> None:
-    """What the browser's form holds and a command line may leave out; the page is for this machine alone."""
-    parser.set_defaults(num_users=20, spawn_rate=5, web_host="127.0.0.1")
+    """What the browser's form holds and a command line may leave out."""
+    parser.set_defaults(num_users=20, spawn_rate=5, **door.OF_THIS_MACHINE)
 
 
 def start(environment: Environment, runner: Runner, **_: Any) -> None:

@@ -8,6 +8,8 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from lab.topology import ROOT
 from lab.wait import until
 from tests.unit.fake_site import Site
@@ -94,6 +96,23 @@ def test_a_host_typed_into_the_browser_is_checked_too(checkout: Path, site: Site
     assert site.seen == []
 
 
-def _listens(port: int) -> bool:
+@pytest.mark.parametrize("file", [FILE, "loadtests/open_loop.py"])
+def test_only_this_machine_reaches_the_port_where_processes_report(checkout: Path, site: Site, file: str) -> None:
+    """127.0.0.2 is an address of this machine too, and stands for every other one."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = ["--headless", "--host", site.host, "--processes", "2"]
+    words += ["--master-bind-port", str(port), "--master-port", str(port)]
+    words += [] if file == FILE else ["--rate", "1", "--record", str(checkout / "record")]
+    with start(checkout, file, *words) as process:
+        try:
+            until("it listens", lambda: process.poll() is None and _listens(port), 20, every=0.1)
+            assert not _listens(port, "127.0.0.2")
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _listens(port: int, address: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0
