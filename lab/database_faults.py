@@ -44,7 +44,7 @@ def _replication_slow(fault: Fault, lab: Lab) -> Scripts:
     chain = f"chain in {{ type filter hook input priority -290; tcp sport 3306 {over} drop; }}"
     return Scripts(
         prepare=_REFUSE_PROMOTED,
-        inject=f"nft delete table {table} 2>/dev/null\nnft 'table {table} {{ {chain} }}'",
+        inject=f"nft delete table {table} 2>/dev/null\nnft 'table {table} {{\n{chain}\n}}'",
         seen=f"nft list table {table} >/dev/null",
         heal=f"nft delete table {table} 2>/dev/null; true",
         gone=f"! nft list table {table} >/dev/null 2>&1",
