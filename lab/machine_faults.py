@@ -12,7 +12,7 @@ from lab.restore import step_clock_soon
 from lab.topology import Lab
 from lab.wait import until
 
-SEEN_S, BACK_S, OFF_S = 30.0, 240.0, 90.0
+SEEN_S, BACK_S, OFF_S = 60.0, 240.0, 90.0
 
 
 @dataclass(frozen=True)
