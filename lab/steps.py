@@ -63,7 +63,8 @@ class _UnderWay:
 
     def begin(self, step: Step) -> None:
         name = step.command or f"{step.action} {step.fault.id if step.fault else ''}"
-        before = [thread for earlier, thread in self._begun if _waits(step, earlier)]
+        meets = any(_passes(earlier) for earlier, _ in self._begun)
+        before = [thread for earlier, thread in self._begun if meets or _waits(step, earlier)]
         thread = threading.Thread(target=self._one, args=(step, before), name=name, daemon=True)
         self._begun.append((step, thread))
         self._deadline = time.monotonic() + LONGEST_S
@@ -104,13 +105,16 @@ def _waits(step: Step, earlier: Step) -> bool:
 
     A fault that takes a while to come must be there before it is healed, and a node must be healthy before its next
     fault. A command waits for all that was done before it, and what comes after a command waits for it, unless that
-    says `during_command`. What comes after a fault that passes by itself is to meet it.
+    says `during_command`.
     """
-    if earlier.action == "inject" and earlier.fault and KINDS[earlier.fault.kind].passes:
-        return True
     if "command" in (step.action, earlier.action):
         return not step.during_command
     return bool(step.fault and earlier.fault and step.fault.node == earlier.fault.node)
+
+
+def _passes(earlier: Step) -> bool:
+    """Whether what comes after a step is to meet what it injected before that has passed: then all is in order."""
+    return bool(earlier.action == "inject" and earlier.fault and KINDS[earlier.fault.kind].passes)
 
 
 def _begin(under_way: _UnderWay, waiting: list[Step], zero: float, end: float, going: Callable[[], None]) -> None:
