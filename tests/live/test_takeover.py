@@ -13,7 +13,7 @@ from lab.topology import ROOT, Lab
 from lab.wait import until
 from tests.live.conftest import UP_S, must, start, wrong
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 
 def states(lab: Lab) -> list[str]:
