@@ -22,7 +22,7 @@ WHOLE = "=whole="
 BALANCER_S, DATABASE_S, SERVICES_S, POWER_S = 0.25, 1.0, 1.0, 1.0
 SILENCE_S, AGAIN_S = 4.0, 1.0
 CLIENT_S = 120  # the client of MySQL does not notice that nobody reads it any more: it is made anew, or not
-JOIN_S = 15.0
+OPENS_S, JOIN_S = 30.0, 15.0
 KINDS = {"balancer": "servers", "database": "state", "writable": "state", "service": "services"}
 Write = Callable[[Entry], None]
 Read = Callable[[str, str], dict[str, Any] | None]
@@ -99,22 +99,36 @@ def eyes(lab: Lab) -> list[Eye]:
 def watching(lab: Lab, doors: Sequence[Machine], write: Write) -> Iterator[None]:
     """Watch the lab until the block ends; every sample goes to `write`, from several threads.
 
-    All eyes on a node share its door: to open another connection costs an emulated processor seconds.
+    The block begins when each eye is open, or after OPENS_S: opening them takes a busy server from the visitors. All
+    eyes on a node share its door: to open another connection costs an emulated processor seconds.
     """
     leave = threading.Event()
     door = {door.node: door for door in doors}
+    opened = {eye: threading.Event() for eye in eyes(lab)}
     threads = [
-        threading.Thread(target=_watch, args=(eye, door[eye.node], write, leave), daemon=True) for eye in eyes(lab)
+        threading.Thread(target=_watch, args=(eye, door[eye.node], _noted(write, event), leave), daemon=True)
+        for eye, event in opened.items()
     ]
     threads.append(threading.Thread(target=_watch_power, args=(lab, write, leave), daemon=True))
     for thread in threads:
         thread.start()
     try:
+        latest = time.monotonic() + OPENS_S
+        for event in opened.values():
+            event.wait(max(0.0, latest - time.monotonic()))
         yield
     finally:
         leave.set()
         for thread in threads:
             thread.join(JOIN_S)
+
+
+def _noted(write: Write, opened: threading.Event) -> Write:
+    def both(entry: Entry) -> None:
+        write(entry)
+        opened.set()
+
+    return both
 
 
 def clock_errors(doors: Sequence[Machine], rounds: int = 3) -> list[Entry]:

@@ -3,12 +3,16 @@
 import shlex
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lab import deciding, facts, observe, topology
+from lab import deciding, facts, hypervisor, observe, topology
 from lab.timeline import Entry
+from lab.topology import Node
+from lab.wait import until
 
 LAB = topology.load()
 CASES = Path(__file__).parent / "cases"
@@ -120,3 +124,27 @@ def test_what_decides_about_writes_is_read_too() -> None:
         "relay_log_recovery = ON",
     ]
     assert "SET GLOBAL rpl_semi_sync_source_timeout = 1000;" in chosen["lines"] and "a second" in chosen["why"]
+
+
+class Door:
+    """The way to a node that shows nothing for a while, and then that it is gone."""
+
+    def __init__(self, node: Node, after_s: float) -> None:
+        self.node, self.after_s = node, after_s
+
+    def follow(self, text: str, on_line: object, going: Callable[[], bool], silence: float) -> None:
+        """No line."""
+        until("it is over", lambda: not going(), self.after_s, every=0.02)
+
+
+@pytest.mark.parametrize(("after_s", "opens_s", "seen"), [(0.2, 5.0, 7), (5.0, 0.2, 0)], ids=["open", "too late"])
+def test_nobody_visits_before_every_eye_is_open(
+    monkeypatch: pytest.MonkeyPatch, after_s: float, opens_s: float, seen: int
+) -> None:
+    """To open them took web2 from HAProxy's checks when the load began; one that never opens holds nobody up."""
+    monkeypatch.setattr(observe, "OPENS_S", opens_s)
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {})
+    entries: list[Entry] = []
+    doors: Any = [Door(node, after_s) for node in LAB.nodes]
+    with observe.watching(LAB, doors, entries.append):
+        assert len(entries) >= seen and (seen or not entries)
