@@ -19,7 +19,7 @@ CGROUP = "/sys/fs/cgroup"
 # What a node keeps in files, and their names in a folder of the test's.
 KEPT = {"/run/weblab": "run", "/var/log/mysql": "log", ending.RECORDER: "recorder"}
 KEPT |= {"/proc/uptime": "uptime", "/proc/$pid/stat": "stat", "/proc/sys/kernel/random/boot_id": "boot"}
-SERIAL = "> /dev/ttyS0"
+SERIAL = "/dev/ttyS0"
 UP_S, HERTZ = 100000, 100
 # A test of what happens after a client gave up does not want to wait for as long as the client would: it gives up as
 # soon as the server says that a statement will take long.
@@ -189,7 +189,8 @@ class Nodes:
 
     def _places(self, name: str) -> dict[str, str]:
         kept = {old: str(self.folder / name / new) for old, new in KEPT.items()}
-        return kept | {SERIAL: f">> {self.folder / name / 'console'}"}
+        console = str(self.folder / name / "console")
+        return kept | {f"> {SERIAL}": f">> {console}", SERIAL: console}
 
     def _cgroup(self, name: str) -> Path:
         """The kernel's list of the processes of MySQL, empty where none runs; beside it, when that one began."""

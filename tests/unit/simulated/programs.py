@@ -13,7 +13,23 @@ if TYPE_CHECKING:
     from tests.unit.simulated.mysql import Server
 
 Answer: TypeAlias = tuple[int, str | None]
-REAL = ("cat", "cut", "date", "grep", "head", "mkdir", "rm", "sed", "sh", "sleep", "sort", "tail", "timeout", "tr")
+REAL = (
+    "cat",
+    "cut",
+    "date",
+    "dd",
+    "grep",
+    "head",
+    "mkdir",
+    "rm",
+    "sed",
+    "sh",
+    "sleep",
+    "sort",
+    "tail",
+    "timeout",
+    "tr",
+)
 
 
 def answer(cluster: "Cluster", node: str, words: Sequence[str]) -> Answer:
