@@ -6,8 +6,8 @@ from lab.errors import CheckFailed
 from lab.machine import Machine
 from lab.wait import until
 
-CLONE_TIMEOUT_S = 120.0
-SETTLE_S = 60.0
+COPY_S = 300.0
+STARTS_S = 240.0  # with the copy MySQL starts anew: on a busy emulated processor 90 s were too few
 # The source's side of semi-sync goes off first: on a replica it blocks the applier.
 SOURCE_SIDE_OFF = "SET GLOBAL rpl_semi_sync_source_enabled = OFF;"
 APPLY = f"{SOURCE_SIDE_OFF} START REPLICA;"
@@ -49,15 +49,16 @@ def clone(door: Machine, donor: str, password: str) -> None:
     text = f"SET GLOBAL super_read_only = OFF;\nSET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
     text += f"CLONE INSTANCE FROM 'clone'@'{donor}':3306 IDENTIFIED BY '{password}';"
     progress.say(door.node.name, f"copies the data of {donor}")
-    answer = door.script(client(text), ok=(0, 1), timeout=CLONE_TIMEOUT_S, title="copies the data")
+    answer = door.script(client(text), ok=(0, 1), timeout=COPY_S, title="copies the data")
     question = 'mysql -N -e "SELECT STATE, ERROR_MESSAGE FROM performance_schema.clone_status"'
 
     def ended() -> str:
-        status = door.run(f"systemctl start mysql && {question}", timeout=90, title="asks how the copy went").stdout
+        asked = door.run(f"systemctl start mysql && {question}", timeout=STARTS_S, title="asks how the copy went")
+        status = asked.stdout
         if status.strip():
             return status if status.startswith(("Completed", "Failed")) else ""
         return answer.stderr  # it never began
 
-    status = until("the copy ends", ended, SETTLE_S, every=1.0, where=door.node.name, hint="invoke lab.logs")
+    status = until("the copy ends", ended, STARTS_S, every=1.0, where=door.node.name, hint="invoke lab.logs")
     if not status.startswith("Completed"):
         raise CheckFailed(f"{door.node.name}: copying the data failed", evidence=status, hint="invoke lab.logs")
