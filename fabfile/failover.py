@@ -181,7 +181,9 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
     _, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
     if fenced and not how.lost:
         _nothing_released_meanwhile(it)
-    open_it(roles, shell)
+    torn = open_it(roles, shell)
+    if torn:
+        told.append(f"{node} had transaction {torn} only in part and dropped it: nobody was told that it is kept")
     return "; ".join([*([f"{fenced}: it can't take writes beside {node}"] if fenced else []), *told])
 
 

@@ -25,6 +25,10 @@ letting_go=$!"""
 # stopped: sql_slave_killed() in MySQL's rpl_replica.cc.
 COORDINATOR = """SELECT COALESCE(MAX(PROCESSLIST_ID), 0) FROM performance_schema.threads
 WHERE NAME = 'thread/sql/replica_sql'"""
+# What it had begun when all that it has whole was applied: that transaction it has only in part.
+# https://dev.mysql.com/doc/refman/8.4/en/performance-schema-replication-applier-status-by-coordinator-table.html
+TORN = """SELECT COALESCE(MAX(PROCESSING_TRANSACTION), '')
+FROM performance_schema.replication_applier_status_by_coordinator"""
 KILL_IT = f'[ "$said" = 0 ] || tell "KILL $said; SELECT 1;" {KILL_S} || exit 5'
 
 
@@ -38,15 +42,22 @@ def apply_received(roles: Roles, shell: Shell) -> None:
     dropped = f"{tell(COORDINATOR, KILL_S)}; {KILL_IT}"
     at_once = f'[ "$said" = 0 ] || {{ {dropped}; {tell(AT_ONCE, 30)}; }}'
     received = tell(RECEIVED % APPLY_S, APPLY_S + 30)
-    script = "\n".join([let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, dropped])
+    torn = f"{tell(TORN, KILL_S)}; torn=$said"
+    script = "\n".join([let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, torn, dropped])
     with _not_promoted(roles.node, "it could not apply what it received"):
         roles.node.ready(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
 
 
-def open_it(roles: Roles, shell: Shell) -> None:
-    """The survivor leaves its source and takes writes; raises CheckFailed where it does not, and then it is closed."""
+def open_it(roles: Roles, shell: Shell) -> str:
+    """The survivor leaves its source and takes writes; the transaction that it dropped, '' where it had all whole.
+
+    Raises CheckFailed where it does not open, and then it is closed.
+    """
+    script = f'echo "$torn"\n{leaves_and_opens(roles.durability)}'
+    torn = ""
     with _not_promoted(roles.node, "it could not open"):
-        roles.node.script(leaves_and_opens(roles.durability), timeout=SCRIPT_S, title="opens", shell=shell)
+        torn = roles.node.script(script, timeout=SCRIPT_S, title="opens", shell=shell).stdout.strip()
+    return torn
 
 
 def _not_promoted(door: Machine, why: str) -> AbstractContextManager[None]:

@@ -38,15 +38,16 @@ def gives_up(pair: Pair, why: str) -> CheckFailed:
 def completes(pair: Pair) -> None:
     """The same again, when whatever it was is over."""
     pair.interruptions.clear()
-    failover.promote(LAB, "web2")
+    assert "only in part" not in "\n".join(failover.promote(LAB, "web2"))
     assert pair.events == ["web2 opened"] and pair.lost("web2") == "" and pair.web2.replica.source == ""
 
 
 @pytest.mark.parametrize("delay", [0, 120])
 def test_a_relay_log_that_ends_inside_a_transaction_holds_nobody_up(pair: Pair, delay: int) -> None:
-    """All whole transactions are applied, and the torn one is dropped: nobody was told that it is kept."""
+    """All whole transactions are applied, and the torn one is dropped and named: nobody was told that it is kept."""
     pair.web2.replica.torn, pair.web2.replica.delay, pair.nodes.patient = True, delay, False
-    failover.promote(LAB, "web2")
+    said = failover.promote(LAB, "web2")
+    assert f"{pair.web2.uuid}:1 only in part" in "\n".join(said)
     assert pair.events == ["web2 opened"] and pair.lost("web2") == "" and pair.web2.thrown_away == ""
 
 
@@ -151,5 +152,5 @@ def test_who_can_not_see_it_closed_does_not_say_that_it_is(pair: Pair, when: Whe
     gives_up(pair, " for certain: it could not open, and nobody can say whether it opens later")
     pair.web2.held.clear()
     pair.interruptions.clear()
-    failover.promote(LAB, "web2")
+    assert "only in part" not in "\n".join(failover.promote(LAB, "web2"))
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""

@@ -42,8 +42,9 @@ def _connection(it: "Server") -> Table:
 
 
 def _applier(it: "Server") -> Table:
-    rows = [("", _word("SQL" in it.replica.running), it.replica.error)] if it.replica.source else []
-    return "channel_name, service_state, last_error_message", rows
+    applies, begun = "SQL" in it.replica.running, f"{it.uuid}:1" if it.replica.torn else ""
+    rows = [("", _word(applies), it.replica.error, begun)] if it.replica.source else []
+    return "channel_name, service_state, last_error_message, processing_transaction", rows
 
 
 def _configuration(it: "Server") -> Table:
