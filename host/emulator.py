@@ -1,4 +1,4 @@
-"""The QEMU that emulated machines use: a wrapper with a small translation cache."""
+"""The QEMU that emulated machines use: a wrapper with a translation cache that is just large enough."""
 
 import shutil
 from pathlib import Path
@@ -13,14 +13,15 @@ WRAPPER = STATE / QEMU
 TEXT = """\
 #!/bin/sh
 # Made by the lab for {emulator}, stamp {stamp}.
-# QEMU's translation cache is 1 GiB a machine unless told otherwise; vagrant-libvirt has no setting for it.
+# QEMU's translation cache is 1 GiB a machine unless told otherwise; vagrant-libvirt has no setting for it. A full one
+# is thrown away, and all stands still for seconds: of 128 MB that was so every minute, and 512 were not full in hours.
 set -eu
 left=$#
 while [ "$left" -gt 0 ]; do
     argument=$1
     shift
     if [ "$argument" = tcg ]; then
-        argument=tcg,tb-size=128,thread=multi
+        argument=tcg,tb-size=512,thread=multi
     fi
     set -- "$@" "$argument"
     left=$((left - 1))

@@ -16,7 +16,8 @@ from lab.errors import LabError
 from lab.topology import Lab
 
 TIMEOUT_S = 30.0
-MEMORY_OVERHEAD_MB = 250  # a machine's emulator itself: its translation cache, device models
+MEMORY_OVERHEAD_MB = 250  # of QEMU itself, a machine
+EMULATED_OVERHEAD_MB = 450  # and its translation cache, which is not full in an ordinary hour
 DISK_PER_NODE_MB = 1500
 DISK_FOR_BOX_MB = 2500
 VAGRANT_OLDEST = (2, 3)
@@ -42,7 +43,7 @@ def check(lab: Lab, *, provider: str) -> list[Finding]:
     """Look at everything that the lab needs from this machine; changes nothing."""
     present = inventory.take() if provider == "libvirt" else Inventory()
     return [
-        *_memory(lab, present),
+        *_memory(lab, present, emulated=provider == "libvirt" and not probe().kvm),
         *_disk(lab, present, provider),
         *addresses_of(lab, present),
         _accelerator(provider),
@@ -58,10 +59,11 @@ def memory(needed_mb: int, available_mb: int) -> Finding:
     return Finding("memory", needed_mb <= available_mb, text, "close programs, or lower `memory:` in lab.yml")
 
 
-def memory_needed(lab: Lab, present: Inventory) -> int:
+def memory_needed(lab: Lab, present: Inventory, *, emulated: bool = False) -> int:
     """MB for the nodes that do not run yet."""
+    overhead = EMULATED_OVERHEAD_MB if emulated else MEMORY_OVERHEAD_MB
     running = {domain.name.removeprefix(PREFIX) for domain in present.domains if domain.running}
-    return sum(node.memory + MEMORY_OVERHEAD_MB for node in lab.nodes if node.name not in running)
+    return sum(node.memory + overhead for node in lab.nodes if node.name not in running)
 
 
 def memory_available(meminfo: str) -> int:
@@ -112,11 +114,11 @@ def clock(now: datetime, newest_source: datetime) -> Finding:
     return Finding("clock", sane, text, "set it: date --set")
 
 
-def _memory(lab: Lab, present: Inventory) -> list[Finding]:
+def _memory(lab: Lab, present: Inventory, *, emulated: bool) -> list[Finding]:
     meminfo = Path("/proc/meminfo")
     if not meminfo.exists():
         return []
-    return [memory(memory_needed(lab, present), memory_available(meminfo.read_text()))]
+    return [memory(memory_needed(lab, present, emulated=emulated), memory_available(meminfo.read_text()))]
 
 
 def _disk(lab: Lab, present: Inventory, provider: str) -> list[Finding]:

@@ -99,7 +99,7 @@ def test_the_wrapper_rewrites_the_accelerator_only(tmp_path: Path) -> None:
     wrapper.chmod(0o755)
     given = ["-name", "guest=weblab_web1,debug-threads=on", "-accel", "tcg", "-append", "a 'b' \"c\" *", "", "-S"]
     shown = subprocess.run([wrapper, *given], capture_output=True, text=True, check=True)
-    assert shown.stdout.split("\n")[:-1] == [it if it != "tcg" else "tcg,tb-size=128,thread=multi" for it in given]
+    assert shown.stdout.split("\n")[:-1] == [it if it != "tcg" else "tcg,tb-size=512,thread=multi" for it in given]
 
 
 def test_a_new_qemu_is_a_new_wrapper() -> None:

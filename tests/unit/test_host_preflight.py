@@ -36,6 +36,7 @@ def test_machines_that_run_already_need_no_memory_again() -> None:
     of_all = preflight.memory_needed(LAB, Inventory())
     assert of_all == sum(node.memory + 250 for node in LAB.nodes)
     assert preflight.memory_needed(LAB, Inventory((running, off))) == of_all - LAB.node("web1").memory - 250
+    assert preflight.memory_needed(LAB, Inventory(), emulated=True) == of_all + 3 * 200
 
 
 @pytest.mark.parametrize(
