@@ -160,7 +160,7 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
         sql(roles.node, LEAVE, "gives up the change of roles that was interrupted")
     if it.rival and it.rival.source == str(it.node.ip) and it.rival.replicating:
         return [f"{how.why}; nothing was changed"]
-    return [how.why, f"{it.other.name} does not replicate from it; next: {advice.rejoins(it.other.name)}"]
+    return [how.why, f"{it.other.name} does not replicate from it; next: {promotion.rejoins(it.other.name)}"]
 
 
 def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, shell: Shell | None) -> str:
@@ -181,7 +181,7 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
     _, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
     if fenced and not how.lost:
         _nothing_released_meanwhile(it)
-    torn = open_it(roles, shell)
+    torn = open_it(roles, shell, None if "relay-log" in without else it.own.has)
     if torn:
         told.append(f"{node} had transaction {torn} only in part and dropped it: nobody was told that it is kept")
     return "; ".join([*([f"{fenced}: it can't take writes beside {node}"] if fenced else []), *told])
@@ -238,7 +238,7 @@ def _follows(latest: Mapping[str, Database | None], other: str, how: Promotion) 
 def _told(name: str, other: str, how: Promotion, done: str, durability: str) -> list[str]:
     lowered = advice.DEGRADED if remembered.degraded() == name and durability != "durable" else ""
     attached = how.way == "planned" and how.attach
-    follows = f"{other} replicates from it" if attached else f"next: {advice.rejoins(other)}"
+    follows = f"{other} replicates from it" if attached else f"next: {promotion.rejoins(other)}"
     lines: Sequence[str] = [
         f"{name} is the primary, and the site writes there: {how.why}",
         done,

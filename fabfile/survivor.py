@@ -4,8 +4,11 @@ from contextlib import AbstractContextManager
 
 from fabfile.attach import APPLY_RECEIVED
 from fabfile.clients import CAUGHT_UP, tell
-from fabfile.opening import SCRIPT_S, ended_unless_open, leaves_and_opens
+from fabfile.opening import LEAVE_S, SCRIPT_S, ended_unless_open, leaves_and_opens
 from fabfile.switch import Roles
+from lab import gtid, remembered
+from lab.errors import CheckFailed
+from lab.facts import databases_of
 from lab.machine import Machine, Shell
 
 APPLY_S, KILL_S = 60, 10
@@ -29,6 +32,12 @@ WHERE NAME = 'thread/sql/replica_sql'"""
 # https://dev.mysql.com/doc/refman/8.4/en/performance-schema-replication-applier-status-by-coordinator-table.html
 TORN = """SELECT COALESCE(MAX(PROCESSING_TRANSACTION), '')
 FROM performance_schema.replication_applier_status_by_coordinator"""
+# Somebody may have started its receiver again meanwhile, or made MySQL throw the relay log away: a heal needs no lock.
+APPLIED = """STOP REPLICA;
+SELECT GTID_SUBSET(COALESCE(MAX(received_transaction_set), ''), @@GLOBAL.gtid_executed)
+AND GTID_SUBSET('%s', @@GLOBAL.gtid_executed)
+FROM performance_schema.replication_connection_status"""
+NOT_APPLIED = '[ "$said" = 1 ] || { echo "it has not applied all that it had"; exit 4; }'
 KILL_IT = f'[ "$said" = 0 ] || tell "KILL $said; SELECT 1;" {KILL_S} || exit 5'
 
 
@@ -48,15 +57,24 @@ def apply_received(roles: Roles, shell: Shell) -> None:
         roles.node.ready(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
 
 
-def open_it(roles: Roles, shell: Shell) -> str:
+def open_it(roles: Roles, shell: Shell, had: str | None) -> str:
     """The survivor leaves its source and takes writes; the transaction that it dropped, '' where it had all whole.
 
-    Raises CheckFailed where it does not open, and then it is closed.
+    `had`: the transactions that it must have applied; None: whatever it has. Raises CheckFailed where it does not
+    open, and then it is closed. Where it has lost some of them, nothing is known any more of what is on it.
     """
-    script = f'echo "$torn"\n{leaves_and_opens(roles.durability)}'
+    leaves = leaves_and_opens(roles.durability)
+    applied = "" if had is None else f"{tell(APPLIED % had, LEAVE_S)}\n{NOT_APPLIED}"
     torn = ""
-    with _not_promoted(roles.node, "it could not open"):
-        torn = roles.node.script(script, timeout=SCRIPT_S, title="opens", shell=shell).stdout.strip()
+    try:
+        with _not_promoted(roles.node, "it could not open"):
+            script = f'echo "$torn"\n{applied}\n{leaves}'
+            torn = roles.node.script(script, timeout=SCRIPT_S, title="opens", shell=shell).stdout.strip()
+    except CheckFailed:
+        now = databases_of([roles.node])[roles.node.node.name]
+        if had and not (now and gtid.subset(had, now.has)):
+            remembered.outdate()
+        raise
     return torn
 
 

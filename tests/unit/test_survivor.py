@@ -2,17 +2,21 @@
 
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from fabfile import failover
 from fabfile.survivor import LET_GO
+from lab import hypervisor
 from lab.errors import CheckFailed, Unreachable
+from lab.topology import Node
 from lab.wait import pause
 from tests.unit.conftest import Make
 from tests.unit.pairs import LAB
 from tests.unit.simulated.errors import SqlError
+from tests.unit.simulated.mysql import Server
 from tests.unit.simulated.pair import Pair, When
 
 GONE = Unreachable("web2: ssh failed")
@@ -75,6 +79,49 @@ def test_connections_to_the_old_primary_are_let_alone_when_the_shell_has_ended(t
     subprocess.run(["bash", "-c", f"{LET_GO % '192.0.2.1'}\nsleep 1.5\nexit 5"], env={"PATH": way}, check=False)
     pause(1.5)
     assert (tmp_path / "cut").read_text(encoding="utf-8") == "cut\n"
+
+
+def test_what_somebody_throws_away_meanwhile_is_missed(pair: Pair) -> None:
+    """A heal needs no lock, and its CHANGE may meet both threads stopped. Run again, nobody knows what was there."""
+    pair.web2.replica.delay, pair.may_lose, record = 120, True, pair.record
+
+    def heals(server: Server, statement: str) -> None:
+        record(server, statement)
+        if server is pair.web2 and statement.startswith("SET GLOBAL rpl_semi_sync_source_enabled"):
+            pair.web2.replica.change({"SOURCE_DELAY": "0"})
+
+    pair.record = heals  # type: ignore[method-assign]
+    assert "all that it had" in gives_up(pair, ": it could not open").evidence
+    pair.record = record  # type: ignore[method-assign]
+    with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only"):
+        failover.promote(LAB, "web2")
+
+
+def test_what_arrives_after_all_was_applied_is_applied_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old primary wakes and its receiver is started again by a heal, before the plug is pulled."""
+    pair = make(silent=True)
+    applied, off = threading.Event(), pair.power_off
+    record = pair.record
+
+    def seen(server: Server, statement: str) -> None:
+        record(server, statement)
+        if server is pair.web2 and statement.startswith("KILL"):
+            applied.set()
+
+    def late(node: Node) -> None:
+        assert applied.wait(20)
+        with pair.lock:
+            pair.web1.silent = False
+            pair.web2.replica.running = frozenset({"IO"})
+            pair.visit()
+        off(node)
+
+    pair.record = seen  # type: ignore[method-assign]
+    monkeypatch.setattr(hypervisor, "power_off", late)
+    with pytest.raises(CheckFailed, match="web2 was not promoted: it could not open; it is closed"):
+        failover.promote(LAB, "web2")
+    failover.promote(LAB, "web2")
+    assert pair.events == ["web1 powered off", "web1 closed", "web2 opened"] and pair.lost("web2") == ""
 
 
 @pytest.mark.parametrize("words", ["RESET REPLICA", "rpl_semi_sync_source_timeout =", "super_read_only"])
