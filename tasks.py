@@ -81,13 +81,16 @@ def down(c: Context, node: str = "") -> None:
     lifecycle.halt(lab.node(node) if node else None)
 
 
-@command(changes=True, help={"host": "also remove the private hypervisor: namespace, processes, routes"})
+@command(
+    changes=True, ends_restore=True, help={"host": "also remove the private hypervisor: namespace, processes, routes"}
+)
 def destroy(c: Context, host: bool = False) -> None:
     """Remove the machines, their disks and networks, and verify that nothing is left."""
     remove(topology.load(), host=host)
     clean.RECORD.unlink(missing_ok=True)
     ledger.clear()
     remembered.forget()
+    snapshots.RESTORING.unlink(missing_ok=True)
     say("the lab is gone")
 
 
@@ -110,14 +113,14 @@ def snapshot(c: Context, name: str) -> None:
     say(f"kept; back to it: invoke lab.restore {name}")
 
 
-@command(changes=True, positional=["name"])
+@command(changes=True, ends_restore=True, positional=["name"])
 def restore(c: Context, name: str) -> None:
     """Put all machines back to a snapshot, and wait until everything answers again."""
     changed = clean.put_back(topology.load(), name)
     say("\n".join([f"the lab is as it was at snapshot {name}", *changed]))
 
 
-@command(changes=True)
+@command(changes=True, ends_restore=True)
 def reset(c: Context) -> None:
     """Put the lab back to how it was when it was made, and forget all choices."""
     changed = clean.reset(topology.load())

@@ -9,12 +9,15 @@ from typing import Any
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from lab import choices, hypervisor, ledger, lock, topology
+from lab import choices, hypervisor, ledger, lock, snapshots, topology
 from lab.errors import LabError, explained
 
 
-def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A task whose errors become a message and an exit code; a changing one holds the lab's lock."""
+def command(*, changes: bool, ends_restore: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A task whose errors become a message and an exit code; a changing one holds the lab's lock.
+
+    `ends_restore`: it may run where a restore ended half-way.
+    """
 
     def decorate(function: Callable[..., Any]) -> Any:
         @wraps(function)
@@ -25,6 +28,8 @@ def command(*, changes: bool, **options: Any) -> Callable[[Callable[..., Any]], 
                 with lock.held() as alone:
                     if alone:
                         choices.of_the_user()
+                        if not ends_restore:
+                            snapshots.must_be_back()
                     return function(*args, **kwargs)
             except LabError as error:
                 raise Exit(str(error), code=error.exit_code) from error

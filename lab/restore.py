@@ -24,6 +24,7 @@ def restore(lab: Lab, name: str, repair: Callable[[], object] = lambda: None) ->
     of another configuration lacks, the lab may never answer as it should. Raises TimedOut naming what is not right.
     """
     with progress.stage("put back"):
+        remembered.forget()  # before too: what is known is of another time as soon as one machine is back
         snapshots.put_back(lab, name)
         ledger.clear()  # a snapshot is of a lab without faults
         remembered.forget()

@@ -12,12 +12,13 @@ from contextlib import contextmanager, suppress
 from lab import ledger, process
 from lab.errors import BadInput, CheckFailed, LabError, RigBroken
 from lab.hypervisor import LIBVIRT, PREFIX, provider, states
-from lab.topology import Lab, Node
+from lab.topology import ROOT, Lab, Node
 
 CLEAN = "clean"
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,30}$")
 KEPT = re.compile(r"^(\S+)\.(\d+)$", re.MULTILINE)
 SNAPSHOT_S, POWER_S = 180.0, 30.0
+RESTORING = ROOT / ".lab" / "restoring"  # there while the machines may be of different times
 
 
 def take(lab: Lab, name: str) -> None:
@@ -57,12 +58,23 @@ def put_back(lab: Lab, name: str) -> None:
         hint = f"there are: {', '.join(known)}" if known else "make one: invoke lab.snapshot NAME"
         raise BadInput(f"no snapshot {name!r} of all machines", hint=hint)
     kept = f"{name}.{known[name]}"
+    RESTORING.parent.mkdir(exist_ok=True)
+    RESTORING.write_text(name, encoding="utf-8")
     try:
         _on_all(lab, lambda node: _virsh("snapshot-revert", node, kept, "--paused", "--force", timeout=SNAPSHOT_S))
         _on_all(lab, lambda node: _virsh("resume", node))
     except LabError as error:
         what = f"snapshot {name} is not back: {_standing(lab)}"
         raise RigBroken(what, evidence=str(error), hint=f"run it again: invoke lab.restore {name}") from error
+    RESTORING.unlink()
+
+
+def must_be_back() -> None:
+    """Raise CheckFailed where a restore ended half-way: machines of different times must not go on together."""
+    if RESTORING.exists():
+        name = RESTORING.read_text(encoding="utf-8")
+        what = f"snapshot {name} was put back on some of the machines only"
+        raise CheckFailed(what, hint=f"invoke lab.restore {name}, or invoke lab.destroy")
 
 
 def names(lab: Lab) -> list[str]:

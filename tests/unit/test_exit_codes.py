@@ -14,7 +14,7 @@ import fabfile
 import tasks
 from commands import command, databases, experiments
 from fabfile import clean, failover, replication
-from lab import choices, hypervisor, ledger, lifecycle, lock, runs
+from lab import choices, hypervisor, ledger, lifecycle, lock, runs, snapshots
 from lab.errors import Locked
 
 
@@ -126,6 +126,17 @@ def test_two_experiments_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(Exit) as ending:
         experiments.run(Context(), "no-such-experiment")
     assert ending.value.code == 7 and "experiment.run control" in str(ending.value.message)
+
+
+def test_nothing_is_promoted_after_half_a_restore(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Exit code 1 and the way out; reset and destroy are let in."""
+    monkeypatch.setattr(lock, "held", partial(lock.held, tmp_path / "lock"))
+    snapshots.RESTORING.write_text("one")
+    with pytest.raises(Exit) as ending:
+        databases.promote(Context(), "web2")
+    assert ending.value.code == 1 and "invoke lab.restore one" in str(ending.value.message)
+    monkeypatch.setattr(clean, "reset", lambda lab: [])
+    tasks.reset(Context())
 
 
 def test_a_promotion_while_a_rejoin_runs_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

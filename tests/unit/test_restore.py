@@ -26,6 +26,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
 
     def put_back(*_: object) -> None:
+        assert remembered.recall() is None, "interrupted now, it would be of another time"
         done.append("put back")
 
     def wrong(*_: object) -> list[str]:

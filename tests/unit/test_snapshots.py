@@ -194,3 +194,19 @@ def test_an_active_fault_is_not_kept(virsh: Virsh) -> None:
     with pytest.raises(CheckFailed, match="web1-slow is injected") as caught:
         snapshots.take(LAB, "clean")
     assert caught.value.hint == "undo it: invoke fault.heal" and not any(virsh.kept.values())
+
+
+@pytest.mark.parametrize("broken", ["snapshot-revert", "resume"])
+def test_a_restore_that_ended_half_way_must_be_ended_first(virsh: Virsh, broken: str) -> None:
+    """A machine of then may be open for writes, and one of now too: no other command lets them go on together."""
+    snapshots.take(LAB, "one")
+    snapshots.must_be_back()
+    virsh.broken = {(broken, "weblab_web2")}
+    with pytest.raises(RigBroken, match="snapshot one is not back"):
+        snapshots.put_back(LAB, "one")
+    with pytest.raises(CheckFailed, match="snapshot one was put back on some") as caught:
+        snapshots.must_be_back()
+    assert "invoke lab.restore one" in caught.value.hint
+    virsh.broken.clear()
+    snapshots.put_back(LAB, "one")
+    snapshots.must_be_back()
