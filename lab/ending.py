@@ -70,7 +70,7 @@ def _records(record: str, console: str) -> list[list[str]]:
 
 def _lines(text: str) -> list[str]:
     """The lines of the record, without what else a console shows."""
-    return [line.strip().partition(PREFIX)[2] for line in text.splitlines() if PREFIX in line]
+    return [part.strip() for line in text.splitlines() for part in line.split(PREFIX)[1:]]
 
 
 def _since_opened(lines: Sequence[str]) -> list[str]:
@@ -107,4 +107,5 @@ def _released(line: str) -> str:
         return f"MySQL ended in good order ({line}), and then commits return that no replica has confirmed"
     if line.startswith(STARTED):  # the machine went down with MySQL
         return "MySQL started again, and how it ended before is not on record"
-    return ""
+    known = line.startswith((OPENED, SET)) or CRASH.match(line)
+    return "" if known else f"a line of its record can't be read ({line[:60]!r}), it may have been a stop"

@@ -57,6 +57,18 @@ MAY_HAVE_RELEASED = {
     "it ended with an error": ("", OPENED + FAILED, None, "in good order"),
     "ended by a signal that it does not know": ("", OPENED + "weblab mysql: exited signal killed PIPE\n", None, "good"),
     "it ended with 20": ("", OPENED + "weblab mysql: exited exit-code exited 20\n", None, "in good order"),
+    "a line was cut off, and the next one follows it": (
+        "destroyed",
+        "",
+        OPENED + "weblab mysql: stop req" + CLEAN,
+        "be read",
+    ),
+    "the kernel writes into a line": (
+        "destroyed",
+        "",
+        OPENED + "weblab mysql: stop re[   12.5] x\nquested\n",
+        "be read",
+    ),
     "started without an end, then killed": ("", OPENED + AGAIN + KILLED, None, "not on record"),
     "the system shut down, and it was killed": ("shutdown", "", OPENED + STOP + KILLED, "told to stop"),
     "only the console could take the line": ("", OPENED, OPENED + STOP, "told to stop"),
