@@ -17,6 +17,7 @@ from lab.errors import CheckFailed
 from lab.facts import databases_of
 from lab.machine import Machine
 from lab.primary import Decision, decide
+from lab.promotion import rejoins
 from lab.release import Release
 from lab.topology import Lab
 from lab.wait import until
@@ -74,7 +75,8 @@ def converge(pair: Pair) -> list[str]:
     _refuse_errant(before, [it for it in asked.values() if it and it.source])
     wrong = _wrong_accounts(pair, primary)
     _prepare(pair, primary, before, decision, wrong)
-    changed = _attach(pair, primary, asked, decision) + _same_password(pair, asked) + _start(pair, decision)
+    # A password that is changed while nothing is applied would throw the relay log away: the threads start first.
+    changed = _attach(pair, primary, asked, decision) + _start(pair, decision) + _same_password(pair, asked)
     changed += notes.make(primary, before)
     if changed or wrong or decision.reason:
         asked = _follow(pair, decision.primary)
@@ -120,7 +122,7 @@ def _refuse_errant(primary: Database, replicas: Sequence[Database]) -> None:
             raise CheckFailed(
                 f"{it.node} has {own} transactions of its own that {primary.node} has not",
                 evidence=f"{it.node}: {it.gtid_executed}\n{primary.node}: {primary.gtid_executed}",
-                hint=f"give it the data of {primary.node}: invoke db.rejoin {it.node}",
+                hint=f"give it the data of {primary.node}: {rejoins(it.node)}",
             )
 
 

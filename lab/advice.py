@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lab import databases, gtid, ledger, promotion, remembered
+from lab import databases, gtid, promotion, remembered
 from lab.databases import Database
 from lab.doubts import Situation
 from lab.errors import CheckFailed
@@ -94,14 +94,8 @@ def _with_primary(asked: Asked, primary: Database, degraded: str) -> list[str]:
             lines.append(f"{name} is back, and commits are still {durability(primary, degraded)}")
         else:
             continue
-        lines[-1] += f"; next: {rejoins(name)}"
+        lines[-1] += f"; next: {promotion.rejoins(name)}"
     return lines
-
-
-def rejoins(name: str) -> str:
-    """The command that makes a server a replica again; what was broken there on purpose is healed first."""
-    broken = any(name in (it["node"], it["peer"]) for it in ledger.entries())
-    return f"{'invoke fault.heal, then ' if broken else ''}invoke db.rejoin {name}"
 
 
 def _closed(nodes: Sequence[Node], asked: Asked, ended: Mapping[str, str]) -> str:

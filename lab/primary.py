@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lab import gtid
 from lab.databases import Database
+from lab.promotion import rejoins
 from lab.topology import Node
 
 
@@ -48,7 +49,7 @@ def decide(nodes: Sequence[Node], asked: Mapping[str, Database | None]) -> Decis
         closed = next(it.node for it in free if not it.writable)
         return Decision(
             reason=f"{closed} has data of its own and does not replicate from {writable[0]}, which is open",
-            hint=f"make it a replica: invoke db.rejoin {closed}",
+            hint=f"make it a replica: {rejoins(closed)}",
         )
     if primary is None:
         names = " and ".join(it.node for it in free)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lab import databases, gtid
+from lab import databases, gtid, ledger
 from lab.databases import Database
 from lab.doubts import Situation, missing, unheld, was_given_up
 from lab.errors import CheckFailed
@@ -62,7 +62,7 @@ def _without_errant(it: Situation, rival: Database) -> str:
     """What to do about the candidate's own transactions; a rejoin is refused while nobody is primary."""
     node, other = it.node.name, it.other.name
     if rival.writable:
-        return f"give it the data of {other}: invoke db.rejoin {node}"
+        return f"give it the data of {other}: {rejoins(node)}"
     if gtid.subset(rival.gtid_executed, it.own.gtid_executed):
         return f"fetch them for {other}: invoke db.promote {other} --salvage"
     reset = "put the lab back: invoke lab.reset"
@@ -78,7 +78,7 @@ def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
     if rival.writable:
         raise CheckFailed(
             f"{node} is not promoted: it does not replicate from {other}, which is open for writes",
-            hint=f"make it a replica first: invoke db.rejoin {node}",
+            hint=f"make it a replica first: {rejoins(node)}",
         )
     lacks = gtid.minus(rival.gtid_executed, it.own.gtid_executed)
     if not lacks:
@@ -165,6 +165,12 @@ def _way_on(it: Situation) -> str:
     fetch = f"fetch what {other} has: invoke db.promote {node} --salvage"
     heal = "" if it.reached else "heal the network between them (invoke fault.heal), then "
     return f"{heal}{fetch}; or {without}"
+
+
+def rejoins(name: str) -> str:
+    """The command that makes a server a replica again; what was broken there on purpose is healed first."""
+    broken = any(name in (it["node"], it["peer"]) for it in ledger.entries())
+    return f"{'invoke fault.heal, then ' if broken else ''}invoke db.rejoin {name}"
 
 
 def _sets(it: Situation, rival: Database) -> str:

@@ -11,7 +11,7 @@ from lab.history import BLIND_S, History
 
 EYES = ("database", "writable")
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/client-error-reference.html#error_cr_connection_error
-NOBODY_LISTENS = "ERROR 2002 "
+NO_CONNECTION, NOBODY_LISTENS = "ERROR 2002 ", ("(2)", "(111)")  # errno: there is no socket, or nobody behind it
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def _looks(history: History, node: str) -> list[Look]:
 def _nobody_listened(history: History, node: str) -> list[Look]:
     """When nobody listened on the server's socket: then it took no writes, as surely as if it had said so."""
     blind = [entry for eye in EYES for entry in history.seen(eye, "blind") if entry.data["node"] == node]
-    return [Look(entry.at, False) for entry in blind if entry.data["why"].startswith(NOBODY_LISTENS)]
+    errors = [entry for entry in blind if entry.data["why"].startswith(NO_CONNECTION)]
+    return [Look(entry.at, False) for entry in errors if entry.data["why"].strip().endswith(NOBODY_LISTENS)]
 
 
 def _unchanged(history: History, node: str, looks: Iterable[Look]) -> list[sight.Interval]:

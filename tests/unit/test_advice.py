@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab import advice, ledger, remembered
+from lab import ledger, promotion, remembered
 from lab.advice import advise, tree
 from lab.catalogue import Fault
 from lab.databases import Database
@@ -160,5 +160,5 @@ def test_the_tree_shows_a_circle_and_who_is_silent_once() -> None:
 def test_what_a_fault_would_refuse_is_advised_after_its_healing() -> None:
     """db.rejoin refuses a node with an active fault."""
     ledger.add(Fault("power-off", "web1"), 1.0)
-    assert advice.rejoins("web1") == "invoke fault.heal, then invoke db.rejoin web1"
-    assert advice.rejoins("web2") == "invoke db.rejoin web2"
+    assert promotion.rejoins("web1") == "invoke fault.heal, then invoke db.rejoin web1"
+    assert promotion.rejoins("web2") == "invoke db.rejoin web2"

@@ -19,9 +19,9 @@ class Failing:
         """The client loses its server."""
         return Answer(1, "", "ERROR 3707: Restart server failed")
 
-    def run(self, *_: object, **__: object) -> Answer:
-        """What clone_status says."""
-        return Answer(0, "Failed\tdonor is gone\n", "")
+    def run(self, command: str, **_: object) -> Answer:
+        """What clone_status says: nothing before, then when the copy began and what it came to."""
+        return Answer(0, "2026-11-28 12:00:00\nFailed\tdonor is gone\n" if "STATE" in command else "", "")
 
 
 def test_a_copy_that_failed_is_told() -> None:

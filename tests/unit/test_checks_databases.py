@@ -84,3 +84,11 @@ def test_a_server_on_whose_socket_nobody_listens_takes_no_writes() -> None:
     refused = [Entry(T0 + at, "database", "blind", {"node": "web1", "why": why}) for at in range(5, 20)]
     finding = find(History([*entries, *refused]), "two-writable")
     assert (finding.value, finding.enough) == (0, True)
+
+
+def test_a_server_whose_queue_is_full_may_take_writes() -> None:
+    """It lives, and has no room for one more connection (EAGAIN)."""
+    entries = without(quiet(30), lambda it: kind("state", "web1")(it) and T0 + 5 <= it.at < T0 + 20)
+    why = "ERROR 2002 (HY000): Can't connect to local MySQL server through socket '/var/run/mysqld/mysqld.sock' (11)"
+    full = [Entry(T0 + at, "database", "blind", {"node": "web1", "why": why}) for at in range(5, 20)]
+    assert not find(History([*entries, *full]), "two-writable").enough

@@ -8,7 +8,8 @@ import pytest
 
 from fabfile import failover, switch
 from fabfile.failover import Look
-from lab import hypervisor, remembered
+from lab import hypervisor, ledger, remembered
+from lab.catalogue import Fault
 from lab.errors import BadInput, CheckFailed, TimedOut, Unreachable
 from lab.machine import Machine
 from tests.unit.conftest import Make
@@ -221,3 +222,12 @@ def test_only_a_database_can_be_promoted(name: str) -> None:
     with pytest.raises(BadInput) as caught:
         switch.pair(LAB, name)
     assert caught.value.exit_code == 2 and WEB2.name in caught.value.hint
+
+
+def test_a_hint_heals_the_fault_that_would_refuse_it(make: Make) -> None:
+    """web1 came back although the fault that ended it is still active."""
+    pair = make(CLOSED, PROMOTED)
+    ledger.add(Fault("service-kill", "web1", service="mysql"), 1.0)
+    with pytest.raises(CheckFailed) as caught:
+        failover.promote(LAB, "web1")
+    assert "invoke fault.heal, then invoke db.rejoin web1" in caught.value.hint and pair.changes == []

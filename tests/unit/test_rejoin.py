@@ -11,6 +11,7 @@ from lab.databases import Database
 from lab.errors import CheckFailed
 from tests.unit.conftest import Make
 from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, U1, U2, WEB2
+from tests.unit.simulated.errors import SqlError
 from tests.unit.simulated.pair import Pair
 
 U3 = "33333333-71ca-11e1-9e33-c80aa9429562"
@@ -110,6 +111,15 @@ def test_only_discard_gives_it_up_without_a_copy(make: Make) -> None:
     lines = rejoin.rejoin(LAB, "web1", discard=True)
     assert pair.web1.copied_from == "web2" and not backup.FOLDER.exists()
     assert any("--discard" in line for line in lines)
+
+
+def test_an_earlier_copy_is_not_taken_for_this_one(make: Make) -> None:
+    """MySQL keeps the status of the last copy until the next one begins."""
+    pair = make(replace(OLD, gtid_executed=f"{U1}:1-50,{U3}:1-2"), PROMOTED)
+    pair.web1.copied_from, pair.web1.copies = "web2", 1
+    pair.web1.refused["CLONE"] = SqlError(1045, "Access denied")
+    with pytest.raises(CheckFailed, match="copying the data failed"):
+        rejoin.rejoin(LAB, "web1")
 
 
 def test_who_missed_what_is_thrown_away_gets_a_copy_too(make: Make) -> None:

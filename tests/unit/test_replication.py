@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from fabfile import failover, notes, replication
+from fabfile.statements import sql
 from lab import ending, remembered
 from lab.databases import Database
 from lab.errors import CheckFailed
@@ -118,3 +119,19 @@ def test_a_replica_that_is_started_again_applies(make: Make) -> None:
     converge(pair, OPEN, stopped)
     pair.web2.replica.work(1)
     assert pair.web2.replicating and pair.lost("web2") == ""
+
+
+def test_a_new_password_throws_no_relay_log_away(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was received and is applied by nobody yet: with both threads stopped MySQL would delete it."""
+    pair = make()
+    stopped = replace(REPLICA, applying=False, stopped=True)
+    pair.web2.replica.running = frozenset({"IO"})
+
+    def password(*_: object) -> list[str]:
+        change = "STOP REPLICA IO_THREAD; CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = 'x'; START REPLICA IO_THREAD;"
+        sql(pair.doors[1], change, "gets the new password")
+        return ["replication password on web2"]
+
+    monkeypatch.setattr(replication, "_same_password", password)
+    converge(pair, OPEN, stopped)
+    assert pair.web2.thrown_away == ""

@@ -166,11 +166,13 @@ class Server:
         if self.variables["super_read_only"]:
             raise SqlError(1290, "The MySQL server is running with the --super-read-only option")
         self.executed, self.has_site, self.copied_from = donor.executed, donor.has_site, donor.node.name
+        self.copies += 1
         self.stop()
         self.replica = Replica(self)
         self.start()
 
     copied_from = files = ""
+    copies = 0
 
 
 def _threads(it: Database) -> frozenset[str]:

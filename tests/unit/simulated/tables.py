@@ -85,7 +85,7 @@ def _notes(it: "Server") -> Table:
 
 
 def _clone(it: "Server") -> Table:
-    return "state, error_message", [("Completed", "")] if it.copied_from else []
+    return "state, error_message, begin_time", [("Completed", "", it.copies)] if it.copied_from else []
 
 
 TABLES: Mapping[str, Callable[["Server"], Table]] = {
