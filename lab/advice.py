@@ -92,10 +92,19 @@ def _with_primary(asked: Asked, primary: Database, degraded: str) -> list[str]:
             lines.append(f"{primary.node} has no replica: commits are {durability(primary, degraded)}")
         elif it and it.replicating and degraded == primary.node:
             lines.append(f"{name} is back, and commits are still {durability(primary, degraded)}")
+        elif it and not it.replicating:
+            waits = "writes wait: " if primary.waits else ""
+            lines.append(f"{waits}{name} does not replicate from {primary.node}; next: {_starts(name)}")
+            continue
         else:
             continue
         lines[-1] += f"; next: {promotion.rejoins(name)}"
     return lines
+
+
+def _starts(name: str) -> str:
+    """The command that makes a replica go on; what was broken there on purpose is healed first."""
+    return "invoke fault.heal" if promotion.broken(name) else "invoke lab.provision"
 
 
 def _closed(nodes: Sequence[Node], asked: Asked, ended: Mapping[str, str]) -> str:

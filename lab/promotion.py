@@ -169,8 +169,12 @@ def _way_on(it: Situation) -> str:
 
 def rejoins(name: str) -> str:
     """The command that makes a server a replica again; what was broken there on purpose is healed first."""
-    broken = any(name in (it["node"], it["peer"]) for it in ledger.entries())
-    return f"{'invoke fault.heal, then ' if broken else ''}invoke db.rejoin {name}"
+    return f"{'invoke fault.heal, then ' if broken(name) else ''}invoke db.rejoin {name}"
+
+
+def broken(name: str) -> bool:
+    """Whether a fault is active on a node, or cuts it off."""
+    return any(name in (it["node"], it["peer"]) for it in ledger.entries())
 
 
 def _sets(it: Situation, rival: Database) -> str:

@@ -196,5 +196,10 @@ def _database_lines(database: Mapping[str, Any] | None, paint: _Paint) -> list[s
 
 def wrong(status: Mapping[str, Any]) -> Sequence[str]:
     """What is not as it should be, in words; empty for a healthy lab."""
-    faults = [f"{it['id']} is injected" for it in status["faults"]]
-    return [*faults, *status["errors"], *([] if status["site"]["ok"] else ["the site does not answer"])]
+    found = [f"{it['id']} is injected" for it in status["faults"]] + list(status["errors"])
+    for node in status["nodes"]:
+        units = (node["services"] or {}).items()
+        found += [f"{node['name']}: {unit} is {state}" for unit, state in units if state != "active"]
+    servers = (status["balancer"] or {}).get("servers", [])
+    found += [f"HAProxy: {it['name']} is {it['status']}" for it in servers if it["status"] != "UP"]
+    return [*found, *([] if status["site"]["ok"] else ["the site does not answer"])]

@@ -162,3 +162,14 @@ def test_what_a_fault_would_refuse_is_advised_after_its_healing() -> None:
     ledger.add(Fault("power-off", "web1"), 1.0)
     assert promotion.rejoins("web1") == "invoke fault.heal, then invoke db.rejoin web1"
     assert promotion.rejoins("web2") == "invoke db.rejoin web2"
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_replica_that_stands_is_told_and_that_writes_wait_for_it(broken: bool) -> None:
+    """It has all, so nothing is lost; but in durable mode no note is taken any more."""
+    if broken:
+        ledger.add(Fault("replication-stop", "web2"), 1.0)
+    standing = replace(REPLICA, receiving=False, applying=False, stopped=True)
+    (line,) = advise([WEB1, WEB2], {"web1": OPEN, "web2": standing}, "", {})
+    assert line.startswith("writes wait: web2 does not replicate from web1")
+    assert line.endswith("next: invoke fault.heal" if broken else "next: invoke lab.provision")
