@@ -17,7 +17,7 @@ from tests.live.test_orderly_matrix import ENOUGH, Notes, held, writing
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 STOP = ENDS["systemctl"]
-OWN = "INSERT INTO site.notes (token, body) VALUES ('%s', 'made by hand')"
+OWN = "INSERT INTO site.notes (token, body, served_by, db) VALUES ('%s', 'made by hand', 'web2', 'web2')"
 
 
 def open_ones(machines: dict[str, Machine]) -> list[str]:
