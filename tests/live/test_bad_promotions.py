@@ -74,9 +74,12 @@ def test_where_both_have_notes_of_their_own_a_person_chooses(roles: Lab, machine
     refused = invoke("db.promote", "web2", "--salvage", timeout=SALVAGE_S)
     assert refused.returncode == 1 and "--accept-data-loss" in refused.stderr, refused.stdout + refused.stderr
     assert open_ones(machines) == []
-    must("db.promote", "web2", "--accept-data-loss", timeout=SALVAGE_S)
-    assert open_ones(machines) == ["web2"] and {before, own} <= set(held(machines["web2"]))
+    must("db.promote", "web1", "--accept-data-loss", timeout=SALVAGE_S)
+    assert open_ones(machines) == ["web1"]
+    said = must("db.rejoin", "web2", timeout=REJOIN_S)
+    assert "only-on-web2.sql" in said
     back(roles)
+    assert before in held(machines["web2"]) and own not in held(machines["web2"])
 
 
 def test_only_the_replica_comes_back_after_all_was_shut_down(roles: Lab, machines: dict[str, Machine]) -> None:
