@@ -14,6 +14,7 @@ MYSQL = "/etc/mysql/mysql.conf.d/zz-weblab.cnf"
 HAPROXY_LINES = {
     "timeout connect": "how long a visitor waits for a server that is gone before another one is tried",
     "timeout server": "how long a visitor waits for a server that took the request and says nothing",
+    "timeout queue": "how long a request waits for a free slot on a server, then it is refused",
     "timeout check": "how long a health check may take",
     "retries": "how often a request is tried again",
     "option redispatch": "whether a try may go to another server",
@@ -21,7 +22,7 @@ HAPROXY_LINES = {
     "http-request disable-l7-retry": "what is never sent twice",
     "option http-server-close": "whether a write gets a connection of its own",
     "http-check send": "the question that decides whether a server is UP",
-    "server": "how often that is asked, and how many answers turn the decision",
+    "server": "how many requests it gets at once; how often that is asked, and how many answers turn the decision",
 }
 MYSQL_LINES = {
     "super_read_only": "whether a database that starts takes writes, whatever it was before",

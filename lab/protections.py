@@ -25,6 +25,11 @@ PROTECTIONS: Mapping[str, Protection] = {
         ("retries 3", "retry-on conn-failure empty-response response-timeout 502 503 504"),
     ),
     "redispatch": Protection("a try goes to another server", "haproxy.cfg", ("option redispatch 1",)),
+    "admission": Protection(
+        "a server gets no more requests than it can work on, the others wait briefly or are refused",
+        "haproxy.cfg",
+        ("server ... maxconn 6", "timeout queue 1s", "option abortonclose"),
+    ),
     "write-safety": Protection(
         "a write that may have arrived is never sent again",
         "haproxy.cfg",
