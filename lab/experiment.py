@@ -126,7 +126,7 @@ class Run:
         with observe.watching(self.lab, self.doors, self._latest.write):
             requests = counted.requests(self._having("balancer"))
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + steps.LONGEST_S * (rounds + 1)
-            with load.running(plan.load, plan.seed, longest_s, self.folder / runs.RECORD) as it:
+            with load.running(plan.load, plan.seed, longest_s, self.folder / runs.RECORD, plan.warm_up_s) as it:
                 start = it.began()
                 self.tell("phase", name="warm-up")
                 zero = start + plan.warm_up_s
@@ -137,7 +137,8 @@ class Run:
                 pause(AFTERWARDS_S)
                 self.tell("phase", name="end")
                 it.end()
-                self.tell("generator", cpu=it.cpu(), requests_seen=self._seen(requests))
+                used = {"cpu": it.cpu(), "cpu_peak": it.cpu_peak()}
+                self.tell("generator", **used, requests_seen=self._seen(requests))
         self._read_finals(before)
 
     def _read_finals(self, before: set[str]) -> None:

@@ -68,6 +68,20 @@ class FaultSpan:
     healed: float | None = None
 
 
+@dataclass(frozen=True)
+class Offer:
+    """From `start` to `stop` (Unix seconds) the load sent `rate` requests a second."""
+
+    start: float
+    stop: float
+    rate: float
+
+    @property
+    def seconds(self) -> float:
+        """How long that was."""
+        return self.stop - self.start
+
+
 class History:
     """The entries of a run; each part is sorted by time and made when first asked for."""
 
@@ -125,6 +139,16 @@ class History:
     def requests(self) -> list[Request]:
         """All requests, by when they were due."""
         return [_request(entry.data) for entry in self.seen("client", "request")]
+
+    @cached_property
+    def offers(self) -> list[Offer]:
+        """The rates of the load while measuring, in their order."""
+        load = self.run.get("load", {})
+        begins = [(self.start, load.get("rate", 0.0))]
+        begins += [(self.start + it["at"], it["rate"]) for it in load.get("rates", ())]
+        stops = [*(at for at, _ in begins[1:]), self.stop]
+        pairs = zip(begins, stops, strict=True)
+        return [Offer(at, min(stop, self.stop), rate) for (at, rate), stop in pairs if at < self.stop]
 
     def measured(self, method: str = "") -> list[Request]:
         """The requests since measuring began: what is slow while caches are cold says nothing."""

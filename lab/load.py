@@ -7,12 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lab.errors import RigBroken
-from lab.plan import Load
+from lab.plan import Load, RateStep
 from lab.topology import ROOT
 from lab.wait import until
 
@@ -64,6 +64,11 @@ class Running:
         said = [_read(path) for path in self.record.glob("generator-*.json")]
         return max((round(it["cpu_s"] / it["wall_s"], 3) for it in said if it["wall_s"]), default=None)
 
+    def cpu_peak(self) -> float | None:
+        """The same of the ten seconds in which it used most; None for a load that was shorter."""
+        said = [_read(path).get("cpu_peak") for path in self.record.glob("generator-*.json")]
+        return max((round(it, 3) for it in said if it is not None), default=None)
+
     def last_lines(self) -> str:
         """The end of its log, as evidence."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
@@ -99,12 +104,15 @@ def probes(load: Load) -> int:
 
 
 @contextmanager
-def running(load: Load, seed: int, longest_s: float, folder: Path) -> Iterator[Running]:
-    """Start the load, which ends by itself after `longest_s`; however the block ends, it does not outlive it."""
+def running(load: Load, seed: int, longest_s: float, folder: Path, warm_up_s: float = 0.0) -> Iterator[Running]:
+    """Start the load, which ends by itself after `longest_s`; however the block ends, it does not outlive it.
+
+    Its later rates count from the end of the warm-up.
+    """
     log = folder.parent / "locust.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(LOCUST), *_words(load, seed, longest_s, folder)],
+            [str(LOCUST), *_words(_after(load, warm_up_s), seed, longest_s, folder)],
             cwd=ROOT,
             env={**os.environ, STARTER: str(os.getpid())},
             stdin=subprocess.DEVNULL,
@@ -118,10 +126,15 @@ def running(load: Load, seed: int, longest_s: float, folder: Path) -> Iterator[R
         _stop(process)
 
 
+def _after(load: Load, warm_up_s: float) -> Load:
+    return replace(load, rates=tuple(RateStep(it.at + warm_up_s, it.rate) for it in load.rates))
+
+
 def _words(load: Load, seed: int, seconds: float, folder: Path) -> list[str]:
     words: list[Any] = ["-f", FILE, "--headless", "-t", f"{seconds:.0f}s", "--rate", load.rate]
     words += ["--write-share", load.write_share, "--seed", seed, "--record", folder]
     words += ["--only-summary", "--json-file", folder.with_name("locust")]  # no tables after the last lines of its log
+    words += ["--rates", ",".join(f"{it.at:g}:{it.rate:g}" for it in load.rates)] if load.rates else []
     words += ["--processes", load.processes] if load.processes > 1 else []
     return [str(word) for word in words]
 

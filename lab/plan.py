@@ -4,14 +4,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from lab import yaml_lines
 from lab.catalogue import Fault, Key, key_of
 from lab.checks.commands import FAILED
 from lab.checks.judge import BOUNDS
 from lab.errors import BadInput, did_you_mean
-from lab.plan_rules import MEASURE_S, between
+from lab.plan_file import ExpectationFile, LoadFile, PlanFile, StepFile
+from lab.plan_rules import between
 from lab.topology import ROOT, Lab
 from lab.yaml_lines import Document, invalid
 
@@ -20,12 +21,21 @@ Action = Literal["inject", "heal", "command"]
 
 
 @dataclass(frozen=True)
+class RateStep:
+    """From `at` seconds after measuring began on, that many requests a second."""
+
+    at: float
+    rate: float
+
+
+@dataclass(frozen=True)
 class Load:
-    """Requests a second, the part of them that write, and the processes that send them."""
+    """Requests a second, the part of them that write, the processes that send them, and other rates later."""
 
     rate: float
     write_share: float
     processes: int
+    rates: tuple[RateStep, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,50 +116,6 @@ class Plan:
         return {**own, "load": asdict(self.load), **lists}
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Load(_Strict):
-    # A slow laptop that emulates answers 30 pages a second in all.
-    rate: float = Field(default=10.0, ge=0.5, le=200)  # below, the client is blind between requests
-    write_share: float = Field(default=0.06, ge=0, le=1)
-    processes: int = Field(default=1, ge=1, le=4)
-
-
-class _Step(_Strict):
-    at: float = Field(ge=0)
-    inject: dict[str, Any] = {}
-    heal: dict[str, Any] = {}
-    command: str = ""
-    during_command: bool = False
-
-
-class _Expectation(_Strict):
-    check: str
-    at_most: Any = None
-    at_least: Any = None
-    equals: Any = None
-    reported: Any = None
-
-
-class _Plan(_Strict):
-    title: str = Field(min_length=1, max_length=80)
-    question: str = Field(min_length=1, max_length=200)
-    stage: Literal["distributed"] = "distributed"
-    durability: Literal["durable", "available", "async"] = "durable"
-    algorithm: Literal["roundrobin", "leastconn", "source"] | None = None
-    mode: Literal["active-active", "active-passive"] | None = None
-    load: _Load = _Load()
-    warm_up_s: float = Field(default=10.0, ge=0, le=120)
-    measure_s: float = Field(default=MEASURE_S, ge=5, le=900)
-    settle_s: float = Field(default=180.0, ge=10, le=900)
-    seed: int = Field(default=1, ge=0)
-    steps: list[_Step] = []
-    expect: list[_Expectation] = Field(min_length=1)
-    without: list[str] = []
-
-
 def load(path: Path, lab: Lab) -> Plan:
     """Read and check an experiment; raises BadInput that lists every mistake with its line and place."""
     return parse(path.stem, yaml_lines.text(path), lab)
@@ -161,11 +127,11 @@ def parse(name: str, text: str, lab: Lab) -> Plan:
     if not isinstance(document.data, dict):
         raise _without_settings(document)
     mistakes = [*document.duplicates(), *document.octals()]
-    parsed: _Plan | None = None
+    parsed: PlanFile | None = None
     try:
-        parsed = _Plan.model_validate(document.data)
+        parsed = PlanFile.model_validate(document.data)
     except ValidationError as error:
-        mistakes += invalid(error, "an experiment", _Plan)
+        mistakes += invalid(error, "an experiment", PlanFile)
     mistakes += between(lab, document.data)
     if mistakes or parsed is None:
         raise document.refusal(mistakes)
@@ -211,9 +177,9 @@ def find(name: str, lab: Lab, folder: Path = EXPERIMENTS) -> Plan:
     raise BadInput(f"there is no experiment {name!r}", hint=did_you_mean(meant, paths))
 
 
-def _freeze(name: str, parsed: _Plan, lab: Lab) -> Plan:
+def _freeze(name: str, parsed: PlanFile, lab: Lab) -> Plan:
     frozen = {
-        "load": Load(**dict(parsed.load)),
+        "load": _load(parsed.load),
         "steps": _steps(parsed.steps, lab),
         "expect": _expected(parsed),
         "without": tuple(parsed.without),
@@ -221,7 +187,12 @@ def _freeze(name: str, parsed: _Plan, lab: Lab) -> Plan:
     return Plan(name=name, **{**dict(parsed), **frozen})
 
 
-def _steps(steps: list[_Step], lab: Lab) -> tuple[Step, ...]:
+def _load(parsed: LoadFile) -> Load:
+    rates = tuple(RateStep(it.at, it.rate) for it in parsed.rates)
+    return Load(parsed.rate, parsed.write_share, parsed.processes, rates)
+
+
+def _steps(steps: list[StepFile], lab: Lab) -> tuple[Step, ...]:
     """A fault that is healed is the one that was injected, with its options."""
     frozen: list[Step] = []
     injected: dict[Key, Fault] = {}
@@ -238,13 +209,13 @@ def _steps(steps: list[_Step], lab: Lab) -> tuple[Step, ...]:
     return tuple(frozen)
 
 
-def _expected(parsed: _Plan) -> tuple[Expectation, ...]:
+def _expected(parsed: PlanFile) -> tuple[Expectation, ...]:
     """What the file says; and that its commands work, unless it says something else of that."""
     said = tuple(_expectation(it) for it in parsed.expect)
     silent = any(step.command for step in parsed.steps) and FAILED not in [it.check for it in said]
     return (*said, Expectation(FAILED, "at_most", 0)) if silent else said
 
 
-def _expectation(parsed: _Expectation) -> Expectation:
+def _expectation(parsed: ExpectationFile) -> Expectation:
     bound = next(name for name in BOUNDS if getattr(parsed, name) is not None)
     return Expectation(parsed.check, bound, getattr(parsed, bound))

@@ -20,7 +20,7 @@ from lab.yaml_lines import Mistake, Place
 MEASURE_S = 60.0  # where the file does not say it
 NUMBER, YES_NO = "a number", "true or false"
 YES_OR_NO_CHECKS = {"gtid-equal"}
-RATIO_CHECKS = {"arrival-rate"}
+RATIO_CHECKS = {"arrival-rate", "goodput", "crowd-writes"}
 SIGNED_CHECKS = {"requests-seen"}  # all others count, or measure time
 # What has no value where nothing is read, nothing is written, or no fault takes a server from the balancer.
 OF_READS = ("failed-gets", "failed-gets-in-window", "longest-outage", "stale-reads")
@@ -33,7 +33,9 @@ OF_WRITES = (
     "unexpected-writes",
     "unknown-writes",
     "stale-reads",
+    "crowd-writes",
 )
+OF_CROWDS = ("goodput", "answer-time", "crowd-recovery", "crowd-writes")
 OF_SERVERS_OUT = ("detected", "recovered", "failed-gets-in-window")
 ACTIONS = ("inject", "heal", "command")
 DURING = "during_command"
@@ -42,9 +44,24 @@ NEVER_CONVERGES = "db."
 
 def between(lab: Lab, data: Mapping[str, Any]) -> Iterator[Mistake]:
     """Mistakes between settings, looked for even where single settings are wrong too."""
+    yield from _rates(data.get("load"), data.get("measure_s", MEASURE_S))
     yield from _Story(lab, data.get("measure_s", MEASURE_S)).told(_mappings(data.get("steps")))
     yield from _expectations(_mappings(data.get("expect")), _absent(lab, data))
     yield from _without(data.get(WITHOUT), _mappings(data.get("steps")))
+
+
+def _rates(load: object, measure_s: Any) -> Iterator[Mistake]:
+    """Whether the later rates of the load stand in the order of time, within what is measured."""
+    now = 0.0
+    for index, step in _mappings(load.get("rates") if isinstance(load, dict) else None):
+        place, at = ("load", "rates", index, "at"), step.get("at")
+        if not _is_number(at):
+            continue
+        if at <= now:
+            yield place, f"comes after a rate at {now:g}: they stand in the order of time"
+        if _is_number(measure_s) and 0 < measure_s <= at:
+            yield place, f"is not within the {measure_s:g} s that are measured"
+        now = max(now, at)
 
 
 def _mappings(listed: object) -> list[tuple[str, Mapping[str, Any]]]:
@@ -199,6 +216,8 @@ def _absent(lab: Lab, data: Mapping[str, Any]) -> dict[str, str]:
     if _is_number(share) and share in (0, 1):
         checks, what = (OF_READS, "read") if share else (OF_WRITES, "written")
         absent |= dict.fromkeys(checks, f"nothing is {what} where write_share is {share:g}")
+    if not isinstance(load, dict) or not load.get("rates"):
+        absent |= dict.fromkeys(OF_CROWDS, "the load has one rate")
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
         return absent
     if not any(_takes_out(lab, step["inject"]) for step in steps if "inject" in step):

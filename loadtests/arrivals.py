@@ -6,11 +6,12 @@ like the balancer's checks. Poisson arrivals would be nearer to people, and thei
 answers and outages of a site this small.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count, islice, pairwise
 from random import Random
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["write", "page", "notes", "note"]
 READS: tuple[Kind, ...] = ("page", "notes", "note")
@@ -27,14 +28,31 @@ class Arrival:
     choice: float
 
 
-def arrivals(rate: float, write_share: float, seed: int) -> Iterator[Arrival]:
-    """All visits, without end."""
+class Rate(NamedTuple):
+    """From so many seconds after the start on, so many requests a second."""
+
+    after_s: float
+    rate: float
+
+
+def arrivals(rates: Sequence[Rate], write_share: float, seed: int) -> Iterator[Arrival]:
+    """All visits, without end; the first of the rates begins at 0, and each holds until the next one."""
     draw = Random(seed)
-    for number in count():
-        after_s = (number + draw.random()) / rate
+    for slot, length in _slots(rates):
+        after_s = slot + draw.random() * length
         writes = draw.random() < write_share
         read = draw.choices(READS, READ_WEIGHTS)[0]  # drawn also for a write: the share of writes moves no other draw
         yield Arrival(after_s, "write" if writes else read, draw.random())
+
+
+def _slots(rates: Sequence[Rate]) -> Iterator[tuple[float, float]]:
+    """When each slot begins, and its length, in seconds; a rate has as many as fit whole."""
+    for (begin, rate), (end, _) in pairwise([*rates, Rate(math.inf, 0)]):
+        for number in count():
+            slot = begin + number / rate
+            if end - slot < 0.5 / rate:
+                break
+            yield slot, 1 / rate
 
 
 def share(visits: Iterator[Arrival], position: int, processes: int) -> Iterator[Arrival]:

@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from uuid import uuid4
 
 import gevent
@@ -25,6 +25,7 @@ from loadtests.record import Request
 from loadtests.visit import Site, Visit
 
 ASK_EVERY_S = 1.0
+PEAK_S = 10.0  # a generator that is too busy in a crowd need not be so on average
 KNOWN = 100  # the latest notes that can be asked for
 LATEST = 0.7  # of those who ask for a note: for the latest, which a replica is most likely not to have yet
 
@@ -53,6 +54,7 @@ class Generator:
         self._known: deque[str] = deque(maxlen=KNOWN)
         self._intended = 0
         self._late: list[float] = []
+        self._used: list[tuple[float, float]] = []  # every second: now, and the processor time until then
         self._whole = gevent.Greenlet(self._run)
         self._whole.link_exception(self._broken)
 
@@ -109,6 +111,7 @@ class Generator:
 
     def _watch(self) -> None:
         while not self._ended.wait(ASK_EVERY_S):
+            self._used.append((now(), time.process_time()))
             refusal = self.lost()
             if refusal:
                 self._refuse(refusal)
@@ -127,6 +130,7 @@ class Generator:
         figures = {
             "cpu_s": cpu_s,
             "wall_s": wall_s,
+            "cpu_peak": peak(self._used),
             "late_max_s": late[-1],
             "late_p99_s": late[math.ceil(0.99 * len(late)) - 1],
             "dispatched": len(self._late),
@@ -134,3 +138,13 @@ class Generator:
         }
         path = self.site.record.folder / f"generator-{self.site.record.process}.json"
         path.write_text(json.dumps(figures) + "\n", encoding="ascii")
+
+
+def peak(used: Sequence[tuple[float, float]]) -> float | None:
+    """The largest part of a core that was used in any ten seconds; None where there were no ten seconds."""
+    shares = []
+    for at, cpu_s in used:
+        later = next((it for it in used if it[0] >= at + PEAK_S), None)
+        if later:
+            shares.append((later[1] - cpu_s) / (later[0] - at))
+    return max(shares, default=None)

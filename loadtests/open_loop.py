@@ -35,6 +35,7 @@ WAY = Way(LAB)
 LOAD = AsyncResult()  # this process's, once it is ready
 OPTIONS = (
     ("--rate", "20", "requests per second, over all processes"),
+    ("--rates", "", "other rates later: 20:30,40:60 means 30 requests per second after 20 s, and 60 after 40 s"),
     ("--write-share", "0.2", "the part of them that leaves a note, 0 to 1"),
     ("--seed", "1", "a number: the same one makes the same requests at the same times"),
     ("--record", "", "the folder of the record, made if it is not there; one folder a run"),

@@ -72,7 +72,7 @@ class Sender:
     def _make(self, chosen: Settings, position: int, processes: int) -> Generator:
         self.host = (self.environment.host or self.host).rstrip("/")  # the web page has a field for it
         site = Site(self.way.lab, self.host, Record(Path(chosen.record), str(position)))
-        visits = share(arrivals(chosen.rate, chosen.write_share, chosen.seed), position, processes)
+        visits = share(arrivals(chosen.schedule, chosen.write_share, chosen.seed), position, processes)
         return Generator(site, visits, chosen.bound, self._lost, self._report, self._give_up)
 
     def _lost(self) -> LabError | None:

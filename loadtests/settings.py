@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lab.errors import BadInput
+from loadtests.arrivals import Rate
 from loadtests.record import FILES, taken
 from loadtests.visit import LONGEST_S
 
 SPARE = 1.2
+HIGHEST = 400  # a second: more than this would use up the ports of this machine
 
 
 class Settings(BaseModel):
@@ -19,16 +22,36 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    rate: float = Field(gt=0, le=400, allow_inf_nan=False)
+    rate: float = Field(gt=0, le=HIGHEST, allow_inf_nan=False)
+    rates: tuple[Rate, ...] = ()
     write_share: float = Field(ge=0, le=1)
     seed: int
     record: str = Field(min_length=1)
     at_once: int = Field(ge=0)
 
+    @field_validator("rates", mode="before")
+    @classmethod
+    def _read(cls, text: str) -> tuple[Rate, ...]:
+        """The text 20:30,40:60 means 30 requests a second after 20 s, and 60 after 40 s."""
+        try:
+            rates = tuple(Rate(*map(float, part.split(":"))) for part in text.split(",") if part)
+        except (TypeError, ValueError) as error:
+            raise ValueError("it must be like 20:30,40:60, seconds and requests a second") from error
+        if not all(0 < it.rate <= HIGHEST and 0 < it.after_s < math.inf for it in rates):
+            raise ValueError(f"a rate must be after 0 s, above 0 and at most {HIGHEST}")
+        if any(later.after_s <= it.after_s for it, later in pairwise(rates)):
+            raise ValueError("rates stand in the order of time")
+        return rates
+
+    @property
+    def schedule(self) -> tuple[Rate, ...]:
+        """The rate from the start on, and each later one."""
+        return (Rate(0, self.rate), *self.rates)
+
     @property
     def bound(self) -> int:
         """The most requests under way in a process: by default more than there are when nothing answers."""
-        return self.at_once or max(400, math.ceil(self.rate * LONGEST_S * SPARE))
+        return self.at_once or max(400, math.ceil(max(it.rate for it in self.schedule) * LONGEST_S * SPARE))
 
 
 def check(words: Mapping[str, Any], others: Iterable[str]) -> None:

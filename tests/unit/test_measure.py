@@ -109,7 +109,9 @@ def introduce(it: Run) -> None:
 @contextmanager
 def loaded(*_: object) -> Iterator[Any]:
     """A load that sends nothing."""
-    yield SimpleNamespace(began=lambda: 0.0, must_go_on=lambda: None, end=lambda: None, cpu=lambda: 0.1)
+    yield SimpleNamespace(
+        began=lambda: 0.0, must_go_on=lambda: None, end=lambda: None, cpu=lambda: 0.1, cpu_peak=lambda: 0.1
+    )
 
 
 @contextmanager

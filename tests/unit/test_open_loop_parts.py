@@ -14,43 +14,57 @@ import pytest
 from lab import topology
 from lab.errors import BadInput, LabError, RigBroken
 from loadtests import settings
-from loadtests.arrivals import arrivals, share
+from loadtests.arrivals import Rate, arrivals, share
 from loadtests.clock import now
-from loadtests.generator import Generator
+from loadtests.generator import Generator, peak
 from loadtests.record import Record, Request, merge
 from loadtests.visit import Site, Visit
 
 LAB = replace(topology.load(), network=IPv4Network("127.0.0.0/8"))
+STEADY = [Rate(0, 20)]
 GOOD = {"rate": "20", "write_share": "0.2", "seed": "1", "record": "somewhere", "at_once": "0"}
 
 
 def test_every_second_has_its_rate_and_no_beat() -> None:
     """Slots of equal length, with one arrival somewhere in each."""
-    times = [visit.after_s for visit in islice(arrivals(20, 0.2, seed=1), 2000)]
+    times = [visit.after_s for visit in islice(arrivals(STEADY, 0.2, seed=1), 2000)]
     assert all(number <= after_s * 20 <= number + 1 for number, after_s in enumerate(times))
     assert len({round(later - earlier, 6) for earlier, later in pairwise(times)}) > 1900
 
 
 def test_the_seed_says_it_all() -> None:
     """The same one draws the same, another one other times and wishes."""
-    first, again, other = ([*islice(arrivals(20, 0.2, seed), 100)] for seed in (1, 1, 2))
+    first, again, other = ([*islice(arrivals(STEADY, 0.2, seed), 100)] for seed in (1, 1, 2))
     assert first == again and first != other
+
+
+def test_a_crowd_comes_and_goes_at_its_times() -> None:
+    """Each part has its rate, and the parts meet without a gap."""
+    times = [it.after_s for it in islice(arrivals([Rate(0, 10), Rate(2, 40), Rate(4, 10)], 0.2, seed=1), 150)]
+    counted = [sum(start <= at < start + 2 for at in times) for start in (0, 2, 4)]
+    assert counted == [20, 80, 20] and times == sorted(times)
+
+
+def test_the_busiest_ten_seconds_are_told() -> None:
+    """A crowd of ten seconds shows, although nothing is done for the other twenty."""
+    used = [(float(at), float(min(max(at - 10, 0), 10)) * 0.6) for at in range(31)]
+    assert peak(used) == pytest.approx(0.6) and peak(used[:10]) is None
 
 
 @pytest.mark.parametrize("write_share", [0.0, 0.2, 1.0])
 def test_the_share_of_writes_moves_nothing_else(write_share: float) -> None:
     """It is kept, and two runs that differ only in it send at the same times."""
-    visits = [*islice(arrivals(20, write_share, seed=1), 2000)]
+    visits = [*islice(arrivals(STEADY, write_share, seed=1), 2000)]
     writes = [visit for visit in visits if visit.kind == "write"]
     assert len(writes) / 2000 == pytest.approx(write_share, abs=0.03)
-    assert [visit.after_s for visit in visits] == [it.after_s for it in islice(arrivals(20, 0.5, seed=1), 2000)]
+    assert [visit.after_s for visit in visits] == [it.after_s for it in islice(arrivals(STEADY, 0.5, seed=1), 2000)]
 
 
 def test_processes_share_what_one_would_send() -> None:
     """Nothing twice, nothing left out."""
-    parts = [[*islice(share(arrivals(20, 0.2, seed=1), position, 3), 100)] for position in range(3)]
+    parts = [[*islice(share(arrivals(STEADY, 0.2, seed=1), position, 3), 100)] for position in range(3)]
     together = sorted((visit for part in parts for visit in part), key=lambda visit: visit.after_s)
-    assert together == [*islice(arrivals(20, 0.2, seed=1), 300)]
+    assert together == [*islice(arrivals(STEADY, 0.2, seed=1), 300)]
 
 
 def test_all_wrong_values_are_named_at_once(tmp_path: Path) -> None:
@@ -70,6 +84,19 @@ def test_all_wrong_values_are_named_at_once(tmp_path: Path) -> None:
     ):
         assert text in str(caught.value)
     settings.check(GOOD, [])
+
+
+@pytest.mark.parametrize("rates", ["20", "20:", "20:30:40", "0:30", "20:0", "20:401", "20:30,10:5", "20:nan", "inf:3"])
+def test_rates_that_make_no_sense_are_refused(rates: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(BadInput, match="--rates: "):
+        settings.check(GOOD | {"rates": rates}, [])
+
+
+def test_later_rates_raise_the_bound_too() -> None:
+    """The crowd is what hangs when nothing answers."""
+    it = settings.Settings.model_validate(GOOD | {"rates": "20:30,40:100"})
+    assert it.schedule == (Rate(0, 20), Rate(20, 30), Rate(40, 100)) and it.bound == 2040
 
 
 @pytest.mark.parametrize(
@@ -98,7 +125,7 @@ def generator(tmp_path: Path) -> Callable[..., tuple[Generator, list[LabError]]]
     def make(bound: int, lost: Callable[[], LabError | None] = lambda: None) -> tuple[Generator, list[LabError]]:
         why: list[LabError] = []
         slow = _Slow(LAB, "http://127.0.0.1:9", Record(tmp_path, "0"))
-        return Generator(slow, arrivals(100, 0.5, 1), bound, lost, lambda *_: None, why.append), why
+        return Generator(slow, arrivals([Rate(0, 100)], 0.5, 1), bound, lost, lambda *_: None, why.append), why
 
     return make
 

@@ -80,7 +80,7 @@ def test_the_timeline_gets_what_the_checks_need() -> None:
         "algorithm": None,
         "mode": None,
         "seed": 1,
-        "load": {"rate": 10, "write_share": 0.06, "processes": 1},
+        "load": {"rate": 10, "write_share": 0.06, "processes": 1, "rates": ()},
         "without": [],
         "expect": [{"check": "failed-gets", "at_most": 0}],
     }
