@@ -61,6 +61,15 @@ def servers(output: str) -> list[Server]:
     return found
 
 
+def queues(output: str) -> dict[str, int]:
+    """HAProxy's `show stat` as backend -> requests that wait for a slot, on any of its servers or on one."""
+    waiting: dict[str, int] = {}
+    for row in csv.DictReader(io.StringIO(output.removeprefix("# ").strip())):
+        if row.get("svname") not in {"FRONTEND", None}:
+            waiting[row["pxname"]] = waiting.get(row["pxname"], 0) + int(row["qcur"] or 0)
+    return waiting
+
+
 def _server(row: Mapping[str, str]) -> Server:
     def number(*names: str) -> int:
         return sum(int(row.get(name) or 0) for name in names)

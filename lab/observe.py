@@ -34,7 +34,7 @@ _WAIT = 'exec 3<> <(:)\nrest() { read -rt "$1" -u 3 _; true; }\n'
 
 # With a prompt HAProxy takes one question after the other, and ends each answer with an empty line.
 _BALANCER = f"""{_WAIT}while true; do
-  {{ echo prompt; while echo 'show stat -1 4 -1'; do rest {BALANCER_S}; done; }} |
+  {{ echo prompt; while echo 'show stat -1 6 -1'; do rest {BALANCER_S}; done; }} |
     socat - UNIX-CONNECT:/run/haproxy/admin.sock 2>&1
   echo || exit
   rest {AGAIN_S}
@@ -208,7 +208,7 @@ def _watch_power(lab: Lab, write: Write, leave: threading.Event) -> None:
 
 def _balancer(node: str, text: str) -> dict[str, Any] | None:
     rows = facts.servers(text) if "pxname" in text else []
-    return {"servers": [asdict(row) for row in rows]} if rows else None
+    return {"servers": [asdict(row) for row in rows], "queues": facts.queues(text)} if rows else None
 
 
 def _services(node: str, text: str) -> dict[str, Any] | None:

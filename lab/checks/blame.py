@@ -5,7 +5,14 @@ from bisect import bisect_left
 from lab.history import FaultSpan, History
 
 # A server that has one of these answers its checks all the same.
-UNNOTICED = ("clock-skew", "replication-stop", "replication-lag", "replication-slow", "large-transaction")
+UNNOTICED = (
+    "clock-skew",
+    "php-limit",
+    "replication-stop",
+    "replication-lag",
+    "replication-slow",
+    "large-transaction",
+)
 NEVER = float("inf")
 
 

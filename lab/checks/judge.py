@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lab.checks import balancer, commands, databases, load, outages, reads, semi_sync, writes
+from lab.checks import balancer, commands, crowd, databases, load, outages, reads, semi_sync, writes
 from lab.checks.finding import Finding, Value, nothing
 from lab.history import History
 from lab.timeline import Entry
@@ -36,6 +36,12 @@ CHECKS: Mapping[str, Callable[[History], Finding]] = {
     "balancer-retries": balancer.retries,
     "requests-seen": load.requests_seen,
     commands.FAILED: commands.failed,
+    "goodput": crowd.goodput,
+    "answer-time": crowd.answer_time,
+    "refusal-time": crowd.refusal_time,
+    "unanswered": crowd.unanswered,
+    "crowd-recovery": crowd.recovery,
+    "crowd-writes": crowd.writes,
 }
 
 

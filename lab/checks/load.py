@@ -7,13 +7,13 @@ from lab.history import History
 
 def arrival_rate(history: History) -> Finding:
     """Requests sent while measuring, as a share of those that the rate asks for."""
-    rate, seconds = history.run.get("load", {}).get("rate", 0), history.stop - history.start
-    if not history.requests or rate * seconds <= 0:
-        return nothing("ratio", "no request was made" if rate else "the intended rate is not known")
+    seconds, due = history.stop - history.start, sum(it.rate * it.seconds for it in history.offers)
+    if not history.requests or due <= 0:
+        return nothing("ratio", "the intended rate is not known" if history.requests else "no request was made")
     sent = sum(history.start <= it.sent < history.stop for it in history.requests)
-    detail = f"{sent} of {rate * seconds:.0f} in {seconds:.0f} s"
+    detail = f"{sent} of {due:.0f} in {seconds:.0f} s"
     cut_off = "" if history.seen("lab", "end") else "the run was killed: when its load ended is not known"
-    return found(sent / (rate * seconds), "ratio", detail, sight.client(history) or cut_off)
+    return found(sent / due, "ratio", detail, sight.client(history) or cut_off)
 
 
 def requests_seen(history: History) -> Finding:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from lab.history import BLIND_S, FaultSpan, History
 
 Interval = tuple[float, float]
+BUSY = 0.5  # of a core: a generator that uses more may be late itself, and takes what the servers need
 
 
 def gaps(times: Sequence[float], start: float, stop: float, excused: Iterable[Interval] = ()) -> list[Interval]:
@@ -28,6 +29,14 @@ def client(history: History) -> str:
     """What the client missed while measuring, in words; '' if nothing."""
     times = [it.intended for it in history.requests]
     return _words(history, "no request was made", gaps(times, history.start, history.stop))
+
+
+def generator(history: History) -> str:
+    """Whether the load had the processor that it needs, in words; '' if it had."""
+    used = [it.data.get("cpu_peak") or it.data["cpu"] for it in history.seen("lab", "generator")]
+    if not used or used[-1] is None:
+        return "how busy the load was is not known"
+    return f"the load used {used[-1]:.2f} of a core, more than {BUSY}" if used[-1] > BUSY else ""
 
 
 def balancer(history: History) -> str:

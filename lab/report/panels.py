@@ -2,10 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from lab.checks.crowd import REFUSED
 from lab.figures import Second, percentiles
-from lab.history import Request
+from lab.history import History, Request
 from lab.report.figure import Panel, Trace
 from lab.report.view import View
 
@@ -39,6 +40,38 @@ def answered(requests: Iterable[Request], view: View) -> Panel:
     traces = [_bars(name, bins[name], view, view.colour(name), "") for name in view.servers]
     traces.append(_bars("nobody", bins[""], view, "var(--nobody)", "x"))
     return Panel("Who answered, per second", 170, traces, COUNTS)
+
+
+def crowd(history: History, view: View) -> Panel:
+    """What was sent, answered and refused per second, and how many requests waited for a slot, as lines on one axis."""
+    sent = Counter(view.bin(it.intended) for it in history.requests)
+    answered = Counter(view.bin(it.intended) for it in history.requests if it.is_answered)
+    refused = Counter(view.bin(it.intended) for it in history.requests if it.status == REFUSED)
+    waiting: dict[int, int] = {}
+    for entry in history.seen("balancer", "servers"):
+        number = view.bin(entry.at)
+        waiting[number] = max(waiting.get(number, 0), sum(entry.data.get("queues", {}).values()))
+    numbers = range(min(sent, default=0), max(sent, default=0) + 1)
+    counted = [("sent", sent, "naive", 6), ("answered", answered, "ok", 3), ("refused", refused, "failed", 3)]
+    traces = [
+        _curve(name, {it: bins[it] / view.step for it in numbers}, f"var(--{colour})", width, view)
+        for name, bins, colour, width in counted
+    ]
+    traces.append(_curve("waiting", waiting, "var(--ink)", 2, view) | {"line": {"color": "var(--ink)", "dash": "dot"}})
+    return Panel("The crowd: requests per second, and how many wait", 270, traces, COUNTS)
+
+
+def _curve(name: str, bins: Mapping[int, float], colour: str, width: int, view: View) -> Trace:
+    numbers = sorted(bins)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": [view.middle(number) for number in numbers],
+        "y": [round(bins[number], 3) for number in numbers],
+        "line": {"color": colour, "width": width},
+        "hovertemplate": "%{x:.0f} s: %{y:.3g}<extra>" + name + "</extra>",
+    }
 
 
 def latency(requests: Iterable[Request], view: View) -> Panel:

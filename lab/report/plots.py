@@ -20,7 +20,8 @@ def plots(history: History) -> dict[str, Any]:
     ends = [history.end if fault.healed is None else fault.healed for fault in history.faults]
     bands = [(view.since(fault.inject), view.since(end)) for fault, end in zip(history.faults, ends, strict=True)]
     marks = [view.since(entry.at) for entry in history.seen("lab", "command")]
-    shown = [_done(history, view), *_requests(history, view), *_seen(history, view)]
+    crowd = [panels.crowd(history, view)] if len(history.offers) > 1 else []
+    shown = [_done(history, view), *crowd, *_requests(history, view), *_seen(history, view)]
     return figure(shown, (view.first, view.last), bands, marks)
 
 

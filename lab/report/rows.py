@@ -28,6 +28,12 @@ NAMES = {
     "arrival-rate": "requests sent, of those that were due",
     "balancer-retries": "times HAProxy tried again",
     "requests-seen": "requests HAProxy counted but nobody recorded",
+    "goodput": "answers in the crowd, of the most that was possible",
+    "answer-time": "time of 99 % of the answers to reads in the crowd",
+    "refusal-time": "longest time until the balancer refused a request",
+    "unanswered": "requests that were neither answered nor refused",
+    "crowd-recovery": "time after the crowd until all was answered within 3 s",
+    "crowd-writes": "writes acknowledged in the crowd, of those before it",
     "failed-commands": "commands of the experiment that failed",
 }
 ONLY_REPORTED = "only reported"

@@ -7,6 +7,7 @@ import pytest
 
 from lab.checks.judge import CHECKS, judge
 from lab.timeline import Entry
+from tests.unit.crowds import came_with_it, crowd, slower, writes_with_it
 from tests.unit.timelines import (
     UUID,
     absent,
@@ -104,6 +105,12 @@ CASES: dict[str, tuple[dict[str, Any], Story, Story]] = {
     "balancer-retries": ({"at_most": 0}, quiet, lambda: [*quiet(), servers(8.1, retries=2), servers(8.2, retries=3)]),
     "requests-seen": ({"equals": 0}, quiet, lambda: changed(quiet(), kind("generator"), requests_seen={"lb1": 401})),
     "failed-commands": ({"at_most": 0}, lambda: commanded(0), lambda: commanded(1)),
+    "goodput": ({"at_least": 0.8}, crowd, lambda: changed(crowd(), came_with_it, outcome="failed", status=504)),
+    "answer-time": ({"at_most": 3}, crowd, lambda: slower(crowd(), came_with_it, 3.5)),
+    "refusal-time": ({"at_most": 2.5}, crowd, lambda: crowd(refused_s=3)),
+    "unanswered": ({"at_most": 0}, crowd, lambda: [*crowd(), failed(3, status=504)]),
+    "crowd-recovery": ({"at_most": 2}, crowd, lambda: [*crowd(), failed(14)]),
+    "crowd-writes": ({"at_least": 0.8}, crowd, lambda: changed(crowd(), writes_with_it, outcome="unknown")),
 }
 
 BLIND: dict[str, Story] = {
@@ -128,6 +135,10 @@ BLIND: dict[str, Story] = {
     "balancer-retries": lambda: gap("balancer", 8, 14),
     "requests-seen": lambda: changed(quiet(), kind("generator"), requests_seen=None),
     "failed-commands": quiet,
+    **{
+        name: lambda: gap("client", 12, 18, crowd)
+        for name in ("goodput", "answer-time", "refusal-time", "unanswered", "crowd-recovery", "crowd-writes")
+    },
 }
 
 

@@ -79,7 +79,7 @@ def servers(at: float, web1: str = "UP", web2: str = "UP", retries: int = 0, red
         {"name": "web2", "backend": "web", "status": web2, "retries": 0, "redispatches": 0},
         {"name": "web1", "backend": "write", "status": "no check", "retries": 0, "redispatches": 0},
     ]
-    return Entry(T0 + at, "balancer", "servers", {"servers": seen})
+    return Entry(T0 + at, "balancer", "servers", {"servers": seen, "queues": {"web": 0, "write": 0}})
 
 
 def database(at: float, node: str, writable: bool, **changes: Any) -> Entry:
@@ -118,7 +118,7 @@ def quiet(seconds: int = 20, down: tuple[float, float] = (0, 0), **changes: Any)
         *(database(at + 0.5, "web2", writable=False) for at in range(-2, seconds)),
         lab(seconds, "phase", name="settle"),
         *(final(node, dict.fromkeys(writes, 1), at=seconds + 2) for node in ("web1", "web2")),
-        lab(seconds + 3, "generator", cpu=0.2, requests_seen={"web1": 0, "web2": len(requests)}),
+        lab(seconds + 3, "generator", cpu=0.2, cpu_peak=0.2, requests_seen={"web1": 0, "web2": len(requests)}),
         lab(seconds + 4, "end", complete=True, why=""),
     ]
 
