@@ -19,6 +19,7 @@ INJECT = {
     "loss": "for slow: percent of packets that get lost",
     "rate": "for slow and replication-slow: kbit per second that pass",
     "seconds": "for clock-skew (may be negative) and replication-lag",
+    "pages_per_s": "for php-limit: how many pages a second PHP can still make",
     "restarts": "for service-kill: let systemd start it again",
     "for": "heal it after so many seconds; Ctrl-C heals it at once",
 }
@@ -44,12 +45,14 @@ def inject(
     loss: float = 0.0,
     rate: int = 0,
     seconds: int = 0,
+    pages_per_s: int = 0,
     restarts: bool = False,
     for_: int = 0,
 ) -> None:
     """Break something on a node: invoke fault.inject freeze web2, fault.inject service-kill web1 --service nginx."""
     given: dict[str, Any] = {"kind": kind, "node": node, "service": service, "peer": peer, "restarts": restarts}
     given |= {"delay_ms": delay, "loss_percent": loss, "rate_kbit": rate, "seconds": seconds}
+    given |= {"pages_per_s": pages_per_s}
     lab = topology.load()
     fault = Fault.parse(lab, {name: value for name, value in given.items() if value})
     injection.inject(lab, fault, injection.door_to(lab, fault), timer_s=for_ or injection.TIMER_S)

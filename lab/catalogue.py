@@ -71,6 +71,13 @@ _KINDS = (
     ),
     Kind("disk-full", "nothing more can be written to the node's disk"),
     Kind("cpu-hog", "other programs want all of the node's processor"),
+    Kind(
+        "php-limit",
+        "so little of the processor is left to PHP as that many pages a second need",
+        role="web",
+        options={"pages_per_s": Whole(1, 1000)},
+        required=("pages_per_s",),
+    ),
     Kind("memory-hog", "another program takes nearly all of the node's memory"),
     Kind(
         "clock-skew",

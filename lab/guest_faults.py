@@ -6,7 +6,7 @@ Each script is whole in itself and may run twice. `seen` and `gone` exit 0 when 
 import shlex
 from collections.abc import Callable, Mapping
 
-from lab import database_faults, units
+from lab import database_faults, units, web_faults
 from lab.catalogue import ALL, Fault
 from lab.fault_scripts import FOLDER, Scripts, kept
 from lab.topology import Lab
@@ -200,4 +200,5 @@ _MAKERS: Mapping[str, Callable[[Fault, Lab], Scripts]] = {
     "memory-hog": _memory_hog,
     "clock-skew": _clock_skew,
     **database_faults.MAKERS,
+    **web_faults.MAKERS,
 }

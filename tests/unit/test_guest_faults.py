@@ -28,6 +28,7 @@ INSIDE: list[dict[str, Any]] = [
     {"kind": "replication-stop", "node": "web2"},
     {"kind": "replication-lag", "node": "web2", "seconds": 20},
     {"kind": "replication-slow", "node": "web2", "rate_kbit": 2000},
+    {"kind": "php-limit", "node": "web1", "pages_per_s": 15},
 ]
 
 
@@ -137,7 +138,7 @@ def test_a_replica_that_was_promoted_since_has_nothing_to_heal(tmp_path: Path, g
     assert bash(made.heal).returncode != 0 and bash(made.gone).returncode != 0
 
 
-@pytest.mark.parametrize("given", INSIDE[11:], ids=lambda it: fault(it).id)
+@pytest.mark.parametrize("given", INSIDE[11:14], ids=lambda it: fault(it).id)
 def test_a_primary_has_no_replication_to_break(tmp_path: Path, given: dict[str, Any]) -> None:
     """It is refused before anything is changed, with its name; a replica is not."""
     prepare = guest_faults.scripts(fault(given), LAB).prepare
@@ -157,6 +158,7 @@ HEALS = {
     "slow": (INSIDE[6], "tc qdisc del dev eth1 root"),
     "cpu-hog": (INSIDE[8], "systemctl stop weblab-fault-web2-cpu-hog"),
     "memory-hog": (INSIDE[9], "systemctl stop weblab-fault-web2-memory-hog"),
+    "php-limit": (INSIDE[14], "systemctl set-property --runtime nginx.service CPUQuota=\n"),
     "replication-stop": (INSIDE[11], "mysql -e START REPLICA"),
     "replication-slow": (INSIDE[13], "nft delete table inet weblab_web2_replication_slow"),
     "replication-lag": (INSIDE[12], "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; START REPLICA SQL_THREAD"),

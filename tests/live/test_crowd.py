@@ -1,0 +1,231 @@
+"""A crowd, and visitors who are slow on purpose: what everybody else gets meanwhile, and what the crowd is told."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from lab import facts, route, site
+from lab.machine import Machine
+from lab.topology import Lab
+from lab.wait import pause
+from tests.live.conftest import must
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+CROWD, CROWD_S = 100, 15.0
+SLOW, SLOW_S = 200, 12.0
+KEPT, RELOADS = 8, 8
+OPTION = "option idle-close-on-response"
+
+
+@pytest.fixture
+def balancer(healthy: Lab, machines: dict[str, Machine]) -> Machine:
+    """The node of HAProxy."""
+    return machines[healthy.having("balancer")[0].name]
+
+
+def downs(balancer: Machine) -> int:
+    """How often a server became DOWN since HAProxy's start."""
+    text = balancer.run(facts.BALANCER, title="asks HAProxy").stdout
+    names = text.splitlines()[0].removeprefix("# ").split(",")
+    rows = [dict(zip(names, line.split(","), strict=False)) for line in text.splitlines()[1:]]
+    return sum(int(row["chkdown"] or 0) for row in rows if row.get("pxname") == "web" and row["svname"] != "BACKEND")
+
+
+def door(lab: Lab) -> http.client.HTTPConnection:
+    """A connection to the balancer, which is kept."""
+    address = str(lab.having("balancer")[0].ip)
+    route.guard(lab, address)
+    return http.client.HTTPConnection(address, timeout=20)
+
+
+def asked(lab: Lab, path: str, method: str = "GET", body: str = "") -> tuple[int, dict[str, str], str]:
+    """One request on a connection of its own: status, headers, text."""
+    with ExitStack() as stack:
+        way = door(lab)
+        stack.callback(way.close)
+        way.request(method, path, body or None, {"Host": lab.site, "Connection": "close"})
+        answer = way.getresponse()
+        return answer.status, {name.lower(): it for name, it in answer.getheaders()}, answer.read().decode()
+
+
+@contextmanager
+def crowd(lab: Lab, path: str, users: int = CROWD) -> Iterator[list[tuple[int, dict[str, str], str]]]:
+    """So many users who ask again as soon as they are answered; what they were answered."""
+    answers: list[tuple[int, dict[str, str], str]] = []
+    over = threading.Event()
+
+    def user() -> None:
+        while not over.is_set():
+            answers.append(asked(lab, path))
+
+    with ThreadPoolExecutor(users) as pool:
+        for _ in range(users):
+            pool.submit(user)
+        try:
+            yield answers
+        finally:
+            over.set()
+
+
+@pytest.fixture
+def capped(healthy: Lab) -> Iterator[Lab]:
+    """Servers on which PHP has the processor for five pages a second each: a small crowd is too many for them."""
+    for node in healthy.having("web"):
+        must("fault.inject", "php-limit", node.name, "--pages-per-s", "5", timeout=180)
+    try:
+        yield healthy
+    finally:
+        must("fault.heal", timeout=180)
+
+
+def test_a_crowd_is_told_to_come_again_and_takes_no_server_down(capped: Lab, balancer: Machine) -> None:
+    """Some are served, the others get a page that says so within the time of the queue and a little."""
+    before = downs(balancer)
+    with crowd(capped, "/") as answers:
+        pause(CROWD_S)
+    counted = Counter(status for status, _, _ in answers)
+    refused = [(headers, text) for status, headers, text in answers if status == 503]
+    assert set(counted) == {200, 503} and min(counted.values()) >= 10, counted
+    headers, text = refused[0]
+    assert headers["retry-after"] == "2" and headers["content-type"].startswith("text/html") and "too busy" in text
+    assert downs(balancer) == before
+
+
+def test_a_program_in_a_crowd_is_told_in_json(capped: Lab) -> None:
+    """And a write is read from its status: nothing was sent."""
+    with crowd(capped, "/api/notes") as answers:
+        pause(CROWD_S)
+    refused = [(headers, text) for status, headers, text in answers if status == 503]
+    assert refused and {headers["content-type"] for headers, _ in refused} == {"application/json"}
+    assert "nothing was sent" in json.loads(refused[0][1])["error"]
+
+
+def test_readers_leave_room_for_a_write(capped: Lab) -> None:
+    """Writes have a queue and processes of their own."""
+    with crowd(capped, "/"):
+        pause(5)
+        note = json.dumps({"token": f"crowd-{time.time_ns()}", "body": "in a crowd"})
+        statuses = [asked(capped, "/api/notes", "POST", note)[0] for _ in range(5)]
+    assert set(statuses) <= {200, 201}, statuses
+
+
+def test_many_who_ask_for_health_take_no_server_down(healthy: Lab, balancer: Machine) -> None:
+    """Visitors ask on the way of the readers, the balancer on its own."""
+    before = downs(balancer)
+    with crowd(healthy, "/health", users=50):
+        pause(CROWD_S)
+    assert downs(balancer) == before
+
+
+@contextmanager
+def dripping(lab: Lab, first: bytes, more: bytes) -> Iterator[None]:
+    """So many who send the first part of a request, and then a byte a second."""
+    address = str(lab.having("balancer")[0].ip)
+    route.guard(lab, address)
+    over = threading.Event()
+    with ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection((address, 80), timeout=10)) for _ in range(SLOW)]
+        for it in slow:
+            it.sendall(first)
+
+        def drip() -> None:
+            while not over.wait(1.0):
+                for it in slow:
+                    try:
+                        it.sendall(more) if more else it.recv(1)
+                    except OSError:
+                        continue
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+HEAD = b"POST /api/notes HTTP/1.1\r\nHost: www.foobar.com\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\nX-Slow: ", b"a"),
+        (HEAD + b'Content-Length: 500\r\n\r\n{"token": "', b"a"),
+        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\n\r\n", b""),
+    ],
+    ids=["headers", "body", "answer"],
+)
+def test_slow_visitors_take_no_place_from_others(healthy: Lab, first: bytes, more: bytes) -> None:
+    """Two hundred who send or read a byte a second: pages and notes go on."""
+    with dripping(healthy, first, more):
+        began = time.monotonic()
+        statuses: Counter[int] = Counter()
+        while time.monotonic() < began + SLOW_S:
+            note = json.dumps({"token": f"slow-{time.time_ns()}", "body": "beside slow visitors"})
+            statuses[asked(healthy, "/")[0]] += 1
+            statuses[asked(healthy, "/api/notes", "POST", note)[0]] += 1
+    assert set(statuses) == {200, 201}, statuses
+
+
+def test_a_body_that_is_too_large_is_told_so_that_its_sender_can_read_it(healthy: Lab) -> None:
+    """The form of the page by nginx and by PHP, and a program."""
+    for path, wanted in (("/", "text/html"), ("/api/notes", "application/json")):
+        for size in (33_000, 70_000):
+            status, headers, _ = asked(healthy, path, "POST", "body=" + "a" * size)
+            assert status in (400, 413) and headers["content-type"].startswith(wanted), (path, size, status, headers)
+
+
+def kept(lab: Lab, reload: Callable[[], object]) -> tuple[int, int]:
+    """Requests on kept connections while HAProxy is reloaded again and again, and how many of them broke."""
+    over, broken, made = threading.Event(), Counter[str](), Counter[str]()
+
+    def user() -> None:
+        way = door(lab)
+        while not over.is_set():
+            made["requests"] += 1
+            try:
+                way.request("GET", "/health", headers={"Host": lab.site})
+                way.getresponse().read()
+            except (OSError, http.client.HTTPException) as error:
+                broken[type(error).__name__] += 1
+                way.close()
+            over.wait(0.2)
+        way.close()
+
+    with ThreadPoolExecutor(KEPT) as pool:
+        for _ in range(KEPT):
+            pool.submit(user)
+        try:
+            for _ in range(RELOADS):
+                pause(1.5)
+                reload()
+        finally:
+            over.set()
+    return made["requests"], broken.total()
+
+
+def test_a_reload_breaks_no_kept_connection(healthy: Lab, balancer: Machine) -> None:
+    """And without the option it breaks some: the test can see it."""
+
+    def reload() -> None:
+        balancer.run("systemctl reload haproxy", title="reloads HAProxy")
+
+    made, broken = kept(healthy, reload)
+    assert made > 200 and broken == 0
+    balancer.run(f"sed -i '/{OPTION}/d' /etc/haproxy/haproxy.cfg", title="takes the option away")
+    try:
+        reload()
+        assert kept(healthy, reload)[1] > 0
+    finally:
+        must("lab.provision", timeout=300)
+    assert site.healthy(healthy)
