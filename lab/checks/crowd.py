@@ -40,7 +40,7 @@ def answer_time(history: History) -> Finding:
 
 
 def refusal_time(history: History) -> Finding:
-    """The longest time until the balancer refused a request; 0 where it refused none. The site's own 503 comes later."""
+    """The longest time until the balancer refused a request; 0 where it refused none. The site refuses later."""
     if not history.requests:
         return nothing("s", "no request was made")
     took = [_took(history, it) for it in history.measured() if it.status == REFUSED and not it.served_by]
