@@ -14,7 +14,7 @@ TEXT = """\
 #!/bin/sh
 # Made by the lab for {emulator}, stamp {stamp}.
 # QEMU's translation cache is 1 GiB a machine unless told otherwise; vagrant-libvirt has no setting for it. A full one
-# is thrown away, and all stands still for seconds: of 128 MB that was so every minute, and 512 were not full in half an hour.
+# is thrown away, and all stands still for seconds: 128 MB were full every minute, 512 not in half an hour.
 set -eu
 left=$#
 while [ "$left" -gt 0 ]; do
