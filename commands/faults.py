@@ -7,7 +7,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from commands.command import command, say
-from lab import catalogue, injection, ledger, progress, topology
+from lab import catalogue, injection, ledger, progress, snapshots, topology
 from lab.catalogue import Fault
 from lab.topology import Lab
 from lab.wait import SAY_EVERY_S, pause
@@ -65,6 +65,7 @@ def inject(
 @command(changes=False)
 def heal(c: Context) -> None:
     """Undo every fault that was injected; works while another command runs."""
+    snapshots.must_be_back()  # to heal a freeze resumes a machine
     healed = injection.heal_all(topology.load())
     say("\n".join([f"{fault.id} is gone" for fault in healed] or ["no fault is active"]))
 

@@ -12,7 +12,7 @@ from invoke.exceptions import Exit
 
 import fabfile
 import tasks
-from commands import command, databases, experiments
+from commands import command, databases, experiments, faults
 from fabfile import clean, failover, replication
 from lab import choices, hypervisor, ledger, lifecycle, lock, runs, snapshots
 from lab.errors import Locked
@@ -135,6 +135,8 @@ def test_nothing_is_promoted_after_half_a_restore(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(Exit) as ending:
         databases.promote(Context(), "web2")
     assert ending.value.code == 1 and "invoke lab.restore one" in str(ending.value.message)
+    with pytest.raises(Exit, match="snapshot one was put back on some"):
+        faults.heal(Context())
     monkeypatch.setattr(clean, "reset", lambda lab: [])
     tasks.reset(Context())
 
