@@ -19,6 +19,7 @@ NO_BREAK_SPACE = "\u00a0"
 INTEGER = "tag:yaml.org,2002:int"
 UNNAMED = '"<unicode string>"'  # what the parser calls a text
 OTHER_ENDINGS = {".yaml", ".YAML", ".YML"}
+FAST: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML was built with it
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,11 @@ class Document:
     def read(cls, name: str, text: str) -> "Document":
         """Parse the text of the file `name`; raises BadInput with the parser's own place."""
         try:
-            tree = yaml.compose(text)
+            loader = _loader(text)
+            tree = yaml.compose(text, Loader=loader)
             if line := _cycle(tree):
                 raise BadInput(f"{name}: what begins in line {line} holds itself, by an alias", hint=f"correct {name}")
-            return cls(name, yaml.safe_load(text), tree)
+            return cls(name, yaml.load(text, Loader=loader), tree)
         except (yaml.YAMLError, ValueError) as error:  # a ValueError is of a date that there is not
             evidence = str(error).replace(UNNAMED, name)
             raise BadInput(f"{name} is not YAML", evidence=evidence, hint=_hint(name, text, error)) from error
@@ -59,6 +61,15 @@ class Document:
             told,
             hint=f"correct {self.name}, then run the command again; nothing was changed",
         )
+
+
+def _loader(text: str) -> type[yaml.SafeLoader]:
+    """The fast one, unless it finds a mistake: PyYAML's own shows the line."""
+    try:
+        yaml.compose(text, Loader=FAST)
+    except yaml.YAMLError:
+        return yaml.SafeLoader
+    return FAST
 
 
 def files(folder: Path, endings: Collection[str] = (ENDING,)) -> list[Path]:
