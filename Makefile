@@ -21,7 +21,7 @@ test: ## first without machines, then the short tests against the real lab
 test-all: ## the same and the slow tests too, hours
 	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check dangerous live-all
 
-check: ## style, types, imports, scripts, unit tests: no machine needed, under a minute
+check: ## style, types, imports, scripts, unit tests: no machine needed, minutes
 	@./bootstrap.sh --venv
 	@$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target lint format types imports shell yaml unit
 
@@ -50,7 +50,7 @@ yaml:
 	@$(BIN)/yamllint --strict lab.yml experiments .github tests/dangerous_changes
 
 unit:
-	@$(BIN)/pytest --quiet tests/unit
+	@$(BIN)/pytest --quiet --numprocesses auto --dist worksteal tests/unit
 
 dangerous: ## make dangerous changes to a copy of the code: each must turn a unit test red, ten minutes
 	@$(BIN)/python -m tests.dangerous_changes.run $(ARGS)
