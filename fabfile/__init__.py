@@ -8,7 +8,7 @@ from invoke.collection import Collection
 from invoke.exceptions import Exit
 
 from fabfile.converge import ROLES, everything
-from lab import choices, lock, topology
+from lab import choices, lock, snapshots, topology
 from lab.errors import LabError
 
 
@@ -16,6 +16,7 @@ def _task(role: str) -> Any:
     def converge(c: Any, dry_run: bool = False) -> None:
         try:
             with lock.held() as alone:
+                snapshots.must_be_back()
                 if alone:
                     choices.of_the_user()
                 changed = everything(topology.load(), only=(role,), dry_run=dry_run).changed

@@ -24,13 +24,12 @@ def restore(lab: Lab, name: str, repair: Callable[[], object] = lambda: None) ->
     of another configuration lacks, the lab may never answer as it should. Raises TimedOut naming what is not right.
     """
     with progress.stage("put back"):
-        remembered.forget()  # before too: what is known is of another time as soon as one machine is back
         snapshots.put_back(lab, name)
         ledger.clear()  # a snapshot is of a lab without faults
-        remembered.forget()
     doors = machines(lab)
     with progress.stage("clocks"):
         together(step_clock_soon, doors)
+    snapshots.is_back()  # from here on lab.provision completes it
     repair()
     with progress.stage("settle"):
         settle(lab, doors)

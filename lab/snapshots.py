@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-from lab import ledger, process
+from lab import ledger, process, remembered
 from lab.errors import BadInput, CheckFailed, LabError, RigBroken
 from lab.hypervisor import LIBVIRT, PREFIX, provider, states
 from lab.topology import ROOT, Lab, Node
@@ -49,8 +49,9 @@ def take(lab: Lab, name: str) -> None:
 def put_back(lab: Lab, name: str) -> None:
     """Put every machine back to its snapshot `name`; all go on running together.
 
-    Raises BadInput naming the snapshots that all machines have; RigBroken naming what is paused where it
-    ended half-way: machines of different times must not meet.
+    What is remembered of the databases is forgotten. The restore counts as half done until `is_back`. Raises BadInput
+    naming the snapshots that all machines have; RigBroken naming what is paused where it ended half-way: machines of
+    different times must not meet.
     """
     _must_be_possible(name)
     known = _complete(lab)
@@ -60,20 +61,26 @@ def put_back(lab: Lab, name: str) -> None:
     kept = f"{name}.{known[name]}"
     RESTORING.parent.mkdir(exist_ok=True)
     RESTORING.write_text(name, encoding="utf-8")
+    remembered.forget()  # before too: what is known is of another time as soon as one machine is back
     try:
         _on_all(lab, lambda node: _virsh("snapshot-revert", node, kept, "--paused", "--force", timeout=SNAPSHOT_S))
         _on_all(lab, lambda node: _virsh("resume", node))
     except LabError as error:
         what = f"snapshot {name} is not back: {_standing(lab)}"
         raise RigBroken(what, evidence=str(error), hint=f"run it again: invoke lab.restore {name}") from error
-    RESTORING.unlink()
+    remembered.forget()
+
+
+def is_back() -> None:
+    """The restore is done: machines and clocks."""
+    RESTORING.unlink(missing_ok=True)
 
 
 def must_be_back() -> None:
     """Raise CheckFailed where a restore ended half-way: machines of different times must not go on together."""
     if RESTORING.exists():
         name = RESTORING.read_text(encoding="utf-8")
-        what = f"snapshot {name} was put back on some of the machines only"
+        what = f"snapshot {name} was put back in part only"
         raise CheckFailed(what, hint=f"invoke lab.restore {name}, or invoke lab.destroy")
 
 

@@ -7,10 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from lab import hypervisor, ledger, process, restore, snapshots, topology
+from lab import hypervisor, ledger, process, remembered, restore, snapshots, topology
 from lab.catalogue import Fault
-from lab.errors import CheckFailed, CommandFailed, RigBroken
+from lab.errors import BadInput, CheckFailed, CommandFailed, RigBroken
 from lab.machine import Answer, Machine
+from tests.unit.pairs import OPEN
 
 LAB = topology.load()
 
@@ -204,9 +205,36 @@ def test_a_restore_that_ended_half_way_must_be_ended_first(virsh: Virsh, broken:
     virsh.broken = {(broken, "weblab_web2")}
     with pytest.raises(RigBroken, match="snapshot one is not back"):
         snapshots.put_back(LAB, "one")
-    with pytest.raises(CheckFailed, match="snapshot one was put back on some") as caught:
+    with pytest.raises(CheckFailed, match="snapshot one was put back in part only") as caught:
         snapshots.must_be_back()
     assert "invoke lab.restore one" in caught.value.hint
     virsh.broken.clear()
     snapshots.put_back(LAB, "one")
+    with pytest.raises(CheckFailed):
+        snapshots.must_be_back()  # the clocks are of then
+    snapshots.is_back()
     snapshots.must_be_back()
+
+
+def test_what_is_known_of_the_databases_goes_with_the_machines(virsh: Virsh) -> None:
+    """Before one is put back, and after all are: who asked in between was told of another time."""
+    snapshots.take(LAB, "one")
+    known: list[bool] = []
+
+    def look(command: str, domain: str) -> None:
+        if command in ("snapshot-revert", "resume"):
+            known.append(remembered.recall() is not None)
+            remembered.remember(time.time(), [OPEN])
+
+    remembered.remember(time.time(), [OPEN])
+    virsh.before = look
+    snapshots.put_back(LAB, "one")
+    assert known[0] is False and remembered.recall() is None
+
+
+def test_a_name_that_is_none_forgets_nothing(virsh: Virsh) -> None:
+    """A slip of the finger must not cost what a promotion needs to know."""
+    remembered.remember(time.time(), [OPEN])
+    with pytest.raises(BadInput, match="no snapshot 'oen'"):
+        snapshots.put_back(LAB, "oen")
+    assert remembered.recall() is not None
