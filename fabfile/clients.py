@@ -22,19 +22,21 @@ tell() {
 """
 
 
-# Ends what a command that gave up, or was killed, left on a node: its shell and its session do nothing later.
+# Ends what a command that gave up, or was killed, left on a node: its shell and its session do nothing later. Where a
+# session can't be ended its file stays; one that is gone by itself is no error (1094).
 END_ALL = f"""for kept in {CLIENTS}/*; do
   [ -e "$kept" ] || continue
   pid=${{kept##*/}}
   [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != bash ] || kill -KILL "$pid"
-  timeout 10 mysql --connect-timeout=5 -e "KILL $(cat "$kept")" 2>/dev/null
+  said=$(timeout 10 mysql --connect-timeout=5 -e "KILL $(cat "$kept")" 2>&1) || [[ $said == "ERROR 1094"* ]] || continue
   rm -f "$kept"
 done"""
+ALL_ENDED = f"! compgen -G '{CLIENTS}/*' >/dev/null"
 # The session's number is kept, so that another command can end this client. One that gives up ends its session itself:
 # what was told together with a statement that hangs would run when that returns.
 _GIVES_UP = f'timeout 10 mysql --connect-timeout=5 -e "KILL $(cat {CLIENTS}/$$)" 2>/dev/null'
 _KEEP = f"""mkdir -p {CLIENTS} && echo "$said" > {CLIENTS}/$$ &&
-trap '[ $? = 0 ] || {_GIVES_UP}; rm -f {CLIENTS}/$$' EXIT"""
+trap '{{ [ $? = 0 ] || {_GIVES_UP}; }} && rm -f {CLIENTS}/$$' EXIT"""
 
 
 def client(door: Machine, before: str = "") -> Shell:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fabfile.clients import END_ALL, client, tell
+from fabfile.clients import ALL_ENDED, END_ALL, client, tell
 from lab import databases, ending, progress
 from lab.errors import CheckFailed, LabError
 from lab.facts import databases_of
@@ -62,7 +62,7 @@ def ended_unless_open(door: Machine, what: str, why: str, hint: str) -> Iterator
 def shut(door: Machine) -> str:
     """End the clients that a command left on a node; what its server is then: 'closed', 'open' or 'unknown'."""
     try:
-        door.script(f"{END_ALL}\nexit 0", timeout=SHUT_S, title="ends what was begun")
+        door.script(f"{END_ALL}\n{ALL_ENDED}", timeout=SHUT_S, title="ends what was begun")
     except LabError:
         return "unknown"
     now = databases_of([door])[door.node.name]

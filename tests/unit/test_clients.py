@@ -72,6 +72,19 @@ def test_who_gives_up_ends_its_session_on_the_server(tmp_path: Path, door: Door,
     assert list((tmp_path / "clients").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("answer", "ended"), [("true", True), ("echo 'ERROR 1094 (HY000): Unknown'; false", True), ("false", False)]
+)
+def test_a_session_that_can_not_be_ended_is_not_forgotten(tmp_path: Path, answer: str, ended: bool) -> None:
+    """The next command tries again; one that is gone by itself is ended."""
+    fake(tmp_path, "mysql", f"{answer} >&2")
+    kept = tmp_path / "clients" / "1234567"
+    kept.parent.mkdir()
+    kept.write_text("7\n")
+    here = (clients.END_ALL + "\n" + clients.ALL_ENDED).replace(clients.CLIENTS, str(kept.parent))
+    assert (bash(here).returncode == 0, kept.exists()) == (ended, not ended)
+
+
 @pytest.mark.parametrize(("answer", "exit_code"), [("0", 0), ("1", clients.NOT_CAUGHT_UP)])
 def test_what_was_not_executed_in_time_stops_everything_that_follows(
     tmp_path: Path, door: Door, answer: str, exit_code: int

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from fabfile import failover, rejoin
+from fabfile.statements import sql
 from lab import backup, gtid, ledger, remembered
 from lab.catalogue import Fault
 from lab.databases import Database
 from lab.errors import CheckFailed
+from lab.machine import Machine
 from tests.unit.conftest import Make
 from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, U1, U2, WEB2
 from tests.unit.simulated.errors import SqlError
@@ -192,5 +194,20 @@ def test_what_was_received_and_not_applied_is_not_thrown_away(make: Make) -> Non
     pair = make()
     pair.web2.replica.running = frozenset()
     assert pair.web2.replica.unapplied
+    rejoin.rejoin(LAB, "web2")
+    assert pair.web2.thrown_away == "" and pair.web2.replicating
+
+
+def test_what_is_received_meanwhile_is_not_thrown_away_either(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its receiver confirms writes while its applier stands still, and nothing waited when it was asked."""
+    pair = make(web2=replace(REPLICA, applying=False, gtid_executed=OPEN.gtid_executed))
+
+    def after_a_note(door: Machine, text: str, title: str) -> None:
+        with pair.lock:
+            pair.visit()
+            pair.web2.replica.work(0)
+        sql(door, text, title)
+
+    monkeypatch.setattr(rejoin, "sql", after_a_note)
     rejoin.rejoin(LAB, "web2")
     assert pair.web2.thrown_away == "" and pair.web2.replicating
