@@ -9,7 +9,7 @@ from invoke.context import Context
 from commands.command import command, say
 from fabfile import failover, replication
 from fabfile.rejoin import rejoin as rejoin_server
-from lab import advice, backup, choices, lifecycle, remembered, topology
+from lab import advice, backup, choices, hypervisor, lifecycle, remembered, topology
 from lab.databases import MEANS, check_durability
 from lab.facts import databases_of, endings
 
@@ -31,7 +31,7 @@ def status_(c: Context) -> None:
     asked = {node.name: answers.get(node.name) for node in nodes}
     remembered.remember(asked_at, asked.values())
     degraded = remembered.degraded()
-    advised = advice.advise(nodes, asked, degraded, endings(lab, asked))
+    advised = advice.advise(nodes, asked, degraded, endings(lab, asked), hypervisor.states(lab))
     say("\n".join([advice.tree(nodes, asked, degraded), *_chosen(), *advised]))
 
 

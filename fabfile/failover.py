@@ -2,55 +2,35 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from fabfile import salvage as salvaging
 from fabfile import switch
-from fabfile.clients import END_ALL, client
+from fabfile.clients import client
 from fabfile.fencing import fence
 from fabfile.opening import LEAVE
+from fabfile.situation import ask
 from fabfile.statements import sql
 from fabfile.survivor import apply_received, open_it
 from fabfile.switch import NotClosed, Roles
-from lab import advice, choices, databases, ending, hypervisor, lock, progress, promotion, protections, remembered, site
+from lab import advice, choices, hypervisor, lock, progress, promotion, protections, remembered, site
 from lab.databases import Database
 from lab.doubts import Situation
-from lab.errors import CheckFailed, LabError, Unreachable
-from lab.facts import MARK, databases_of, ended_because
-from lab.machine import Machine, Shell, together
+from lab.errors import CheckFailed
+from lab.facts import databases_of, ended_because
+from lab.machine import Shell, together
 from lab.promotion import Promotion
-from lab.topology import Lab, Node
+from lab.topology import Lab
 from lab.wait import until
 
 VERIFIED_S = 60.0
-CUT_OFF = "=cut-off="
-CANDIDATE_S = 20  # a busy server may take long to let a client in, and without it nobody is promoted
-# What an earlier command left there ends first. The kernel tells whether MySQL runs, without a program being started.
-ASK = f"""{END_ALL}
-{databases.QUESTION}
-echo {MARK}
-read -r pid 2>/dev/null < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && echo runs || echo dead
-echo {MARK}
-{ending.ASK}
-echo {MARK}"""
 KNOWN_NOTE = """mysql -N --raw --default-character-set=utf8mb4 -e "SELECT JSON_OBJECT('token', token, 'body', body)
 FROM site.notes ORDER BY created_at LIMIT 1" """
 LEFT_OUT = {
     "fencing": "{other} is left as it is: where it runs, it may take writes beside {node}",
     "relay-log": "{node} throws away what it received and did not apply yet",
 }
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a server said; `dead`: for certain MySQL does not run there, and when it starts it is read-only."""
-
-    database: Database | None = None
-    dead: bool = False
-    record: str = ""  # of its MySQL's starts and ends
-    reaches: bool = True  # the other server's node, over the lab's network
-    shell: Shell | None = None  # of the candidate: it is connected while the other one is waited for
 
 
 def promote(
@@ -64,11 +44,11 @@ def promote(
     roles = Roles.of(lab, name)
     if salvage:
         salvaging.salvage(lab, roles)
-    situation, dead, shell = _situation(lab, roles)
+    situation, dead, shell = ask(lab, roles)
     how = promotion.decide(situation, accept_data_loss=accept_data_loss)
     if how.way == "nothing":
         return _nothing(roles, situation, how)
-    remembered.opening(name)
+    _begins(situation, how)
     alone = roles if stay_durable else replace(roles, durability=_without_replica(roles.durability))
     if how.way == "planned" and situation.rival:
         try:
@@ -77,10 +57,18 @@ def promote(
             return _verified(lab, roles, how, f"nobody took writes for {outage_s:.1f} s")
         except NotClosed as error:
             progress.say(roles.other.node.name, f"{error.what}; so it is treated as gone")
-            situation, dead, shell = _situation(lab, roles)
+            situation, dead, shell = ask(lab, roles)
             how = promotion.emergency(situation, accept_data_loss=accept_data_loss)
+            _begins(situation, how)
     done = _alone(lab, _keep_lowered(alone, roles), situation, how, dead, shell)
     return _verified(lab, roles, how, done)
+
+
+def _begins(it: Situation, how: Promotion) -> None:
+    """Keep what the server has, and say what may be lost, before anything is done: the command may be ended then."""
+    remembered.opening(it.node.name, it.own.has)
+    if how.lost:
+        progress.say(it.node.name, f"may be lost: {how.lost}")
 
 
 def _without_replica(durability: str) -> str:
@@ -93,66 +81,6 @@ def _keep_lowered(alone: Roles, chosen: Roles) -> Roles:
     if alone.durability != chosen.durability:
         remembered.degrade(chosen.node.node.name)
     return alone
-
-
-def _situation(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
-    """Ask both servers, and the balancer what it reaches, at once; whether the other MySQL is dead for certain.
-
-    The candidate's client waits by then: to connect one takes seconds, and so does waiting for a node that is gone.
-    """
-    node, other = roles.node.node, roles.other.node
-    states = hypervisor.states(lab)
-    if states[node.name] != "running":
-        raise Unreachable(f"{node.name} can't be promoted: it is {states[node.name]}", hint="invoke lab.up")
-    balancer = Machine(lab.having("balancer")[0])
-    there = states[other.name] == "running"
-    works: dict[str, Callable[[], Any]] = {node.name: lambda: _connected(roles.node, _reach(other) if there else ":")}
-    if there:
-        works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
-    doors = [door for door in (roles.node, roles.other, balancer) if door.node.name in works]
-    asked_at = time.time()
-    said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))
-    own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in hypervisor.OFF))
-    open_ = rival.database is not None and rival.database.writable
-    ended = "" if open_ else ended_because(other, rival.record)
-    if own.database is None:
-        hint = "see what the machine is doing: invoke lab.status"
-        raise Unreachable(f"{node.name} can't be promoted: its MySQL does not answer", hint=hint)
-    remembered.remember(asked_at, [own.database, rival.database])
-    reached = own.reaches or said.get(balancer.node.name, True)
-    known = reached, remembered.recall(), time.time(), ended
-    situation = Situation(node, other, own.database, rival.database, *known)
-    return situation, rival.dead, own.shell
-
-
-def _look(door: Machine, besides: str = ":", connect_s: int = databases.CONNECT_S) -> Look:
-    """What the server says; `besides` runs meanwhile, and its output comes last."""
-    ask = ASK.replace(f"timeout={databases.CONNECT_S}", f"timeout={connect_s}")
-    script = f"exec 3< <({besides})\n{ask}\ncat <&3\nexit 0"
-    try:
-        text = door.script(script, timeout=30 + connect_s, title="asks the database").stdout
-    except LabError:
-        return Look()
-    answer, runs, record, rest = [*text.split(f"{MARK}\n"), "", "", ""][:4]
-    return Look(databases.read(door.node.name, answer), "dead" in runs, record, CUT_OFF not in rest)
-
-
-def _connected(door: Machine, besides: str) -> Look:
-    look = _look(door, besides, CANDIDATE_S)
-    return replace(look, shell=client(door)) if look.database and not look.database.writable else look
-
-
-def _reach(node: Node) -> str:
-    """Bash that says when no connection to a node is taken: Linux knocks at 0, 1 and 3 seconds."""
-    return f"timeout 2 bash -c '</dev/tcp/{node.ip}/22' 2>/dev/null || echo {CUT_OFF}"
-
-
-def _reaches(balancer: Machine, node: Node) -> bool:
-    """Whether the balancer reaches a node over the lab's network; yes where it can't be asked."""
-    try:
-        return CUT_OFF not in balancer.script(_reach(node), title=f"looks whether it reaches {node.name}").stdout
-    except LabError:
-        return True
 
 
 def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
@@ -175,16 +103,15 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
         progress.say(node, line)
     shell = shell or client(roles.node)
     works: Mapping[str, Callable[[], Any]] = {
-        node: lambda: apply_received(roles, shell) if it.own.source and "relay-log" not in without else None,
+        node: lambda: apply_received(roles, shell) if it.own.source and "relay-log" not in without else "",
         other: lambda: "" if "fencing" in without else fence(lab, roles.other, dead),
     }
-    _, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
+    torn, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
     if fenced and not how.lost:
         _nothing_released_meanwhile(it)
-    torn = open_it(roles, shell, None if "relay-log" in without else it.own.has)
-    if torn:
-        told.append(f"{node} had transaction {torn} only in part and dropped it: nobody was told that it is kept")
-    return "; ".join([*([f"{fenced}: it can't take writes beside {node}"] if fenced else []), *told])
+    open_it(roles, shell, None if "relay-log" in without else it.own.has)
+    fenced = f"{fenced}: it can't take writes beside {node}" if fenced else ""
+    return "; ".join(filter(None, [fenced, *told, torn]))
 
 
 def _nothing_released_meanwhile(it: Situation) -> None:

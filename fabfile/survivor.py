@@ -6,7 +6,7 @@ from fabfile.attach import APPLY_RECEIVED
 from fabfile.clients import CAUGHT_UP, tell
 from fabfile.opening import LEAVE_S, SCRIPT_S, ended_unless_open, leaves_and_opens
 from fabfile.switch import Roles
-from lab import gtid, remembered
+from lab import gtid, progress
 from lab.errors import CheckFailed
 from lab.facts import databases_of
 from lab.machine import Machine, Shell
@@ -41,41 +41,45 @@ NOT_APPLIED = '[ "$said" = 1 ] || { echo "it has not applied all that it had"; e
 KILL_IT = f'[ "$said" = 0 ] || tell "KILL $said; SELECT 1;" {KILL_S} || exit 5'
 
 
-def apply_received(roles: Roles, shell: Shell) -> None:
+def apply_received(roles: Roles, shell: Shell) -> str:
     """The survivor hears its source no more and applies all that it received, at once even where told to be late.
 
     It does so before the source is left, which throws the relay log away. A transaction that it has only in part is
-    dropped: nobody was told that it is kept.
+    dropped: nobody was told that it is kept. Returns which, in words; '' where it had all whole.
     """
+    name = roles.node.node.name
     let_go = LET_GO % roles.other.node.ip
     dropped = f"{tell(COORDINATOR, KILL_S)}; {KILL_IT}"
     at_once = f'[ "$said" = 0 ] || {{ {dropped}; {tell(AT_ONCE, 30)}; }}'
     received = tell(RECEIVED % APPLY_S, APPLY_S + 30)
-    torn = f"{tell(TORN, KILL_S)}; torn=$said"
+    torn = f'{tell(TORN, KILL_S)}; echo "$said"'
     script = "\n".join([let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, torn, dropped])
+    torn = ""
     with _not_promoted(roles.node, "it could not apply what it received"):
-        roles.node.ready(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
+        told = roles.node.told(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
+        torn = told.stdout.strip()
+    if not torn:
+        return ""
+    progress.say(name, f"drops transaction {torn}, which it has only in part")
+    return f"{name} had transaction {torn} only in part and dropped it: nobody was told that it is kept"
 
 
-def open_it(roles: Roles, shell: Shell, had: str | None) -> str:
-    """The survivor leaves its source and takes writes; the transaction that it dropped, '' where it had all whole.
+def open_it(roles: Roles, shell: Shell, had: str | None) -> None:
+    """The survivor leaves its source and takes writes.
 
     `had`: the transactions that it must have applied; None: whatever it has. Raises CheckFailed where it does not
-    open, and then it is closed. Where it has lost some of them, nothing is known any more of what is on it.
+    open, and then it is closed.
     """
     leaves = leaves_and_opens(roles.durability)
     applied = "" if had is None else f"{tell(APPLIED % had, LEAVE_S)}\n{NOT_APPLIED}"
-    torn = ""
     try:
         with _not_promoted(roles.node, "it could not open"):
-            script = f'echo "$torn"\n{applied}\n{leaves}'
-            torn = roles.node.script(script, timeout=SCRIPT_S, title="opens", shell=shell).stdout.strip()
-    except CheckFailed:
+            roles.node.script(f"{applied}\n{leaves}", timeout=SCRIPT_S, title="opens", shell=shell)
+    except CheckFailed as error:
         now = databases_of([roles.node])[roles.node.node.name]
-        if had and not (now and gtid.subset(had, now.has)):
-            remembered.outdate()
+        if had and now and not gtid.subset(had, now.has):
+            error.hint = f"fetch what it lost: invoke db.promote {now.node} --salvage"
         raise
-    return torn
 
 
 def _not_promoted(door: Machine, why: str) -> AbstractContextManager[None]:

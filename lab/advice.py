@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from lab import databases, gtid, promotion, remembered
+from lab import databases, gtid, hypervisor, promotion, remembered
 from lab.databases import Database
 from lab.doubts import Situation
 from lab.errors import CheckFailed
@@ -13,6 +13,29 @@ from lab.topology import Node
 Asked = Mapping[str, Database | None]
 DEGRADED = " (degraded by promote)"
 HEAL = "heal the network between"
+NO_STATES: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """The nodes with a database, what they answered, and of those that are not open how they ended."""
+
+    nodes: Sequence[Node]
+    asked: Asked
+    ended: Mapping[str, str]
+    machines: Mapping[str, str]
+
+    @property
+    def known(self) -> list[Database]:
+        return [it for it in self.asked.values() if it]
+
+    def situation(self, own: Database) -> Situation:
+        nodes = {node.name: node for node in self.nodes}
+        other = next(nodes[name] for name in self.asked if name != own.node)
+        seen, silent = remembered.recall(), self.ended.get(other.name, "")
+        gone = self.machines.get(other.name) == "absent"
+        rival = self.asked[other.name]
+        return Situation(nodes[own.node], other, own, rival, True, seen, time.time(), silent, gone)
 
 
 def durability(primary: Database, degraded: str) -> str:
@@ -21,34 +44,40 @@ def durability(primary: Database, degraded: str) -> str:
     return primary.durability + (DEGRADED if lowered else "")
 
 
-def advise(nodes: Sequence[Node], asked: Asked, degraded: str, ended: Mapping[str, str]) -> list[str]:
+def advise(
+    nodes: Sequence[Node],
+    asked: Asked,
+    degraded: str,
+    ended: Mapping[str, str],
+    machines: Mapping[str, str] = NO_STATES,
+) -> list[str]:
     """What is wrong between the databases, each with the command that comes next, and that is not refused.
 
-    `ended` says of a server that is not open why it may have released commits that no replica confirmed.
+    `ended` says of a server that is not open why it may have released commits that no replica confirmed; `machines`
+    are their states.
     """
-    known = [it for it in asked.values() if it]
-    primaries = [it for it in known if it.role == "primary"]
+    sight = _Sight(nodes, asked, ended, machines)
+    primaries = [it for it in sight.known if it.role == "primary"]
     if len(primaries) == 1:
         return _with_primary(asked, primaries[0], degraded)
     if len(primaries) > 1:
         return [f"{len(primaries)} primaries, there should be 1; next: invoke lab.reset"]
     missing = [name for name, it in asked.items() if it is None]
-    if not known or not missing:
-        return [f"0 primaries, there should be 1; next: {_closed(nodes, asked, ended)}"]
+    if not sight.known or not missing:
+        return [f"0 primaries, there should be 1; next: {_closed(sight)}"]
     what = f"nobody takes writes, and MySQL on {', '.join(missing)} does not answer"
-    return [f"{what}; next: {_promotes(nodes, asked, ended)}"]
+    return [f"{what}; next: {_promotes(sight)}"]
 
 
-def _promotes(nodes: Sequence[Node], asked: Asked, ended: Mapping[str, str]) -> str:
+def _promotes(sight: _Sight) -> str:
     """The promotion that is not refused now, rather of the server that has most and with nothing lost."""
-    by_name = {node.name: node for node in nodes}
-    known = sorted((it for it in asked.values() if it), key=lambda it: -gtid.count(gtid.parse(it.gtid_executed)))
-    cases = [_situation(by_name, asked, own, ended) for own in known]
+    known = sorted(sight.known, key=lambda it: -gtid.count(gtid.parse(it.gtid_executed)))
+    cases = [sight.situation(own) for own in known]
     for it in cases:
         if _is_allowed(it):
             return f"invoke db.promote {it.node.name}"
     for it in cases:
-        if it.rival is None or _is_source(it.own, it.rival):
+        if not it.gone and (it.rival is None or _is_source(it.own, it.rival)):
             return f"invoke db.promote {it.node.name} --salvage"
     for it in cases:
         if _is_allowed(it, accept_data_loss=True):
@@ -59,12 +88,6 @@ def _promotes(nodes: Sequence[Node], asked: Asked, ended: Mapping[str, str]) -> 
 def _is_source(own: Database, rival: Database) -> bool:
     """Whether a server has nothing of its own, and something can be fetched for it from the other one."""
     return gtid.subset(own.gtid_executed, rival.gtid_executed) and not gtid.subset(rival.has, own.has)
-
-
-def _situation(nodes: Mapping[str, Node], asked: Asked, own: Database, ended: Mapping[str, str]) -> Situation:
-    other = next(nodes[name] for name in asked if name != own.node)
-    seen, silent = remembered.recall(), ended.get(other.name, "")
-    return Situation(nodes[own.node], other, own, asked[other.name], True, seen, time.time(), silent)
 
 
 def _is_allowed(it: Situation, *, accept_data_loss: bool = False) -> bool:
@@ -94,7 +117,7 @@ def _with_primary(asked: Asked, primary: Database, degraded: str) -> list[str]:
             lines.append(f"{name} is back, and commits are still {durability(primary, degraded)}")
         elif it and not it.replicating:
             waits = "writes wait: " if primary.waits else ""
-            lines.append(f"{waits}{name} does not replicate from {primary.node}; next: {_starts(name)}")
+            lines.append(f"{waits}{name} does not replicate from {primary.node}; next: {_starts(it, primary)}")
             continue
         else:
             continue
@@ -102,22 +125,28 @@ def _with_primary(asked: Asked, primary: Database, degraded: str) -> list[str]:
     return lines
 
 
-def _starts(name: str) -> str:
-    """The command that makes a replica go on; what was broken there on purpose is healed first."""
-    return "invoke fault.heal" if promotion.broken(name) else "invoke lab.provision"
+def _starts(replica: Database, primary: Database) -> str:
+    """The command that makes a replica go on; what was broken on purpose is healed first."""
+    if promotion.broken(replica.node) or promotion.broken(primary.node):
+        return "invoke fault.heal"
+    return "invoke lab.provision" if _can_catch_up(replica, primary) else promotion.rejoins(replica.node)
 
 
-def _closed(nodes: Sequence[Node], asked: Asked, ended: Mapping[str, str]) -> str:
-    """Both answer and are closed: lab.provision opens where that is certain, else one is chosen."""
-    known = [it for it in asked.values() if it]
-    if len(known) < 2:
-        return "invoke lab.provision"
-    one, other = sorted(known, key=lambda it: not it.source)
+def _can_catch_up(replica: Database, source: Database) -> bool:
+    return gtid.subset(source.purged, replica.has)
+
+
+def _closed(sight: _Sight) -> str:
+    """Nobody is open: lab.provision opens where that is certain, else one is chosen."""
+    if len(sight.known) < 2:
+        is_off = any(state in ("absent", *hypervisor.OFF) for state in sight.machines.values())
+        return "invoke lab.up" if is_off else "invoke lab.provision"
+    one, other = sorted(sight.known, key=lambda it: not it.source)
     if one.source and not other.source and gtid.subset(one.gtid_executed, other.gtid_executed):
-        if not gtid.subset(other.purged, one.has):  # it can never catch up
-            return f"{_promotes(nodes, asked, ended)}, then invoke db.rejoin {one.node}"
-        return _cut_off(nodes, asked, one, ended) if _connects(one) else "invoke lab.provision"
-    return _promotes(nodes, asked, ended)
+        if not _can_catch_up(one, other):
+            return f"{_promotes(sight)}, then invoke db.rejoin {one.node}"
+        return _cut_off(sight, one) if _connects(one) else "invoke lab.provision"
+    return _promotes(sight)
 
 
 def _connects(replica: Database) -> bool:
@@ -125,9 +154,9 @@ def _connects(replica: Database) -> bool:
     return not replica.receiving and not replica.stopped and "denied" not in replica.error.lower()
 
 
-def _cut_off(nodes: Sequence[Node], asked: Asked, replica: Database, ended: Mapping[str, str]) -> str:
+def _cut_off(sight: _Sight, replica: Database) -> str:
     """lab.provision would wait for a replica in vain; that one is promoted, or the network comes first."""
-    it = _situation({node.name: node for node in nodes}, asked, replica, ended)
+    it = sight.situation(replica)
     if _is_allowed(it) and _is_allowed(replace(it, reached=False)):
         return f"invoke db.promote {replica.node}"
     heal = f"{HEAL} {it.node.name} and {it.other.name} (invoke fault.heal)"

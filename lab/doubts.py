@@ -16,6 +16,7 @@ class Situation:
     `own` is its server, `rival` the one on `other`; None: it does not answer as MySQL. `reached`: somebody
     else reaches `other` over the lab's network. `seen`: the primary as it was seen last. `now` is Unix seconds.
     `ended`: why the rival, which does not answer, may have released commits that no replica confirmed, else ''.
+    `gone`: there is no such machine any more.
     """
 
     node: Node
@@ -26,6 +27,7 @@ class Situation:
     seen: Seen | None
     now: float
     ended: str = ""
+    gone: bool = False
 
 
 def missing(it: Situation) -> Iterator[str]:
@@ -43,9 +45,10 @@ def unheld(it: Situation) -> Iterator[str]:
     if waiting:
         yield f"{gtid.count(waiting)} transactions are in the relay log of {it.other.name} only: {gtid.text(waiting)}"
     if it.seen and lacks:
+        later = ", or that a promotion saw later," if it.seen.had else ""
         yield (
-            f"{gtid.count(lacks)} transactions that {it.seen.node} had {it.now - it.seen.at:.0f} s ago are not on "
-            f"{it.node.name}: {gtid.text(lacks)}"
+            f"{gtid.count(lacks)} transactions that {it.seen.node} had {it.now - it.seen.at:.0f} s ago{later} are not "
+            f"on {it.node.name}: {gtid.text(lacks)}"
         )
     if not _tells_all(it):
         yield from _unanswered(it, bool(lacks))
@@ -65,10 +68,11 @@ def was_given_up(it: Situation) -> bool:
 
 
 def _lacks(it: Situation) -> gtid.Intervals:
-    """The transactions that the primary was seen with and that no server has that answers."""
+    """The transactions that the primary, or later a candidate, was seen with and that no server has that answers."""
     if it.seen is None or it.seen.node not in (it.node.name, it.other.name):
         return {}
-    return gtid.minus(it.seen.gtid_executed, f"{it.own.has},{it.rival.has if it.rival else ''}")
+    known = gtid.union(it.seen.gtid_executed, it.seen.had)
+    return gtid.minus(known, f"{it.own.has},{it.rival.has if it.rival else ''}")
 
 
 def _tells_all(it: Situation) -> bool:
@@ -112,6 +116,13 @@ def _unanswered(it: Situation, lacks: bool) -> Iterator[str]:
         yield (
             f"MySQL on {it.node.name} started {it.own.age_s} s ago, and {it.other.name} was not seen after that: "
             f"what it had received and not applied it threw away (relay_log_recovery)"
+        )
+    elif seen.node == it.other.name and not seen.had and not gtid.subset(seen.replica_received, it.own.received):
+        # STOP REPLICA, then CHANGE REPLICATION SOURCE or RESET REPLICA: by hand, or by a command that was interrupted.
+        # https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html
+        yield (
+            f"MySQL on {it.node.name} was told to throw its relay log away, and {it.other.name} was not seen after "
+            f"that: what it had received and not applied is gone"
         )
     elif risky:
         yield f"{it.node.name} has all that {seen.node} had then; what came after that is not known"

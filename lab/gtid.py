@@ -34,6 +34,11 @@ def minus(left: str, right: str) -> Intervals:
     return result
 
 
+def union(left: str, right: str) -> str:
+    """The transactions of both, each once."""
+    return ",".join(filter(None, (left, text(minus(right, left)))))
+
+
 def count(sets: Intervals) -> int:
     """How many transactions a set holds."""
     return sum(last - first + 1 for intervals in sets.values() for first, last in intervals)

@@ -76,19 +76,17 @@ class Machine:
         answer = self._guarded(lambda: self._read(self._start(text, timeout, shell), timeout, title), title)
         return self._allowed(answer, ok, title)
 
-    def ready(self, text: str, *, timeout: float = 30.0, title: str, shell: Shell | None = None) -> Shell:
-        """Run a bash script as root and keep its shell: to start one takes an emulated processor seconds.
-
-        What has to happen at a moment is told to a shell that waits for it. A `shell` that is ready goes on.
-        """
-        shell = shell or self._guarded(lambda: self._shell(timeout), title)
-
-        def talk() -> Answer:
-            shell.sendall(f"{text}\necho {READY}\n".encode())
-            return self._read(shell, timeout, title, READY)
-
-        self._allowed(self._guarded(talk, title), (0,), title)
+    def ready(self, text: str, *, timeout: float = 30.0, title: str) -> Shell:
+        """Run a bash script as root and keep its shell, for what has to happen at a moment: to start one takes time."""
+        shell = self._guarded(lambda: self._shell(timeout), title)
+        self.told(text, timeout=timeout, title=title, shell=shell)
         return shell
+
+    def told(self, text: str, *, timeout: float = 30.0, title: str, shell: Shell) -> Answer:
+        """Run a bash script in a shell that is ready, and keep the shell."""
+        self._guarded(lambda: shell.sendall(f"{text}\necho {READY}\n".encode()), title)
+        answer = self._guarded(lambda: self._read(shell, timeout, title, READY), title)
+        return self._allowed(answer, (0,), title)
 
     def _allowed(self, answer: Answer, ok: Sequence[int], title: str) -> Answer:
         if answer.exit_code not in ok:
@@ -169,7 +167,7 @@ class Machine:
         start = said = time.monotonic()
         while not channel.closed and not (channel.exit_status_ready() and channel.eof_received):
             if mark and mark.encode() in out:
-                return Answer(0, out.decode(errors="replace"), err.decode(errors="replace"))
+                return Answer(0, out.decode(errors="replace").partition(mark)[0], err.decode(errors="replace"))
             if not _drain(channel, out, err):
                 pause(POLL_S)
             now = time.monotonic()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab import databases, gtid, ledger
+from lab.catalogue import ALL
 from lab.databases import Database
 from lab.doubts import Situation, missing, unheld, was_given_up
 from lab.errors import CheckFailed
@@ -155,6 +156,8 @@ def _way_on(it: Situation) -> str:
     """The commands that end the doubts of an emergency: --salvage only where there is something to fetch."""
     node, other = it.node.name, it.other.name
     without = f"do without: invoke db.promote {node} --accept-data-loss"
+    if it.gone:
+        return without
     if it.rival is None:
         fetch = f"fetch what {other} has: invoke db.promote {node} --salvage"
         return f"{fetch}; or, where {other} is gone for good, {without}"
@@ -174,7 +177,7 @@ def rejoins(name: str) -> str:
 
 def broken(name: str) -> bool:
     """Whether a fault is active on a node, or cuts it off."""
-    return any(name in (it["node"], it["peer"]) for it in ledger.entries())
+    return any(name in (it["node"], it["peer"]) or it["peer"] == ALL for it in ledger.entries())
 
 
 def _sets(it: Situation, rival: Database) -> str:

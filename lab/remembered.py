@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from lab import gtid
 from lab.databases import Database
 from lab.topology import ROOT
 
@@ -30,8 +31,9 @@ class Seen:
     """The primary at a moment (Unix seconds); `waits`: semi-sync was ON, commits waited for the replica.
 
     `at` is before the servers were asked. `opening`: a server that a promotion began to open later; how that ended
-    was not seen. `replica_start`: the replica's process (Database.start) at the last look at which no confirmation of
-    an earlier process could still arrive.
+    was not seen. `had`: the transactions that a candidate had when a promotion of it began later. `replica_start` and
+    `replica_received`: the replica's process (Database.start), and what it had received, at the last look at which no
+    confirmation of an earlier process could still arrive.
     """
 
     at: float
@@ -41,11 +43,22 @@ class Seen:
     durability: str
     opening: str = ""
     replica_start: str = ""
+    replica_received: str = ""
+    had: str = ""
 
     def told(self, now: float) -> str:
         """The same in words."""
         semi_sync = "ON" if self.waits else "OFF"
         return f"{self.node} was primary {now - self.at:.0f} s ago: durability {self.durability}, semi-sync {semi_sync}"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The server that a promotion began to open, '' if there is none; when (Unix seconds), and what it had then."""
+
+    node: str
+    at: float
+    had: str = ""
 
 
 def remember(at: float, asked: Iterable[Database | None]) -> None:
@@ -59,9 +72,15 @@ def remember(at: float, asked: Iterable[Database | None]) -> None:
     writable = [it for it in known if it.writable]
     if len(writable) == 1:
         it = writable[0]
-        starts = [other.start for other in known if other is not it and _settled(other, time.time() - at)]
+        replicas = [
+            (other.start, other.received) for other in known if other is not it and _settled(other, time.time() - at)
+        ]
+        start, received = next(iter(replicas), ("", ""))
+        seen = Seen(
+            at, it.node, it.gtid_executed, it.waits, it.durability, replica_start=start, replica_received=received
+        )
         with suppress(OSError):
-            _keep(Seen(at, it.node, it.gtid_executed, it.waits, it.durability, replica_start="".join(starts[:1])))
+            _keep(seen)
 
 
 def _settled(replica: Database, spent_s: float) -> bool:
@@ -82,19 +101,24 @@ def recall() -> Seen | None:
     seen = _load()
     if seen is None or not seen.node or seen.at > time.time():
         return None
-    node, at = _mark()
-    return replace(seen, opening="" if node == seen.node and at <= seen.at else node)
+    mark = _mark()
+    later = mark.at > seen.at
+    opening = mark.node if later or mark.node != seen.node else ""
+    return replace(seen, opening=opening, had=mark.had if later else "")
 
 
-def opening(node: str) -> None:
-    """A promotion begins to open `node`; until `settled`, what is known of the other server may be out of date."""
-    _write(OPENING, {"node": node, "at": time.time()})
+def opening(node: str, had: str) -> None:
+    """A promotion begins to open `node`; until `settled`, what is known of the other server may be out of date.
+
+    `had`: the transactions that the node has now; what it loses from here on is missed by whoever promotes again.
+    """
+    _write(OPENING, asdict(Mark(node, time.time(), gtid.union(_mark().had, had))))
 
 
 def settled() -> None:
     """The end of a promotion was seen; it stays marked as begun where no later look at the primary was kept."""
-    seen, (_, at) = _load(), _mark()
-    if seen and seen.at >= at:
+    seen = _load()
+    if seen and seen.at >= _mark().at:
         OPENING.unlink(missing_ok=True)
 
 
@@ -131,7 +155,7 @@ def _keep(seen: Seen) -> None:
         known, now = _load(), time.time()
         newer = known is not None and seen.at < known.at <= now
         if known and known.node == seen.node and not seen.replica_start:  # the replica was not asked, or just started
-            seen = replace(seen, replica_start=known.replica_start)
+            seen = replace(seen, replica_start=known.replica_start, replica_received=known.replica_received)
         if seen.at <= now and not newer:
             _write(SEEN, asdict(seen))
 
@@ -144,15 +168,14 @@ def _load() -> Seen | None:
         return None
 
 
-def _mark() -> tuple[str, float]:
-    """The server that a promotion began to open, and when; '' if there is none."""
+def _mark() -> Mark:
     try:
-        mark = json.loads(OPENING.read_text(encoding="utf-8"))
-        return str(mark["node"]), float(mark["at"])
+        mark = Mark(**json.loads(OPENING.read_text(encoding="utf-8")))
+        return replace(mark, at=float(mark.at))
     except FileNotFoundError:
-        return "", 0.0
-    except (OSError, ValueError, TypeError, KeyError):
-        return "an unknown server", 0.0
+        return Mark("", 0.0)
+    except (OSError, ValueError, TypeError):
+        return Mark("an unknown server", 0.0)
 
 
 def _write(path: Path, data: object) -> None:

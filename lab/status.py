@@ -51,7 +51,7 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
             for node in lab.nodes
         ],
         "balancer": _balancer(lab, facts, chosen, errors),
-        "database": _database(lab, facts, asked_at, errors),
+        "database": _database(lab, facts, states, asked_at, errors),
         "faults": ledger.entries(),
         "errors": errors,
     }
@@ -101,7 +101,9 @@ def _balancer(
     }
 
 
-def _database(lab: Lab, facts: Mapping[str, NodeFacts], asked_at: float, errors: list[str]) -> dict[str, Any] | None:
+def _database(
+    lab: Lab, facts: Mapping[str, NodeFacts], states: Mapping[str, str], asked_at: float, errors: list[str]
+) -> dict[str, Any] | None:
     servers: list[dict[str, Any]] = []
     for node in lab.having("database"):
         it = facts[node.name].database if node.name in facts else None
@@ -123,7 +125,7 @@ def _database(lab: Lab, facts: Mapping[str, NodeFacts], asked_at: float, errors:
     asked = {node.name: facts[node.name].database if node.name in facts else None for node in lab.having("database")}
     remembered.remember(asked_at, asked.values())
     degraded = remembered.degraded()
-    advised = advice.advise(lab.having("database"), asked, degraded, endings(lab, asked))
+    advised = advice.advise(lab.having("database"), asked, degraded, endings(lab, asked), states)
     errors += [f"database: {line}" for line in advised]
     primaries = [it for it in asked.values() if it and it.role == "primary"]
     primary = primaries[0] if len(primaries) == 1 else None

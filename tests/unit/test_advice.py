@@ -78,6 +78,38 @@ def test_a_replica_whose_source_purged_what_it_lacks_is_not_waited_for() -> None
     assert line.endswith("; next: invoke db.promote web1, then invoke db.rejoin web2")
 
 
+def test_a_replica_that_can_not_catch_up_with_an_open_primary_gets_a_copy() -> None:
+    """lab.provision would start its threads in vain."""
+    primary, behind = replace(OPEN, purged=f"{U1}:1-45"), replace(CUT_OFF, gtid_executed=f"{U1}:1-40", received="")
+    (line,) = advise((WEB1, WEB2), {"web1": primary, "web2": behind}, "", {})
+    assert line.endswith("; next: invoke db.rejoin web2")
+
+
+@pytest.mark.parametrize("fault", [Fault("partition", "web1", peer="lb1"), Fault("partition", "lb1", peer="all")])
+def test_a_cut_on_the_primarys_side_is_healed_first(fault: Fault) -> None:
+    """The replica's node has no fault."""
+    ledger.add(fault, 1.0)
+    (line,) = advise((WEB1, WEB2), {"web1": OPEN, "web2": CUT_OFF}, "", {})
+    assert line.endswith("; next: invoke fault.heal")
+
+
+def test_machines_that_are_off_are_started_before_anything() -> None:
+    """lab.provision converges what runs."""
+    asked: dict[str, Database | None] = {"web1": None, "web2": None}
+    (line,) = advise((WEB1, WEB2), asked, "", {}, {"web1": "off", "web2": "off"})
+    assert line.endswith("; next: invoke lab.up")
+    (line,) = advise((WEB1, WEB2), asked, "", {}, {"web1": "running", "web2": "running"})
+    assert line.endswith("; next: invoke lab.provision")
+
+
+def test_a_machine_that_is_no_more_is_not_salvaged() -> None:
+    """Only accepting it is left."""
+    remembered.remember(time.time(), [OPEN, REPLICA])
+    ended, machines = {"web1": "web1 is off, and nobody pulled its plug"}, {"web1": "absent", "web2": "running"}
+    (line,) = advise((WEB1, WEB2), {"web1": None, "web2": REPLICA}, "", ended, machines)
+    assert line.endswith("; next: invoke db.promote web2 --accept-data-loss")
+
+
 def test_what_neither_server_has_any_more_is_accepted_and_not_salvaged() -> None:
     """Both answer and have the same: nothing can be fetched."""
     remembered.remember(time.time(), [replace(OPEN, gtid_executed=f"{U1}:1-55")])

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from fabfile import failover, switch
-from fabfile.failover import Look
+from fabfile import failover, situation, switch
+from fabfile.situation import Look
 from lab import hypervisor, ledger, remembered
 from lab.catalogue import Fault
 from lab.errors import BadInput, CheckFailed, TimedOut, Unreachable
@@ -204,7 +204,7 @@ def test_whose_machine_is_off_is_not_promoted(make: Make) -> None:
 def test_a_node_that_ssh_does_not_reach_has_said_nothing(make: Make) -> None:
     """Neither that its MySQL is dead, nor that it is cut off from the other one: so it is fenced, or not promoted."""
     make(power="paused")
-    assert failover._look(Machine(WEB1)) == Look(None, dead=False, reaches=True)
+    assert situation._look(Machine(WEB1)) == Look(None, dead=False, reaches=True)
 
 
 def test_who_does_not_answer_is_not_promoted(make: Make) -> None:

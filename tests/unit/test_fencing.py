@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fabfile import failover, fencing, opening
+from fabfile import failover, fencing, opening, situation
 from fabfile.switch import Roles
 from lab import remembered
 from lab.errors import TimedOut
@@ -41,8 +41,8 @@ def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(
         remembered.outdate()
         return answers
 
-    monkeypatch.setattr(failover, "together", late)
-    failover._situation(LAB, Roles.of(LAB, "web2"))
+    monkeypatch.setattr(situation, "together", late)
+    situation.ask(LAB, Roles.of(LAB, "web2"))
     assert remembered.recall() is None
 
 

@@ -10,11 +10,11 @@ import pytest
 from invoke.context import Context
 
 from commands import databases
-from lab import hypervisor, lifecycle, remembered, site, status
+from lab import gtid, hypervisor, lifecycle, remembered, site, status
 from lab.databases import Database
 from lab.facts import NodeFacts
 from lab.remembered import Seen
-from tests.unit.pairs import APART, CLOSED, LAB, OPEN, PROMOTED, REPLICA
+from tests.unit.pairs import APART, CLOSED, LAB, OPEN, PROMOTED, REPLICA, U1
 
 NOW = time.time()
 RUNNING = {node.name: "running" for node in LAB.nodes}
@@ -30,7 +30,8 @@ def test_the_primary_is_remembered_as_it_was_seen() -> None:
     """Its transactions, whether commits waited for the replica, and when it was asked."""
     remembered.remember(NOW - 30, [OPEN, REPLICA])
     seen = remembered.recall()
-    assert seen == Seen(NOW - 30, "web1", OPEN.gtid_executed, True, "durable", replica_start=REPLICA.start)
+    replica = {"replica_start": REPLICA.start, "replica_received": REPLICA.received}
+    assert seen == Seen(NOW - 30, "web1", OPEN.gtid_executed, True, "durable", **replica)
     assert seen.told(seen.at + 34) == "web1 was primary 34 s ago: durability durable, semi-sync ON"
 
 
@@ -132,7 +133,7 @@ def test_a_promotion_that_was_begun_is_known_until_its_end_was_seen() -> None:
         return seen.opening
 
     remembered.remember(NOW - 1, [OPEN])
-    remembered.opening("web2")
+    remembered.opening("web2", "")
     remembered.settled()
     assert opening() == "web2", "nothing was seen since"
     remembered.remember(time.time(), [OPEN])
@@ -142,6 +143,22 @@ def test_a_promotion_that_was_begun_is_known_until_its_end_was_seen() -> None:
     remembered.settled()
     remembered.remember(time.time(), [OPEN])
     assert opening() == ""
+
+
+def test_what_a_candidate_had_is_known_until_its_end_was_seen() -> None:
+    """It may lose some of it before it is asked again; what is asked later adds to it."""
+
+    def had() -> str:
+        seen = remembered.recall()
+        assert seen is not None
+        return seen.had
+
+    remembered.remember(NOW - 1, [OPEN])
+    remembered.opening("web2", f"{U1}:1-52")
+    remembered.opening("web2", f"{U1}:1-50:53")
+    assert gtid.minus(f"{U1}:1-53", had()) == {}
+    remembered.remember(time.time(), [PROMOTED])
+    assert had() == ""
 
 
 def test_a_mark_that_is_damaged_is_a_promotion_of_an_unknown_server() -> None:
@@ -208,6 +225,7 @@ def test_db_status_begun_before_a_promotion_does_not_either(monkeypatch: pytest.
     """It shows what it was answered, and does not keep it."""
     asked: dict[str, Database] = {"web1": OPEN, "web2": REPLICA}
     monkeypatch.setattr(lifecycle, "running", lambda lab, role: [])
+    monkeypatch.setattr(hypervisor, "states", lambda lab: RUNNING)
     monkeypatch.setattr(databases, "databases_of", promoted_meanwhile(asked))
     databases.status_(Context())
     assert known() == "web2"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fabfile import failover
+from fabfile import failover, survivor
+from fabfile.clients import ALL_ENDED
 from fabfile.survivor import LET_GO
-from lab import hypervisor
+from lab import hypervisor, progress
 from lab.errors import CheckFailed, Unreachable
 from lab.topology import Node
 from lab.wait import pause
@@ -37,6 +38,22 @@ def gives_up(pair: Pair, why: str) -> CheckFailed:
         failover.promote(LAB, "web2")
     assert "invoke db.promote web2" in caught.value.hint and pair.events == []
     return caught.value
+
+
+def loses_its_relay_log(pair: Pair) -> CheckFailed:
+    """A promotion beside which somebody makes MySQL throw its relay log away; what it says."""
+    pair.web2.replica.delay, pair.may_lose, record = 120, True, pair.record
+
+    def heals(server: Server, statement: str) -> None:
+        record(server, statement)
+        if server is pair.web2 and statement.startswith("SET GLOBAL rpl_semi_sync_source_enabled"):
+            pair.web2.replica.change({"SOURCE_DELAY": "0"})
+
+    pair.record = heals  # type: ignore[method-assign]
+    try:
+        return gives_up(pair, ": it could not open")
+    finally:
+        pair.record = record  # type: ignore[method-assign]
 
 
 def completes(pair: Pair) -> None:
@@ -82,19 +99,44 @@ def test_connections_to_the_old_primary_are_let_alone_when_the_shell_has_ended(t
 
 
 def test_what_somebody_throws_away_meanwhile_is_missed(pair: Pair) -> None:
-    """A heal needs no lock, and its CHANGE may meet both threads stopped. Run again, nobody knows what was there."""
-    pair.web2.replica.delay, pair.may_lose, record = 120, True, pair.record
-
-    def heals(server: Server, statement: str) -> None:
-        record(server, statement)
-        if server is pair.web2 and statement.startswith("SET GLOBAL rpl_semi_sync_source_enabled"):
-            pair.web2.replica.change({"SOURCE_DELAY": "0"})
-
-    pair.record = heals  # type: ignore[method-assign]
-    assert "all that it had" in gives_up(pair, ": it could not open").evidence
-    pair.record = record  # type: ignore[method-assign]
+    """A heal needs no lock, and its CHANGE may meet both threads stopped. What is named then fetches it."""
+    error = loses_its_relay_log(pair)
+    assert "all that it had" in error.evidence and error.hint.endswith("invoke db.promote web2 --salvage")
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only"):
         failover.promote(LAB, "web2")
+
+
+@pytest.mark.parametrize("words", ["received_transaction_set", "GTID_SUBSET"])
+def test_a_promotion_that_is_killed_when_something_was_thrown_away_is_not_forgotten(pair: Pair, words: str) -> None:
+    """Whatever it had got to: the next one knows what the server had."""
+    pair.interrupt("web2", words, KeyboardInterrupt(), after=words == "received_transaction_set")
+    with pytest.raises(KeyboardInterrupt):
+        loses_its_relay_log(pair)
+    pair.interruptions.clear()
+    with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only"):
+        failover.promote(LAB, "web2")
+
+
+def test_a_survivor_that_does_not_answer_for_a_moment_has_lost_nothing(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known of the primary stays, and the command that is named is not refused."""
+    pair.interrupt("web2", OPEN, GONE)
+    with monkeypatch.context() as silent:
+        silent.setattr(survivor, "databases_of", lambda doors: {"web2": None})
+        gives_up(pair, ": it could not open")
+    completes(pair)
+
+
+def test_what_is_dropped_is_told_though_the_promotion_fails_later(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run again it has left its source, and nobody could tell any more."""
+    pair.web2.replica.torn, pair.nodes.patient = True, False
+    pair.interrupt("web2", OPEN, GONE, when="while it runs")
+    pair.web2.held = ["super_read_only = IF"]
+    said: list[tuple[str, str]] = []
+    monkeypatch.setattr(progress, "say", lambda *words: said.append(words))
+    gives_up(pair, ": it could not open")
+    assert ("web2", f"drops transaction {pair.web2.uuid}:1, which it has only in part") in said
 
 
 def test_what_arrives_after_all_was_applied_is_applied_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +236,7 @@ def test_a_connection_that_is_lost_once_it_is_open_is_no_failure(pair: Pair) -> 
 def test_who_can_not_see_it_closed_does_not_say_that_it_is(pair: Pair, when: When) -> None:
     """The connection does not come back: nobody can say what happens later, and the same command finds out."""
     pair.interrupt("web2", OPEN, GONE, when=when)
-    pair.interrupt("web2", "done\nexit 0", GONE)
+    pair.interrupt("web2", ALL_ENDED, GONE)
     pair.web2.held = ["RESET REPLICA ALL"]
     gives_up(pair, " for certain: it could not open, and nobody can say whether it opens later")
     pair.web2.held.clear()

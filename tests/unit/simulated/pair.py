@@ -143,14 +143,14 @@ def _begin(door: Machine, text: str, shell: Shell | None = None, **_: object) ->
 @contextmanager
 def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     """Machines, their power states and the site are those of the pair; every statement must be known in the end."""
-    script, ready = Machine.script, Machine.ready
+    script, told = Machine.script, Machine.told
 
     def sends(door: Machine, text: str, *, title: str, **options: Any) -> Answer:
         run, begin = lambda: script(door, text, title=title, **options), lambda: _begin(door, text, **options)
         return pair.step(door.node.name, text, run, begin)
 
-    def readies(door: Machine, text: str, *, title: str, **options: Any) -> Shell:
-        run, begin = lambda: ready(door, text, title=title, **options), lambda: _begin(door, text, **options)
+    def tells(door: Machine, text: str, *, title: str, **options: Any) -> Answer:
+        run, begin = lambda: told(door, text, title=title, **options), lambda: _begin(door, text, **options)
         return pair.step(door.node.name, text, run, begin)
 
     monkeypatch.setattr(machine, "SSH_CONFIG", Path(__file__))
@@ -158,7 +158,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     monkeypatch.setattr(wait, "pause", pair.pause)
     monkeypatch.setattr(Machine, "_shell", lambda door, timeout: pair.nodes.shell(door.node.name))
     monkeypatch.setattr(Machine, "script", sends)
-    monkeypatch.setattr(Machine, "ready", readies)
+    monkeypatch.setattr(Machine, "told", tells)
     monkeypatch.setattr(hypervisor, "states", lambda lab: dict(pair.power))
     monkeypatch.setattr(hypervisor, "power_off", pair.power_off)
     monkeypatch.setattr(hypervisor, "power_on", pair.power_on)

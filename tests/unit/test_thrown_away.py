@@ -1,0 +1,61 @@
+"""A relay log that was thrown away, and a primary that is gone for good: what a promotion knows of them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lab.databases import Database
+from lab.doubts import Situation
+from lab.errors import CheckFailed
+from lab.promotion import Promotion, decide
+from lab.remembered import Seen
+from tests.unit.pairs import APART, REPLICA, U1, WEB1, WEB2
+
+NOW = 1000.0
+SEEN = Seen(
+    NOW - 12, "web1", f"{U1}:1-50", True, "durable", replica_start=REPLICA.start, replica_received=REPLICA.received
+)
+CUT_OFF = replace(REPLICA, receiving=False, error="connection refused")
+
+
+def promote(own: Database, seen: Seen = SEEN, **known: Any) -> Promotion:
+    """The decision about web2; web1 is gone."""
+    return decide(Situation(WEB2, WEB1, own, None, reached=True, seen=seen, now=NOW, **known))
+
+
+def refusal(own: Database, seen: Seen = SEEN, **known: Any) -> CheckFailed:
+    """Why it is refused."""
+    with pytest.raises(CheckFailed) as caught:
+        promote(own, seen, **known)
+    return caught.value
+
+
+THROWN_AWAY = {
+    "by CHANGE REPLICATION SOURCE": replace(CUT_OFF, received=""),
+    "and it fetched something since": replace(CUT_OFF, received=f"{U1}:50"),
+    "by RESET REPLICA ALL": replace(APART, received=""),
+}
+
+
+@pytest.mark.parametrize("own", THROWN_AWAY.values(), ids=THROWN_AWAY)
+def test_a_relay_log_that_was_thrown_away_is_a_doubt(own: Database) -> None:
+    """The primary was not seen after that: what had been confirmed and not applied is gone."""
+    assert "throw its relay log away" in refusal(own).evidence
+
+
+@pytest.mark.parametrize("own", [CUT_OFF, replace(CUT_OFF, received=f"{U1}:40-52")], ids=["as it was", "and more"])
+def test_a_relay_log_that_only_grew_is_none(own: Database) -> None:
+    """Whether replication runs or not."""
+    assert promote(own).lost == ""
+
+
+def test_a_promotion_that_left_the_source_itself_is_none_either() -> None:
+    """It knows what it had, and has all of that; what it has no more is missed."""
+    assert promote(APART, replace(SEEN, had=REPLICA.has)).lost == ""
+    assert "that a promotion saw" in refusal(APART, replace(SEEN, had=f"{U1}:1-51")).evidence
+
+
+def test_a_machine_that_is_no_more_is_not_salvaged() -> None:
+    """There is nothing to start."""
+    assert "--salvage" not in refusal(REPLICA, ended="it was told to stop", gone=True).hint
