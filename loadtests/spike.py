@@ -17,6 +17,7 @@ from typing import Any
 from locust import LoadTestShape, events
 from locust.env import Environment
 
+from loadtests import site
 from loadtests.site import Reader, Writer
 
 __all__ = ["Reader", "Spike", "Writer"]
@@ -51,10 +52,12 @@ def offer(parser: Any, **_: Any) -> None:
 
 
 def finish(environment: Environment, **_: Any) -> None:
-    """Refusals are what a crowd is told: they are no failure of the run."""
+    """The exit code of site.py, but refusals are what a crowd is told: they are no failure of the run."""
+    site.finish(environment)
     if environment.process_exit_code == 1 and environment.runner and not environment.runner.exceptions:
         environment.process_exit_code = 0
 
 
 events.init_command_line_parser.add_listener(offer)
+events.quitting.remove_listener(site.finish)  # Locust asks it last, and its word would count
 events.quitting.add_listener(finish)

@@ -19,6 +19,9 @@ $method = $_SERVER['REQUEST_METHOD'] === 'HEAD' ? 'GET' : $_SERVER['REQUEST_METH
 $path = explode('?', $_SERVER['REQUEST_URI'], 2)[0];
 
 try {
+    if ($method === 'GET') {
+        must_be_recent($config);
+    }
     match (true) {
         $path === '/' => by_method($method, ['GET' => show_page(...), 'POST' => take_form(...)], $config),
         $path === '/health' => by_method($method, ['GET' => show_health(...)], $config),
@@ -34,6 +37,14 @@ try {
     error_log($error->getMessage());
     $problem = new Problem(503, "the database on {$config['served_by']} does not answer");
     answer_problem($problem, as_page: $path === '/');
+}
+
+/** Where visitors leave, their requests stay in PHP's queue: to work on them would keep all others waiting. */
+function must_be_recent(array $config): void
+{
+    if (microtime(true) - (float) $_SERVER['ARRIVED_AT'] > $config['read_begins_within_s']) {
+        throw new Problem(503, 'the site is too busy');
+    }
 }
 
 function by_method(string $method, array $handlers, array $config): void

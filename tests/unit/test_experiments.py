@@ -17,6 +17,7 @@ LONGEST_S = 90
 TWO_BOOTS = {"replica-then-primary"} | ORDERLY | LONG  # both servers start again, one after the other
 LESS_SAFE = {
     "web2-power-off-available": "available",
+    "crowd-web2-power-off": "available",
     "async-promote": "async",
     "async-behind-a-cut": "async",
     "available-behind-a-cut": "available",

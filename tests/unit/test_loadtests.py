@@ -113,6 +113,13 @@ def test_only_this_machine_reaches_the_port_where_processes_report(checkout: Pat
             process.wait(20)
 
 
+def test_a_spike_that_is_refused_is_no_failure(checkout: Path, site: Site) -> None:
+    """Exit code 0: that a crowd is told to come again is what it is for."""
+    code, output = locust(checkout, "--host", site.host, file=str(CASES / "refused_spike.py"))
+    assert code == 0, output
+    assert "GET /refuses" in output.replace("GET      ", "GET ") and len(site.seen) > 0
+
+
 def _listens(port: int, address: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((address, port)) == 0

@@ -104,7 +104,7 @@ def test_what_decides_is_read_from_the_configuration() -> None:
         "rise": 2,
         "check_timeout_s": 1.5,
         "connect_s": 0.7,
-        "server_s": 4.0,
+        "server_s": 5.0,
     }
     lines = [line for it in deciding.lines(text) for line in it["lines"]]
     assert "retries 3" in lines and "option redispatch 1" in lines

@@ -30,5 +30,7 @@ return [
         'web1' => '192.168.56.11',
         'web2' => '192.168.56.12',
     ],
+    // Seconds after nginx got the request: nobody waits so long for PHP but where it has more to do than it can.
+    'read_begins_within_s' => 2,
     'connect_timeout_s' => 1,
 ];
