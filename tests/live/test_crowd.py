@@ -171,19 +171,20 @@ HEAD = b"POST /api/notes HTTP/1.1\r\nHost: www.foobar.com\r\nContent-Type: appli
 
 
 @pytest.mark.parametrize(
-    ("first", "more"),
+    ("first", "more", "burst_s"),
     [
-        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\nX-Slow: ", b"a"),
-        (HEAD + b'Content-Length: 500\r\n\r\n{"token": "', b"a"),
-        (HEAD + b"Content-Length: 39000\r\n\r\n" + b"a" * 38_980, b"a"),
-        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\nContent-Length: 500\r\n\r\n", b"a"),
-        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\n\r\n", b""),
+        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\nX-Slow: ", b"a", 0),
+        (HEAD + b'Content-Length: 500\r\n\r\n{"token": "', b"a", 0),
+        (HEAD + b"Content-Length: 39000\r\n\r\n" + b"a" * 38_980, b"a", 0),
+        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\nContent-Length: 500\r\n\r\n", b"a", 0),
+        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\n\r\n", b"", 3),  # whole requests: all at once are a crowd
     ],
     ids=["headers", "body", "long body", "body of a GET", "answer"],
 )
-def test_slow_visitors_take_no_place_from_others(healthy: Lab, first: bytes, more: bytes) -> None:
+def test_slow_visitors_take_no_place_from_others(healthy: Lab, first: bytes, more: bytes, burst_s: float) -> None:
     """Two hundred who send or read a byte a second: pages and notes go on."""
     with dripping(healthy, first, more):
+        pause(burst_s)
         began = time.monotonic()
         statuses: Counter[int] = Counter()
         while time.monotonic() < began + SLOW_S:
