@@ -123,12 +123,14 @@ def test_readers_leave_room_for_a_write(capped: Lab) -> None:
 
 
 def test_visitors_who_leave_leave_nothing_behind(capped: Lab) -> None:
-    """A crowd without patience: PHP does not go on working for those who left, so who comes after it is served."""
-    with crowd(capped, "/", patience_s=1.2):
+    """A crowd without patience: PHP does not go on working for those who left, so many still hear something in time.
+
+    Where it works on every read, 18 heard something (one run), else 90.
+    """
+    with crowd(capped, "/", patience_s=1.2) as answers:
         pause(CROWD_S)
-    began = time.monotonic()
-    statuses = [asked(capped, "/")[0] for _ in range(5)]
-    assert statuses == [200] * 5 and time.monotonic() - began < 10, statuses
+    assert len(answers) > 40
+    assert [asked(capped, "/")[0] for _ in range(5)] == [200] * 5
 
 
 def test_many_who_ask_for_health_take_no_server_down(healthy: Lab, balancer: Machine) -> None:
