@@ -76,7 +76,7 @@ def _must_be_repeatable(wanted: Plan, rounds: int) -> None:
     if rounds and not wanted.faults:
         mistakes.append(f"{wanted.name} has no fault that could be injected again")
     if rounds and wanted.is_story:
-        why = "a round has no commands, and injects all faults together"
+        why = "a round has no commands and one rate, and injects all faults together"
         mistakes.append(f"{wanted.name} tells a story, which is run as it is written: {why}")
     if mistakes:
         raise BadInput.listing("it can't be run in rounds", mistakes, hint=f"invoke experiment.run {wanted.name}")

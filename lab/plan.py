@@ -93,9 +93,10 @@ class Plan:
 
     @property
     def is_story(self) -> bool:
-        """Whether it must be told in its order: it has a command, or a fault that comes after one is healed."""
+        """Whether it is told in its order: its load changes, it has a command, or a fault comes after one is healed."""
         actions = [step.action for step in self.steps]
-        return "command" in actions or ("heal" in actions and "inject" in actions[actions.index("heal") :])
+        again = "heal" in actions and "inject" in actions[actions.index("heal") :]
+        return bool(self.load.rates) or "command" in actions or again
 
     @property
     def unhealed(self) -> tuple[Fault, ...]:

@@ -146,6 +146,12 @@ def test_faults_that_come_one_after_the_other_are_a_story(acts: str, story: bool
     assert plan.parse("rolling", f"{SHORT}{steps}", LAB).is_story is story
 
 
+def test_a_load_that_changes_is_a_story() -> None:
+    """In rounds there would be no crowd: the matrix once ran it so."""
+    crowd = next(it for it in plan.named(LAB) if it.name == "crowd")
+    assert crowd.faults and crowd.is_story
+
+
 def test_a_command_that_fails_fails_the_run_unless_the_file_says_otherwise() -> None:
     """Nobody has to think of it."""
     steps = "steps: [{at: 1, command: db.promote web2}]\n"
