@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lab import databases, gtid, hypervisor, promotion, remembered
+from lab import databases, gtid, promotion, remembered
 from lab.databases import Database
 from lab.doubts import Situation
 from lab.errors import CheckFailed
@@ -139,8 +139,7 @@ def _can_catch_up(replica: Database, source: Database) -> bool:
 def _closed(sight: _Sight) -> str:
     """Nobody is open: lab.provision opens where that is certain, else one is chosen."""
     if len(sight.known) < 2:
-        is_off = any(state in ("absent", *hypervisor.OFF) for state in sight.machines.values())
-        return "invoke lab.up" if is_off else "invoke lab.provision"
+        return "invoke lab.up" if set(sight.machines.values()) - {"running"} else "invoke lab.provision"
     one, other = sorted(sight.known, key=lambda it: not it.source)
     if one.source and not other.source and gtid.subset(one.gtid_executed, other.gtid_executed):
         if not _can_catch_up(one, other):

@@ -15,13 +15,9 @@ LAB = topology.load()
 PLANS = plan.named(LAB)
 LONGEST_S = 90
 TWO_BOOTS = {"replica-then-primary"} | ORDERLY | LONG  # both servers start again, one after the other
-LESS_SAFE = {
-    "web2-power-off-available": "available",
-    "crowd-web2-power-off": "available",
-    "async-promote": "async",
-    "async-behind-a-cut": "async",
-    "available-behind-a-cut": "available",
-}
+LESS_SAFE = dict.fromkeys(["async-promote", "async-behind-a-cut"], "async") | dict.fromkeys(
+    ["web2-power-off-available", "crowd-web2-power-off", "available-behind-a-cut"], "available"
+)
 LOSES: dict[str, dict[str, tuple[str, float | bool]]] = {
     "async-promote": {"lost-writes": ("reported", True)},
     "async-behind-a-cut": {"lost-writes": ("at_least", 1)},
