@@ -117,12 +117,20 @@ def _unanswered(it: Situation, lacks: bool) -> Iterator[str]:
             f"MySQL on {it.node.name} started {it.own.age_s} s ago, and {it.other.name} was not seen after that: "
             f"what it had received and not applied it threw away (relay_log_recovery)"
         )
-    elif seen.node == it.other.name and not seen.had and not gtid.subset(seen.replica_received, it.own.received):
-        # STOP REPLICA, then CHANGE REPLICATION SOURCE or RESET REPLICA: by hand, or by a command that was interrupted.
-        # https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html
+    elif seen.node == it.other.name and _threw_away(it, seen):
         yield (
             f"MySQL on {it.node.name} was told to throw its relay log away, and {it.other.name} was not seen after "
             f"that: what it had received and not applied is gone"
         )
     elif risky:
         yield f"{it.node.name} has all that {seen.node} had then; what came after that is not known"
+
+
+def _threw_away(it: Situation, seen: Seen) -> bool:
+    """Whether the candidate's relay log lacks what was in it at the last look, and no promotion applied that first.
+
+    STOP REPLICA, then CHANGE REPLICATION SOURCE or RESET REPLICA: by hand, or by a command that was interrupted.
+    https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html
+    """
+    left_it = bool(seen.had) and not it.own.source
+    return not left_it and not gtid.subset(seen.replica_received, it.own.received)

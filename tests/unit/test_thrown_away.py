@@ -50,6 +50,11 @@ def test_a_relay_log_that_only_grew_is_none(own: Database) -> None:
     assert promote(own).lost == ""
 
 
+def test_a_promotion_that_changed_nothing_is_no_excuse() -> None:
+    """It gave up while the replica lagged, notes came after it, and somebody took the delay away by hand."""
+    assert "throw its relay log away" in refusal(replace(CUT_OFF, received=""), replace(SEEN, had=REPLICA.has)).evidence
+
+
 def test_a_promotion_that_left_the_source_itself_is_none_either() -> None:
     """It knows what it had, and has all of that; what it has no more is missed."""
     assert promote(APART, replace(SEEN, had=REPLICA.has)).lost == ""
