@@ -109,8 +109,8 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
         why += _kept(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
         clone(roles.node, address, passwords(["clone"])["clone"])
     # What comes while this is done would be thrown away with the relay log, too.
-    has_more = own.receiving or not gtid.subset(own.received, own.gtid_executed)
-    again = RESUME if not why and own.source == address and has_more else follow(address, roles.password)
+    keeps_log = own.receiving or not gtid.subset(own.received, own.gtid_executed)
+    again = RESUME if not why and own.source == address and keeps_log else follow(address, roles.password)
     sql(roles.node, again, f"replicates from {primary.node}")
     fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
     return [*(why or [fetches]), f"{name} replicates from {primary.node}"]

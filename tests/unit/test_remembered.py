@@ -26,6 +26,13 @@ def known() -> str:
     return seen.node if seen else ""
 
 
+def recalled() -> Seen:
+    """All that is known."""
+    seen = remembered.recall()
+    assert seen is not None
+    return seen
+
+
 def test_the_primary_is_remembered_as_it_was_seen() -> None:
     """Its transactions, whether commits waited for the replica, and when it was asked."""
     remembered.remember(NOW - 30, [OPEN, REPLICA])
@@ -126,39 +133,27 @@ def test_what_was_asked_before_the_end_of_all_that_is_not_remembered_after_it(en
 
 def test_a_promotion_that_was_begun_is_known_until_its_end_was_seen() -> None:
     """Whatever the other server was seen to be meanwhile: the promotion may open the other one at any moment."""
-
-    def opening() -> str:
-        seen = remembered.recall()
-        assert seen is not None
-        return seen.opening
-
     remembered.remember(NOW - 1, [OPEN])
     remembered.opening("web2", "")
     remembered.settled()
-    assert opening() == "web2", "nothing was seen since"
+    assert recalled().opening == "web2", "nothing was seen since"
     remembered.remember(time.time(), [OPEN])
-    assert opening() == "web2"
+    assert recalled().opening == "web2"
     remembered.remember(time.time(), [PROMOTED])
-    assert opening() == ""
+    assert recalled().opening == ""
     remembered.settled()
     remembered.remember(time.time(), [OPEN])
-    assert opening() == ""
+    assert recalled().opening == ""
 
 
 def test_what_a_candidate_had_is_known_until_its_end_was_seen() -> None:
     """It may lose some of it before it is asked again; what is asked later adds to it."""
-
-    def had() -> str:
-        seen = remembered.recall()
-        assert seen is not None
-        return seen.had
-
     remembered.remember(NOW - 1, [OPEN])
     remembered.opening("web2", f"{U1}:1-52")
     remembered.opening("web2", f"{U1}:1-50:53")
-    assert gtid.minus(f"{U1}:1-53", had()) == {}
+    assert gtid.minus(f"{U1}:1-53", recalled().had) == {}
     remembered.remember(time.time(), [PROMOTED])
-    assert had() == ""
+    assert recalled().had == ""
 
 
 def test_a_mark_that_is_damaged_is_a_promotion_of_an_unknown_server() -> None:
