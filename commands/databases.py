@@ -7,7 +7,8 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from commands.command import command, say
-from fabfile import failover, replication
+from fabfile import failover
+from fabfile.durability import commit
 from fabfile.rejoin import rejoin as rejoin_server
 from lab import advice, backup, choices, hypervisor, lifecycle, remembered, topology
 from lab.databases import MEANS, check_durability
@@ -55,7 +56,7 @@ def durability(c: Context, value: str) -> None:
     """Choose how safe a commit is: async, available or durable."""
     lab = topology.load()
     choices.save({"durability": check_durability(value)})
-    changed = replication.commit(lifecycle.running(lab, "database"), value)
+    changed = commit(lifecycle.running(lab, "database"), value)
     say("\n".join([*(changed or [f"it is {value} already"]), *MEANS[value]]))
 
 

@@ -1,13 +1,15 @@
 """invoke db.promote: another server becomes primary, whether the old one is there or gone; never two at a time."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from fabfile import salvage as salvaging
 from fabfile import switch
-from fabfile.clients import client
+from fabfile.clients import ALL_ENDED, END_ALL, client
+from fabfile.durability import remembers
 from fabfile.fencing import fence
 from fabfile.opening import LEAVE
 from fabfile.situation import ask
@@ -17,7 +19,7 @@ from fabfile.switch import NotClosed, Roles
 from lab import advice, choices, hypervisor, lock, progress, promotion, protections, remembered, site
 from lab.databases import Database
 from lab.doubts import Situation
-from lab.errors import CheckFailed
+from lab.errors import CheckFailed, LabError
 from lab.facts import databases_of, ended_because
 from lab.machine import Shell, together
 from lab.promotion import Promotion
@@ -50,18 +52,34 @@ def promote(
         return _nothing(roles, situation, how)
     _begins(situation, how)
     alone = roles if stay_durable else replace(roles, durability=_without_replica(roles.durability))
-    if how.way == "planned" and situation.rival:
-        try:
-            to = roles if how.attach else _keep_lowered(alone, roles)
-            outage_s = switch.planned(to, situation.own, situation.rival, attach=how.attach)
-            return _verified(lab, roles, how, f"nobody took writes for {outage_s:.1f} s")
-        except NotClosed as error:
-            progress.say(roles.other.node.name, f"{error.what}; so it is treated as gone")
-            situation, dead, shell = ask(lab, roles)
-            how = promotion.emergency(situation, accept_data_loss=accept_data_loss)
-            _begins(situation, how)
-    done = _alone(lab, _keep_lowered(alone, roles), situation, how, dead, shell)
-    return _verified(lab, roles, how, done)
+    with _seen_where_it_fails(roles, situation):
+        if how.way == "planned" and situation.rival:
+            try:
+                to = roles if how.attach else _keep_lowered(alone, roles)
+                outage_s = switch.planned(to, situation.own, situation.rival, attach=how.attach)
+                return _verified(lab, roles, how, f"nobody took writes for {outage_s:.1f} s")
+            except NotClosed as error:
+                progress.say(roles.other.node.name, f"{error.what}; so it is treated as gone")
+                situation, dead, shell = ask(lab, roles)
+                how = promotion.emergency(situation, accept_data_loss=accept_data_loss)
+                _begins(situation, how)
+        done = _alone(lab, _keep_lowered(alone, roles), situation, how, dead, shell)
+        return _verified(lab, roles, how, done, gone=situation.gone)
+
+
+@contextmanager
+def _seen_where_it_fails(roles: Roles, it: Situation) -> Iterator[None]:
+    """A promotion that failed is over where nothing of it is left on both servers: they are seen as they are then."""
+    try:
+        yield
+    except LabError:
+        if it.rival:
+            at, ended = time.time(), f"{END_ALL}\n{ALL_ENDED} || exit 1"
+            asked = databases_of([roles.node, roles.other], first=ended)
+            if all(asked.values()):
+                remembered.remember(at, asked.values())
+                remembered.settled()
+        raise
 
 
 def _begins(it: Situation, how: Promotion) -> None:
@@ -88,7 +106,8 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
         sql(roles.node, LEAVE, "gives up the change of roles that was interrupted")
     if it.rival and it.rival.source == str(it.node.ip) and it.rival.replicating:
         return [f"{how.why}; nothing was changed"]
-    return [how.why, f"{it.other.name} does not replicate from it; next: {promotion.rejoins(it.other.name)}"]
+    next_ = promotion.rejoins(it.other.name, gone=it.gone)
+    return [how.why, f"{it.other.name} does not replicate from it; next: {next_}"]
 
 
 def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, shell: Shell | None) -> str:
@@ -129,12 +148,11 @@ def _nothing_released_meanwhile(it: Situation) -> None:
         raise
 
 
-def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
+def _verified(lab: Lab, roles: Roles, how: Promotion, done: str, *, gone: bool = False) -> list[str]:
     """See that one server takes writes and that the site writes there; the three lines that tell it."""
     name, other = roles.node.node.name, roles.other.node.name
     doors = [roles.node, roles.other] if how.way == "planned" else [roles.node]
     latest: dict[str, Database | None] = {}
-    asked_at = time.time()
 
     def alone() -> bool:
         latest.update(databases_of(doors))
@@ -145,8 +163,7 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
 
     hint = f"invoke db.status; if {other} does not follow: invoke db.rejoin {other}"
     until(f"{name} is the only primary", alone, VERIFIED_S, where=name, evidence=silent, hint=hint)
-    remembered.remember(asked_at, latest.values())
-    remembered.settled()
+    remembers(doors, roles.node)
 
     def written() -> bool:
         return site.writer(lab, roles.node.script(KNOWN_NOTE, title="reads its oldest note").stdout.strip()) == name
@@ -154,7 +171,9 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str) -> list[str]:
     until(f"the site writes to {name}", written, VERIFIED_S, where="site", hint=hint)
     own = latest[name]
     assert own is not None
-    return _told(name, other, how, done, own.durability)
+    next_ = f"next: {promotion.rejoins(other, gone=gone)}"
+    follows = f"{other} replicates from it" if how.way == "planned" and how.attach else next_
+    return _told(name, how, done, f"commits are {own.durability}{_lowered(name, own.durability)}; {follows}")
 
 
 def _follows(latest: Mapping[str, Database | None], other: str, how: Promotion) -> bool:
@@ -162,13 +181,10 @@ def _follows(latest: Mapping[str, Database | None], other: str, how: Promotion) 
     return how.way != "planned" or not how.attach or bool(it and it.replicating)
 
 
-def _told(name: str, other: str, how: Promotion, done: str, durability: str) -> list[str]:
-    lowered = advice.DEGRADED if remembered.degraded() == name and durability != "durable" else ""
-    attached = how.way == "planned" and how.attach
-    follows = f"{other} replicates from it" if attached else f"next: {promotion.rejoins(other)}"
-    lines: Sequence[str] = [
-        f"{name} is the primary, and the site writes there: {how.why}",
-        done,
-        f"commits are {durability}{lowered}; {follows}",
-    ]
+def _told(name: str, how: Promotion, done: str, commits: str) -> list[str]:
+    lines = [f"{name} is the primary, and the site writes there: {how.why}", done, commits]
     return [*lines, *([f"may be lost: {how.lost}"] if how.lost else [])]
+
+
+def _lowered(name: str, durability: str) -> str:
+    return advice.DEGRADED if remembered.degraded() == name and durability != "durable" else ""

@@ -1,14 +1,13 @@
 """invoke db.rejoin: an old primary comes back as the replica of the new one, and commits are as safe as chosen."""
 
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 
 from fabfile.attach import RESUME, clone, follow
-from fabfile.replication import commits
+from fabfile.durability import commits, remembers
 from fabfile.statements import sql
 from fabfile.switch import Roles
-from lab import errant, gtid, hypervisor, ledger, lifecycle, progress, remembered
+from lab import errant, gtid, hypervisor, ledger, lifecycle, progress
 from lab.credentials import passwords
 from lab.databases import Database
 from lab.errors import CheckFailed, CommandFailed, LabNotUp
@@ -36,7 +35,7 @@ def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
     assert now is not None
     doors = [roles.other, roles.node]
     commits(doors, roles.other, now.durability, roles.durability)
-    remembered.remember(time.time(), databases_of(doors).values())
+    remembers(doors, roles.other)
     return [*lines, f"commits on {primary.node} are {roles.durability}: {_safe(name, roles.durability)}"]
 
 
@@ -108,12 +107,15 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
         progress.say(name, why[0])
         why += _kept(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
         clone(roles.node, address, passwords(["clone"])["clone"])
-    # What comes while this is done would be thrown away with the relay log, too.
-    keeps_log = own.receiving or not gtid.subset(own.received, own.gtid_executed)
-    again = RESUME if not why and own.source == address and keeps_log else follow(address, roles.password)
+    again = RESUME if not why and own.source == address and _keeps(own) else follow(address, roles.password)
     sql(roles.node, again, f"replicates from {primary.node}")
     fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
     return [*(why or [fetches]), f"{name} replicates from {primary.node}"]
+
+
+def _keeps(own: Database) -> bool:
+    """Whether its relay log has to stay: for what is in it, or may come meanwhile. Who is not let in gets nothing."""
+    return "denied" not in own.error.lower() or not gtid.subset(own.received, own.gtid_executed)
 
 
 def _kept(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> list[str]:

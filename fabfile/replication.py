@@ -1,7 +1,6 @@
 """Role replication: one primary, open for writes when that is certain; the other replicates from it."""
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +8,7 @@ from fabfile import accounts, notes
 from fabfile.accounts import Account
 from fabfile.attach import APPLY, clone, source
 from fabfile.clients import END_ALL
+from fabfile.durability import commits, remembers
 from fabfile.opening import open_server, opens
 from fabfile.statements import sql
 from lab import databases, ending, errant, gtid, progress, remembered
@@ -24,6 +24,7 @@ from lab.wait import until
 
 LETS_IN = ("replication", "clone")
 SETTLE_S = 60.0
+LOOK = "look: invoke lab.status, invoke lab.logs"
 
 
 @dataclass(frozen=True)
@@ -87,25 +88,8 @@ def converge(pair: Pair) -> list[str]:
     _recorded(pair, primary, before)
     opened = _open(primary, before)
     if changed or opened or decision.reason:
-        remembered.remember(time.time(), databases_of(pair.doors).values())
+        remembers(pair.doors, primary)
     return changed + opened
-
-
-def commit(doors: Sequence[Machine], durability: str) -> list[str]:
-    """Make commits as safe as `durability` says, on whoever is primary now; the replica may be gone.
-
-    Raises CheckFailed where there is not exactly one primary.
-    """
-    asked = databases_of(doors).values()
-    primaries = [it for it in asked if it and it.writable]
-    if len(primaries) != 1:
-        reason = f"{len(primaries)} databases are open for writes, 1 is needed"
-        raise CheckFailed(f"{reason}; the choice is kept for the next converge", hint="invoke lab.status")
-    primary = next(door for door in doors if door.node.name == primaries[0].node)
-    _released(primaries[0], durability)
-    changed = commits(doors, primary, primaries[0].durability, durability)
-    followed = any(it and it.replicating for it in asked)
-    return changed + ([] if followed or durability != "durable" else ["no replica follows: writes wait until one does"])
 
 
 def questions(lab: Lab) -> dict[str, str]:
@@ -156,8 +140,7 @@ def _follow(pair: Pair, primary: str) -> dict[str, Database | None]:
         return "\n".join(f"{name}: {it.error if it else 'no answer'}" for name, it in latest.items() if name != primary)
 
     progress.say(primary, "waits until the replica replicates")
-    hint = "look: invoke lab.status, invoke lab.logs"
-    until("the replica replicates", ask, SETTLE_S, every=1.0, where=primary, evidence=errors, hint=hint)
+    until("the replica replicates", ask, SETTLE_S, every=1.0, where=primary, evidence=errors, hint=LOOK)
     return latest
 
 
@@ -196,23 +179,6 @@ def _accounts(pair: Pair, primary: Machine, wrong: Sequence[Account]) -> list[st
         text = "\n".join(accounts.repair(it, pair.passwords[it.name]) for it in wrong)
         sql(primary, text, f"makes the accounts {', '.join(it.name for it in wrong)}")
     return [f"account {it.name}" for it in wrong]
-
-
-def _released(primary: Database, wanted: str) -> None:
-    """Say it before it is done: what waits for a replica returns without one."""
-    if primary.waiting and primary.durability != wanted:
-        waits = f"{primary.waiting} commits wait for a replica and return now without one"
-        progress.say(primary.node, f"{waits}; the site tells their visitors that the note may be lost (504)")
-
-
-def commits(doors: Sequence[Machine], primary: Machine, found: str, wanted: str) -> list[str]:
-    """Make commits on the primary as safe as wanted, and remember both servers; its replica should be there."""
-    if found != wanted:
-        remembered.outdate()  # before: who is interrupted here must not leave the old durability on record
-        sql(primary, databases.durability_sql(wanted), f"commits are {wanted}", first=ending.SETS)
-        remembered.remember(time.time(), databases_of(doors).values())
-    remembered.restored()
-    return [f"commits on {primary.node.name} are {wanted}"] if found != wanted else []
 
 
 def _recorded(pair: Pair, primary: Machine, before: Database) -> None:

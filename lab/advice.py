@@ -59,7 +59,7 @@ def advise(
     sight = _Sight(nodes, asked, ended, machines)
     primaries = [it for it in sight.known if it.role == "primary"]
     if len(primaries) == 1:
-        return _with_primary(asked, primaries[0], degraded)
+        return _with_primary(sight, primaries[0], degraded)
     if len(primaries) > 1:
         return [f"{len(primaries)} primaries, there should be 1; next: invoke lab.reset"]
     missing = [name for name, it in asked.items() if it is None]
@@ -98,11 +98,11 @@ def _is_allowed(it: Situation, *, accept_data_loss: bool = False) -> bool:
     return True
 
 
-def _with_primary(asked: Asked, primary: Database, degraded: str) -> list[str]:
+def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
     if primary.source:
         what = f"{primary.node} is open and listens to its replica: a change of roles was interrupted"
         return [f"{what}; next: invoke db.promote {primary.node}"]
-    others = [(name, it) for name, it in asked.items() if name != primary.node]
+    others = [(name, it) for name, it in sight.asked.items() if name != primary.node]
     lines = []
     for name, it in others:
         errant = databases.errant(it, primary) if it and it.source else 0
@@ -121,7 +121,7 @@ def _with_primary(asked: Asked, primary: Database, degraded: str) -> list[str]:
             continue
         else:
             continue
-        lines[-1] += f"; next: {promotion.rejoins(name)}"
+        lines[-1] += f"; next: {promotion.rejoins(name, gone=sight.machines.get(name) == 'absent')}"
     return lines
 
 

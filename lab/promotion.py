@@ -170,8 +170,13 @@ def _way_on(it: Situation) -> str:
     return f"{heal}{fetch}; or {without}"
 
 
-def rejoins(name: str) -> str:
-    """The command that makes a server a replica again; what was broken there on purpose is healed first."""
+def rejoins(name: str, *, gone: bool = False) -> str:
+    """The command that makes a server a replica again; what was broken there on purpose is healed first.
+
+    A machine that is gone is made anew, and its server becomes a replica by that.
+    """
+    if gone:
+        return "invoke lab.up"
     return f"{'invoke fault.heal, then ' if broken(name) else ''}invoke db.rejoin {name}"
 
 

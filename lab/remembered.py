@@ -112,7 +112,9 @@ def opening(node: str, had: str) -> None:
 
     `had`: the transactions that the node has now; what it loses from here on is missed by whoever promotes again.
     """
-    _write(OPENING, asdict(Mark(node, time.time(), gtid.union(_mark().had, had))))
+    seen, before = _load(), _mark()
+    earlier = "" if seen and seen.at >= before.at else before.had
+    _write(OPENING, asdict(Mark(node, time.time(), gtid.union(earlier, had))))
 
 
 def settled() -> None:

@@ -51,6 +51,12 @@ def test_each_trouble_names_its_next_command(
     assert f"; next: invoke {command}" in line
 
 
+def test_a_machine_that_is_no_more_is_made_anew() -> None:
+    """It can't rejoin before that, and needs not to after it."""
+    (line,) = advise((WEB1, WEB2), {"web1": None, "web2": PROMOTED}, "web2", {}, {"web1": "absent"})
+    assert "; next: invoke lab.up" in line
+
+
 CUT_OFF = replace(REPLICA, receiving=False, error="Error connecting to source: Can't connect to MySQL server (110)")
 CLOSED_AND_APART = {
     "the replica has all": (CUT_OFF, "invoke db.promote web2"),

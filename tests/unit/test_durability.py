@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from fabfile import failover, replication
+from fabfile import durability, failover
 from lab import databases, ending, progress, remembered
 from lab.errors import BadInput, CheckFailed
 from lab.facts import databases_of
@@ -28,7 +28,7 @@ def pair(make: Make) -> Pair:
 
 def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Pair) -> None:
     """Durable without a replica: writes wait, and that is what was asked for."""
-    lines = replication.commit(pair.doors, "durable")
+    lines = durability.commit(pair.doors, "durable")
     assert pair.web2.durability == "durable" and remembered.degraded() == ""
     assert lines[0] == "commits on web2 are durable" and "writes wait until one does" in lines[1]
 
@@ -37,7 +37,7 @@ def test_durable_again_is_no_doubt(make: Make) -> None:
     """Both servers are looked at after each change."""
     pair = make()
     for wanted in ("async", "durable"):
-        replication.commit(pair.doors, wanted)
+        durability.commit(pair.doors, wanted)
     pair.web2.replica.work(1)
     pair.crash(pair.web1)
     failover.promote(LAB, "web2")
@@ -49,7 +49,7 @@ def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_aga
     """What the primary had when it was set is remembered: the replica has it, or that is the doubt."""
     pair = make(replace(OPEN, durability="available") if set_again else OPEN)
     pair.note("web1", ending.GAVE_UP)
-    replication.commit(pair.doors, "durable")
+    durability.commit(pair.doors, "durable")
     remembered.remember(time.time(), databases_of(pair.doors).values())
     pair.web2.replica.work(1)
     pair.crash(pair.web1)
@@ -65,9 +65,9 @@ def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_aga
 def test_with_a_replica_there_is_no_price(make: Make) -> None:
     """Nor where it is that already."""
     pair = make(FOLLOWS, PROMOTED)
-    assert replication.commit(pair.doors, "durable") == ["commits on web2 are durable"]
+    assert durability.commit(pair.doors, "durable") == ["commits on web2 are durable"]
     count = len(pair.changes)
-    assert replication.commit(pair.doors, "durable") == [] and len(pair.changes) == count
+    assert durability.commit(pair.doors, "durable") == [] and len(pair.changes) == count
 
 
 def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_on_record(make: Make) -> None:
@@ -75,7 +75,7 @@ def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_o
     pair = make()
     pair.interrupt("web1", "rpl_semi_sync_source_enabled = OFF", KeyboardInterrupt(), after=True)
     with pytest.raises(KeyboardInterrupt):
-        replication.commit(pair.doors, "async")
+        durability.commit(pair.doors, "async")
     assert pair.web1.durability == "async" and remembered.recall() is None
 
 
@@ -89,7 +89,7 @@ def test_commits_that_wait_return_when_they_become_less_safe_and_that_is_said_be
         pair.visit()
     said: list[tuple[str, int]] = []
     monkeypatch.setattr(progress, "say", lambda _, text: said.append((text, len(pair.changes))))
-    replication.commit(pair.doors, "async")
+    durability.commit(pair.doors, "async")
     told = [it for it in said if "commits wait" in it[0]]
     assert told == ([(f"{RETURN}; {TOLD}", 0)] if waits else [])
     assert pair.web1.waiting == 0
@@ -100,7 +100,7 @@ def test_without_a_primary_the_choice_waits(make: Make) -> None:
     remembered.degrade("web2")
     pair = make(CLOSED, silent=True)
     with pytest.raises(CheckFailed, match="0 databases are open"):
-        replication.commit(pair.doors, "durable")
+        durability.commit(pair.doors, "durable")
     assert remembered.degraded() == "web2" and pair.changes == []
 
 

@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 import fabfile
 import tasks
 from commands import command, databases, experiments, faults
-from fabfile import clean, failover, replication
+from fabfile import clean, failover
 from lab import choices, hypervisor, ledger, lifecycle, lock, runs, snapshots
 from lab.errors import Locked
 
@@ -93,7 +93,7 @@ def test_a_choice_of_durability_says_what_it_means_in_three_lines(monkeypatch: p
     monkeypatch.setattr(lock, "held", nullcontext)
     monkeypatch.setattr(lifecycle, "running", lambda *_: [])
     monkeypatch.setattr(choices, "save", lambda _: None)
-    monkeypatch.setattr(replication, "commit", lambda *_: [f"commits on web1 are {value}"])
+    monkeypatch.setattr(databases, "commit", lambda *_: [f"commits on web1 are {value}"])
     monkeypatch.setattr(databases, "say", said.append)
     databases.durability(Context(), value)
     lines = said[0].splitlines()

@@ -1,11 +1,13 @@
-"""A promotion that is interrupted at any step is completed by the same command. Servers are simulated."""
+"""A promotion that is interrupted is completed by the same command; one that fails is over. Servers are simulated."""
 
 import pytest
 
 from fabfile import failover
-from lab import hypervisor
+from lab import hypervisor, remembered
+from lab.errors import CheckFailed
 from tests.unit.conftest import Make
 from tests.unit.pairs import LAB
+from tests.unit.simulated.errors import SqlError
 from tests.unit.simulated.pair import Pair
 
 CONNECT, CATCH_UP, LISTEN = "wait_timeout", "WAIT_FOR_EXECUTED_GTID_SET", "START REPLICA IO_THREAD"
@@ -87,3 +89,27 @@ def test_who_is_interrupted_while_he_fences_has_opened_nobody(make: Make, monkey
     monkeypatch.setattr(hypervisor, "power_off", fence)
     failover.promote(LAB, "web2")
     assert pair.events == ["web1 powered off", "web1 closed", "web2 opened"]
+
+
+@pytest.mark.parametrize(("ends", "opening"), [(True, ""), (False, "web2")], ids=["ended", "goes on"])
+def test_a_promotion_that_changed_nothing_is_no_doubt_later(make: Make, ends: bool, opening: str) -> None:
+    """Unless its client can't be ended: that may open the server yet."""
+    pair = make()
+    pair.web2.replica.stuck = True
+    if not ends:
+        pair.web2.refused["KILL"] = SqlError(1021, "Disk full")
+    with pytest.raises(CheckFailed, match="nothing was changed"):
+        failover.promote(LAB, "web2")
+    seen = remembered.recall()
+    assert seen and (seen.node, seen.opening) == ("web1", opening)
+
+
+def test_after_a_planned_promotion_the_replica_has_something_in_its_relay_log(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody writes; by what it had the next promotion finds out whether its relay log was thrown away since."""
+    pair = make()
+    monkeypatch.setattr(pair, "visit", lambda: None)
+    failover.promote(LAB, "web2")
+    seen = remembered.recall()
+    assert seen and seen.replica_received

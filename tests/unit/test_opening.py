@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fabfile import failover, replication, rolling_restart, switch
-from fabfile.clients import ALL_ENDED
+from fabfile.clients import ALL_ENDED, END_ALL, client
 from fabfile.opening import leaves_and_opens, open_server, opens
 from fabfile.switch import NotClosed, Roles
 from lab import ending
@@ -177,3 +177,14 @@ def test_a_failed_switch_that_can_not_open_the_old_primary_again_says_so(make: M
     pair.web1.refused.clear()
     pair.later()
     assert pair.events == ["web1 closed"]
+
+
+def test_a_session_of_the_site_with_the_same_number_goes_on(pair: Pair) -> None:
+    """MySQL was started anew, and counts from the beginning."""
+    client(pair.doors[1])
+    (session,) = pair.web2.sessions.values()
+    session.user = "site"
+    (kept,) = (pair.nodes.folder / "web2" / "run" / "clients").iterdir()
+    kept = kept.rename(kept.with_name("12345678"))
+    pair.doors[1].script(END_ALL, title="ends what was begun")
+    assert not session.killed and not kept.exists()

@@ -211,3 +211,12 @@ def test_what_is_received_meanwhile_is_not_thrown_away_either(make: Make, monkey
     monkeypatch.setattr(rejoin, "sql", after_a_note)
     rejoin.rejoin(LAB, "web2")
     assert pair.web2.thrown_away == "" and pair.web2.replicating
+
+
+def test_who_rejoined_has_something_in_its_relay_log(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody writes; by what it had a promotion finds out whether its relay log was thrown away since."""
+    pair = make(replace(CLOSED, gtid_executed=PROMOTED.gtid_executed), PROMOTED)
+    monkeypatch.setattr(pair, "visit", lambda: None)
+    rejoin.rejoin(LAB, "web1")
+    seen = remembered.recall()
+    assert seen and seen.replica_received

@@ -156,6 +156,14 @@ def test_what_a_candidate_had_is_known_until_its_end_was_seen() -> None:
     assert recalled().had == ""
 
 
+def test_what_a_candidate_had_before_the_primary_was_seen_again_is_not_missed() -> None:
+    """The primary itself told what there is."""
+    remembered.opening("web2", f"{U1}:1-52")
+    remembered.remember(time.time(), [OPEN])
+    remembered.opening("web2", f"{U1}:1-50")
+    assert recalled().had == f"{U1}:1-50"
+
+
 def test_a_mark_that_is_damaged_is_a_promotion_of_an_unknown_server() -> None:
     """Nobody knows who was opened."""
     remembered.remember(NOW - 1, [OPEN])

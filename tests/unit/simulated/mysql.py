@@ -93,6 +93,13 @@ class Server:
         if not self.waits_for_replica:
             self.release()
 
+    def write(self) -> None:
+        """A statement of root that stands in the binary log, and that its replicas get."""
+        written = following(self.uuid, self.executed)
+        self.executed = union(self.executed, written)
+        for it in self.followed:
+            it.received = union(it.received, written)
+
     def release(self) -> None:
         """The commits that wait return, and their clients take them for safe."""
         written = self._flush()

@@ -27,7 +27,7 @@ class Session:
         self.variables: dict[str, Any] = {}
         self.settings: dict[str, Any] = {"lock_wait_timeout": 31536000, "wait_timeout": 28800, "sql_log_bin": 1}
         self.rest = b""
-        self.text, self.state, self.killed = "", "", False
+        self.text, self.state, self.killed, self.user = "", "", False, "root"
         self.waiting, self.ended = False, False
         with server.cluster.lock:
             server.cluster.clients += 1

@@ -98,6 +98,14 @@ def _clone(session: "Session", it: "re.Match[str]") -> Rows:
     return NOTHING
 
 
+def _create(session: "Session", _: object) -> Rows:
+    server = session.server
+    if server.variables["super_read_only"]:
+        raise SqlError(1290, "The MySQL server is running with the --super-read-only option")
+    server.write()
+    return NOTHING
+
+
 def _replica_status(session: "Session", _: object) -> Rows:
     replica = session.server.replica
     if not replica.source:
@@ -132,5 +140,6 @@ RULES: Sequence[tuple[str, Callable[["Session", "re.Match[str]"], Rows]]] = [
     (r"CHANGE REPLICATION SOURCE TO (.+)", _change),
     (r"RESET REPLICA( ALL)?", _reset),
     (r"KILL (?:CONNECTION |QUERY )?(.+)", _kill),
+    (r"CREATE DATABASE IF NOT EXISTS site", _create),
     (r"CLONE INSTANCE FROM '\w+'@'([\d.]+)':3306 IDENTIFIED BY '[^']*'", _clone),
 ]

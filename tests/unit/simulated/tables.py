@@ -57,17 +57,18 @@ def _source(it: "Server") -> Table:
 
 def _threads(it: "Server") -> Table:
     rows: list[Row] = [
-        (40 + number, f"thread/sql/{name}", number, "Query", "", None)
+        (40 + number, f"thread/sql/{name}", number, None, "Query", "", None)
         for number, name, kind in ((COORDINATOR, "replica_sql", "SQL"), (RECEIVER, "replica_io", "IO"))
         if kind in it.replica.running
     ]
-    rows += [(40 + n, "thread/sql/one_connection", n, "Query", s.state, s.text) for n, s in it.sessions.items()]
-    names = "thread_id, name, processlist_id, processlist_command, processlist_state, processlist_info"
+    rows += [(40 + n, "thread/sql/one_connection", n, s.user, "Query", s.state, s.text) for n, s in it.sessions.items()]
+    names = "thread_id, name, processlist_id, processlist_user"
+    names += ", processlist_command, processlist_state, processlist_info"
     return names, rows
 
 
 def _processes(it: "Server") -> Table:
-    return "id, command, state, info", [(row[2], *row[3:]) for row in _threads(it)[1]]
+    return "id, command, state, info", [(row[2], *row[4:]) for row in _threads(it)[1]]
 
 
 def _schemata(it: "Server") -> Table:
