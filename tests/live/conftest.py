@@ -112,3 +112,20 @@ def roles(healthy: Lab) -> Iterator[Lab]:
 def machines(lab: Lab) -> dict[str, Machine]:
     """A door to each node."""
     return {machine.node.name: machine for machine in doors(lab)}
+
+
+@pytest.fixture
+def balancer(healthy: Lab, machines: dict[str, Machine]) -> Machine:
+    """The node of HAProxy."""
+    return machines[healthy.having("balancer")[0].name]
+
+
+@pytest.fixture
+def capped(healthy: Lab) -> Iterator[Lab]:
+    """Servers on which PHP has the processor for 15 pages a second each: a small crowd is too many for them."""
+    for node in healthy.having("web"):
+        must("fault.inject", "php-limit", node.name, "--pages-per-s", "15", timeout=180)
+    try:
+        yield healthy
+    finally:
+        must("fault.heal", timeout=180)

@@ -8,93 +8,28 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from lab import facts, route, site
+from lab import route, site
 from lab.machine import Machine
 from lab.topology import Lab
 from lab.wait import pause
 from tests.live.conftest import must
+from tests.live.visitors import asked, crowd, door, downs
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
-CROWD, CROWD_S = 100, 15.0
+CROWD_S = 15.0
 SLOW, SLOW_S = 200, 12.0
 KEPT, RELOADS = 8, 8
 OPTION = "option idle-close-on-response"
 
 
-@pytest.fixture
-def balancer(healthy: Lab, machines: dict[str, Machine]) -> Machine:
-    """The node of HAProxy."""
-    return machines[healthy.having("balancer")[0].name]
-
-
-def downs(balancer: Machine) -> int:
-    """How often a server became DOWN since HAProxy's start."""
-    text = balancer.run(facts.BALANCER, title="asks HAProxy").stdout
-    names = text.splitlines()[0].removeprefix("# ").split(",")
-    rows = [dict(zip(names, line.split(","), strict=False)) for line in text.splitlines()[1:]]
-    return sum(int(row["chkdown"] or 0) for row in rows if row.get("pxname") == "web" and row["svname"] != "BACKEND")
-
-
-def door(lab: Lab, patience_s: float = 20) -> http.client.HTTPConnection:
-    """A connection to the balancer, which is kept."""
-    address = str(lab.having("balancer")[0].ip)
-    route.guard(lab, address)
-    return http.client.HTTPConnection(address, timeout=patience_s)
-
-
-def asked(
-    lab: Lab, path: str, method: str = "GET", body: str = "", patience_s: float = 20
-) -> tuple[int, dict[str, str], str]:
-    """One request on a connection of its own: status, headers, text."""
-    with ExitStack() as stack:
-        way = door(lab, patience_s)
-        stack.callback(way.close)
-        way.request(method, path, body or None, {"Host": lab.site, "Connection": "close"})
-        answer = way.getresponse()
-        return answer.status, {name.lower(): it for name, it in answer.getheaders()}, answer.read().decode()
-
-
-@contextmanager
-def crowd(
-    lab: Lab, path: str, users: int = CROWD, patience_s: float = 20
-) -> Iterator[list[tuple[int, dict[str, str], str]]]:
-    """So many users who ask again as soon as they are answered; what they were answered."""
-    answers: list[tuple[int, dict[str, str], str]] = []
-    over = threading.Event()
-
-    def user() -> None:
-        while not over.is_set():
-            with suppress(TimeoutError):
-                answers.append(asked(lab, path, patience_s=patience_s))
-
-    with ThreadPoolExecutor(users) as pool:
-        for _ in range(users):
-            pool.submit(user)
-        try:
-            yield answers
-        finally:
-            over.set()
-
-
-@pytest.fixture
-def capped(healthy: Lab) -> Iterator[Lab]:
-    """Servers on which PHP has the processor for 15 pages a second each: a small crowd is too many for them."""
-    for node in healthy.having("web"):
-        must("fault.inject", "php-limit", node.name, "--pages-per-s", "15", timeout=180)
-    try:
-        yield healthy
-    finally:
-        must("fault.heal", timeout=180)
-
-
 def test_a_crowd_is_told_to_come_again_and_takes_no_server_down(capped: Lab, balancer: Machine) -> None:
     """Some are served, the others get a page that says so within the time of the queue and a little."""
     before = downs(balancer)
-    with crowd(capped, "/") as answers:
+    with crowd(lambda: asked(capped, "/")) as answers:
         pause(CROWD_S)
     counted = Counter(status for status, _, _ in answers)
     refused = [(headers, text) for status, headers, text in answers if status == 503]
@@ -106,7 +41,7 @@ def test_a_crowd_is_told_to_come_again_and_takes_no_server_down(capped: Lab, bal
 
 def test_a_program_in_a_crowd_is_told_in_json(capped: Lab) -> None:
     """And a write is read from its status: nothing was sent."""
-    with crowd(capped, "/api/notes") as answers:
+    with crowd(lambda: asked(capped, "/api/notes")) as answers:
         pause(CROWD_S)
     refused = [(headers, text) for status, headers, text in answers if status == 503]
     assert refused and {headers["content-type"] for headers, _ in refused} == {"application/json"}
@@ -115,7 +50,7 @@ def test_a_program_in_a_crowd_is_told_in_json(capped: Lab) -> None:
 
 def test_readers_leave_room_for_a_write(capped: Lab) -> None:
     """Writes have a queue and processes of their own: most are kept, though each may be refused in such a crowd."""
-    with crowd(capped, "/"):
+    with crowd(lambda: asked(capped, "/")):
         pause(5)
         note = json.dumps({"token": f"crowd-{time.time_ns()}", "body": "in a crowd"})
         statuses = [asked(capped, "/api/notes", "POST", note)[0] for _ in range(5)]
@@ -127,7 +62,7 @@ def test_visitors_who_leave_leave_nothing_behind(capped: Lab) -> None:
 
     Where it works on every read, 18 heard something (one run), else 90.
     """
-    with crowd(capped, "/", patience_s=1.2) as answers:
+    with crowd(lambda: asked(capped, "/", patience_s=1.2)) as answers:
         pause(CROWD_S)
     assert len(answers) > 40
     assert [asked(capped, "/")[0] for _ in range(5)] == [200] * 5
@@ -136,7 +71,7 @@ def test_visitors_who_leave_leave_nothing_behind(capped: Lab) -> None:
 def test_many_who_ask_for_health_take_no_server_down(healthy: Lab, balancer: Machine) -> None:
     """Visitors ask on the way of the readers, the balancer on its own."""
     before = downs(balancer)
-    with crowd(healthy, "/health", users=50):
+    with crowd(lambda: asked(healthy, "/health"), users=50):
         pause(CROWD_S)
     assert downs(balancer) == before
 

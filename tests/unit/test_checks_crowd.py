@@ -6,8 +6,9 @@ import pytest
 
 from lab.checks.judge import find
 from lab.history import History
+from lab.timeline import Entry
 from tests.unit.crowds import LOAD, came_with_it, crowd, slower
-from tests.unit.timelines import changed, failed, kind, quiet
+from tests.unit.timelines import T0, changed, failed, kind, quiet
 
 OF_CROWDS = ("goodput", "answer-time", "refusal-time", "crowd-recovery", "crowd-writes")
 
@@ -22,6 +23,16 @@ def test_an_answer_that_comes_too_late_is_no_good() -> None:
     """Three seconds are what a visitor waits."""
     assert find(History(slower(crowd(), came_with_it, 2.9)), "goodput").value == 1
     assert find(History(slower(crowd(), came_with_it, 3.1)), "goodput").value == 0
+
+
+def test_the_worst_part_of_a_crowd_decides() -> None:
+    """Half of it was served, then nobody."""
+    three = {"rate": 20, "rates": [{"at": 5, "rate": 21}, {"at": 8, "rate": 22}, {"at": 10, "rate": 20}]}
+
+    def late(entry: Entry) -> bool:
+        return entry.eye == "client" and entry.at >= T0 + 8
+
+    assert find(History(slower(quiet(load=three), late, 3.1)), "goodput").value == 0
 
 
 def test_the_rates_are_told() -> None:

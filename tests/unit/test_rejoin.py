@@ -201,11 +201,12 @@ def test_what_was_received_and_not_applied_is_not_thrown_away(make: Make) -> Non
 def test_what_is_received_meanwhile_is_not_thrown_away_either(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its receiver confirms writes while its applier stands still, and nothing waited when it was asked."""
     pair = make(web2=replace(REPLICA, applying=False, gtid_executed=OPEN.gtid_executed))
+    monkeypatch.setattr(pair, "visit", lambda: None)
+    pair.web2.executed = pair.web1.executed
 
     def after_a_note(door: Machine, text: str, title: str) -> None:
         with pair.lock:
-            pair.visit()
-            pair.web2.replica.work(0)
+            pair.web1.commit()
         sql(door, text, title)
 
     monkeypatch.setattr(rejoin, "sql", after_a_note)
@@ -220,3 +221,17 @@ def test_who_rejoined_has_something_in_its_relay_log(make: Make, monkeypatch: py
     rejoin.rejoin(LAB, "web1")
     seen = remembered.recall()
     assert seen and seen.replica_received
+
+
+CONNECTS = replace(REPLICA, receiving=False)
+DENIED = replace(CONNECTS, error="Access denied for user 'replication'")
+
+
+@pytest.mark.parametrize(
+    ("own", "kept"),
+    [(CONNECTS, True), (DENIED, False), (replace(DENIED, gtid_executed=f"{U1}:1-45"), True)],
+    ids=["connecting", "not let in", "not let in, and there is something to apply"],
+)
+def test_only_who_gets_nothing_loses_an_empty_relay_log(own: Database, kept: bool) -> None:
+    """A receiver that connects may get a note at any moment."""
+    assert rejoin._keeps(own) == kept

@@ -185,12 +185,12 @@ def test_a_stop_that_does_not_end_opens_nobody_later(pair: Pair, reached: bool) 
 
 
 def test_what_goes_on_when_the_candidate_is_lost_is_ended(pair: Pair) -> None:
-    """Its shell would tell it to open when the statement that is held up returns."""
+    """Its shell would tell it to open when the statement that is held up returns, before it is too late for that."""
     pair.interrupt("web2", "read_only = IF", GONE, when="while it runs")
     pair.web2.held = ["RESET REPLICA ALL"]
     with pytest.raises(CheckFailed, match="web1 stays closed"):
         change(pair)
-    pair.later()
+    pair.later(0)
     assert pair.events == ["web1 closed"]
 
 
