@@ -1,12 +1,16 @@
 """A server gets its source, or a copy of all its data."""
 
-from fabfile.statements import client
-from lab import progress
+import time
+
+from fabfile.statements import client, sql
+from lab import gtid, progress
+from lab.databases import Database
 from lab.errors import CheckFailed
 from lab.machine import Machine
 from lab.wait import until
 
 COPY_S = 300.0
+RESUMES_S = 15.0
 STARTS_S = 240.0  # with the copy MySQL starts anew: on a busy emulated processor 90 s were too few
 _CLONED = 'mysql -N -e "SELECT %s FROM performance_schema.clone_status"'
 # The source's side of semi-sync goes off first: on a replica it blocks the applier.
@@ -40,6 +44,27 @@ def follow(address: str, password: str) -> str:
 def listen(address: str, password: str) -> str:
     """SQL that makes a primary receive from its replica, without applying: soon they change their roles."""
     return f"STOP REPLICA; {source(address, password)} START REPLICA IO_THREAD;"
+
+
+class Resumed:
+    """A replica that was told to follow `address`; where that is its source already, it goes on with its relay log.
+
+    Where it can't (the log is damaged, the address is right and another setting is not) it names its source anew.
+    """
+
+    def __init__(self, door: Machine, address: str, password: str, *, resumes: bool) -> None:
+        self.door, self.anew = door, follow(address, password)
+        self.latest = time.monotonic() + RESUMES_S if resumes else None
+        sql(door, RESUME if resumes else self.anew, "replicates")
+
+    def look(self, own: Database, source: Database | None) -> None:
+        """See what became of it: what it received is thrown away only where its source answers and has all of that."""
+        if own.replicating or self.latest is None or time.monotonic() < self.latest:
+            return
+        if source and gtid.subset(own.has, source.gtid_executed):
+            self.latest = None
+            progress.say(own.node, f"does not go on with its relay log: {own.error}".rstrip(": "))
+            sql(self.door, self.anew, f"fetches it anew from {source.node}")
 
 
 def clone(door: Machine, donor: str, password: str) -> None:

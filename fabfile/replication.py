@@ -70,7 +70,7 @@ def converge(pair: Pair) -> list[str]:
         asked = databases_of(pair.doors, first=END_ALL)
         decision = pair.decide(asked)
     if decision.primary is None:
-        raise CheckFailed(f"no database is opened for writes: {decision.reason}", hint=decision.hint)
+        raise CheckFailed(f"the databases are left as they are: {decision.reason}", hint=decision.hint)
     primary, before = pair.door(decision.primary), asked[decision.primary]
     assert before is not None
     _refuse_errant(before, [it for it in asked.values() if it and it.source])
@@ -87,7 +87,7 @@ def converge(pair: Pair) -> list[str]:
     changed += commits(pair.doors, primary, before.durability, pair.durability)
     _recorded(pair, primary, before)
     opened = _open(primary, before)
-    if changed or opened or decision.reason:
+    if changed or opened or decision.reason or any(it and it.replicating and not it.received for it in asked.values()):
         remembers(pair.doors, primary)
     return changed + opened
 

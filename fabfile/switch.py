@@ -14,7 +14,7 @@ from fabfile.attach import APPLY, APPLY_RECEIVED, listen
 from fabfile.clients import END_ALL, EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
 from fabfile.opening import LEAVE, leaves_and_opens, open_server, opens
 from fabfile.statements import sql
-from lab import choices, credentials, progress
+from lab import choices, credentials, progress, remembered
 from lab.databases import Database, check_durability
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.facts import databases_of
@@ -70,6 +70,7 @@ def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> fl
         began = time.monotonic()
         executed = _close(roles.other, rival, closing, following)
     opened: list[float] = []
+    remembered.opening(node, executed, leaves=True)
 
     def open_() -> None:
         rest = wait_for(f"'{executed}'", APPLY_S) if attach else ""
@@ -106,7 +107,9 @@ def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> t
         if error.command_exit_code != NOT_CAUGHT_UP:
             raise
         what = f"{node} does not catch up within {CATCH_UP_S} s; nothing was changed"
-        raise CheckFailed(what, evidence=error.evidence, hint="see how far it is: invoke db.status") from error
+        anew = f"invoke db.rejoin {node}" if rival.writable else f"invoke db.promote {node} --salvage"
+        hint = f"see how far it is: invoke db.status; where it does not go on: {anew}"
+        raise CheckFailed(what, evidence=error.evidence, hint=hint) from error
     (closing, following), (opening,) = ready
     return closing, following, opening
 
@@ -129,11 +132,11 @@ def _listening(roles: Roles) -> str:
 
 @contextmanager
 def _left_as_it_was(roles: Roles, rival: Database) -> Iterator[None]:
-    """Who fails before the old primary is closed takes its source away again: a primary has none."""
+    """Who fails before the old primary is closed takes its source away again, unless it had one before."""
     try:
         yield
     except BaseException:
-        if rival.writable:
+        if rival.writable or not rival.source:
             with suppress(LabError):  # the error that led here says more
                 sql(roles.other, LEAVE, "listens to nobody", UNDO_S)
         raise

@@ -113,3 +113,34 @@ def test_after_a_planned_promotion_the_replica_has_something_in_its_relay_log(
     failover.promote(LAB, "web2")
     seen = remembered.recall()
     assert seen and seen.replica_received
+
+
+def test_what_came_after_a_promotion_that_was_killed_is_missed_where_it_is_thrown_away(make: Make) -> None:
+    """It waited for the relay log; then somebody types RESET REPLICA ALL, and the primary loses its power."""
+    pair = make()
+    pair.interrupt("web2", CATCH_UP, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        failover.promote(LAB, "web2")
+    pair.interruptions.clear()
+    with pair.lock:
+        pair.visit()
+        pair.web2.replica.running = frozenset()
+        pair.web2.replica.reset(everything=True)
+    pair.power_off(pair.web1.node)
+    with pytest.raises(CheckFailed, match="acknowledged writes may be"):
+        failover.promote(LAB, "web2")
+
+
+def test_a_change_of_roles_that_went_on_alone_leaves_something_in_the_relay_log(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command was killed, its scripts did the rest, and nobody writes: there is something to compare with later."""
+    pair = make()
+    monkeypatch.setattr(pair, "visit", lambda: None)
+    pair.interrupt("web1", FOLLOW, KeyboardInterrupt(), after=True)
+    with pytest.raises(KeyboardInterrupt):
+        failover.promote(LAB, "web2")
+    pair.interruptions.clear()
+    failover.promote(LAB, "web2")
+    seen = remembered.recall()
+    assert seen and (seen.node, seen.opening) == ("web2", "") and seen.replica_received
