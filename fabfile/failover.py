@@ -15,7 +15,7 @@ from fabfile.opening import LEAVE
 from fabfile.situation import ask
 from fabfile.statements import sql
 from fabfile.survivor import apply_received, open_it
-from fabfile.switch import NotClosed, Roles
+from fabfile.switch import NotCaughtUp, NotClosed, Roles
 from lab import advice, choices, gtid, hypervisor, lock, progress, promotion, protections, remembered, site
 from lab.databases import Database
 from lab.doubts import Situation
@@ -58,7 +58,9 @@ def promote(
                 to = roles if how.attach else _keep_lowered(alone, roles)
                 outage_s = switch.planned(to, situation.own, situation.rival, attach=how.attach)
                 return _verified(lab, roles, how, f"nobody took writes for {outage_s:.1f} s")
-            except NotClosed as error:
+            except (NotClosed, NotCaughtUp) as error:
+                if isinstance(error, NotCaughtUp) and (situation.rival.writable or not accept_data_loss):
+                    raise
                 progress.say(roles.other.node.name, f"{error.what}; so it is treated as gone")
                 situation, dead, shell = ask(lab, roles)
                 how = replace(promotion.emergency(situation, accept_data_loss=accept_data_loss), accepted=how.accepted)
@@ -84,7 +86,8 @@ def _seen_where_it_fails(roles: Roles, it: Situation) -> Iterator[None]:
 
 def _begins(it: Situation, how: Promotion) -> None:
     """Keep what the server has, and say what may be lost, before anything is done: the command may be ended then."""
-    remembered.opening(it.node.name, it.own.has)
+    left = it.seen is not None and it.seen.left and not it.own.source  # so did the promotion before this one
+    remembered.opening(it.node.name, it.own.has, leaves=left)
     if how.lost:
         progress.say(it.node.name, f"may be lost: {how.lost}")
 
@@ -143,8 +146,10 @@ def _applies(
         return "", shell, None
     try:
         return apply_received(roles, shell) if it.own.source else "", shell, it.own.has
-    except CheckFailed:
+    except CheckFailed as error:
         if not how.accepted:
+            fetch = "" if it.gone else f"; or fetch it anew: invoke db.promote {it.node.name} --salvage"
+            error.hint += f"{fetch}; or do without: invoke db.promote {it.node.name} --accept-data-loss"
             raise
     left = gtid.minus(it.own.received, it.own.gtid_executed)
     told = f"{it.node.name} could not apply what it received: it gives up {gtid.text(left) or 'what it had in part'}"

@@ -110,14 +110,15 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
     latest: dict[str, Database | None] = {node: own}
 
     def fetched() -> bool:
-        latest.update(databases_of([roles.node]))
+        latest.update(databases_of([roles.node, roles.other]))
         now = latest[node]
         if now:
-            resumed.look(now, rival)
+            resumed.look(now, latest[other])
         return bool(now and gtid.subset(rival.gtid_executed, now.gtid_executed))
 
     def said() -> str:
-        return "\n".join(f"{it.node}: {it.error or 'receives and applies'}" for it in latest.values() if it)
+        it = latest[node]
+        return f"{node}: {it.error or 'receives and applies'}" if it else ""
 
     hint = f"{_hint(lab, roles)}the same again: invoke db.promote {node} --salvage"
     try:

@@ -41,9 +41,6 @@ NOT_APPLIED = '[ "$said" = 1 ] || { echo "it has not applied all that it had"; e
 KILL_IT = f'[ "$said" = 0 ] || tell "KILL $said; SELECT 1;" {KILL_S} || exit 5'
 
 
-OR_ELSE = "or fetch it anew: invoke db.promote {0} --salvage; or do without: invoke db.promote {0} --accept-data-loss"
-
-
 def apply_received(roles: Roles, shell: Shell) -> str:
     """The survivor hears its source no more and applies all that it received, at once even where told to be late.
 
@@ -58,7 +55,7 @@ def apply_received(roles: Roles, shell: Shell) -> str:
     torn = f'{tell(TORN, KILL_S)}; echo "$said"'
     script = "\n".join([let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, torn, dropped])
     torn = ""
-    with _not_promoted(roles.node, "it could not apply what it received", f"; {OR_ELSE.format(name)}"):
+    with _not_promoted(roles.node, "it could not apply what it received"):
         told = roles.node.told(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
         torn = told.stdout.strip()
     if not torn:
@@ -85,6 +82,6 @@ def open_it(roles: Roles, shell: Shell, had: str | None) -> None:
         raise
 
 
-def _not_promoted(door: Machine, why: str, or_else: str = "") -> AbstractContextManager[None]:
-    hint = f"see why: invoke db.status; then the same again: invoke db.promote {door.node.name}{or_else}"
+def _not_promoted(door: Machine, why: str) -> AbstractContextManager[None]:
+    hint = f"see why: invoke db.status; then the same again: invoke db.promote {door.node.name}"
     return ended_unless_open(door, "was not promoted", why, hint)

@@ -14,11 +14,12 @@ from fabfile.attach import APPLY, APPLY_RECEIVED, listen
 from fabfile.clients import END_ALL, EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
 from fabfile.opening import LEAVE, leaves_and_opens, open_server, opens
 from fabfile.statements import sql
-from lab import choices, credentials, progress, remembered
+from lab import choices, credentials, gtid, progress, remembered
 from lab.databases import Database, check_durability
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.facts import databases_of
 from lab.machine import Machine, Shell, together
+from lab.promotion import rejoins
 from lab.topology import Lab, Node
 
 CATCH_UP_S, APPLY_S, LOCK_S, LISTEN_S, UNDO_S = 60, 20, 3, 10, 5
@@ -29,6 +30,10 @@ LISTENS = "SELECT service_state FROM performance_schema.replication_connection_s
 
 class NotClosed(CheckFailed):
     """The primary answers but can't be closed, for what it should write hangs. It takes writes as before."""
+
+
+class NotCaughtUp(CheckFailed):
+    """The candidate does not apply what it received; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +112,19 @@ def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> t
         if error.command_exit_code != NOT_CAUGHT_UP:
             raise
         what = f"{node} does not catch up within {CATCH_UP_S} s; nothing was changed"
-        anew = f"invoke db.rejoin {node}" if rival.writable else f"invoke db.promote {node} --salvage"
-        hint = f"see how far it is: invoke db.status; where it does not go on: {anew}"
-        raise CheckFailed(what, evidence=error.evidence, hint=hint) from error
+        hint = f"see how far it is: invoke db.status; where it does not go on: {_goes_on(roles, own, rival)}"
+        raise NotCaughtUp(what, evidence=error.evidence, hint=hint) from error
     (closing, following), (opening,) = ready
     return closing, following, opening
+
+
+def _goes_on(roles: Roles, own: Database, rival: Database) -> str:
+    """The command that mends a replica whose relay log can't be applied."""
+    node = roles.node.node.name
+    if rival.writable:
+        return rejoins(node)
+    fetches = not gtid.subset(rival.gtid_executed, own.gtid_executed)
+    return f"invoke db.promote {node} {'--salvage' if fetches else '--accept-data-loss'}"
 
 
 def _catches_up(rival: Database) -> str:

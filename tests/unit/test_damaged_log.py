@@ -11,6 +11,8 @@ from tests.unit.conftest import Make
 from tests.unit.pairs import CLOSED, LAB, REPLICA, U1
 from tests.unit.simulated.pair import Pair
 
+U3 = "33333333-71ca-11e1-9e33-c80aa9429562"
+
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,4 +68,14 @@ def test_a_closed_server_that_was_to_listen_is_left_as_it_was(make: Make) -> Non
     pair = damaged(make(CLOSED, replace(REPLICA, gtid_executed=f"{U1}:1-49")))
     assert "db.promote web2 --salvage" in refusal(pair).hint and pair.web1.replica.source == ""
     failover.promote(LAB, "web2", salvage=True)
+    assert pair.writable() == ["web2"]
+
+
+def test_where_the_old_primary_was_made_anew_the_loss_can_be_accepted(make: Make) -> None:
+    """It answers, closed and empty: there is nothing to fetch."""
+    empty = replace(CLOSED, uuid=U3, gtid_executed="", has_site=False)
+    pair = damaged(make(empty, replace(REPLICA, gtid_executed=f"{U1}:1-49")))
+    pair.may_lose = True
+    assert "db.promote web2 --accept-data-loss" in refusal(pair).hint
+    failover.promote(LAB, "web2", accept_data_loss=True)
     assert pair.writable() == ["web2"]
