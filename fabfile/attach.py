@@ -1,12 +1,16 @@
 """A server gets its source, or a copy of all its data."""
 
-from fabfile.statements import client
-from lab import progress
-from lab.errors import CheckFailed
+import time
+
+from fabfile.statements import client, sql
+from lab import gtid, progress
+from lab.databases import Database
+from lab.errors import CheckFailed, CommandFailed
 from lab.machine import Machine
 from lab.wait import until
 
 COPY_S = 300.0
+RESUMES_S = 15.0
 STARTS_S = 240.0  # with the copy MySQL starts anew: on a busy emulated processor 90 s were too few
 _CLONED = 'mysql -N -e "SELECT %s FROM performance_schema.clone_status"'
 # The source's side of semi-sync goes off first: on a replica it blocks the applier.
@@ -23,13 +27,26 @@ RESUME = f"""{SOURCE_SIDE_OFF} START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;
 CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; START REPLICA SQL_THREAD;"""
 
 
-def source(address: str, password: str) -> str:
-    """SQL that names the source; retries for ever, nearly: who gave up after ten tries would stay behind unseen."""
+def _receives(address: str, password: str) -> str:
+    """From where, and how; it retries for ever, nearly: who gave up after ten tries would stay behind unseen."""
     return (
-        f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{address}', SOURCE_USER = 'replication', "
-        f"SOURCE_PASSWORD = '{password}', SOURCE_AUTO_POSITION = 1, SOURCE_CONNECT_RETRY = 1, "
-        f"SOURCE_RETRY_COUNT = 86400, SOURCE_HEARTBEAT_PERIOD = 1, SOURCE_DELAY = 0, GET_SOURCE_PUBLIC_KEY = 1;"
+        f"SOURCE_HOST = '{address}', SOURCE_PORT = 3306, SOURCE_USER = 'replication', SOURCE_PASSWORD = '{password}', "
+        f"SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 86400, SOURCE_HEARTBEAT_PERIOD = 1, GET_SOURCE_PUBLIC_KEY = 1"
     )
+
+
+def source(address: str, password: str) -> str:
+    """SQL that names the source; where neither thread runs, that throws away what was received and not applied."""
+    return f"CHANGE REPLICATION SOURCE TO {_receives(address, password)}, SOURCE_AUTO_POSITION = 1, SOURCE_DELAY = 0;"
+
+
+def receive_anew(address: str, password: str) -> str:
+    """SQL that mends how a replica receives; its applier runs meanwhile, so that the relay log stays.
+
+    https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html
+    """
+    change = f"CHANGE REPLICATION SOURCE TO {_receives(address, password)};"
+    return f"STOP REPLICA IO_THREAD; {change} START REPLICA IO_THREAD;"
 
 
 def follow(address: str, password: str) -> str:
@@ -40,6 +57,37 @@ def follow(address: str, password: str) -> str:
 def listen(address: str, password: str) -> str:
     """SQL that makes a primary receive from its replica, without applying: soon they change their roles."""
     return f"STOP REPLICA; {source(address, password)} START REPLICA IO_THREAD;"
+
+
+class Resumed:
+    """A replica that was told to follow `address`; where that is its source already, it goes on with its relay log.
+
+    Where it does not go on, it is mended once: a setting of its source may be wrong, or the log can't be read.
+    """
+
+    def __init__(self, door: Machine, address: str, password: str, *, resumes: bool) -> None:
+        self.door, self.address, self.password = door, address, password
+        self.latest = time.monotonic() + RESUMES_S if resumes else None
+        try:
+            sql(door, RESUME if resumes else follow(address, password), "replicates")
+        except CommandFailed:
+            if not resumes:
+                raise
+            self.latest = time.monotonic()
+
+    def look(self, own: Database, source: Database | None) -> None:
+        """See what became of it: its relay log is thrown away only where its source answers and has all of that."""
+        if own.replicating or self.latest is None or time.monotonic() < self.latest:
+            return
+        if own.applying:
+            self._mend(own, receive_anew(self.address, self.password), f"receives from {self.address} anew")
+        elif source and gtid.subset(own.has, source.gtid_executed):
+            self._mend(own, follow(self.address, self.password), f"fetches all of {source.node} anew")
+
+    def _mend(self, own: Database, text: str, what: str) -> None:
+        progress.say(own.node, f"does not go on by itself: {own.error}".rstrip(": "))
+        sql(self.door, text, what)
+        self.latest = None
 
 
 def clone(door: Machine, donor: str, password: str) -> None:

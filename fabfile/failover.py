@@ -1,7 +1,7 @@
 """invoke db.promote: another server becomes primary, whether the old one is there or gone; never two at a time."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,8 +15,8 @@ from fabfile.opening import LEAVE
 from fabfile.situation import ask
 from fabfile.statements import sql
 from fabfile.survivor import apply_received, open_it
-from fabfile.switch import NotClosed, Roles
-from lab import advice, choices, hypervisor, lock, progress, promotion, protections, remembered, site
+from fabfile.switch import NotCaughtUp, NotClosed, Roles
+from lab import advice, choices, gtid, hypervisor, lock, progress, promotion, protections, remembered, site
 from lab.databases import Database
 from lab.doubts import Situation
 from lab.errors import CheckFailed, LabError
@@ -47,7 +47,7 @@ def promote(
     if salvage:
         salvaging.salvage(lab, roles)
     situation, dead, shell = ask(lab, roles)
-    how = promotion.decide(situation, accept_data_loss=accept_data_loss)
+    how = replace(promotion.decide(situation, accept_data_loss=accept_data_loss), accepted=accept_data_loss)
     if how.way == "nothing":
         return _nothing(roles, situation, how)
     _begins(situation, how)
@@ -58,10 +58,12 @@ def promote(
                 to = roles if how.attach else _keep_lowered(alone, roles)
                 outage_s = switch.planned(to, situation.own, situation.rival, attach=how.attach)
                 return _verified(lab, roles, how, f"nobody took writes for {outage_s:.1f} s")
-            except NotClosed as error:
+            except (NotClosed, NotCaughtUp) as error:
+                if isinstance(error, NotCaughtUp) and (situation.rival.writable or not accept_data_loss):
+                    raise
                 progress.say(roles.other.node.name, f"{error.what}; so it is treated as gone")
                 situation, dead, shell = ask(lab, roles)
-                how = promotion.emergency(situation, accept_data_loss=accept_data_loss)
+                how = replace(promotion.emergency(situation, accept_data_loss=accept_data_loss), accepted=how.accepted)
                 _begins(situation, how)
         done = _alone(lab, _keep_lowered(alone, roles), situation, how, dead, shell)
         return _verified(lab, roles, how, done, gone=situation.gone)
@@ -84,7 +86,8 @@ def _seen_where_it_fails(roles: Roles, it: Situation) -> Iterator[None]:
 
 def _begins(it: Situation, how: Promotion) -> None:
     """Keep what the server has, and say what may be lost, before anything is done: the command may be ended then."""
-    remembered.opening(it.node.name, it.own.has)
+    left = it.seen is not None and it.seen.left and not it.own.source  # so did the promotion before this one
+    remembered.opening(it.node.name, it.own.has, leaves=left)
     if how.lost:
         progress.say(it.node.name, f"may be lost: {how.lost}")
 
@@ -105,6 +108,7 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
     if it.own.source:
         sql(roles.node, LEAVE, "gives up the change of roles that was interrupted")
     if it.rival and it.rival.source == str(it.node.ip) and it.rival.replicating:
+        remembers([roles.node, roles.other], roles.node)
         return [f"{how.why}; nothing was changed"]
     next_ = promotion.rejoins(it.other.name, gone=it.gone)
     return [how.why, f"{it.other.name} does not replicate from it; next: {next_}"]
@@ -120,17 +124,37 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
     told = [f"without {it}: {LEFT_OUT[it].format(node=node, other=other)}" for it in without if it in LEFT_OUT]
     for line in told:
         progress.say(node, line)
-    shell = shell or client(roles.node)
     works: Mapping[str, Callable[[], Any]] = {
-        node: lambda: apply_received(roles, shell) if it.own.source and "relay-log" not in without else "",
+        node: lambda: _applies(roles, it, how, shell or client(roles.node), without),
         other: lambda: "" if "fencing" in without else fence(lab, roles.other, dead),
     }
-    torn, fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
+    (torn, shell, had), fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
     if fenced and not how.lost:
         _nothing_released_meanwhile(it)
-    open_it(roles, shell, None if "relay-log" in without else it.own.has)
+    if had is not None:
+        remembered.opening(node, had, leaves=True)
+    open_it(roles, shell, had)
     fenced = f"{fenced}: it can't take writes beside {node}" if fenced else ""
     return "; ".join(filter(None, [fenced, *told, torn]))
+
+
+def _applies(
+    roles: Roles, it: Situation, how: Promotion, shell: Shell, without: Sequence[str]
+) -> tuple[str, Shell, str | None]:
+    """The survivor applies what it received; what it gave up, in words, its client, and what it must have to open."""
+    if "relay-log" in without:
+        return "", shell, None
+    try:
+        return apply_received(roles, shell) if it.own.source else "", shell, it.own.has
+    except CheckFailed as error:
+        if not how.accepted:
+            fetch = "" if it.gone else f"; or fetch it anew: invoke db.promote {it.node.name} --salvage"
+            error.hint += f"{fetch}; or do without: invoke db.promote {it.node.name} --accept-data-loss"
+            raise
+    left = gtid.minus(it.own.received, it.own.gtid_executed)
+    told = f"{it.node.name} could not apply what it received: it gives up {gtid.text(left) or 'what it had in part'}"
+    progress.say(it.node.name, told)
+    return told, client(roles.node), None
 
 
 def _nothing_released_meanwhile(it: Situation) -> None:

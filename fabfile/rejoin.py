@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from contextlib import suppress
 
-from fabfile.attach import RESUME, clone, follow
+from fabfile.attach import Resumed, clone
 from fabfile.durability import commits, remembers
-from fabfile.statements import sql
 from fabfile.switch import Roles
 from lab import errant, gtid, hypervisor, ledger, lifecycle, progress
 from lab.credentials import passwords
@@ -29,8 +28,8 @@ def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
     _no_faults(lab, name)
     _start(lab, roles)
     own, primary = _must_be_two(roles)
-    lines = _attach(roles, own, primary, discard=discard)
-    asked = _follows(roles, primary.gtid_executed)
+    lines, resumed = _attach(roles, own, primary, discard=discard)
+    asked = _follows(roles, primary.gtid_executed, resumed)
     now = asked[primary.node]
     assert now is not None
     doors = [roles.other, roles.node]
@@ -95,27 +94,21 @@ def _must_be_two(roles: Roles) -> tuple[Database, Database]:
     return own, primary
 
 
-def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) -> list[str]:
+def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) -> tuple[list[str], Resumed | None]:
     """Attach it by GTID where it has nothing of its own, else with a copy of the primary's data."""
     name, address = own.node, str(roles.other.node.ip)
     alone = _errant(own, primary)
     applies = own.replicating and own.durability == "async"  # else the source's side of semi-sync blocks its applier
     if own.source == address and applies and not alone and not _lost(own, primary):
-        return [f"{name} replicates from {primary.node} already; nothing of its own"]
+        return [f"{name} replicates from {primary.node} already; nothing of its own"], None
     why = _why_copied(own, primary, alone)
     if why:
         progress.say(name, why[0])
         why += _kept(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
         clone(roles.node, address, passwords(["clone"])["clone"])
-    again = RESUME if not why and own.source == address and _keeps(own) else follow(address, roles.password)
-    sql(roles.node, again, f"replicates from {primary.node}")
+    resumed = Resumed(roles.node, address, roles.password, resumes=not why and own.source == address)
     fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
-    return [*(why or [fetches]), f"{name} replicates from {primary.node}"]
-
-
-def _keeps(own: Database) -> bool:
-    """Whether its relay log has to stay: for what is in it, or may come meanwhile. Who is not let in gets nothing."""
-    return "denied" not in own.error.lower() or not gtid.subset(own.received, own.gtid_executed)
+    return [*(why or [fetches]), f"{name} replicates from {primary.node}"], resumed
 
 
 def _kept(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> list[str]:
@@ -159,7 +152,7 @@ def _made_by(server: Database, sets: gtid.Intervals) -> gtid.Intervals:
     return {source: it for source, it in sets.items() if source.partition(":")[0] == server.uuid}
 
 
-def _follows(roles: Roles, executed: str) -> Mapping[str, Database | None]:
+def _follows(roles: Roles, executed: str, resumed: Resumed | None) -> Mapping[str, Database | None]:
     """Until it has received what the primary had executed, replicates, is closed, and the other one is open alone."""
     name, other = roles.node.node.name, roles.other.node.name
     latest: dict[str, Database | None] = {}
@@ -167,6 +160,8 @@ def _follows(roles: Roles, executed: str) -> Mapping[str, Database | None]:
     def right() -> bool:
         latest.update(databases_of([roles.node, roles.other]))
         own, primary = latest[name], latest[other]
+        if own and resumed:
+            resumed.look(own, primary)
         follows = bool(own and primary and own.replicating and not own.writable and primary.writable)
         return follows and own is not None and gtid.subset(executed, own.has)
 

@@ -70,7 +70,7 @@ def converge(pair: Pair) -> list[str]:
         asked = databases_of(pair.doors, first=END_ALL)
         decision = pair.decide(asked)
     if decision.primary is None:
-        raise CheckFailed(f"no database is opened for writes: {decision.reason}", hint=decision.hint)
+        raise CheckFailed(f"the databases are left as they are: {decision.reason}", hint=decision.hint)
     primary, before = pair.door(decision.primary), asked[decision.primary]
     assert before is not None
     _refuse_errant(before, [it for it in asked.values() if it and it.source])
@@ -87,7 +87,7 @@ def converge(pair: Pair) -> list[str]:
     changed += commits(pair.doors, primary, before.durability, pair.durability)
     _recorded(pair, primary, before)
     opened = _open(primary, before)
-    if changed or opened or decision.reason:
+    if changed or opened or decision.reason or any(it and it.replicating and not it.received for it in asked.values()):
         remembers(pair.doors, primary)
     return changed + opened
 
@@ -200,7 +200,9 @@ def _same_password(pair: Pair, asked: Mapping[str, Database | None]) -> list[str
     wanted = hashlib.sha256(password.encode()).hexdigest()
     changed = []
     for name, it in asked.items():
-        if it and it.source and accounts.source_password(pair.answers[name]["accounts"]) != wanted:
+        # One that can't apply would lose its relay log by this: MySQL keeps that while a thread runs.
+        can_apply = it and (not it.error or "denied" in it.error.lower())
+        if it and it.source and can_apply and accounts.source_password(pair.answers[name]["accounts"]) != wanted:
             text = f"CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = '{password}';"
             sql(pair.door(name), f"STOP REPLICA IO_THREAD;\n{text}\nSTART REPLICA IO_THREAD;", "gets the new password")
             changed.append(f"replication password on {name}")

@@ -1,6 +1,6 @@
 """invoke db.promote NODE --salvage: what only the old primary has is fetched from it, before the promotion goes on."""
 
-from fabfile.attach import APPLY_RECEIVED, RESUME, follow
+from fabfile.attach import APPLY_RECEIVED, Resumed
 from fabfile.statements import sql
 from fabfile.survivor import COORDINATOR
 from fabfile.switch import Roles
@@ -106,17 +106,19 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
     progress.say(node, f"fetches {gtid.count(lacks)} transactions from {other}: {gtid.text(lacks)}")
     roles.node.script(LETS_STOP, timeout=30, title="ends what it applies")
     address = str(roles.other.node.ip)
-    again = RESUME if own.source == address else follow(address, roles.password)
-    sql(roles.node, again, f"replicates from {other}")
+    resumed = Resumed(roles.node, address, roles.password, resumes=own.source == address)
     latest: dict[str, Database | None] = {node: own}
 
     def fetched() -> bool:
-        latest.update(databases_of([roles.node]))
+        latest.update(databases_of([roles.node, roles.other]))
         now = latest[node]
+        if now:
+            resumed.look(now, latest[other])
         return bool(now and gtid.subset(rival.gtid_executed, now.gtid_executed))
 
     def said() -> str:
-        return "\n".join(f"{it.node}: {it.error or 'receives and applies'}" for it in latest.values() if it)
+        it = latest[node]
+        return f"{node}: {it.error or 'receives and applies'}" if it else ""
 
     hint = f"{_hint(lab, roles)}the same again: invoke db.promote {node} --salvage"
     try:

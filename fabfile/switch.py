@@ -14,11 +14,12 @@ from fabfile.attach import APPLY, APPLY_RECEIVED, listen
 from fabfile.clients import END_ALL, EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
 from fabfile.opening import LEAVE, leaves_and_opens, open_server, opens
 from fabfile.statements import sql
-from lab import choices, credentials, progress
+from lab import choices, credentials, gtid, progress, remembered
 from lab.databases import Database, check_durability
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.facts import databases_of
 from lab.machine import Machine, Shell, together
+from lab.promotion import rejoins
 from lab.topology import Lab, Node
 
 CATCH_UP_S, APPLY_S, LOCK_S, LISTEN_S, UNDO_S = 60, 20, 3, 10, 5
@@ -29,6 +30,10 @@ LISTENS = "SELECT service_state FROM performance_schema.replication_connection_s
 
 class NotClosed(CheckFailed):
     """The primary answers but can't be closed, for what it should write hangs. It takes writes as before."""
+
+
+class NotCaughtUp(CheckFailed):
+    """The candidate does not apply what it received; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> fl
         began = time.monotonic()
         executed = _close(roles.other, rival, closing, following)
     opened: list[float] = []
+    remembered.opening(node, executed, leaves=True)
 
     def open_() -> None:
         rest = wait_for(f"'{executed}'", APPLY_S) if attach else ""
@@ -106,9 +112,19 @@ def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> t
         if error.command_exit_code != NOT_CAUGHT_UP:
             raise
         what = f"{node} does not catch up within {CATCH_UP_S} s; nothing was changed"
-        raise CheckFailed(what, evidence=error.evidence, hint="see how far it is: invoke db.status") from error
+        hint = f"see how far it is: invoke db.status; where it does not go on: {_goes_on(roles, own, rival)}"
+        raise NotCaughtUp(what, evidence=error.evidence, hint=hint) from error
     (closing, following), (opening,) = ready
     return closing, following, opening
+
+
+def _goes_on(roles: Roles, own: Database, rival: Database) -> str:
+    """The command that mends a replica whose relay log can't be applied."""
+    node = roles.node.node.name
+    if rival.writable:
+        return rejoins(node)
+    fetches = not gtid.subset(rival.gtid_executed, own.gtid_executed)
+    return f"invoke db.promote {node} {'--salvage' if fetches else '--accept-data-loss'}"
 
 
 def _catches_up(rival: Database) -> str:
@@ -129,11 +145,11 @@ def _listening(roles: Roles) -> str:
 
 @contextmanager
 def _left_as_it_was(roles: Roles, rival: Database) -> Iterator[None]:
-    """Who fails before the old primary is closed takes its source away again: a primary has none."""
+    """Who fails before the old primary is closed takes its source away again, unless it had one before."""
     try:
         yield
     except BaseException:
-        if rival.writable:
+        if rival.writable or not rival.source:
             with suppress(LabError):  # the error that led here says more
                 sql(roles.other, LEAVE, "listens to nobody", UNDO_S)
         raise

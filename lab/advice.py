@@ -113,10 +113,10 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
             lines.append(f"{name} does not replicate, and has {own} transactions that {primary.node} has not")
         elif it is None and degraded == primary.node:
             lines.append(f"{primary.node} has no replica: commits are {durability(primary, degraded)}")
-        elif it and it.replicating and degraded == primary.node:
+        elif it and it.replicating and durability(primary, degraded) != primary.durability:
             lines.append(f"{name} is back, and commits are still {durability(primary, degraded)}")
         elif it and not it.replicating:
-            waits = "writes wait: " if primary.waits else ""
+            waits = "writes wait: " if primary.waits and not it.receiving else ""
             lines.append(f"{waits}{name} does not replicate from {primary.node}; next: {_starts(it, primary)}")
             continue
         else:
@@ -129,7 +129,8 @@ def _starts(replica: Database, primary: Database) -> str:
     """The command that makes a replica go on; what was broken on purpose is healed first."""
     if promotion.broken(replica.node) or promotion.broken(primary.node):
         return "invoke fault.heal"
-    return "invoke lab.provision" if _can_catch_up(replica, primary) else promotion.rejoins(replica.node)
+    fails = replica.error and "denied" not in replica.error.lower()  # a wrong password lab.provision repairs
+    return "invoke lab.provision" if _can_catch_up(replica, primary) and not fails else promotion.rejoins(replica.node)
 
 
 def _can_catch_up(replica: Database, source: Database) -> bool:

@@ -132,5 +132,5 @@ def _threw_away(it: Situation, seen: Seen) -> bool:
     STOP REPLICA, then CHANGE REPLICATION SOURCE or RESET REPLICA: by hand, or by a command that was interrupted.
     https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html
     """
-    left_it = bool(seen.had) and not it.own.source
+    left_it = seen.left and not it.own.source
     return not left_it and not gtid.subset(seen.replica_received, it.own.received)

@@ -14,13 +14,15 @@ from lab.errors import CheckFailed
 class Promotion:
     """How: the other server is closed first (planned), is made unable to write (emergency), or nothing is to do.
 
-    `attach`: the other one is to replicate afterwards. `lost`: what may be lost, which was accepted.
+    `attach`: the other one is to replicate afterwards. `lost`: what may be lost, which was accepted. `accepted`: so
+    would be what turns out later.
     """
 
     way: Literal["nothing", "planned", "emergency"]
     why: str
     attach: bool = True
     lost: str = ""
+    accepted: bool = False
 
 
 def decide(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
@@ -52,10 +54,12 @@ def _following(it: Situation, rival: Database, accept_data_loss: bool) -> Promot
         return Promotion("planned", f"{other} was closed first and {node} applied all that it had: nothing is lost")
     if it.own.replicating or (not rival.writable and gtid.subset(rival.gtid_executed, it.own.has)):
         return _undoubted(it, f"{other} was closed, and {node} has all that it has", accept_data_loss)
+    heal = "invoke fault.heal, then " if broken(node) or broken(other) else ""
+    fetch = f"fetch what {other} has: {heal}invoke db.promote {node} --salvage"
     raise CheckFailed(
         f"{node} is not promoted: it does not replicate from {other}, which answers",
         evidence=it.own.error or _sets(it, rival),
-        hint="start its replication: invoke fault.heal, invoke lab.provision; then promote again",
+        hint=f"start its replication: {rejoins(node)}; then promote again" if rival.writable else fetch,
     )
 
 

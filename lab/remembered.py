@@ -31,7 +31,8 @@ class Seen:
     """The primary at a moment (Unix seconds); `waits`: semi-sync was ON, commits waited for the replica.
 
     `at` is before the servers were asked. `opening`: a server that a promotion began to open later; how that ended
-    was not seen. `had`: the transactions that a candidate had when a promotion of it began later. `replica_start` and
+    was not seen. `had`: the transactions that a candidate had when a promotion of it began later; `left`: it had all
+    that it received, or would ever be told, and left its source. `replica_start` and
     `replica_received`: the replica's process (Database.start), and what it had received, at the last look at which no
     confirmation of an earlier process could still arrive.
     """
@@ -45,6 +46,7 @@ class Seen:
     replica_start: str = ""
     replica_received: str = ""
     had: str = ""
+    left: bool = False
 
     def told(self, now: float) -> str:
         """The same in words."""
@@ -54,11 +56,15 @@ class Seen:
 
 @dataclass(frozen=True)
 class Mark:
-    """The server that a promotion began to open, '' if there is none; when (Unix seconds), and what it had then."""
+    """The server that a promotion began to open, '' if there is none; when (Unix seconds), and what it had then.
+
+    `leaves`: the promotion came as far as telling it to leave its source.
+    """
 
     node: str
     at: float
     had: str = ""
+    leaves: bool = False
 
 
 def remember(at: float, asked: Iterable[Database | None]) -> None:
@@ -104,17 +110,18 @@ def recall() -> Seen | None:
     mark = _mark()
     later = mark.at > seen.at
     opening = mark.node if later or mark.node != seen.node else ""
-    return replace(seen, opening=opening, had=mark.had if later else "")
+    return replace(seen, opening=opening, had=mark.had if later else "", left=later and mark.leaves)
 
 
-def opening(node: str, had: str) -> None:
+def opening(node: str, had: str, *, leaves: bool = False) -> None:
     """A promotion begins to open `node`; until `settled`, what is known of the other server may be out of date.
 
     `had`: the transactions that the node has now; what it loses from here on is missed by whoever promotes again.
+    `leaves`: it is told to leave its source, which throws the relay log away; nothing can be added to that any more.
     """
     seen, before = _load(), _mark()
     earlier = "" if seen and seen.at >= before.at else before.had
-    _write(OPENING, asdict(Mark(node, time.time(), gtid.union(earlier, had))))
+    _write(OPENING, asdict(Mark(node, time.time(), gtid.union(earlier, had), leaves)))
 
 
 def settled() -> None:

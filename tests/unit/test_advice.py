@@ -51,6 +51,25 @@ def test_each_trouble_names_its_next_command(
     assert f"; next: invoke {command}" in line
 
 
+STOPPED = replace(REPLICA, applying=False, stopped=True)
+TROUBLE: dict[str, tuple[Database, str, bool]] = {
+    "its applier was stopped": (STOPPED, "invoke lab.provision", False),
+    "it can't apply": (replace(STOPPED, error="Relay log read failure"), "invoke db.rejoin web2", False),
+    "it does not receive": (replace(STOPPED, receiving=False), "invoke lab.provision", True),
+    "it is not let in": (replace(REPLICA, receiving=False, error="Access denied"), "invoke lab.provision", True),
+    "a wrong port": (replace(REPLICA, receiving=False, error="Can't connect"), "invoke db.rejoin web2", True),
+}
+
+
+@pytest.mark.parametrize(("web2", "command", "waits"), TROUBLE.values(), ids=TROUBLE)
+def test_a_replica_that_does_not_replicate_gets_the_command_that_mends_it(
+    web2: Database, command: str, waits: bool
+) -> None:
+    """Writes wait only while it receives nothing."""
+    (line,) = advise((WEB1, WEB2), {"web1": OPEN, "web2": web2}, "", {})
+    assert line.endswith(f"; next: {command}") and ("writes wait" in line) == waits
+
+
 def test_a_machine_that_is_no_more_is_made_anew() -> None:
     """It can't rejoin before that, and needs not to after it."""
     (line,) = advise((WEB1, WEB2), {"web1": None, "web2": PROMOTED}, "web2", {}, {"web1": "absent"})

@@ -1,13 +1,16 @@
 """A copy of all data: what it came to is asked, not guessed from the client's exit code."""
 
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from fabfile import attach
+from lab.databases import Database
 from lab.errors import CheckFailed
 from lab.machine import Answer
-from tests.unit.pairs import WEB2
+from lab.topology import Node
+from tests.unit.pairs import OPEN, REPLICA, U1, WEB2
 
 
 class Failing:
@@ -30,3 +33,42 @@ def test_a_copy_that_failed_is_told() -> None:
     with pytest.raises(CheckFailed, match="web2: copying the data failed") as caught:
         attach.clone(door, "192.168.56.11", "secret")
     assert "donor is gone" in caught.value.evidence
+
+
+@dataclass
+class Told:
+    """A door that keeps what its node is told."""
+
+    node: Node = WEB2
+    told: list[str] = field(default_factory=list)
+
+    def script(self, text: str, **_: object) -> Answer:
+        """Nothing fails."""
+        self.told.append(text)
+        return Answer(0, "", "")
+
+
+CANT_APPLY, CANT_RECEIVE = replace(REPLICA, applying=False), replace(REPLICA, receiving=False)
+FETCHES, RECEIVES = ["fetches"], ["receives"]
+LOOKS: dict[str, tuple[Database, Database | None, float, list[str]]] = {
+    "it can't apply": (CANT_APPLY, OPEN, 0.0, FETCHES),
+    "it goes on": (REPLICA, OPEN, 0.0, []),
+    "not yet": (CANT_APPLY, OPEN, 60.0, []),
+    "its source does not answer": (CANT_APPLY, None, 0.0, []),
+    "its source has less": (CANT_APPLY, replace(OPEN, gtid_executed=f"{U1}:1-49"), 0.0, []),
+    "it can't receive": (CANT_RECEIVE, None, 0.0, RECEIVES),
+}
+
+
+@pytest.mark.parametrize(("own", "source", "seconds", "mends"), LOOKS.values(), ids=LOOKS)
+def test_a_relay_log_is_given_up_only_where_it_can_not_be_applied_and_its_source_has_all_of_it(
+    monkeypatch: pytest.MonkeyPatch, own: Database, source: Database | None, seconds: float, mends: list[str]
+) -> None:
+    """And once; it is tried as it is for a while before. Who only can't receive keeps it: its applier runs."""
+    monkeypatch.setattr(attach, "RESUMES_S", seconds)
+    door: Any = Told()
+    resumed = attach.Resumed(door, "192.168.56.11", "secret", resumes=True)
+    for _ in range(2):
+        resumed.look(own, source)
+    told = ["fetches" if "STOP REPLICA;" in it else "receives" for it in door.told if "SOURCE_HOST" in it]
+    assert told == mends

@@ -1,10 +1,16 @@
 """A promotion that is interrupted is completed by the same command; one that fails is over. Servers are simulated."""
 
+from collections.abc import Sequence
+from unittest.mock import Mock
+
 import pytest
 
-from fabfile import failover
+from fabfile import durability, failover
 from lab import hypervisor, remembered
+from lab.databases import Database
 from lab.errors import CheckFailed
+from lab.facts import databases_of
+from lab.machine import Machine
 from tests.unit.conftest import Make
 from tests.unit.pairs import LAB
 from tests.unit.simulated.errors import SqlError
@@ -113,3 +119,74 @@ def test_after_a_planned_promotion_the_replica_has_something_in_its_relay_log(
     failover.promote(LAB, "web2")
     seen = remembered.recall()
     assert seen and seen.replica_received
+
+
+def test_what_came_after_a_promotion_that_was_killed_is_missed_where_it_is_thrown_away(make: Make) -> None:
+    """It waited for the relay log; then somebody types RESET REPLICA ALL, and the primary loses its power."""
+    pair = make()
+    pair.interrupt("web2", CATCH_UP, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        failover.promote(LAB, "web2")
+    pair.interruptions.clear()
+    with pair.lock:
+        pair.visit()
+        pair.web2.replica.running = frozenset()
+        pair.web2.replica.reset(everything=True)
+    pair.power_off(pair.web1.node)
+    with pytest.raises(CheckFailed, match="acknowledged writes may be"):
+        failover.promote(LAB, "web2")
+
+
+def test_a_change_of_roles_that_went_on_alone_leaves_something_in_the_relay_log(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command was killed, its scripts did the rest, and nobody writes: there is something to compare with later."""
+    pair = make()
+    monkeypatch.setattr(pair, "visit", lambda: None)
+    pair.interrupt("web1", FOLLOW, KeyboardInterrupt(), after=True)
+    with pytest.raises(KeyboardInterrupt):
+        failover.promote(LAB, "web2")
+    pair.interruptions.clear()
+    failover.promote(LAB, "web2")
+    seen = remembered.recall()
+    assert seen and (seen.node, seen.opening) == ("web2", "") and seen.replica_received
+
+
+def test_a_promotion_that_failed_twice_has_no_doubt_of_itself(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It left its source when it had applied all, and was too late to open; then it was killed early."""
+    pair = make(power="off")
+    pair.web2.slow["rpl_semi_sync_source_timeout ="] = 30
+    with pytest.raises(CheckFailed, match="it could not open"):
+        failover.promote(LAB, "web2")
+    pair.web2.slow.clear()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(failover, "fence", Mock(side_effect=KeyboardInterrupt))
+        failover.promote(LAB, "web2")
+    failover.promote(LAB, "web2")
+    assert pair.writable() == ["web2"] and pair.lost("web2") == ""
+
+
+def test_a_replica_that_is_silent_for_a_moment_is_asked_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nobody would know which process confirms from now on."""
+    make()
+    silent = ["web1"]
+
+    def asked(doors: Sequence[Machine], first: str = "") -> dict[str, Database | None]:
+        answers = databases_of(doors, first) | dict.fromkeys(silent)
+        silent.clear()
+        return answers
+
+    monkeypatch.setattr(durability, "databases_of", asked)
+    failover.promote(LAB, "web2")
+    seen = remembered.recall()
+    assert seen and seen.node == "web2" and seen.replica_start
+
+
+def test_a_promotion_whose_replica_is_lost_just_then_has_not_failed(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is open; its first transaction waits for nobody."""
+    pair = make()
+    monkeypatch.setattr(pair, "visit", lambda: None)
+    pair.web2.refused["CREATE DATABASE"] = SqlError(1317, "Query execution was interrupted")
+    assert "web2 is the primary" in failover.promote(LAB, "web2")[0]

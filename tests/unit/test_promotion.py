@@ -53,12 +53,12 @@ def test_where_both_answer_and_nothing_is_missing_it_is_planned(own: Database, r
 
 REFUSED = {
     "errant transactions": (replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-3"), OPEN, "3 transactions", "db.rejoin"),
-    "does not replicate": (CONNECTING, OPEN, "does not replicate from web1", "fault.heal"),
+    "does not replicate": (CONNECTING, OPEN, "does not replicate from web1", "db.rejoin web2"),
     "lacks what a closed one has": (
         replace(CONNECTING, gtid_executed=f"{U1}:1-40", received=""),
         CLOSED,
         "does not replicate",
-        "lab.provision",
+        "db.promote web2 --salvage",
     ),
     "a stranger's replica": (replace(REPLICA, source="192.168.56.99"), OPEN, "192.168.56.99", "lab.reset"),
     "an old primary that came back": (APART, OPEN, "which is open", "db.rejoin web2"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fabfile import failover, rejoin
+from fabfile import attach, failover, rejoin
 from fabfile.statements import sql
 from lab import backup, gtid, ledger, remembered
 from lab.catalogue import Fault
@@ -209,7 +209,7 @@ def test_what_is_received_meanwhile_is_not_thrown_away_either(make: Make, monkey
             pair.web1.commit()
         sql(door, text, title)
 
-    monkeypatch.setattr(rejoin, "sql", after_a_note)
+    monkeypatch.setattr(attach, "sql", after_a_note)
     rejoin.rejoin(LAB, "web2")
     assert pair.web2.thrown_away == "" and pair.web2.replicating
 
@@ -223,15 +223,15 @@ def test_who_rejoined_has_something_in_its_relay_log(make: Make, monkeypatch: py
     assert seen and seen.replica_received
 
 
-CONNECTS = replace(REPLICA, receiving=False)
-DENIED = replace(CONNECTS, error="Access denied for user 'replication'")
-
-
-@pytest.mark.parametrize(
-    ("own", "kept"),
-    [(CONNECTS, True), (DENIED, False), (replace(DENIED, gtid_executed=f"{U1}:1-45"), True)],
-    ids=["connecting", "not let in", "not let in, and there is something to apply"],
-)
-def test_only_who_gets_nothing_loses_an_empty_relay_log(own: Database, kept: bool) -> None:
-    """A receiver that connects may get a note at any moment."""
-    assert rejoin._keeps(own) == kept
+@pytest.mark.parametrize("trouble", ["damaged", "misled"])
+def test_who_can_not_go_on_with_its_relay_log_fetches_it_anew(
+    make: Make, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """Its relay log can't be read, or a setting of its source is wrong; the primary has all of it."""
+    monkeypatch.setattr(attach, "RESUMES_S", 0.0)
+    pair = make()
+    pair.web2.replica.running = frozenset({"IO"})
+    setattr(pair.web2.replica, trouble, True)
+    rejoin.rejoin(LAB, "web2")
+    pair.web2.replica.work(1)
+    assert pair.web2.replicating and pair.lost("web2") == ""

@@ -37,8 +37,9 @@ def test_the_primary_is_remembered_as_it_was_seen() -> None:
     """Its transactions, whether commits waited for the replica, and when it was asked."""
     remembered.remember(NOW - 30, [OPEN, REPLICA])
     seen = remembered.recall()
-    replica = {"replica_start": REPLICA.start, "replica_received": REPLICA.received}
-    assert seen == Seen(NOW - 30, "web1", OPEN.gtid_executed, True, "durable", **replica)
+    known = OPEN.gtid_executed, True, "durable"
+    replica = Seen(NOW - 30, "web1", *known, replica_start=REPLICA.start, replica_received=REPLICA.received)
+    assert seen == replica
     assert seen.told(seen.at + 34) == "web1 was primary 34 s ago: durability durable, semi-sync ON"
 
 

@@ -76,7 +76,7 @@ def test_a_primary_that_somebody_else_opened_gets_the_line_too(make: Make, recor
 def test_nobody_is_opened_on_answers_that_are_out_of_date(make: Make) -> None:
     """The other server was promoted since the probe."""
     pair = make(CLOSED, PROMOTED)
-    with pytest.raises(CheckFailed, match="no database is opened"):
+    with pytest.raises(CheckFailed, match="left as they are"):
         converge(pair, CLOSED, REPLICA)
     assert pair.events == []
 
@@ -135,3 +135,12 @@ def test_a_new_password_throws_no_relay_log_away(make: Make, monkeypatch: pytest
     monkeypatch.setattr(replication, "_same_password", password)
     converge(pair, OPEN, stopped)
     assert pair.web2.thrown_away == ""
+
+
+def test_a_replica_that_received_nothing_yet_gets_a_transaction(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is changed: a change of roles went on alone when its command was killed, say."""
+    pair = make(OPEN, replace(REPLICA, received=""))
+    monkeypatch.setattr(pair, "visit", lambda: None)
+    assert converge(pair, OPEN, replace(REPLICA, received="")) == []
+    seen = remembered.recall()
+    assert seen and seen.replica_received

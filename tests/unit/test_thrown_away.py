@@ -56,9 +56,14 @@ def test_a_promotion_that_changed_nothing_is_no_excuse() -> None:
 
 
 def test_a_promotion_that_left_the_source_itself_is_none_either() -> None:
-    """It knows what it had, and has all of that; what it has no more is missed."""
-    assert promote(APART, replace(SEEN, had=REPLICA.has)).lost == ""
-    assert "that a promotion saw" in refusal(APART, replace(SEEN, had=f"{U1}:1-51")).evidence
+    """It had applied all that it would ever be told, and has all of that; what it has no more is missed."""
+    assert promote(APART, replace(SEEN, had=REPLICA.has, left=True)).lost == ""
+    assert "that a promotion saw" in refusal(APART, replace(SEEN, had=f"{U1}:1-51", left=True)).evidence
+
+
+def test_one_that_had_only_begun_does_not_excuse_who_has_no_source_any_more() -> None:
+    """More was received after it had asked, and somebody typed RESET REPLICA ALL when it had been killed."""
+    assert "throw its relay log away" in refusal(APART, replace(SEEN, had=REPLICA.has)).evidence
 
 
 def test_a_machine_that_is_no_more_is_not_salvaged() -> None:

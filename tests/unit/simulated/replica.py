@@ -24,6 +24,7 @@ class Replica:
 
     Faults: `torn`: the relay log ends inside a transaction, so the applier can't stop by itself. `stubborn`: nor by a
     KILL. `stuck`: nothing is applied. `deaf`: the receiver does not notice a stop before its connection is removed.
+    `damaged`: the relay log can't be read. `misled`: a setting of the source is wrong; both until that is named anew.
     """
 
     server: "Server" = field(repr=False)
@@ -37,6 +38,8 @@ class Replica:
     stuck: bool = False
     stubborn: bool = False
     deaf: bool = False
+    damaged: bool = False
+    misled: bool = False
 
     @property
     def unapplied(self) -> str:
@@ -51,7 +54,7 @@ class Replica:
     def source_server(self) -> "Server | None":
         """The running server at the source's address."""
         cluster = self.server.cluster
-        found = [it for it in cluster.servers if str(it.node.ip) == self.source and it.runs]
+        found = [it for it in cluster.servers if str(it.node.ip) == self.source and it.runs and not self.misled]
         return found[0] if found and not cluster.cut and cluster.power[found[0].node.name] == "running" else None
 
     def work(self, seconds: float) -> None:
@@ -69,6 +72,8 @@ class Replica:
             raise SqlError(1200, "The server is not configured as replica; fix with CHANGE REPLICATION SOURCE TO")
         connects = "IO" in threads - self.running
         self.running |= threads
+        if self.damaged and "SQL" in threads:
+            self.running, self.error = self.running - {"SQL"}, "Relay log read failure"
         if connects and self.connected:
             self.torn = False  # the rest comes now
 
@@ -116,6 +121,7 @@ class Replica:
             raise SqlError(3021, f"This operation cannot be performed with a running replica {needs} thread")
         if not self.running:
             self.throw_away()
+        self.misled = self.misled and "SOURCE_HOST" not in options
         self.source = options.get("SOURCE_HOST", self.source)
         self.delay = int(options.get("SOURCE_DELAY", self.delay))
 
@@ -131,7 +137,7 @@ class Replica:
     def throw_away(self) -> None:
         """The relay log is deleted, applied or not."""
         self.server.thrown_away = union(self.server.thrown_away, self.unapplied)
-        self.received, self.torn = "", False
+        self.received, self.torn, self.damaged, self.error = "", False, False, ""
 
     def _not_stopping(self) -> None:
         self._wait(lambda: not self.stopping)
