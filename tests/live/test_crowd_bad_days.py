@@ -15,6 +15,7 @@ from tests.live.visitors import Answer, asked, crowd, downs, noted
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 BEGINS_S, AFTER_S = 4.0, 5.0
 READ_OR_REFUSED = {200, 503}
+PHP, NGINX, BY_HAND = "/etc/php/*/fpm/php-fpm.conf", "/etc/nginx/nginx.conf", "changed by hand"
 
 
 def statuses(answers: Sequence[Answer]) -> Counter[int]:
@@ -29,7 +30,10 @@ def up(balancer: Machine) -> set[str]:
 
 
 def test_a_server_that_returns_in_a_crowd_stays(capped: Lab, balancer: Machine, machines: dict[str, Machine]) -> None:
-    """web2 is gone for a while: web1 is not taken out, and web2 is let in while the crowd is still there."""
+    """web2 is gone for a while: web1 is not taken out, and web2 is let in while the crowd is still there.
+
+    What web2 was working on when it went may be lost: it had two reads at most.
+    """
     with crowd(lambda: asked(capped, "/")) as answers:
         pause(BEGINS_S)
         machines["web2"].run("systemctl stop nginx", title="stops nginx")
@@ -40,20 +44,24 @@ def test_a_server_that_returns_in_a_crowd_stays(capped: Lab, balancer: Machine, 
         before = downs(balancer)
         pause(AFTER_S)
         assert downs(balancer) == before and up(balancer) == {"web1", "web2"}
-    assert set(statuses(answers)) == READ_OR_REFUSED
+    counted = statuses(answers)
+    assert sum(counted[it] for it in counted.keys() - READ_OR_REFUSED) <= 2, counted
 
 
-def test_a_converge_and_reloads_in_a_crowd_cost_nobody_an_answer(
+def test_a_converge_in_a_crowd_costs_nobody_an_answer(
     capped: Lab, balancer: Machine, machines: dict[str, Machine]
 ) -> None:
-    """The commands end in time; HAProxy, nginx and PHP are reloaded, PHP on both servers at once."""
+    """It reloads PHP and nginx, one server after the other; then HAProxy is reloaded."""
+    for name in ("web1", "web2"):
+        text = f"echo '; {BY_HAND}' >> $(echo {PHP}); echo '# {BY_HAND}' >> {NGINX}"
+        machines[name].run(text, title="changes both by hand")
     with crowd(lambda: asked(capped, "/")) as answers:
         pause(BEGINS_S)
-        must("lab.provision", timeout=240)
+        must("lab.provision", timeout=300)
         balancer.run("systemctl reload haproxy", title="reloads HAProxy")
-        for name in ("web1", "web2"):
-            machines[name].run("systemctl reload nginx 'php*-fpm.service'", title="reloads nginx and PHP")
         pause(AFTER_S)
+    left = [machines[name].run(f"cat {PHP} {NGINX}", title="reads them").stdout for name in ("web1", "web2")]
+    assert not any(BY_HAND in it for it in left)
     assert set(statuses(answers)) == READ_OR_REFUSED and up(balancer) == {"web1", "web2"}
 
 
