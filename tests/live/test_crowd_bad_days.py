@@ -79,15 +79,14 @@ def test_the_primary_is_replaced_in_a_crowd(capped: Lab, balancer: Machine, role
 @pytest.fixture
 def by_address(healthy: Lab) -> Iterator[Lab]:
     """The balancer chooses a server by the visitor's address."""
-    before = choices.load().get("algorithm", "")
+    before = choices.load()
     choices.save({"algorithm": "source"})
     try:
         must("lab.provision", timeout=240)
         yield healthy
     finally:
-        choices.forget(["algorithm"])
-        if before:
-            choices.save({"algorithm": before})
+        choices.forget(choices.load().keys() - {"algorithm"})
+        choices.save(before)
         must("lab.provision", timeout=240)
 
 

@@ -158,7 +158,7 @@ HEALS = {
     "slow": (INSIDE[6], "tc qdisc del dev eth1 root"),
     "cpu-hog": (INSIDE[8], "systemctl stop weblab-fault-web2-cpu-hog"),
     "memory-hog": (INSIDE[9], "systemctl stop weblab-fault-web2-memory-hog"),
-    "php-limit": (INSIDE[14], "systemctl set-property --runtime nginx.service CPUQuotaPeriodSec= CPUQuota=\n"),
+    "php-limit": (INSIDE[14], "systemctl set-property --runtime nginx.service CPUQuota=\n"),
     "replication-stop": (INSIDE[11], "mysql -e START REPLICA"),
     "replication-slow": (INSIDE[13], "nft delete table inet weblab_web2_replication_slow"),
     "replication-lag": (INSIDE[12], "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; START REPLICA SQL_THREAD"),
