@@ -3,9 +3,10 @@
 import time
 
 from fabfile.statements import client, sql
-from lab import gtid, progress
+from lab import gtid, progress, remembered
 from lab.databases import Database
 from lab.errors import CheckFailed, CommandFailed
+from lab.facts import databases_of
 from lab.machine import Machine
 from lab.wait import until
 
@@ -60,16 +61,18 @@ def listen(address: str, password: str) -> str:
 
 
 class Resumed:
-    """A replica that was told to follow `address`; where that is its source already, it goes on with its relay log.
+    """A replica that was told to follow `source`; where it does already, it goes on with its relay log.
 
-    Where it does not go on, it is mended once: a setting of its source may be wrong, or the log can't be read.
+    Where it does not go on, it is mended once: a setting of its source may be wrong, or the log can't be read. What
+    it had then is remembered before, as when a promotion begins: a later one misses what was not fetched again.
     """
 
-    def __init__(self, door: Machine, address: str, password: str, *, resumes: bool) -> None:
-        self.door, self.address, self.password = door, address, password
+    def __init__(self, door: Machine, source: Machine, password: str, *, resumes: bool) -> None:
+        self.door, self.source, self.password = door, source, password
+        self.address = str(source.node.ip)
         self.latest = time.monotonic() + RESUMES_S if resumes else None
         try:
-            sql(door, RESUME if resumes else follow(address, password), "replicates")
+            sql(door, RESUME if resumes else follow(self.address, password), "replicates")
         except CommandFailed:
             if not resumes:
                 raise
@@ -81,11 +84,22 @@ class Resumed:
             return
         if own.applying:
             self._mend(own, receive_anew(self.address, self.password), f"receives from {self.address} anew")
-        elif source and gtid.subset(own.has, source.gtid_executed):
+        elif source:
+            self._fetch_anew(own.node)
+
+    def _fetch_anew(self, name: str) -> None:
+        """Its receiver stops first: what it confirms until then counts, too."""
+        sql(self.door, "STOP REPLICA IO_THREAD;", "receives no more")
+        own = databases_of([self.door])[name]
+        source = databases_of([self.source])[self.source.node.name]
+        if own and source and gtid.subset(own.has, source.gtid_executed):
             self._mend(own, follow(self.address, self.password), f"fetches all of {source.node} anew")
+        else:
+            sql(self.door, "START REPLICA IO_THREAD;", "receives again")
 
     def _mend(self, own: Database, text: str, what: str) -> None:
         progress.say(own.node, f"does not go on by itself: {own.error}".rstrip(": "))
+        remembered.opening(own.node, own.has)
         sql(self.door, text, what)
         self.latest = None
 

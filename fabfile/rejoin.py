@@ -106,7 +106,7 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
         progress.say(name, why[0])
         why += _kept(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
         clone(roles.node, address, passwords(["clone"])["clone"])
-    resumed = Resumed(roles.node, address, roles.password, resumes=not why and own.source == address)
+    resumed = Resumed(roles.node, roles.other, roles.password, resumes=not why and own.source == address)
     fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
     return [*(why or [fetches]), f"{name} replicates from {primary.node}"], resumed
 

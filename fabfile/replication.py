@@ -200,10 +200,14 @@ def _same_password(pair: Pair, asked: Mapping[str, Database | None]) -> list[str
     wanted = hashlib.sha256(password.encode()).hexdigest()
     changed = []
     for name, it in asked.items():
-        # One that can't apply would lose its relay log by this: MySQL keeps that while a thread runs.
-        can_apply = it and (not it.error or "denied" in it.error.lower())
-        if it and it.source and can_apply and accounts.source_password(pair.answers[name]["accounts"]) != wanted:
+        if it and it.source and accounts.source_password(pair.answers[name]["accounts"]) != wanted:
             text = f"CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = '{password}';"
+            now = databases_of([pair.door(name)])[name]
+            if not now or not now.applying:  # with both threads stopped MySQL would throw the relay log away
+                progress.say(
+                    name, f"keeps its replication password: it does not apply {now.error if now else ''}".rstrip()
+                )
+                continue
             sql(pair.door(name), f"STOP REPLICA IO_THREAD;\n{text}\nSTART REPLICA IO_THREAD;", "gets the new password")
             changed.append(f"replication password on {name}")
     return changed

@@ -106,7 +106,7 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
     progress.say(node, f"fetches {gtid.count(lacks)} transactions from {other}: {gtid.text(lacks)}")
     roles.node.script(LETS_STOP, timeout=30, title="ends what it applies")
     address = str(roles.other.node.ip)
-    resumed = Resumed(roles.node, address, roles.password, resumes=own.source == address)
+    resumed = Resumed(roles.node, roles.other, roles.password, resumes=own.source == address)
     latest: dict[str, Database | None] = {node: own}
 
     def fetched() -> bool:

@@ -74,7 +74,7 @@ def _promotes(sight: _Sight) -> str:
     known = sorted(sight.known, key=lambda it: -gtid.count(gtid.parse(it.gtid_executed)))
     cases = [sight.situation(own) for own in known]
     for it in cases:
-        if _is_allowed(it):
+        if _is_allowed(it) and not _stuck(it.own):
             return f"invoke db.promote {it.node.name}"
     for it in cases:
         if not it.gone and (it.rival is None or _is_source(it.own, it.rival)):
@@ -83,6 +83,12 @@ def _promotes(sight: _Sight) -> str:
         if _is_allowed(it, accept_data_loss=True):
             return f"invoke db.promote {it.node.name} --accept-data-loss"
     return "invoke lab.reset"
+
+
+def _stuck(own: Database) -> bool:
+    """Whether it can't apply what it received."""
+    fails = bool(own.error) and not own.applying
+    return fails and not gtid.subset(own.received, own.gtid_executed)
 
 
 def _is_source(own: Database, rival: Database) -> bool:
@@ -145,6 +151,8 @@ def _closed(sight: _Sight) -> str:
     if one.source and not other.source and gtid.subset(one.gtid_executed, other.gtid_executed):
         if not _can_catch_up(one, other):
             return f"{_promotes(sight)}, then invoke db.rejoin {one.node}"
+        if one.error and not one.applying:  # lab.provision would start it in vain
+            return _promotes(sight)
         return _cut_off(sight, one) if _connects(one) else "invoke lab.provision"
     return _promotes(sight)
 

@@ -70,6 +70,19 @@ def test_a_replica_that_does_not_replicate_gets_the_command_that_mends_it(
     assert line.endswith(f"; next: {command}") and ("writes wait" in line) == waits
 
 
+UNREADABLE = replace(STOPPED, gtid_executed=f"{U1}:1-49", error="Relay log read failure")
+
+
+@pytest.mark.parametrize(
+    ("web1", "command"), [(None, "db.promote web2 --salvage"), (CLOSED, "db.promote")], ids=["gone", "closed"]
+)
+def test_a_replica_that_can_not_apply_is_not_promoted_in_circles(web1: Database | None, command: str) -> None:
+    """What it can't apply is fetched; lab.provision would start it in vain."""
+    remembered.remember(time.time(), [OPEN, REPLICA])
+    (line,) = advise((WEB1, WEB2), {"web1": web1, "web2": UNREADABLE}, "", {})
+    assert f"next: invoke {command}" in line
+
+
 def test_a_machine_that_is_no_more_is_made_anew() -> None:
     """It can't rejoin before that, and needs not to after it."""
     (line,) = advise((WEB1, WEB2), {"web1": None, "web2": PROMOTED}, "web2", {}, {"web1": "absent"})

@@ -10,7 +10,7 @@ from lab.databases import Database
 from lab.errors import CheckFailed
 from lab.machine import Answer
 from lab.topology import Node
-from tests.unit.pairs import OPEN, REPLICA, U1, WEB2
+from tests.unit.pairs import OPEN, REPLICA, U1, WEB1, WEB2
 
 
 class Failing:
@@ -67,7 +67,9 @@ def test_a_relay_log_is_given_up_only_where_it_can_not_be_applied_and_its_source
     """And once; it is tried as it is for a while before. Who only can't receive keeps it: its applier runs."""
     monkeypatch.setattr(attach, "RESUMES_S", seconds)
     door: Any = Told()
-    resumed = attach.Resumed(door, "192.168.56.11", "secret", resumes=True)
+    other: Any = Told(WEB1)
+    monkeypatch.setattr(attach, "databases_of", lambda doors: {"web1": source, "web2": own})
+    resumed = attach.Resumed(door, other, "secret", resumes=True)
     for _ in range(2):
         resumed.look(own, source)
     told = ["fetches" if "STOP REPLICA;" in it else "receives" for it in door.told if "SOURCE_HOST" in it]

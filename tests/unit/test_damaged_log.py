@@ -79,3 +79,16 @@ def test_where_the_old_primary_was_made_anew_the_loss_can_be_accepted(make: Make
     assert "db.promote web2 --accept-data-loss" in refusal(pair).hint
     failover.promote(LAB, "web2", accept_data_loss=True)
     assert pair.writable() == ["web2"]
+
+
+def test_what_was_to_be_fetched_anew_and_was_not_is_missed(make: Make) -> None:
+    """The salvage is killed, and web1 loses its power for good; the last look was before all of it was written."""
+    pair = make(web2=replace(REPLICA, received=""))
+    damaged(pair)
+    pair.power_off(pair.web1.node)
+    pair.interrupt("web2", "SOURCE_AUTO_POSITION", KeyboardInterrupt(), after=True)
+    with pytest.raises(KeyboardInterrupt):
+        failover.promote(LAB, "web2", salvage=True)
+    pair.interruptions.clear()
+    pair.power_off(pair.web1.node)
+    assert "that a promotion saw" in refusal(pair).evidence
