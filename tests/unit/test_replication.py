@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from fabfile import failover, notes, replication
+from fabfile import accounts, failover, notes, replication
 from fabfile.statements import sql
 from lab import ending, remembered
 from lab.databases import Database
@@ -15,6 +15,7 @@ from tests.unit.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, U1, U2
 from tests.unit.simulated.pair import Pair
 from tests.unit.test_opening import killed_while_it_records
 
+SAME_PASSWORD = replication._same_password
 OPENED_IT = f"weblab mysql: {ending.OPENED} 0"
 ERRANT = replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-3")
 
@@ -144,3 +145,17 @@ def test_a_replica_that_received_nothing_yet_gets_a_transaction(make: Make, monk
     assert converge(pair, OPEN, replace(REPLICA, received="")) == []
     seen = remembered.recall()
     assert seen and seen.replica_received
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_new_password_waits_for_an_applier(make: Make, monkeypatch: pytest.MonkeyPatch, damaged: bool) -> None:
+    """Where it can't apply, both threads would be stopped, and what it received thrown away; db.rejoin mends that."""
+    pair = make()
+    pair.web2.replica.damaged = damaged
+    pair.web2.replica.running = frozenset({"IO"}) if damaged else pair.web2.replica.running
+    pair.visit()
+    monkeypatch.setattr(accounts, "source_password", lambda _: "another one")
+    answers = {name: {"accounts": ""} for name in ("web1", "web2")}
+    probed = Probed(LAB, pair.doors, {}, {"replication": "new"}, "durable", answers, 0.0)
+    changed = SAME_PASSWORD(probed, {"web1": OPEN, "web2": REPLICA})
+    assert bool(changed) != damaged and pair.web2.thrown_away == ""
