@@ -63,8 +63,9 @@ def listen(address: str, password: str) -> str:
 class Resumed:
     """A replica that was told to follow `source`; where it does already, it goes on with its relay log.
 
-    Where it does not go on, it is mended once: a setting of its source may be wrong, or the log can't be read. What
-    it had then is remembered before, as when a promotion begins: a later one misses what was not fetched again.
+    Where it does not go on, it is mended once: a setting of its source may be wrong, or the log can't be read. That is
+    thrown away only where the source answers and has all of it, and is remembered before: a promotion that comes later
+    misses what was not fetched again.
     """
 
     def __init__(self, door: Machine, source: Machine, password: str, *, resumes: bool) -> None:
@@ -78,28 +79,23 @@ class Resumed:
                 raise
             self.latest = time.monotonic()
 
-    def look(self, own: Database, source: Database | None) -> None:
-        """See what became of it: its relay log is thrown away only where its source answers and has all of that."""
+    def look(self, own: Database) -> None:
+        """See what became of it; its receiver stops before it is mended: what it confirmed until then counts, too."""
         if own.replicating or self.latest is None or time.monotonic() < self.latest:
             return
-        if own.applying:
-            self._mend(own, receive_anew(self.address, self.password), f"receives from {self.address} anew")
-        elif source:
-            self._fetch_anew(own.node)
-
-    def _fetch_anew(self, name: str) -> None:
-        """Its receiver stops first: what it confirms until then counts, too."""
         sql(self.door, "STOP REPLICA IO_THREAD;", "receives no more")
-        own = databases_of([self.door])[name]
+        now = databases_of([self.door])[own.node]
         source = databases_of([self.source])[self.source.node.name]
-        if own and source and gtid.subset(own.has, source.gtid_executed):
-            self._mend(own, follow(self.address, self.password), f"fetches all of {source.node} anew")
+        if now and now.applying:
+            self._mend(now, receive_anew(self.address, self.password), f"receives from {self.source.node.name} anew")
+        elif now and source and gtid.subset(now.has, source.gtid_executed):
+            self._mend(now, follow(self.address, self.password), f"fetches all of {source.node} anew")
         else:
             sql(self.door, "START REPLICA IO_THREAD;", "receives again")
 
     def _mend(self, own: Database, text: str, what: str) -> None:
         progress.say(own.node, f"does not go on by itself: {own.error}".rstrip(": "))
-        remembered.opening(own.node, own.has)
+        remembered.throws_away(own.has)
         sql(self.door, text, what)
         self.latest = None
 

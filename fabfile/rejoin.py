@@ -161,7 +161,7 @@ def _follows(roles: Roles, executed: str, resumed: Resumed | None) -> Mapping[st
         latest.update(databases_of([roles.node, roles.other]))
         own, primary = latest[name], latest[other]
         if own and resumed:
-            resumed.look(own, primary)
+            resumed.look(own)
         follows = bool(own and primary and own.replicating and not own.writable and primary.writable)
         return follows and own is not None and gtid.subset(executed, own.has)
 

@@ -110,10 +110,10 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
     latest: dict[str, Database | None] = {node: own}
 
     def fetched() -> bool:
-        latest.update(databases_of([roles.node, roles.other]))
+        latest.update(databases_of([roles.node]))
         now = latest[node]
         if now:
-            resumed.look(now, latest[other])
+            resumed.look(now)
         return bool(now and gtid.subset(rival.gtid_executed, now.gtid_executed))
 
     def said() -> str:

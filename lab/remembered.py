@@ -119,9 +119,23 @@ def opening(node: str, had: str, *, leaves: bool = False) -> None:
     `had`: the transactions that the node has now; what it loses from here on is missed by whoever promotes again.
     `leaves`: it is told to leave its source, which throws the relay log away; nothing can be added to that any more.
     """
-    seen, before = _load(), _mark()
-    earlier = "" if seen and seen.at >= before.at else before.had
-    _write(OPENING, asdict(Mark(node, time.time(), gtid.union(earlier, had), leaves)))
+    _write(OPENING, asdict(Mark(node, time.time(), gtid.union(_earlier(), had), leaves)))
+
+
+def throws_away(had: str) -> None:
+    """A replica is about to throw its relay log away, and had these transactions; nobody is opened by that.
+
+    A promotion that began before, and whose end was not seen, is still on record.
+    """
+    seen, mark = _load(), _mark()
+    counts = not seen or mark.at > seen.at or mark.node != seen.node
+    _write(OPENING, asdict(Mark(mark.node if counts else "", time.time(), gtid.union(_earlier(), had))))
+
+
+def _earlier() -> str:
+    """What a candidate had, unless the primary was seen after it."""
+    seen, mark = _load(), _mark()
+    return "" if seen and seen.at >= mark.at else mark.had
 
 
 def settled() -> None:

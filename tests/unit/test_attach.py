@@ -71,6 +71,6 @@ def test_a_relay_log_is_given_up_only_where_it_can_not_be_applied_and_its_source
     monkeypatch.setattr(attach, "databases_of", lambda doors: {"web1": source, "web2": own})
     resumed = attach.Resumed(door, other, "secret", resumes=True)
     for _ in range(2):
-        resumed.look(own, source)
+        resumed.look(own)
     told = ["fetches" if "STOP REPLICA;" in it else "receives" for it in door.told if "SOURCE_HOST" in it]
     assert told == mends

@@ -165,6 +165,16 @@ def test_what_a_candidate_had_before_the_primary_was_seen_again_is_not_missed() 
     assert recalled().had == f"{U1}:1-50"
 
 
+def test_a_relay_log_that_is_thrown_away_hides_no_promotion_that_was_begun() -> None:
+    """What was had counts, too; alone it says of nobody that he was opened."""
+    remembered.remember(time.time(), [OPEN])
+    remembered.throws_away(f"{U1}:1-51")
+    assert (recalled().opening, recalled().had) == ("", f"{U1}:1-51")
+    remembered.opening("web2", f"{U1}:1-50")
+    remembered.throws_away(f"{U1}:1-52")
+    assert recalled().opening == "web2" and gtid.minus(f"{U1}:1-52", recalled().had) == {}
+
+
 def test_a_mark_that_is_damaged_is_a_promotion_of_an_unknown_server() -> None:
     """Nobody knows who was opened."""
     remembered.remember(NOW - 1, [OPEN])
