@@ -44,6 +44,10 @@ def _following(it: Situation, rival: Database, accept_data_loss: bool) -> Promot
     """The candidate has the other one as its source."""
     node, other = it.node.name, it.other.name
     errant = databases.errant(it.own, rival)
+    has_all = not rival.writable and gtid.subset(rival.gtid_executed, it.own.gtid_executed)
+    if errant and has_all and not gtid.subset(it.own.purged, rival.has):
+        why = f"{other} was closed, and {node} has all that it has; {other} can't fetch the rest, which {node} purged"
+        return replace(_undoubted(it, why, accept_data_loss), attach=False)
     if errant:
         raise CheckFailed(
             f"{node} is not promoted: it has {errant} transactions of its own that {other} has not",

@@ -10,7 +10,7 @@ from lab.doubts import Situation
 from lab.errors import CheckFailed
 from lab.promotion import Promotion, decide
 from lab.remembered import Seen
-from tests.unit.pairs import APART, REPLICA, U1, WEB1, WEB2
+from tests.unit.pairs import APART, CLOSED, REPLICA, U1, U2, WEB1, WEB2
 
 NOW = 1000.0
 SEEN = Seen(
@@ -69,3 +69,15 @@ def test_one_that_had_only_begun_does_not_excuse_who_has_no_source_any_more() ->
 def test_a_machine_that_is_no_more_is_not_salvaged() -> None:
     """There is nothing to start."""
     assert "--salvage" not in refusal(REPLICA, ended="it was told to stop", gone=True).hint
+
+
+def test_who_has_all_and_purged_it_is_opened_where_the_other_one_was_made_anew() -> None:
+    """It can't be fetched there any more, and --salvage would be refused: the way on is the one that is taken."""
+    own = replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-3", purged=f"{U1}:1-40")
+    closed = replace(CLOSED, gtid_executed="", has_site=False)
+    situation = Situation(WEB2, WEB1, own, closed, reached=True, seen=SEEN, now=NOW)
+    with pytest.raises(CheckFailed) as caught:
+        decide(replace(situation, seen=replace(SEEN, durability="async", waits=False)))
+    assert "db.promote web2 --accept-data-loss" in caught.value.hint
+    how = decide(situation, accept_data_loss=True)
+    assert how.way == "planned" and not how.attach
