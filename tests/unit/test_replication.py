@@ -142,6 +142,7 @@ def test_a_replica_that_received_nothing_yet_gets_a_transaction(make: Make, monk
     """Nothing else is changed: a change of roles went on alone when its command was killed, say."""
     pair = make(OPEN, replace(REPLICA, received=""))
     monkeypatch.setattr(pair, "visit", lambda: None)
+    remembered.forget()
     assert converge(pair, OPEN, replace(REPLICA, received="")) == []
     seen = remembered.recall()
     assert seen and seen.replica_received
