@@ -14,7 +14,7 @@ from fabfile import accounts, converge
 from fabfile.converge import Outcome
 from fabfile.statements import sql
 from fabfile.target import Target
-from lab import choices, credentials, hypervisor, lifecycle, progress, remembered, snapshots
+from lab import choices, credentials, hypervisor, lifecycle, progress, remembered, snapshots, state_files
 from lab.ensure import fingerprint
 from lab.errors import CheckFailed
 from lab.facts import databases_of
@@ -187,11 +187,7 @@ def _take(lab: Lab, systems: dict[str, str]) -> None:
 
 
 def _write(made_with: str, systems: Mapping[str, str]) -> None:
-    RECORD.parent.mkdir(exist_ok=True)
-    record = {"configuration": made_with, "systems": dict(systems)}
-    staged = RECORD.with_suffix(".new")
-    staged.write_text(yaml.safe_dump(record), encoding="utf-8")
-    staged.replace(RECORD)
+    state_files.replace(RECORD, yaml.safe_dump({"configuration": made_with, "systems": dict(systems)}))
 
 
 def _record() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from lab import progress
+from lab import progress, state_files
 from lab.errors import BadInput
 from lab.protections import WITHOUT
 from lab.topology import ROOT
@@ -62,7 +62,4 @@ def of_the_user() -> None:
 
 
 def _write(chosen: Mapping[str, Any], path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    staged = path.with_suffix(".new")
-    staged.write_text(yaml.safe_dump(dict(chosen)), encoding="utf-8")
-    staged.replace(path)
+    state_files.replace(path, yaml.safe_dump(dict(chosen)))

@@ -1,12 +1,12 @@
 """Passwords of the lab's accounts: generated once, kept with mode 600, never on a command line."""
 
-import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
+from lab import state_files
 from lab.errors import BadInput
 from lab.topology import ROOT
 
@@ -26,14 +26,5 @@ def passwords(accounts: Iterable[str], path: Path = SECRETS) -> dict[str, str]:
     missing = [name for name in accounts if name not in known]
     if missing:
         known |= {name: secrets.token_urlsafe(18) for name in missing}
-        _write(path, yaml.safe_dump(known))
+        state_files.replace(path, yaml.safe_dump(known), mode=0o600)
     return known
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(exist_ok=True)
-    staged = path.with_suffix(".new")
-    staged.unlink(missing_ok=True)
-    with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    staged.replace(path)

@@ -11,7 +11,7 @@ from typing import Any
 import vagrant
 import yaml
 
-from lab import process, topology
+from lab import process, state_files, topology
 from lab.errors import CommandFailed, LabError, LabNotUp
 from lab.topology import ROOT, Lab, Node
 from lab.wait import until
@@ -69,8 +69,7 @@ def vagrant_here() -> Vagrant:
 
 def save_found(found: Mapping[str, Any], path: Path = FOUND) -> None:
     """Write what lab.up found out about this host, for the Vagrantfile and later commands."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(yaml.safe_dump(dict(found)), encoding="utf-8")
+    state_files.replace(path, yaml.safe_dump(dict(found)))
 
 
 def found() -> dict[str, Any]:

@@ -1,16 +1,15 @@
 """The fault ledger: what was injected and not healed yet, on disk before it is done. .lab/faults.json"""
 
 import json
-import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lab import state_files
 from lab.catalogue import Fault, key_of
 from lab.errors import BadInput
 from lab.topology import ROOT, Lab
 
 LEDGER = ROOT / ".lab" / "faults.json"
-_one_writes = threading.Lock()
 
 
 def entries() -> list[dict[str, Any]]:
@@ -33,19 +32,20 @@ def active(lab: Lab) -> list[Fault]:
 
 def add(fault: Fault, at: float) -> None:
     """Write a fault down; to be done before it is injected."""
-    with _one_writes:
+    with state_files.alone(LEDGER):
         _write([*_others(fault), {**fault.as_data(), "injected_at": at}])
 
 
 def remove(fault: Fault) -> None:
     """Strike a fault out; to be done when it was seen to be gone."""
-    with _one_writes:
+    with state_files.alone(LEDGER):
         _write(_others(fault))
 
 
 def clear() -> None:
     """Forget all faults: the machines are gone, or were put back to a time before them."""
-    LEDGER.unlink(missing_ok=True)
+    with state_files.alone(LEDGER):
+        LEDGER.unlink(missing_ok=True)
 
 
 def _others(fault: Fault) -> list[dict[str, Any]]:
@@ -57,7 +57,4 @@ def _without_time(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(found: Iterable[Mapping[str, Any]]) -> None:
-    LEDGER.parent.mkdir(exist_ok=True)
-    staged = LEDGER.with_suffix(".new")
-    staged.write_text(json.dumps(list(found), indent=1), encoding="utf-8")
-    staged.replace(LEDGER)
+    state_files.replace(LEDGER, json.dumps(list(found), indent=1))

@@ -4,23 +4,19 @@ A primary that is gone can't be asked any more whether a replica had confirmed i
 """
 
 import json
-import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock
-
-from lab import gtid
+from lab import gtid, state_files
 from lab.databases import Database
 from lab.topology import ROOT
 
 SEEN = ROOT / ".lab" / "primary-seen.json"
 OPENING = ROOT / ".lab" / "primary-opening.json"
 DEGRADED = ROOT / ".lab" / "degraded.json"
-LOCK_S = 5.0
 # A confirmation that the process before it sent may still be under way; but the site waits no longer than 3 s for its
 # COMMIT (provision/templates/limits.j2), and the source forgets the connection of a process when the next one receives.
 SETTLED_S = 6
@@ -173,8 +169,7 @@ def forget() -> None:
 
 def _keep(seen: Seen) -> None:
     """Write it unless newer knowledge stands there; a stamp in the future is not knowledge, the clock jumped back."""
-    SEEN.parent.mkdir(exist_ok=True)
-    with FileLock(SEEN.with_suffix(".lock"), timeout=LOCK_S):
+    with state_files.alone(SEEN):
         known, now = _load(), time.time()
         newer = known is not None and seen.at < known.at <= now
         if known and known.node == seen.node and not seen.replica_start:  # the replica was not asked, or just started
@@ -202,7 +197,4 @@ def _mark() -> Mark:
 
 
 def _write(path: Path, data: object) -> None:
-    path.parent.mkdir(exist_ok=True)
-    staged = path.with_suffix(f".{os.getpid()}.new")  # commands that only look hold no lock: each has its own
-    staged.write_text(json.dumps(data), encoding="utf-8")
-    staged.replace(path)
+    state_files.replace(path, json.dumps(data))

@@ -1,6 +1,8 @@
 """What the faults of a run put at risk: how many, how soon each was noticed, how many reads were due until then."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -9,24 +11,46 @@ from lab.checks.reaction import detections
 from lab.checks.reads import in_window
 from lab.history import History, Request
 
-RULE = 3.0  # none of n: with 95 % confidence the true share is below 3 / n (the rule of three)
+DOUBT = 0.05  # of 95 % confidence
 
 
-def share_below(failed: int | None, requests: int) -> float | None:
-    """What the true share of failures is below, with 95 % confidence; None where some failed, or nobody knows."""
-    return round(min(RULE / requests, 1.0), 6) if requests and failed == 0 else None
+def share_below(hit: int | None, injections: int) -> float | None:
+    """What the true share of injections that do harm is below, with 95 % confidence.
+
+    None where one did, or nobody knows. An injection hits all its requests or none, so it counts once, however many
+    requests it had. None of n: the exact upper bound of Clopper and Pearson, 1 - 0.05^(1/n).
+    """
+    return round(1 - DOUBT ** (1 / injections), 6) if injections and hit == 0 else None
 
 
 def risk(history: History) -> dict[str, Any]:
     """The keys 'reads' and 'detection' of summary.json; what was not seen is None."""
     window = in_window(history, detections(history))
     whole = [it for it in history.requests if it.method == "GET"]
-    return {"reads": {"window": _counted(window), "whole": _counted(whole)}, "detection": _detection(history)}
+    begins = injections(history)
+    reads = {"window": _counted(window, begins), "whole": _counted(whole, begins)}
+    return {"reads": reads, "detection": _detection(history)}
 
 
-def _counted(reads: Sequence[Request]) -> dict[str, Any]:
+def injections(history: History) -> list[float]:
+    """When each injection began; faults that are there at the same time are one."""
+    begins: list[float] = []
+    until = -inf
+    for fault in history.faults:
+        if fault.inject > until:
+            begins.append(fault.inject)
+        until = max(until, inf if fault.healed is None else fault.healed)
+    return begins
+
+
+def _counted(reads: Sequence[Request], begins: Sequence[float]) -> dict[str, Any]:
+    """Reads and those that failed, and the injections that had some, each until the next one began."""
+    parts = [[it for it in reads if begin <= it.intended < stop] for begin, stop in pairwise([*begins, inf])]
+    bad = [sum(not it.is_answered for it in part) for part in parts if part]
+    hit = sum(count > 0 for count in bad)
     failed = sum(not it.is_answered for it in reads)
-    return {"requests": len(reads), "failed": failed, "share_below": share_below(failed, len(reads))}
+    counted = {"requests": len(reads), "failed": failed, "injections": len(bad), "injections_hit": hit}
+    return {**counted, "share_below": share_below(hit, len(bad))}
 
 
 def _detection(history: History) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from lab.risk import share_below
 HEAD = """## What became of acknowledged writes
 
 Each experiment that promotes, and each with more than one result, summed over all its results in the file, whatever
-code they are of; inconclusive runs count too, an error that never began has no writes. `< x %`: none of n acknowledged
-writes was lost, so with 95 % confidence the true share is below 3/n; writes of one run share its faults, so more runs
-prove more than more writes. `?`: a run that could not tell, a database was not read in the end; not in n.
+code they are of; inconclusive runs count too, an error that never began has no writes. `< x %`: none of n runs lost an
+acknowledged write, so with 95 % confidence fewer than 1 - 0.05^(1/n) of such runs do; the writes of one run share its
+faults, so more of them prove no more. `?`: a run that could not tell, a database was not read in the end; not in n.
 """
 COLUMNS = (
     "experiment",
@@ -59,8 +59,7 @@ def _lost(writes: Sequence[Writes]) -> str:
     """Where nothing was acknowledged, nothing can be lost."""
     risked = [it for it in writes if it["acknowledged"]]
     known = [it for it in risked if it["lost"] is not None]
-    lost, acknowledged = (sum(it[word] for it in known) for word in ("lost", "acknowledged"))
-    return _counted(risked, "lost") + short(share_below(lost, acknowledged))
+    return _counted(risked, "lost") + short(share_below(sum(it["lost"] > 0 for it in known), len(known)))
 
 
 def _counted(writes: Sequence[Writes], word: str) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 
 from lab.checks import sight
 from lab.history import History
-from lab.report.odds import CONFIDENCE, below, odds
+from lab.report.odds import odds, proves
 from lab.report.panels import thinned
-from lab.risk import share_below
+from lab.risk import injections, share_below
 
 EYES = {
     "balancer": "HAProxy on",
@@ -27,7 +27,7 @@ def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
         *_clocks(history),
         *_blind(history),
         *odds(summary),
-        *_losses(summary),
+        *_losses(history, summary),
         *_dots(history),
     ]
 
@@ -87,13 +87,12 @@ def _gaps(history: History) -> Iterator[str]:
         yield sight.database(history, node, [entry.at for entry in states])
 
 
-def _losses(summary: Mapping[str, Any]) -> Iterator[str]:
+def _losses(history: History, summary: Mapping[str, Any]) -> Iterator[str]:
     """None of n does not mean never."""
-    writes = summary["writes"]
-    bound = share_below(writes["lost"], writes["acknowledged"])
-    if bound is not None:
-        told = f"0 of {writes['acknowledged']} acknowledged writes were lost"
-        yield f"{told} ({CONFIDENCE} {below(bound)})."
+    writes, times = summary["writes"], len(injections(history))
+    if writes["acknowledged"] and writes["lost"] == 0:
+        counted = {"injections": times, "share_below": share_below(0, times)}
+        yield f"0 of {writes['acknowledged']} acknowledged writes were lost{proves(counted, 'one lost')}."
 
 
 def _dots(history: History) -> Iterator[str]:

@@ -11,6 +11,7 @@ from lab.report.grid import NONE, NOT_RUN, grid
 from lab.report.odds import short
 from lab.report.rows import SIGNS
 from lab.results import Result
+from lab.risk import share_below
 
 HEAD = """# The matrix: every shipped experiment, its faults injected again and again
 
@@ -20,9 +21,10 @@ those that failed too. `invoke experiment.matrix` runs what has no result of the
 A round injects all faults of the experiment once, after a delay of up to HAProxy's check interval that the seed
 draws, so that it comes at any moment between two checks; 0 rounds: run as its file says, or ten quiet minutes where
 nothing breaks. Before DOWN: reads that were due after a fault began and before HAProxy took the server out. `< x %`:
-none failed, so with 95 % confidence the true share is below 3/n. DOWN after: median and longest time of all
-injections, and what the experiment allows. All numbers of this table are those of one result, of whatever code that
-was: of the two latest the one with more rounds, the latest where they have as many.
+none of the n injections had a failed read, so with 95 % confidence fewer than 1 - 0.05^(1/n) of such injections have
+one; a fault hits all reads of its time or none, so more reads prove no more. DOWN after: median and longest time of
+all injections, and what the experiment allows. All numbers of this table are those of one result, of whatever code
+that was: of the two latest the one with more rounds, the latest where they have as many.
 """
 COLUMNS = (
     "experiment",
@@ -84,17 +86,25 @@ def _numbers(result: Result) -> Iterator[str]:
     if "reads" not in result:
         yield from [NONE] * 4
         return
-    yield _share(result["reads"]["window"])
-    yield _share(result["reads"]["whole"])
+    yield _share(result, "window")
+    yield _share(result, "whole")
     yield _down(result["detection"])
     kept = (result["writes"][word] for word in ("lost", "duplicated", "unexpected"))
     yield ", ".join("?" if it is None else str(it) for it in kept)
 
 
-def _share(counted: dict[str, Any]) -> str:
+def _share(result: Result, part: str) -> str:
+    counted = result["reads"][part]
     if not counted["requests"]:
         return NONE
-    return f"{counted['failed']} of {counted['requests']}{short(counted['share_below'])}"
+    return f"{counted['failed']} of {counted['requests']}{short(_proved(result, counted))}"
+
+
+def _proved(result: Result, counted: dict[str, Any]) -> float | None:
+    """A result from before injections were counted had one a round; a story had one at least, or no fault."""
+    if "injections" in counted:
+        return float(counted["share_below"]) if counted["share_below"] is not None else None
+    return share_below(counted["failed"], result["rounds"] or min(1, result["detection"]["injections"]))
 
 
 def _down(found: dict[str, Any]) -> str:

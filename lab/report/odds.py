@@ -1,4 +1,4 @@
-"""How sure a run makes: of none that failed it says how many could fail at most, and how soon faults were noticed."""
+"""How sure a run makes: of injections that did no harm it says how many could, and how soon faults were noticed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,28 +10,35 @@ def odds(summary: Mapping[str, Any]) -> Iterator[str]:
     """A line each, in plain words, of what summary.json says of reads and of detection."""
     found, reads = summary["detection"], summary["reads"]
     if reads["window"]["requests"]:
-        times = f"{found['injections']} injection" + ("s" if found["injections"] > 1 else "")
-        yield f"{share(reads['window'], 'reads')} before HAProxy noticed, {times}."
+        yield f"{share(reads['window'])} before HAProxy noticed{proves(reads['window'], 'a read that failed then')}."
     if reads["whole"]["requests"]:
-        yield f"{share(reads['whole'], 'reads')} in the whole run."
+        yield f"{share(reads['whole'])} in the whole run{proves(reads['whole'], 'a failed read')}."
     if found["seen"] > 1:
         yield noticed(found)
 
 
-def share(counted: Mapping[str, Any], what: str) -> str:
-    """How many failed of how many, and what that proves."""
-    words, bound = f"{counted['failed']} of {counted['requests']} {what} failed", counted["share_below"]
-    return words if bound is None else f"{words} ({CONFIDENCE} {below(bound)})"
+def share(counted: Mapping[str, Any]) -> str:
+    """How many reads failed of how many."""
+    return f"{counted['failed']} of {counted['requests']} reads failed"
 
 
-def below(bound: float) -> str:
-    """The bound of a true share, in percent."""
-    return f"below {100 * bound:.2g} %"
+def proves(counted: Mapping[str, Any], harm: str) -> str:
+    """How many injections did harm, and, where none did, how many of them could; '' without an injection."""
+    times, bound = counted["injections"], counted["share_below"]
+    if not times:
+        return ""
+    if bound is None:
+        return f"; {counted['injections_hit']} of {_injections(times)} had {harm}"
+    return f"; none of {_injections(times)} had {harm}: {CONFIDENCE} fewer than {100 * bound:.2g} % do"
+
+
+def _injections(times: int) -> str:
+    return f"{times} injection" + ("s" if times > 1 else "")
 
 
 def short(bound: float | None) -> str:
-    """The bound as tables have it; '' where there is none, or it is all."""
-    return "" if bound is None or bound >= 1 else f" ({below(bound).replace('below', '<')})"
+    """The bound as tables have it; '' where there is none."""
+    return "" if bound is None else f" (< {100 * bound:.2g} %)"
 
 
 def noticed(found: Mapping[str, Any]) -> str:

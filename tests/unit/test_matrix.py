@@ -59,7 +59,8 @@ def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
         "why": [],
         "run": "run-1",
     }
-    assert kept["reads"]["window"] == {"requests": 48, "failed": 0, "share_below": 0.0625}
+    two = {"injections": 2, "injections_hit": 0, "share_below": 0.776393}
+    assert kept["reads"]["window"] == {"requests": 48, "failed": 0, **two}
     assert (kept["detection"]["median_s"], kept["detection"]["max_s"], kept["writes"]["lost"]) == (1.5, 2.0, 0)
     assert kept["fingerprint"] == results.fingerprint("web1-freeze")
     assert it.said == [

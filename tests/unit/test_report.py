@@ -66,9 +66,12 @@ def test_the_page_tells_the_run_in_its_order(tmp_path: Path) -> None:
         "haproxy.cfg : a read is sent again retries 3 option redispatch 1",
         "Load: 20.0 requests a second were sent while measuring, 20 were due.",
         "The load client used 20 % of a core.",
-        "0 of 48 reads failed (with 95 % confidence below 6.2 %) before HAProxy noticed, 1 injection.",
-        "0 of 480 reads failed (with 95 % confidence below 0.62 %) in the whole run.",
-        "0 of 120 acknowledged writes were lost (with 95 % confidence below 2.5 %).",
+        "0 of 48 reads failed before HAProxy noticed; none of 1 injection had a read that failed then: "
+        "with 95 % confidence fewer than 95 % do.",
+        "0 of 480 reads failed in the whole run; none of 1 injection had a failed read: "
+        "with 95 % confidence fewer than 95 % do.",
+        "0 of 120 acknowledged writes were lost; none of 1 injection had one lost: "
+        "with 95 % confidence fewer than 95 % do.",
         "stage distributed, durability durable, mode active-active, seed 7, 20 requests a second, 20 % writes",
         "commit 0dfdc83, haproxy 2.8.16 began 2023-11-14 22:13:15 UTC",
         "invoke experiment.report 20261125T220000Z-web1-power-off",

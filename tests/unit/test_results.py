@@ -27,7 +27,7 @@ PLANS = shipped("control", "web1-freeze")
 
 def result(verdict: str = "pass", **changes: Any) -> dict[str, Any]:
     """One of web1-freeze."""
-    counted = {"requests": 400, "failed": 0, "share_below": 0.0075}
+    counted = {"requests": 400, "failed": 0, "injections": 10, "injections_hit": 0, "share_below": 0.258866}
     detection = {"injections": 10, "seen": 10, "missed": 0, "median_s": 2.5, "max_s": 4, "bound_s": 4.5}
     return {
         "name": "web1-freeze",
@@ -40,7 +40,7 @@ def result(verdict: str = "pass", **changes: Any) -> dict[str, Any]:
         "took_s": 600,
         "verdict": verdict,
         "versions": {"haproxy": "3.0.11"},
-        "reads": {"window": counted, "whole": {"requests": 9000, "failed": 2, "share_below": None}},
+        "reads": {"window": counted, "whole": {**counted, "requests": 9000, "failed": 2, "share_below": None}},
         "detection": {**detection, "allowed_s": 6.75},
         "writes": {"acknowledged": 1, "lost": 0, "duplicated": 0, "unexpected": None, "unknown": 0},
         "why": [],
@@ -72,7 +72,7 @@ def test_a_row_shows_the_two_latest_and_whether_they_agree() -> None:
     """Newest first; numbers are of the newest of as many rounds; every result is counted."""
     text = table(PLANS, [result("inconclusive"), result("fail", why=["failed-gets fail: 2"]), result()])
     assert line(text, "| web1-freeze") == (
-        "| web1-freeze | ✓ pass | ✗ fail | **no** | 10 | 0 of 400 (< 0.75 %) | 2 of 9000 | "
+        "| web1-freeze | ✓ pass | ✗ fail | **no** | 10 | 0 of 400 (< 26 %) | 2 of 9000 | "
         "2.50, 4.00 s (at most 6.75) | 0, 0, ? |"
     )
     assert "2 rows, 1 with a result, 0 whose two latest agree. Results so far: 1 fail, 1 inconclusive, 1 pass." in text
@@ -85,11 +85,20 @@ def test_a_row_shows_the_two_latest_and_whether_they_agree() -> None:
 
 def test_of_two_results_the_one_with_more_rounds_has_the_numbers() -> None:
     """A shorter run that agrees does not hide what ten rounds proved; an error, which has none, does not either."""
-    window = {"requests": 120, "failed": 0, "share_below": 0.025}
+    window = {"requests": 120, "failed": 0, "injections": 3, "injections_hit": 0, "share_below": 0.631597}
     fewer = result(rounds=3, reads={**result()["reads"], "window": window})
-    assert "| yes | 10 | 0 of 400 (< 0.75 %) |" in table(PLANS, [result(), fewer])
+    assert "| yes | 10 | 0 of 400 (< 26 %) |" in table(PLANS, [result(), fewer])
     error = {key: it for key, it in result("error", rounds=12).items() if key != "reads"}
-    assert "| **no** | 3 | 0 of 120 (< 2.5 %) |" in table(PLANS, [fewer, error])
+    assert "| **no** | 3 | 0 of 120 (< 63 %) |" in table(PLANS, [fewer, error])
+
+
+@pytest.mark.parametrize(("rounds", "faults", "told"), [(10, 20, " (< 26 %)"), (0, 3, " (< 95 %)"), (0, 0, "")])
+def test_an_older_result_counts_its_rounds(rounds: int, faults: int, told: str) -> None:
+    """It has a bound by reads, which is not true: a fault hits all of them or none."""
+    counted = {"requests": 400, "failed": 0, "share_below": 0.0075}
+    older = {"reads": {"window": counted, "whole": counted}, "rounds": rounds}
+    text = table(PLANS, [result(**older, detection={**result()["detection"], "injections": faults})])
+    assert f"| 0 of 400{told} | 0 of 400{told} |" in text
 
 
 def test_an_error_has_no_numbers() -> None:
@@ -104,7 +113,7 @@ def test_what_was_never_noticed_has_no_time() -> None:
     """What was noticed but not always, says how often it was not."""
     seen = result()["detection"]
     never, once = {**seen, "seen": 0, "missed": 0}, {**seen, "missed": 1, "allowed_s": None}
-    none = {"requests": 0, "failed": 0, "share_below": None}
+    none = {"requests": 0, "failed": 0, "injections": 0, "injections_hit": 0, "share_below": None}
     reads = {"window": none, "whole": none}
     assert "| 10 | - | - | - | 0, 0, ? |" in table(PLANS, [result(detection=never, reads=reads)])
     assert "| 2.50, 4.00 s; not seen 1 times |" in table(PLANS, [result(detection=once)])
@@ -127,8 +136,8 @@ NONE_LOST = {"acknowledged": 100, "lost": 0, "duplicated": 0, "unexpected": 0, "
 
 
 def test_writes_are_summed_over_all_results() -> None:
-    """None lost of n proves a bound, as for reads; one lost does not."""
-    assert kept({}, {"acknowledged": 200}) == f"| {PROMOTES} | 2 | 2 | 300 | 0 (< 1 %) | 0 | 0 | 4 | 0 |"
+    """None of n runs that lost one proves a bound; where one did there is none."""
+    assert kept({}, {"acknowledged": 200}) == f"| {PROMOTES} | 2 | 2 | 300 | 0 (< 78 %) | 0 | 0 | 4 | 0 |"
     assert "| 200 | 3 | 1 | 0 |" in kept({"lost": 3}, {"duplicated": 1})
 
 
@@ -136,15 +145,15 @@ def test_writes_of_other_code_and_of_inconclusive_runs_count_too() -> None:
     """A new commit throws no history away; a seed that was drawn twice is one."""
     ran = [result(name=PROMOTES, writes=NONE_LOST), result("inconclusive", name=PROMOTES, writes=NONE_LOST)]
     text = table(shipped(PROMOTES), [{**ran[0], "fingerprint": "older"}, ran[1]])
-    assert sums(text, PROMOTES) == f"| {PROMOTES} | 2 | 1 | 200 | 0 (< 1.5 %) | 0 | 0 | 4 | 1 |"
+    assert sums(text, PROMOTES) == f"| {PROMOTES} | 2 | 1 | 200 | 0 (< 78 %) | 0 | 0 | 4 | 1 |"
 
 
 def test_a_run_that_could_not_tell_proves_nothing() -> None:
     """Its writes bound nothing; where nothing was acknowledged, nothing can be lost."""
-    assert "| 200 | 0 and 1 x ? (< 3 %) | 0 |" in kept({}, {"lost": None})
+    assert "| 200 | 0 and 1 x ? (< 95 %) | 0 |" in kept({}, {"lost": None})
     assert "| 100 | ? | 0 |" in kept({"lost": None})
-    assert "| 100 | 0 (< 3 %) | 0 |" in kept({}, {"acknowledged": 0, "lost": None})
-    assert "| 3 | 0 | 0 |" in kept({"acknowledged": 3})
+    assert "| 100 | 0 (< 95 %) | 0 |" in kept({}, {"acknowledged": 0, "lost": None})
+    assert "| 3 | 0 (< 95 %) | 0 |" in kept({"acknowledged": 3})
 
 
 def test_an_error_that_never_began_has_no_writes() -> None:
@@ -159,7 +168,7 @@ def test_an_error_that_never_began_has_no_writes() -> None:
 def test_without_a_promotion_two_results_are_summed() -> None:
     """One is in the first table."""
     assert sums(table(PLANS, [result()]), "web1-freeze") == ""
-    assert sums(table(PLANS, [result(), result()]), "web1-freeze").startswith("| web1-freeze | 2 | 1 | 2 | 0 |")
+    assert sums(table(PLANS, [result(), result()]), "web1-freeze").startswith("| web1-freeze | 2 | 1 | 2 | 0 (")
 
 
 @pytest.mark.parametrize(

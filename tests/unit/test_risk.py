@@ -11,16 +11,23 @@ from lab.risk import risk, share_below
 from lab.summary import summarize
 from tests.unit.timelines import failed, kind, of, quiet, repeated, spell, switched_off, without
 
+NO_READS = {"requests": 0, "failed": 0, "injections": 0, "injections_hit": 0, "share_below": None}
 EXPECT = [{"check": "failed-gets", "at_most": 0}, {"check": "detected", "at_most": 6.75}]
 
 
 @pytest.mark.parametrize(
-    ("failures", "requests", "bound"),
-    [(0, 300, 0.01), (0, 10, 0.3), (0, 2, 1.0), (0, 0, None), (1, 300, None), (None, 300, None)],
+    ("hit", "injections", "bound"),
+    [(0, 59, 0.049508), (0, 10, 0.258866), (0, 1, 0.95), (0, 0, None), (1, 10, None), (None, 10, None)],
 )
-def test_none_of_n_says_how_many_there_could_be(failures: int | None, requests: int, bound: float | None) -> None:
-    """Three in n, never more than all; one that failed is a number of its own."""
-    assert share_below(failures, requests) == bound
+def test_none_of_n_says_how_many_there_could_be(hit: int | None, injections: int, bound: float | None) -> None:
+    """By the binomial distribution, for each n; one that did harm is a number of its own."""
+    assert share_below(hit, injections) == bound
+
+
+def test_the_bound_holds_where_an_injection_hits_all_its_reads_or_none() -> None:
+    """Of labs in which that share of injections does harm, five in a hundred show none in ten."""
+    bound = share_below(0, 10)
+    assert bound is not None and (1 - bound) ** 10 == pytest.approx(0.05, rel=1e-4)
 
 
 def test_every_injection_counts() -> None:
@@ -35,15 +42,30 @@ def test_every_injection_counts() -> None:
         "bound_s": 4.5,
         "allowed_s": 6.75,
     }
-    assert found["reads"]["window"] == {"requests": 112, "failed": 0, "share_below": 0.026786}
-    assert found["reads"]["whole"] == {"requests": 1040, "failed": 0, "share_below": 0.002885}
+    three = {"injections": 3, "injections_hit": 0, "share_below": 0.631597}
+    assert found["reads"]["window"] == {"requests": 112, "failed": 0, **three}
+    assert found["reads"]["whole"] == {"requests": 1040, "failed": 0, **three}
 
 
 def test_a_read_that_failed_later_is_not_in_the_window() -> None:
     """It was DOWN already: somebody else is to blame."""
     found = risk(History([*repeated(1, 2), failed(5.5), failed(10)]))["reads"]
     assert (found["window"]["failed"], found["whole"]["failed"]) == (1, 2)
+    assert (found["window"]["injections_hit"], found["whole"]["injections_hit"]) == (1, 1)
     assert found["window"]["share_below"] is found["whole"]["share_below"] is None
+
+
+def test_reads_that_failed_under_one_injection_count_once() -> None:
+    """However many they are."""
+    found = risk(History([*repeated(1, 2), failed(5.5), failed(5.6), failed(5.7)]))["reads"]["window"]
+    assert (found["failed"], found["injections"], found["injections_hit"]) == (3, 2, 1)
+
+
+def test_faults_that_are_there_at_once_are_one_injection() -> None:
+    """What one of them does, the other has a share in."""
+    entries = [*quiet(), *spell([5, 5.5, 9, 10], kind="freeze"), *spell([7, 7.5, 12, 13], node="web2", kind="freeze")]
+    assert risk(History(entries))["reads"]["whole"]["injections"] == 1
+    assert risk(History([*entries, *spell([15, 15.5, 16, 17], kind="freeze")]))["reads"]["whole"]["injections"] == 2
 
 
 def test_what_was_not_noticed_is_counted_apart() -> None:
@@ -58,11 +80,14 @@ def test_a_fault_that_takes_no_server_has_no_window(kind_: str) -> None:
     """Nothing is noticed, nothing is at risk; the whole run counts all the same."""
     entries = [*quiet(), *spell([5, 5.5, 9, 10], kind=kind_)]
     found = risk(History(entries))
-    assert found["reads"]["window"] == {"requests": 0, "failed": 0, "share_below": None}
+    assert found["reads"]["window"] == NO_READS
     assert found["reads"]["whole"]["requests"] == 320
     assert (found["detection"]["injections"], found["detection"]["median_s"]) == (1, None)
     summary = summarize(entries, judge(entries, EXPECT))
-    assert list(odds(summary)) == ["0 of 320 reads failed (with 95 % confidence below 0.94 %) in the whole run."]
+    assert list(odds(summary)) == [
+        "0 of 320 reads failed in the whole run; none of 1 injection had a failed read: "
+        "with 95 % confidence fewer than 95 % do."
+    ]
 
 
 def test_the_terminal_says_how_sure_it_makes() -> None:
@@ -70,8 +95,10 @@ def test_the_terminal_says_how_sure_it_makes() -> None:
     run = repeated(1, 2, 4)
     assert terminal(run, judge(run, EXPECT)).splitlines()[-5:] == [
         "",
-        "0 of 112 reads failed (with 95 % confidence below 2.7 %) before HAProxy noticed, 3 injections.",
-        "0 of 1040 reads failed (with 95 % confidence below 0.29 %) in the whole run.",
+        "0 of 112 reads failed before HAProxy noticed; none of 3 injections had a read that failed then: "
+        "with 95 % confidence fewer than 63 % do.",
+        "0 of 1040 reads failed in the whole run; none of 3 injections had a failed read: "
+        "with 95 % confidence fewer than 63 % do.",
         "HAProxy took the server out after 2.00 s (median), 4.00 s (longest), 3 times; its settings allow 4.5 s.",
         "The load client used 20 % of a core.",
     ]
@@ -97,6 +124,6 @@ def test_a_time_that_was_not_noticed_is_told() -> None:
 def test_a_run_without_faults_risked_nothing() -> None:
     """Nor does an empty one."""
     assert risk(History(quiet()))["detection"]["injections"] == 0
-    assert risk(History([]))["reads"]["whole"] == {"requests": 0, "failed": 0, "share_below": None}
+    assert risk(History([]))["reads"]["whole"] == NO_READS
     only = without(switched_off(), kind("request"))
     assert list(odds(summarize(only, []))) == []

@@ -32,8 +32,8 @@ def test_the_summary_of_a_run() -> None:
         "times": {"detected_s": 3.0, "outage_s": 0.07, "recovered_s": 6.02},
         "generator": {"cpu": 0.2},
         "reads": {
-            "window": {"requests": 49, "failed": 1, "share_below": None},
-            "whole": {"requests": 481, "failed": 1, "share_below": None},
+            "window": {"requests": 49, "failed": 1, "injections": 1, "injections_hit": 1, "share_below": None},
+            "whole": {"requests": 481, "failed": 1, "injections": 1, "injections_hit": 1, "share_below": None},
         },
         "detection": {
             "injections": 1,

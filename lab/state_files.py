@@ -1,0 +1,48 @@
+"""Files of .lab/ that several commands write: each is replaced as a whole, or stays as it was."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lab.errors import Locked
+
+WAIT_S = 10.0  # a write takes milliseconds
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Read and replace a file while nobody else does; raises Locked where somebody does for ten seconds."""
+    path.parent.mkdir(exist_ok=True)
+    try:
+        with FileLock(path.with_suffix(".lock"), timeout=WAIT_S):
+            yield
+    except Timeout as error:
+        raise Locked(f"another command writes {path}", hint="look for a command that hangs: ps -ef") from error
+
+
+def replace(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file anew: whoever reads it, also after a kill or a power loss, finds the old text or the new, whole."""
+    path.parent.mkdir(exist_ok=True)
+    staged = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    staged.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+    _on_disk(path.parent)
+
+
+def _on_disk(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
