@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import (
+    clock,
     closing,
     counted,
     deciding,
@@ -99,7 +100,7 @@ class Run:
 
     def tell(self, kind: str, **data: Any) -> None:
         """An entry of what the experiment did."""
-        self._writer.write(Entry(time.time(), "lab", kind, data))
+        self._writer.write(Entry(clock.now(), "lab", kind, data))
 
     def tell_fault(self, word: str, fault: Fault) -> None:
         """The same of a fault."""
@@ -167,7 +168,7 @@ class Run:
         ):
             if trouble:
                 self.tell("broken", why=trouble)
-        self.tell("end", complete=not why, why=why)
+        self.tell("end", complete=not why, why=why, clock_jumped_s=round(clock.jumped(), 1))
         self._writer.close()
         where = self.folder / runs.LOGS
         closing.tried("the logs are not saved", lambda: logs.save(self.lab, where, self.began), "invoke lab.logs")

@@ -1,10 +1,10 @@
 """What the eyes saw last: whether the lab is whole can be told from it, and costs the nodes nothing."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from lab import clock
 from lab.timeline import Entry
 from lab.topology import Lab
 
@@ -38,7 +38,7 @@ class Latest:
 
     def _of(self, eye: str, kind: str, node: str) -> Mapping[str, Any]:
         entry = self._seen.get((eye, kind, node))
-        return entry.data if entry and time.time() - entry.at < FRESH_S else {}
+        return entry.data if entry and clock.now() - entry.at < FRESH_S else {}
 
     def _nodes(self) -> Iterator[str]:
         for node in self.lab.nodes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lab import clock
 from lab.errors import RigBroken
 from lab.plan import Load, RateStep
 from lab.topology import ROOT
@@ -114,7 +115,7 @@ def running(load: Load, seed: int, longest_s: float, folder: Path, warm_up_s: fl
         process = subprocess.Popen(
             [str(LOCUST), *_words(_after(load, warm_up_s), seed, longest_s, folder)],
             cwd=ROOT,
-            env={**os.environ, STARTER: str(os.getpid())},
+            env={**os.environ, STARTER: str(os.getpid()), clock.ZERO: clock.zero()},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lab import databases, facts, hypervisor
+from lab import clock, databases, facts, hypervisor
 from lab.errors import LabError
 from lab.machine import Machine
 from lab.timeline import Entry
@@ -136,15 +136,15 @@ def clock_errors(doors: Sequence[Machine], rounds: int = 3) -> list[Entry]:
 
     The true error lies within half of that answer's time: that is its uncertainty, in seconds.
     """
-    return [Entry(time.time(), "lab", "clock", _clock_error(door, rounds)) for door in doors]
+    return [Entry(clock.now(), "lab", "clock", _clock_error(door, rounds)) for door in doors]
 
 
 def _clock_error(door: Machine, rounds: int) -> dict[str, Any]:
     best = (float("inf"), 0.0)
     for _ in range(rounds):
-        asked = time.time()
+        asked = clock.now()
         said = float(door.run("date +%s.%N", title="tells the time").stdout)
-        answered = time.time()
+        answered = clock.now()
         best = min(best, (answered - asked, said - (asked + answered) / 2))
     return {"node": door.node.name, "error_s": round(best[1], 3), "uncertainty_s": round(best[0] / 2, 3)}
 
@@ -164,7 +164,7 @@ class Samples:
     def take(self, line: str) -> None:
         """One line more; the last of a sample makes it an entry."""
         line = line.removeprefix("> ")
-        self.began = self.began if self.lines else time.time()
+        self.began = self.began if self.lines else clock.now()
         ends = line.startswith(self.eye.end) if self.eye.end else not line.strip()
         if not ends:
             self.lines.append(line)
@@ -177,7 +177,7 @@ class Samples:
     def lost(self, error: LabError) -> None:
         """The eye was closed: what it had begun to say counts no more."""
         self.lines.clear()
-        self.write(_entry(self.eye, time.time(), None, error.evidence or error.what))
+        self.write(_entry(self.eye, clock.now(), None, error.evidence or error.what))
 
 
 def _watch(eye: Eye, door: Machine, write: Write, leave: threading.Event) -> None:
@@ -200,9 +200,9 @@ def _watch_power(lab: Lab, write: Write, leave: threading.Event) -> None:
     while not leave.wait(POWER_S):
         try:
             for name, state in hypervisor.states(lab).items():
-                write(Entry(time.time(), "node", "state", {"node": name, "power": state}))
+                write(Entry(clock.now(), "node", "state", {"node": name, "power": state}))
         except LabError as error:
-            write(Entry(time.time(), "node", "blind", {"node": "", "why": error.what}))
+            write(Entry(clock.now(), "node", "blind", {"node": "", "why": error.what}))
             pause(AGAIN_S)
 
 

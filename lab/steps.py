@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
+from lab import clock
 from lab.catalogue import KINDS
 from lab.errors import TimedOut
 from lab.plan import Step
@@ -120,7 +121,7 @@ def _passes(earlier: Step) -> bool:
 def _begin(under_way: _UnderWay, waiting: list[Step], zero: float, end: float, going: Callable[[], None]) -> None:
     """Begin every step that is due until `end`, or until one of them has gone wrong."""
     while not under_way.trouble:
-        now = time.time()
+        now = clock.now()
         going()
         while waiting and now >= zero + waiting[0].at:
             under_way.begin(waiting.pop(0))

@@ -3,13 +3,13 @@
 import json
 import os
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab import clock
 from lab.errors import BadInput, RigBroken
 
 OWN_KEYS = ("at", "eye", "kind")
@@ -70,7 +70,7 @@ class Writer:
         if self._trouble is not None:
             why = f"the timeline can't be written: {self._trouble}"
             with suppress(OSError):
-                self._append(Entry(time.time(), "lab", "broken", {"why": why}).line().encode())
+                self._append(Entry(clock.now(), "lab", "broken", {"why": why}).line().encode())
         self._file.close()
 
     def _append(self, line: bytes) -> None:

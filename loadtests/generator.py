@@ -18,9 +18,9 @@ from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 from gevent.pool import Group
 
+from lab.clock import now
 from lab.errors import LabError, RigBroken
 from loadtests.arrivals import Arrival
-from loadtests.clock import now
 from loadtests.record import Request
 from loadtests.visit import Site, Visit
 

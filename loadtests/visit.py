@@ -15,8 +15,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from lab.clock import now
 from lab.topology import Lab
-from loadtests.clock import now
 from loadtests.outcome import judge, reason
 from loadtests.record import Record, Request
 from loadtests.way import CONNECT_S, READ_S, LabAdapter

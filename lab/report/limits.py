@@ -15,6 +15,7 @@ EYES = {
     "service": "The services on",
     "node": "The machine",
 }
+JUMP_S = 1.0
 BUSY = 0.8  # of a core, and a process has one: above that the load client measures itself
 
 
@@ -25,6 +26,7 @@ def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
         *_rate(history),
         generator(history, summary),
         *_clocks(history),
+        *_jumped(history),
         *_blind(history),
         *odds(summary),
         *_losses(history, summary),
@@ -67,6 +69,14 @@ def _clocks(history: History) -> Iterator[str]:
         yield f"Clocks, compared with the hosting machine's, of which all times here are: {', '.join(errors)}."
     else:
         yield "The clocks of the nodes were not compared."
+
+
+def _jumped(history: History) -> Iterator[str]:
+    """A laptop that slept, or a clock that was corrected; the clock of a run does not jump."""
+    seconds = sum(it.data.get("clock_jumped_s", 0.0) for it in history.seen("lab", "end"))
+    if abs(seconds) >= JUMP_S:
+        told = "slept or its clock was set" if seconds > 0 else "had its clock set back"
+        yield f"The hosting machine {told} while this ran ({seconds:+.1f} s): times here leave that out."
 
 
 def _blind(history: History) -> Iterator[str]:

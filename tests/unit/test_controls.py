@@ -14,10 +14,10 @@ from urllib3 import Retry
 
 from lab import plan, timeline, topology
 from lab.checks.judge import judge
+from lab.clock import now
 from lab.history import History
 from lab.timeline import Entry
 from lab.topology import ROOT
-from loadtests.clock import now
 from loadtests.record import Record, merge
 from loadtests.visit import Site, Visit
 from tests.unit import fake_site

@@ -13,9 +13,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from lab import topology
+from lab.clock import now
 from lab.errors import BadInput, LabNotUp
 from lab.topology import Lab
-from loadtests.clock import now
 from loadtests.record import Record, Request, merge
 from loadtests.visit import Site, Visit
 from loadtests.way import LabAdapter, Way

@@ -2,14 +2,13 @@
 
 import shlex
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab import deciding, facts, hypervisor, observe, topology
+from lab import clock, deciding, facts, hypervisor, observe, topology
 from lab.timeline import Entry
 from lab.topology import Node
 from lab.wait import until
@@ -74,7 +73,7 @@ def test_a_sample_is_of_the_moment_at_which_its_first_question_was_answered(monk
     lines = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8").splitlines()
     for begins in (100.0, 200.0):
         for number, line in enumerate([*lines, f"{observe.WHOLE}: 1"]):
-            monkeypatch.setattr(time, "time", lambda now=begins + number: now)
+            monkeypatch.setattr(clock, "now", lambda now=begins + number: now)
             samples.take(line)
     assert [(entry.at, entry.kind) for entry in entries] == [(100.0, "state"), (200.0, "state")]
 

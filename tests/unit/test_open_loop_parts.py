@@ -12,10 +12,10 @@ import gevent
 import pytest
 
 from lab import topology
+from lab.clock import now
 from lab.errors import BadInput, LabError, RigBroken
 from loadtests import settings
 from loadtests.arrivals import Rate, arrivals, share
-from loadtests.clock import now
 from loadtests.generator import Generator, peak
 from loadtests.record import Record, Request, merge
 from loadtests.visit import Site, Visit
