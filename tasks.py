@@ -19,6 +19,7 @@ from lab import injection, ledger, lifecycle, progress, remembered, site, snapsh
 from lab.errors import CheckFailed, LabNotUp, Unreachable
 from lab.logs import collect as collect_logs
 from lab.machine import SSH_CONFIG
+from lab.restore import must_be_up
 
 # Started in the background by a shell, SIGINT is ignored and Vagrant would inherit that: nobody could interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -46,10 +47,12 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
     with progress.stage("configure"):
         outcome = converge.everything(lab)
     if outcome.off:
+        must_be_up(lab, node)
         say(f"{node} is up; not running: {', '.join(outcome.off)}")
         return
     with progress.stage("first page"):
         page = site.first_page(lab)
+        must_be_up(lab)
     with progress.stage("clean snapshot"):
         clean.keep(lab, outcome.systems)
     say(welcome.text(lab, page))

@@ -7,7 +7,7 @@ from lab import advice, ending, gtid, ledger, progress, remembered, snapshots
 from lab.databases import Database
 from lab.errors import CheckFailed, LabNotUp, TimedOut
 from lab.facts import NodeFacts, ask, databases_of, ready
-from lab.lifecycle import machines
+from lab.lifecycle import machines, running
 from lab.machine import Machine, together
 from lab.site import healthy
 from lab.topology import Lab
@@ -15,6 +15,7 @@ from lab.wait import until
 
 READY_S = 60.0
 WHOLE_S = 30.0
+TAKEN_OUT = (" is DRAIN", " is MAINT")
 
 
 def restore(lab: Lab, name: str, repair: Callable[[], object] = lambda: None) -> None:
@@ -78,17 +79,42 @@ def must_be_whole(lab: Lab) -> None:
         active = ", ".join(it["id"] for it in ledger.entries())
         raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
     doors = machines(lab)
-    trouble: list[str] = []
+    trouble = _after_a_moment("the lab is whole", WHOLE_S, lambda: wrong(lab, doors))
+    if trouble:
+        what = "the lab is not whole, so nothing could be learned"
+        raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(doors))
+
+
+def must_be_up(lab: Lab, node: str = "") -> None:
+    """Wait a moment until the lab, or one node of it, is as it should be; raises CheckFailed naming what is not.
+
+    A server that somebody drained or took into maintenance is as it should be.
+    """
+    doors = running(lab) if node else machines(lab)
+
+    def missing() -> list[str]:
+        found = [line for line in wrong(lab, doors) if not line.endswith(TAKEN_OUT)]
+        return [line for line in found if not node or line.startswith((f"{node}: ", f"HAProxy: {node} "))]
+
+    trouble = _after_a_moment(f"{node or 'the lab'} is up", READY_S, missing)
+    if trouble:
+        what = f"{node or 'the lab'} is not up: not everything is as it should be"
+        raise CheckFailed(what, evidence="\n".join(trouble), hint="see what to do: invoke lab.status")
+
+
+def _after_a_moment(what: str, within_s: float, trouble: Callable[[], list[str]]) -> list[str]:
+    """What is still wrong when it was given time to become right."""
+    last: list[str] = []
 
     def right() -> bool:
-        trouble[:] = wrong(lab, doors)
-        return not trouble
+        last[:] = trouble()
+        return not last
 
     try:
-        until("the lab is whole", right, WHOLE_S, every=1, where="lab")
+        until(what, right, within_s, every=1, where="lab")
     except TimedOut as error:
-        what = "the lab is not whole, so nothing could be learned"
-        raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(doors)) from error
+        return last or [error.evidence]
+    return []
 
 
 def _next(doors: list[Machine]) -> str:

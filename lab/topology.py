@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 Role = Literal["nameserver", "balancer", "web", "database"]
 ROLES: tuple[str, ...] = get_args(Role)
 NAME = r"^[a-z][a-z0-9-]{0,14}$"
+PRIVATE = [IPv4Network(it) for it in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]  # RFC 1918
+SMALLEST_PREFIX = 24
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ def _between(data: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from _names(nodes)
     yield from _addresses(nodes, str(data.get("network")))
     yield from _missing_roles(nodes)
+    yield from _parted(nodes)
 
 
 def _network(text: str) -> Iterator[Mistake]:
@@ -127,8 +130,11 @@ def _network(text: str) -> Iterator[Mistake]:
         network = IPv4Network(text)
     except ValueError:
         return
-    if not network.is_private:
-        yield ("network",), f"{network} is not private: load and faults must never leave this machine"
+    if not any(network.subnet_of(it) for it in PRIVATE):
+        yield ("network",), f"{network} is not private (RFC 1918): load and faults must never leave this machine"
+    elif network.prefixlen < SMALLEST_PREFIX:
+        why = "what else this machine reaches there would be cut off"
+        yield ("network",), f"{network} is too large, at most /{SMALLEST_PREFIX}: {why}"
 
 
 def _names(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -163,6 +169,15 @@ def _missing_roles(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
     for role, most in (("balancer", 1), ("nameserver", 1), ("database", 2)):
         if given.count(role) > most:
             yield ("nodes",), f"{given.count(role)} nodes have the role {role}; the lab can use {most}"
+
+
+def _parted(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Servers whose site would have no database: it reads from that of its own server, over a local socket."""
+    for name, node in nodes.items():
+        roles = [role for role in node.get("roles") or () if isinstance(role, str)]
+        if set(roles) <= set(ROLES) and ("web" in roles) != ("database" in roles):
+            has, lacks = ("web", "database") if "web" in roles else ("database", "web")
+            yield ("nodes", name, "roles"), f"{has} without {lacks}: the site reads from the database of its own server"
 
 
 def _freeze(parsed: _Lab) -> Lab:

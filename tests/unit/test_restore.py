@@ -1,6 +1,7 @@
 """Back to a snapshot: in which order, and what is forgotten whatever becomes of the wait."""
 
 import time
+from contextlib import nullcontext
 from typing import Any, cast
 
 import pytest
@@ -82,3 +83,30 @@ def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(monk
     monkeypatch.setattr(restore, "together", late)
     restore.wrong(LAB, [cast(Any, Door)])
     assert remembered.recall() is None
+
+
+NOT_UP = {
+    "a server that checks took out": (["HAProxy: web2 is DOWN"], "", ["HAProxy: web2 is DOWN"]),
+    "a server that somebody drained": (["HAProxy: web2 is DRAIN", "HAProxy: web1 is MAINT"], "", []),
+    "a replica that stands still": (["web2 does not replicate"], "", ["web2 does not replicate"]),
+    "another node than the one asked for": (["web1: nginx is inactive", "HAProxy: web1 is DOWN"], "web2", []),
+    "the one asked for": (
+        ["web2: nginx is inactive", "HAProxy: web2 is DOWN", "web1: ssh"],
+        "web2",
+        ["web2: nginx is inactive", "HAProxy: web2 is DOWN"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "node", "told"), NOT_UP.values(), ids=NOT_UP)
+def test_a_lab_is_not_called_up_while_something_is_wrong(
+    found: list[str], node: str, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 1 with what is wrong; a server that was taken out on purpose is no defect."""
+    monkeypatch.setattr(restore, "machines", lambda lab: [])
+    monkeypatch.setattr(restore, "running", lambda lab: [])
+    monkeypatch.setattr(restore, "READY_S", 0.0)
+    monkeypatch.setattr(restore, "wrong", lambda lab, doors: found)
+    with pytest.raises(CheckFailed) if told else nullcontext() as caught:
+        restore.must_be_up(LAB, node)
+    assert not caught or caught.value.evidence.splitlines() == told
