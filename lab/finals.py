@@ -8,7 +8,9 @@ from lab.facts import databases_of
 from lab.machine import Machine, together
 from lab.wait import until
 
-TOKENS = "mysql -N -e 'SELECT token, COUNT(*) FROM site.notes GROUP BY token'"
+# The third column: how many of them have another body than the load wrote (loadtests/content.py).
+NOTES = """mysql -N -e "SELECT token, COUNT(*), SUM(body <> CONCAT('load test, note ', LEFT(token, 8)))
+FROM site.notes GROUP BY token\""""
 READ_S = 60.0
 
 
@@ -18,12 +20,16 @@ def tokens(doors: Sequence[Machine]) -> set[str]:
 
 
 def read(doors: Sequence[Machine], before: set[str]) -> list[dict[str, Any]]:
-    """Each database that can be read: its notes but those of `before`, how often each is there, its GTID set."""
+    """Each database that can be read: its notes but those of `before`, how often each is there, its GTID set.
+
+    `altered`: those of which the body is not what the load wrote.
+    """
     asked = databases_of(_databases(doors))
     return [
         {
             "node": name,
-            "tokens": {token: count for token, count in held.items() if token not in before},
+            "tokens": {token: count for token, (count, _) in held.items() if token not in before},
+            "altered": [token for token, (_, other) in held.items() if other and token not in before],
             "gtid_executed": it.gtid_executed,
         }
         for name, held in _held(doors).items()
@@ -55,15 +61,16 @@ def _databases(doors: Sequence[Machine]) -> list[Machine]:
     return [door for door in doors if "database" in door.node.roles]
 
 
-def _held(doors: Sequence[Machine]) -> dict[str, dict[str, int] | None]:
-    """The notes of each database; None for one that can't be read."""
+def _held(doors: Sequence[Machine]) -> dict[str, dict[str, tuple[int, int]] | None]:
+    """Of each note of each database how often it is there, and how often with another body; None: can't be read."""
 
-    def one(door: Machine) -> dict[str, int] | None:
+    def one(door: Machine) -> dict[str, tuple[int, int]] | None:
         try:
-            text = door.run(TOKENS, timeout=READ_S, title="reads all notes").stdout
+            text = door.run(NOTES, timeout=READ_S, title="reads all notes").stdout
         except LabError:
             return None
-        return {token: int(count) for token, count in (line.split("\t") for line in text.splitlines())}
+        rows = (line.split("\t") for line in text.splitlines())
+        return {token: (int(count), int(other)) for token, count, other in rows}
 
     servers = _databases(doors)
     return dict(zip((door.node.name for door in servers), together(one, servers), strict=True))

@@ -8,6 +8,7 @@ from typing import Any
 from lab.timeline import Entry
 
 BLIND_S = 5.0  # an eye without an entry for longer than this has seen nothing
+STALENESS_S = 2.0  # a replica that is well has a note by then
 STEPS = ("inject", "injected", "heal", "healed")
 
 
@@ -24,16 +25,17 @@ class Request:
     reason: str
     served_by: str
     token: str
+    late: bool = False
 
     @property
     def is_absent(self) -> bool:
-        """Whether this read of one note got a proper answer: that there is no such note."""
+        """Whether this read of one note was answered with: there is no such note."""
         return self.method == "GET" and bool(self.token) and self.status == 404
 
     @property
     def is_answered(self) -> bool:
-        """Whether the site did its work: a note that is not there yet is an answer too."""
-        return self.outcome == "ok" or self.is_absent
+        """Whether the site did its work: that a note is not there yet is an answer, if it is not `late` for that."""
+        return self.outcome == "ok" or (self.is_absent and not self.late)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class FaultSpan:
     kind: str
     node: str
     peer: str
+    service: str
     inject: float
     injected: float | None = None
     heal: float | None = None
@@ -137,8 +140,10 @@ class History:
 
     @cached_property
     def requests(self) -> list[Request]:
-        """All requests, by when they were due."""
-        return [_request(entry.data) for entry in self.seen("client", "request")]
+        """All requests, by when they were due; a note that is absent too long after it was acknowledged is late."""
+        made = [_request(entry.data) for entry in self.seen("client", "request")]
+        known, allowed_s = acknowledged(made), self.run.get("staleness_s", STALENESS_S)
+        return [replace(it, late=it.is_absent and it.sent - known.get(it.token, it.sent) > allowed_s) for it in made]
 
     @cached_property
     def offers(self) -> list[Offer]:
@@ -189,11 +194,21 @@ class History:
             fault = entry.data["fault"]
             if entry.kind == "inject":
                 latest[fault["id"]] = len(spans)
-                spans.append(FaultSpan(fault["id"], fault["kind"], fault["node"], fault.get("peer", ""), entry.at))
+                peer, service = fault.get("peer", ""), fault.get("service", "")
+                spans.append(FaultSpan(fault["id"], fault["kind"], fault["node"], peer, service, entry.at))
             elif fault["id"] in latest:
                 step: dict[str, Any] = {entry.kind: entry.at}
                 spans[latest[fault["id"]]] = replace(spans[latest[fault["id"]]], **step)
         return spans
+
+
+def acknowledged(requests: Iterable[Request]) -> dict[str, float]:
+    """When the client first knew that a token was written."""
+    first: dict[str, float] = {}
+    for it in requests:
+        if it.method == "POST" and it.outcome == "ok" and it.ended is not None:
+            first[it.token] = min(it.ended, first.get(it.token, it.ended))
+    return first
 
 
 def _request(data: Mapping[str, Any]) -> Request:

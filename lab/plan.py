@@ -80,6 +80,7 @@ class Plan:
     warm_up_s: float
     measure_s: float
     settle_s: float
+    staleness_s: float
     seed: int
     steps: tuple[Step, ...]
     expect: tuple[Expectation, ...]
@@ -111,7 +112,7 @@ class Plan:
 
     def as_data(self) -> dict[str, Any]:
         """What the timeline says about it at its beginning."""
-        names = ("name", "title", "question", "stage", "durability", "algorithm", "mode", "seed")
+        names = ("name", "title", "question", "stage", "durability", "algorithm", "mode", "staleness_s", "seed")
         own = {name: getattr(self, name) for name in names}
         lists = {"without": list(self.without), "expect": [it.as_data() for it in self.expect]}
         return {**own, "load": asdict(self.load), **lists}

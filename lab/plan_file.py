@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lab.history import STALENESS_S
 from lab.plan_rules import MEASURE_S
 
 
@@ -65,6 +66,7 @@ class PlanFile(_Strict):
     warm_up_s: float = Field(default=10.0, ge=0, le=120)
     measure_s: float = Field(default=MEASURE_S, ge=5, le=900)
     settle_s: float = Field(default=180.0, ge=10, le=900)
+    staleness_s: float = Field(default=STALENESS_S, ge=0, le=900)
     seed: int = Field(default=1, ge=0)
     steps: list[StepFile] = []
     expect: list[ExpectationFile] = Field(min_length=1)

@@ -233,4 +233,4 @@ def _takes_out(lab: Lab, given: object) -> bool:
         return True
     run = Entry(0.0, "lab", "run", {"nodes": {node.name: node.roles for node in lab.nodes}})
     kind, node, _, peer = key_of(given)
-    return bool(blame.taken(History([run]), FaultSpan("", kind, node, peer, 0.0)))
+    return bool(blame.taken(History([run]), FaultSpan("", kind, node, peer, "", 0.0)))

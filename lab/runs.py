@@ -10,7 +10,7 @@ from lab.topology import ROOT
 
 RUNS = ROOT / "runs"
 LATEST = "latest"
-FORMAT = 1  # of the timeline; changes when an older one can't be judged any more
+FORMAT = 2  # of the timeline; changes when an older one can't be judged any more
 TIMELINE, EXPERIMENT, RECORD, LOGS = "timeline.jsonl", "experiment.yml", "record", "logs"
 
 

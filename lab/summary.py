@@ -52,7 +52,8 @@ def _requests(history: History, method: str) -> dict[str, int]:
 def _writes(history: History) -> dict[str, Value]:
     writes = of(history)
     told = _told(history, WRITES)
-    return {"acknowledged": len(writes.acknowledged), **told, "unknown": len(writes.unknown)}
+    seen = {key: find(history, name).value or told[key] for key, name in WRITES.items()}  # what was seen stands
+    return {"acknowledged": len(writes.acknowledged), **seen, "unknown": len(writes.unknown)}
 
 
 def _told(history: History, names: dict[str, str]) -> dict[str, Value]:

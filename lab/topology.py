@@ -130,6 +130,8 @@ def _network(text: str) -> Iterator[Mistake]:
         network = IPv4Network(text)
     except ValueError:
         return
+    if network.is_loopback:
+        return
     if not any(network.subnet_of(it) for it in PRIVATE):
         yield ("network",), f"{network} is not private (RFC 1918): load and faults must never leave this machine"
     elif network.prefixlen < SMALLEST_PREFIX:

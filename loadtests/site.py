@@ -23,7 +23,7 @@ from locust.exception import StopTest
 from locust.runners import Runner, WorkerRunner
 
 from lab.errors import LabError
-from loadtests import door
+from loadtests import content, door
 from loadtests.outcome import judge, reason
 from loadtests.way import CONNECT_S, READ_S, LabAdapter, Way
 
@@ -113,7 +113,7 @@ class Writer(SiteUser):
     def leave_a_note(self) -> None:
         """A write, told apart from all others by its token."""
         token = uuid4().hex
-        self.ask("POST", "/api/notes", json={"token": token, "body": f"load test, note {token[:8]}"})
+        self.ask("POST", "/api/notes", json={"token": token, "body": content.body(token)})
 
 
 def offer(parser: Any, **_: Any) -> None:

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from lab.clock import now
 from lab.topology import Lab
+from loadtests import content
 from loadtests.outcome import judge, reason
 from loadtests.record import Record, Request
 from loadtests.way import CONNECT_S, READ_S, LabAdapter
@@ -48,13 +49,16 @@ class Site:
             self.record.intend(request)
             request = replace(request, sent=now())
         answer, error = self._ask(visit)
-        outcome = judge(visit.method, answer.status_code or 0, error)
+        ended, outcome = now(), judge(visit.method, answer.status_code or 0, error)
+        why = "" if outcome == "ok" else reason(answer.status_code, error)
+        if outcome == "ok" and visit.method == "GET":
+            why = content.wrong(visit.name, self.lab.site, visit.token, answer.content.decode(errors="replace"))
         request = replace(
             request,
-            ended=now(),
+            ended=ended,
             status=answer.status_code or 0,
-            outcome=outcome,
-            reason="" if outcome == "ok" else reason(answer.status_code, error),
+            outcome="failed" if why and outcome == "ok" else outcome,
+            reason=why,
             served_by=answer.headers.get("X-Served-By", ""),
             db=answer.headers.get("X-Db", "").removeprefix("none"),
         )
@@ -69,7 +73,7 @@ class Site:
 
     def _ask(self, visit: Visit) -> tuple[requests.Response, Exception | None]:
         headers = {"Host": self.lab.site, "Connection": "close"}
-        note = {"token": visit.token, "body": f"load test, note {visit.token[:8]}"} if visit.method == "POST" else None
+        note = {"token": visit.token, "body": content.body(visit.token)} if visit.method == "POST" else None
         prepared = requests.Request(visit.method, f"{self.host}{visit.path}", headers, json=note).prepare()
         try:
             with gevent.Timeout(LONGEST_S, requests.ReadTimeout()), closing(self.adapter(self.lab)) as way:

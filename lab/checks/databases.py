@@ -3,12 +3,15 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, groupby, product
 
 from lab import gtid
 from lab.checks import sight
 from lab.checks.finding import Finding, found, nothing
 from lab.history import BLIND_S, History
 
+MISSES = "a time of less than 1.2 s may be missed"
+RESOLUTION_S = 0.2  # how much later one answer may come than another one
 EYES = ("database", "writable")
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/client-error-reference.html#error_cr_connection_error
 NO_CONNECTION, NOBODY_LISTENS = "ERROR 2002 ", ("(2)", "(111)")  # errno: there is no socket, or nobody behind it
@@ -39,20 +42,25 @@ def gtid_equal(history: History) -> Finding:
 
 
 def two_writable(history: History) -> Finding:
-    """How many looks at a database found it writable while another one was writable before and after that look."""
+    """How often two databases took writes at once.
+
+    A look at one that found it writable counts while another one was so before and after that look. Where no look fell
+    into such a time, what the looks say of how long it had been so tells: looks are a second apart, and one answer may
+    come 0.2 s later than another, so a shorter time than both may be missed.
+    """
     nodes = history.having("database")
     seen = {node: _looks(history, node) for node in nodes}
     unseen = [node for node in nodes if not seen[node]]
     if len(nodes) < 2 or unseen:
         return nothing("moments", f"no state was seen of {', '.join(unseen) or 'a second database'}")
     looks = {node: sorted([*seen[node], *_nobody_listened(history, node)], key=_when) for node in nodes}
-    moments = [at for node in looks for at in _writable_beside(node, looks)]
-    detail = f"from {history.clock(min(moments))} to {history.clock(max(moments))}" if moments else ""
+    moments = [at for node in looks for at in _writable_beside(node, looks)] or _overlaps(history, looks)
+    told = f"from {history.clock(min(moments))} to {history.clock(max(moments))}" if moments else MISSES
     blind = [
         sight.database(history, node, [it.at for it in looks[node]], _unchanged(history, node, seen[node]))
         for node in nodes
     ]
-    return found(len(moments), "moments", detail, "; ".join(filter(None, blind)))
+    return found(len(moments), "moments", told, "; ".join(filter(None, blind)))
 
 
 def _when(look: Look) -> float:
@@ -61,7 +69,8 @@ def _when(look: Look) -> float:
 
 def _looks(history: History, node: str) -> list[Look]:
     seen = [entry for eye in EYES for entry in history.states(eye).get(node, ())]
-    return [Look(it.at, bool(it.data["writable"]), it.data.get("for_s", 0.0)) for it in seen]
+    told = not _skewed(history, node)
+    return [Look(it.at, bool(it.data["writable"]), told * it.data.get("for_s", 0.0)) for it in seen]
 
 
 def _nobody_listened(history: History, node: str) -> list[Look]:
@@ -72,10 +81,35 @@ def _nobody_listened(history: History, node: str) -> list[Look]:
 
 
 def _unchanged(history: History, node: str, looks: Iterable[Look]) -> list[sight.Interval]:
-    """How far back each look tells the state; nothing is said by a server whose clock was set."""
-    if any(it.kind == "clock-skew" and it.node == node for it in history.faults):
-        return []
+    """How far back each look tells the state."""
     return [(it.at - it.for_s, it.at) for it in looks if it.for_s]
+
+
+def _skewed(history: History, node: str) -> bool:
+    """Whether somebody set the clock of a server: then it can't say for how long something was so."""
+    return any(it.kind == "clock-skew" and it.node == node for it in history.faults)
+
+
+def _overlaps(history: History, looks: Mapping[str, Sequence[Look]]) -> list[float]:
+    """When times began in which two databases took writes."""
+    pairs = combinations([_open_times(them) for them in looks.values()], 2)
+    both = [(max(a, c), min(b, d)) for one, other in pairs for (a, b), (c, d) in product(one, other)]
+    return [start for start, stop in both if stop - start > RESOLUTION_S]
+
+
+def _open_times(looks: Sequence[Look]) -> list[sight.Interval]:
+    """When a database surely took writes: from when it was opened, as its looks say, to the last that found it so.
+
+    An answer comes late, never early: of several that tell one moment, the earliest is the nearest. One that came
+    after the database was closed, as a later look says, ends there.
+    """
+    runs = [list(run) for _, run in groupby(looks, key=lambda look: look.writable)]
+    times: list[sight.Interval] = []
+    for before, run, after in zip([[], *runs[:-1]], runs, [*runs[1:], []], strict=True):
+        if run[0].writable:
+            begin = max([min(it.at - it.for_s for it in run), *(it.at for it in before[-1:])])
+            times.append((begin, min([run[-1].at, *(it.at - it.for_s for it in after)])))
+    return times
 
 
 def _writable_beside(node: str, looks: Mapping[str, Sequence[Look]]) -> list[float]:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from lab.checks import sight
 from lab.checks.finding import Finding, found, nothing
 from lab.checks.reaction import Reaction, detections
-from lab.history import History, Request
+from lab.history import History, Request, acknowledged
 
 NO_READS = "no GET was made"
+LATE = "HTTP 404 for a note that was acknowledged too long ago"
 
 
 def failed(history: History) -> Finding:
     """GETs without a proper answer, in the whole run.
 
-    A read of one note that got 404 is no failure, although its record says so: with asynchronous replication
-    a replica may not have the note yet. `stale` judges these.
+    A read of one note that got 404 is no failure, although its record says so, until the staleness that the
+    experiment allows has passed: a replica may not have the note yet.
     """
     reads = [it for it in history.requests if it.method == "GET"]
     if not reads:
@@ -45,29 +46,17 @@ def in_window(history: History, reactions: Sequence[Reaction]) -> list[Request]:
 
 def stale(history: History) -> Finding:
     """Reads of one note that got 404 although its write had been acknowledged before they were sent."""
-    acknowledged = _acknowledged(history)
-    known = [
-        it
-        for it in history.requests
-        if it.method == "GET" and it.is_answered and acknowledged.get(it.token, it.sent) < it.sent
-    ]
-    if not known:
+    known = acknowledged(history.requests)
+    reads = [it for it in history.requests if it.method == "GET" and (it.outcome == "ok" or it.is_absent)]
+    reads = [it for it in reads if known.get(it.token, it.sent) < it.sent]
+    if not reads:
         return nothing("GETs", "no note was read after its write had been acknowledged")
-    old = [it for it in known if it.is_absent]
-    detail = f"of {len(known)} reads of acknowledged notes"
+    old = [it for it in reads if it.is_absent]
+    detail = f"of {len(reads)} reads of acknowledged notes"
     if old:
-        worst = max(it.sent - acknowledged[it.token] for it in old)
+        worst = max(it.sent - known[it.token] for it in old)
         detail += f"; the worst {worst:.2f} s after the write was acknowledged"
     return found(len(old), "GETs", detail, sight.client(history))
-
-
-def _acknowledged(history: History) -> dict[str, float]:
-    """When the client first knew that a token was written."""
-    first: dict[str, float] = {}
-    for it in history.requests:
-        if it.method == "POST" and it.outcome == "ok" and it.ended is not None:
-            first[it.token] = min(it.ended, first.get(it.token, it.ended))
-    return first
 
 
 def _within(request: Request, reactions: Sequence[Reaction]) -> bool:
@@ -75,5 +64,5 @@ def _within(request: Request, reactions: Sequence[Reaction]) -> bool:
 
 
 def _reasons(requests: Sequence[Request]) -> str:
-    counted = Counter(it.reason or f"HTTP {it.status}" for it in requests).most_common(3)
+    counted = Counter(LATE if it.late else it.reason or f"HTTP {it.status}" for it in requests).most_common(3)
     return "".join(f"; {count} x {reason}" for reason, count in counted)

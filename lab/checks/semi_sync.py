@@ -23,7 +23,7 @@ def lost_while_on(history: History) -> Finding:
     waited = [token for token in it.gone if not _was_off(looks, answered[token])]
     off = [at for at, _, on in looks if not on]
     seen = f"OFF in {len(off)} of {len(looks)} looks" + (f", first at {history.clock(off[0])}" if off else "")
-    return writes.seen(len(waited), f"of {len(it.gone)} that are gone; semi-sync was {seen}", it.missing)
+    return writes.counted(len(waited), f"of {len(it.gone)} that are gone; semi-sync was {seen}", it)
 
 
 def _looks(history: History) -> list[Look]:

@@ -6,6 +6,18 @@ from itertools import pairwise
 from lab.history import BLIND_S, FaultSpan, History
 
 Interval = tuple[float, float]
+# Faults of a node that hide what runs on it; the network of the lab is not the one that eyes look through.
+BLINDS = (
+    "power-off",
+    "crash",
+    "freeze",
+    "reboot",
+    "shutdown",
+    "power-button",
+    "cpu-hog",
+    "memory-hog",
+    "disk-full",
+)
 BUSY = 0.5  # of a core: a generator that uses more may be late itself, and takes what the servers need
 
 
@@ -42,13 +54,13 @@ def generator(history: History) -> str:
 def balancer(history: History) -> str:
     """What was missed of the balancer while it was watched, in words; '' if nothing."""
     times = [entry.at for entry in history.seen("balancer", "servers")]
-    excused = _excused(times, (it for it in history.faults if it.node in history.having("balancer")))
+    excused = _excused(times, (it for it in history.faults if it.node in history.having("balancer")), "haproxy")
     return _words(history, "the balancer was not seen", gaps(times, history.start, _watched(history, times), excused))
 
 
 def database(history: History, node: str, times: Sequence[float], known: Iterable[Interval] = ()) -> str:
     """What was missed of one database while it was watched, in words; '' if nothing, or if it is `known`."""
-    excused = [*known, *_excused(times, (it for it in history.faults if it.node == node))]
+    excused = [*known, *_excused(times, (it for it in history.faults if it.node == node), "mysql")]
     blind = gaps(times, history.start, _watched(history, times), excused)
     return _words(history, f"the database on {node} was not seen", blind)
 
@@ -58,12 +70,13 @@ def _watched(history: History, times: Sequence[float]) -> float:
     return max([history.stop, *times[-1:]])
 
 
-def _excused(times: Sequence[float], faults: Iterable[FaultSpan]) -> list[Interval]:
-    """A node that is off can't be seen: from the beginning of its fault until it was seen again."""
+def _excused(times: Sequence[float], faults: Iterable[FaultSpan], service: str) -> list[Interval]:
+    """What is off can't be seen: from the beginning of its fault until it was seen again."""
     never = float("inf")
     return [
         (it.inject, never if it.healed is None else next((at for at in times if at >= it.healed), never))
         for it in faults
+        if it.kind in BLINDS or it.service == service
     ]
 
 

@@ -15,12 +15,13 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Writes:
-    """Tokens by what the client knows of them, and what each database holds: token -> count."""
+    """Tokens by what the client knows of them, and what each database holds: token -> count, and another body."""
 
     acknowledged: frozenset[str]
     unknown: frozenset[str]
     failed: frozenset[str]
     finals: dict[str, dict[str, int]]
+    altered: dict[str, frozenset[str]]
     unread: list[str]
 
     @property
@@ -35,8 +36,12 @@ class Writes:
 
     @property
     def gone(self) -> frozenset[str]:
-        """Acknowledged tokens that a final set lacks; one that is missing anywhere is lost."""
-        return frozenset().union(*(self.acknowledged - final.keys() for final in self.finals.values()))
+        """Acknowledged tokens that a final set lacks, or has with another body; missing anywhere is lost."""
+        return frozenset().union(*(self.missing_in(node) for node in self.finals))
+
+    def missing_in(self, node: str) -> frozenset[str]:
+        """The same of one database."""
+        return (self.acknowledged - self.finals[node].keys()) | (self.acknowledged & self.altered[node])
 
     @property
     def missing(self) -> str:
@@ -50,12 +55,12 @@ def of(history: History) -> Writes:
     for it in history.requests:
         if it.method == "POST":
             best[it.token] = min(best.get(it.token, "failed"), it.outcome, key=KNOWN_BEST.index)
-    finals: dict[str, dict[str, int]] = {}
-    for entry in history.seen("lab", "final"):
-        finals[entry.data["node"]] = _held(entry.data)
+    last = {entry.data["node"]: entry.data for entry in history.seen("lab", "final")}
+    finals = {node: _held(data) for node, data in last.items()}
+    altered = {node: frozenset(data.get("altered", ())) for node, data in last.items()}
     acknowledged, unknown, failed = (frozenset(t for t, it in best.items() if it == word) for word in KNOWN_BEST)
     databases = history.having("database") or ["any database"]
-    return Writes(acknowledged, unknown, failed, finals, [node for node in databases if node not in finals])
+    return Writes(acknowledged, unknown, failed, finals, altered, [node for node in databases if node not in finals])
 
 
 def _held(data: Any) -> dict[str, int]:
@@ -75,10 +80,11 @@ def lost(history: History) -> Finding:
     writes = of(history)
     if not writes.acknowledged:
         return nothing("writes", "no write was acknowledged" if writes.attempts else NO_WRITES)
-    where = {node: writes.acknowledged - final.keys() for node, final in writes.finals.items()}
+    where = {node: writes.missing_in(node) for node in writes.finals}
     parts = [f"{len(tokens)} missing in {node} ({_some(tokens)})" for node, tokens in where.items() if tokens]
-    detail = "; ".join([f"of {len(writes.acknowledged)} acknowledged", *parts])
-    return seen(len(writes.gone), detail, writes.missing)
+    altered = writes.gone & frozenset().union(*writes.altered.values())
+    parts += [f"{len(altered)} with another body"] if altered else []
+    return counted(len(writes.gone), "; ".join([f"of {len(writes.acknowledged)} acknowledged", *parts]), writes)
 
 
 def duplicated(history: History) -> Finding:
@@ -87,7 +93,7 @@ def duplicated(history: History) -> Finding:
     if not writes.attempts:
         return nothing("writes", NO_WRITES)
     twice = {token for final in writes.finals.values() for token, count in final.items() if count > 1}
-    return seen(len(twice), f"of {len(writes.attempts)} sent{_named(twice)}", writes.missing)
+    return counted(len(twice), f"of {len(writes.attempts)} sent{_named(twice)}", writes)
 
 
 def unexpected(history: History) -> Finding:
@@ -97,7 +103,7 @@ def unexpected(history: History) -> Finding:
         return nothing("writes", NO_WRITES)
     invented, appeared = writes.present - writes.attempts, writes.present & writes.failed
     detail = f"{len(invented)} never sent, {len(appeared)} of {len(writes.failed)} failed ones appeared"
-    return seen(len(invented | appeared), detail + _named(invented | appeared), writes.missing)
+    return counted(len(invented | appeared), detail + _named(invented | appeared), writes)
 
 
 def unknown(history: History) -> Finding:
@@ -109,10 +115,9 @@ def unknown(history: History) -> Finding:
     return found(len(writes.unknown), "writes", detail, sight.client(history))
 
 
-def seen(count: int, detail: str, missing: str) -> Finding:
-    """A set that was not read may hold worse, but what was seen stands."""
-    finding = found(count, "writes", detail, missing)
-    return Finding(count, "writes", finding.detail, enough=finding.enough or count > 0)
+def counted(count: int, detail: str, writes: Writes) -> Finding:
+    """A set that was not read may hold worse: the count is one of at least so many."""
+    return found(count, "writes", detail, writes.missing)
 
 
 def _named(tokens: Iterable[str]) -> str:

@@ -12,9 +12,12 @@ from http.client import parse_headers
 from io import BufferedIOBase
 
 from lab.wait import pause
+from loadtests.content import body
 
 SLOW_S = 1.0
-NOTES = json.dumps({"notes": [{"token": "b" * 32}, {"token": "a" * 32}]})
+SITE = "www.foobar.com"
+PAGE = f"<html><h1>{SITE}</h1></html>\n"
+NOTES = json.dumps({"notes": [{"token": it * 32, "body": ""} for it in "ba"]})
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,19 @@ class _Connection(socketserver.StreamRequestHandler):
             "redirects": ("307 There", "Location: /answers"),
             "lacks": ("404 Not Here", "X-Served-By: web1\r\nX-Db: none"),
         }.get(manner, ("201 Created" if request.method == "POST" else "200 OK", "X-Served-By: web1\r\nX-Db: web2"))
-        self.wfile.write(f"HTTP/1.1 {status}\r\n{more}\r\nContent-Length: {len(NOTES)}\r\n\r\n{NOTES}".encode())
+        text = "<html>" if manner == "answers-wrongly" else _text(request)
+        self.wfile.write(f"HTTP/1.1 {status}\r\n{more}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
         if status.startswith("201"):
             self.server.site.acknowledged.append(json.loads(request.body)["token"])
         return manner != "answers-then-closes"
+
+
+def _text(request: Seen) -> str:
+    """What the real site has under that path."""
+    if request.path == "/":
+        return PAGE
+    token = request.path.removeprefix("/api/notes/")
+    return json.dumps({"token": token, "body": body(token)}) if token != request.path else NOTES
 
 
 class _Server(socketserver.ThreadingTCPServer):

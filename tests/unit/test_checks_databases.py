@@ -57,7 +57,34 @@ def test_an_old_answer_proves_nothing() -> None:
     entries = without(quiet(), lambda it: kind("state", "web1")(it) and T0 + 8 <= it.at < T0 + 14)
     finding = find(History([*entries, database(10.6, "web2", writable=True)]), "two-writable")
     assert (finding.value, finding.enough) == (0, False)
-    assert finding.detail == "the database on web1 was not seen for 7.0 s from +7.0 s"
+    assert finding.detail.endswith("the database on web1 was not seen for 7.0 s from +7.0 s")
+
+
+def test_two_that_were_open_between_two_looks_are_found_by_what_the_looks_say() -> None:
+    """web1 took writes in its look at 9.0 s, and web2 says at 10.2 s that it had done so for 1.6 s."""
+    looks = changed(quiet(), lambda it: kind("state", "web1")(it) and it.at > T0 + 9.1, writable=False)
+    looks = without(looks, lambda it: kind("state", "web2")(it) and T0 + 8.4 <= it.at < T0 + 10.1)
+    opened = Entry(T0 + 10.2, "writable", "state", {"node": "web2", "writable": True, "for_s": 1.6})
+    finding = find(History([*looks, opened]), "two-writable")
+    assert (finding.value, finding.detail) == (1, "from +8.6 s to +8.6 s")
+    late = Entry(T0 + 10.2, "writable", "state", {"node": "web2", "writable": True, "for_s": 1.3})
+    assert find(History([*looks, late]), "two-writable").value == 0
+
+
+def test_an_answer_that_came_after_the_database_was_closed_is_no_moment_of_two() -> None:
+    """web1 was slow to say that it took writes; its next look tells that it took none any more by then."""
+    looks = changed(quiet(), lambda it: kind("state", "web1")(it) and it.at > T0 + 9.1, writable=False)
+    looks = without(looks, lambda it: kind("state", "web2")(it) and it.at >= T0 + 8.4)
+    opened = Entry(T0 + 10.2, "writable", "state", {"node": "web2", "writable": True, "for_s": 1.6})
+    closed = Entry(T0 + 10.1, "writable", "state", {"node": "web1", "writable": False, "for_s": 1.4})
+    assert find(History([*looks, opened, closed]), "two-writable").value == 0
+
+
+@pytest.mark.parametrize(("fault", "enough"), [("freeze", True), ("php-limit", False), ("slow", False)])
+def test_only_a_fault_that_hides_a_database_excuses_that_it_was_not_seen(fault: str, enough: bool) -> None:
+    """The network of the lab is not the one that eyes look through."""
+    gone = without(quiet(30), lambda it: kind("state", "web1")(it) and T0 + 5 <= it.at < T0 + 20)
+    assert find(History([*gone, *spell([4.5, 5, 12, 19], kind=fault)]), "two-writable").enough is enough
 
 
 @pytest.mark.parametrize(("for_s", "enough"), [(100.0, True), (3.0, True), (0.5, False)])

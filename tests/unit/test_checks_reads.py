@@ -18,9 +18,23 @@ def test_failed_reads_are_told_with_their_reasons() -> None:
 
 def test_a_note_that_is_not_there_is_no_failed_read() -> None:
     """Its record says failed, but the site answered: it is judged as a stale read."""
-    history = History([*quiet(), absent(9, "t0")])
+    history = History([*quiet(), absent(1.5, "t0")])
     assert find(history, "failed-gets").value == 0
     assert find(history, "stale-reads").value == 1
+
+
+@pytest.mark.parametrize(("staleness_s", "failed_", "outage"), [(2, 1, True), (10, 0, False)])
+def test_a_note_that_is_missing_for_longer_than_allowed_is_a_failed_read(
+    staleness_s: float, failed_: int, outage: bool
+) -> None:
+    """An experiment that breaks replication says how long; a site that has lost a note does not count as answering."""
+    gone = [absent(at / 10, "t0") for at in range(60, 100)]
+    history = History([*quiet(staleness_s=staleness_s), gone[0]])
+    assert find(history, "failed-gets").value == failed_
+    assert find(history, "stale-reads").value == 1
+    only = History([run(staleness_s=staleness_s), write(0.1, "t0"), *gone, write(10, "t1")])
+    longest = find(only, "longest-outage").value
+    assert longest is not None and (longest > 3) == outage
 
 
 @pytest.mark.parametrize(("at", "value"), [(4.9, 0), (5.0, 1), (7.9, 1), (8.0, 0), (13.0, 0)])

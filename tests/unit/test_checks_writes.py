@@ -2,10 +2,10 @@
 
 import pytest
 
-from lab.checks.judge import find
+from lab.checks.judge import find, judge
 from lab.history import History
 from lab.timeline import Entry
-from tests.unit.timelines import final, lab, run, write
+from tests.unit.timelines import changed, final, kind, lab, run, write
 
 SENT = [
     run(),
@@ -42,19 +42,32 @@ def test_what_became_of_writes(name: str, web1: dict[str, int], web2: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("name", "held", "enough"),
+    ("name", "held", "value"),
     [
-        ("lost-writes", WHOLE, False),
-        ("lost-writes", {"kept": 1}, True),
-        ("duplicated-writes", {**WHOLE, "kept": 2}, True),
-        ("unexpected-writes", {**WHOLE, "refused": 1}, True),
+        ("lost-writes", WHOLE, 0),
+        ("lost-writes", {"kept": 1}, 1),
+        ("duplicated-writes", {**WHOLE, "kept": 2}, 1),
+        ("unexpected-writes", {**WHOLE, "refused": 1}, 1),
     ],
 )
-def test_a_loss_that_was_seen_stands_without_the_other_final_set(name: str, held: dict[str, int], enough: bool) -> None:
-    """A database that could not be read may hold worse, never better."""
-    finding = find(History([*SENT, final("web1", held)]), name)
-    assert finding.enough is enough
+def test_what_was_seen_is_the_least_where_the_other_final_set_is_missing(
+    name: str, held: dict[str, int], value: int
+) -> None:
+    """A database that could not be read may hold worse: a bound that is broken stands, one that holds says nothing."""
+    entries = [*SENT, final("web1", held)]
+    finding = find(History(entries), name)
+    assert (finding.value, finding.enough) == (value, False)
     assert "not read in the end: web2" in finding.detail
+    none, three = (judge(entries, [{"check": name, "at_most": bound}])[0].verdict for bound in (0, 3))
+    assert (none, three) == ("fail" if value else "inconclusive", "inconclusive")
+
+
+def test_a_note_with_another_body_is_lost() -> None:
+    """Its token is there; what the visitor wrote is not."""
+    altered = changed([final("web2", WHOLE)], kind("final"), altered=["kept"])
+    finding = find(History([*SENT, final("web1", WHOLE), *altered]), "lost-writes")
+    assert (finding.value, finding.enough) == (1, True)
+    assert "missing in web2 (kept)" in finding.detail and "1 with another body" in finding.detail
 
 
 @pytest.mark.parametrize("outcome", ["failed", "unknown"])

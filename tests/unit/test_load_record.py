@@ -120,6 +120,7 @@ def wished(site: fake_site.Site, tmp_path: Path) -> Iterator[Callable[..., dict[
         ("POST", "closes", (0, "unknown", "no whole answer (ConnectionError)", "", "")),
         ("POST", "stops-halfway", (0, "unknown", "no whole answer (ChunkedEncodingError)", "", "")),
         ("GET", "answers", (200, "ok", "", "web1", "web2")),
+        ("GET", "answers-wrongly", (200, "failed", "not the note", "web1", "web2")),
         ("GET", "lacks", (404, "failed", "HTTP 404", "web1", "")),
         ("GET", "redirects", (307, "failed", "HTTP 307", "", "")),
         ("GET", "resets", (0, "failed", "no whole answer (ConnectionError)", "", "")),

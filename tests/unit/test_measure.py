@@ -96,7 +96,7 @@ class Door:
         """Each note once."""
         if self.node.name == self.scene.silent:
             raise Unreachable(f"{self.node.name} does not answer on ssh")
-        return Answer(0, "".join(f"{it}\t1\n" for it in self.scene.tokens[self.node.name]), "")
+        return Answer(0, "".join(f"{it}\t1\t0\n" for it in self.scene.tokens[self.node.name]), "")
 
 
 def introduce(it: Run) -> None:

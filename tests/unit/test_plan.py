@@ -79,6 +79,7 @@ def test_the_timeline_gets_what_the_checks_need() -> None:
         "durability": "durable",
         "algorithm": None,
         "mode": None,
+        "staleness_s": 2.0,
         "seed": 1,
         "load": {"rate": 10, "write_share": 0.06, "processes": 1, "rates": ()},
         "without": [],

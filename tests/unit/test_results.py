@@ -96,7 +96,7 @@ def test_of_two_results_the_one_with_more_rounds_has_the_numbers() -> None:
 def test_an_older_result_counts_its_rounds(rounds: int, faults: int, told: str) -> None:
     """It has a bound by reads, which is not true: a fault hits all of them or none."""
     counted = {"requests": 400, "failed": 0, "share_below": 0.0075}
-    older = {"reads": {"window": counted, "whole": counted}, "rounds": rounds}
+    older: dict[str, Any] = {"reads": {"window": counted, "whole": counted}, "rounds": rounds}
     text = table(PLANS, [result(**older, detection={**result()["detection"], "injections": faults})])
     assert f"| 0 of 400{told} | 0 of 400{told} |" in text
 

@@ -71,14 +71,14 @@ def test_a_run_that_was_closed_is_judged_by_its_timeline_alone(tmp_path: Path) -
     assert ending.value.code == 0
 
 
-@pytest.mark.parametrize("other", [0, 2])
+@pytest.mark.parametrize("other", [0, 1, 3])
 def test_a_run_of_another_version_is_refused(tmp_path: Path, other: int) -> None:
     """Exit code 2, what it is and what to do; nothing is judged or drawn from what may mean something else."""
     timeline.append(tmp_path / runs.TIMELINE, quiet(format=other))
     with pytest.raises(Exit) as ending:
         experiments.report_(Context(), str(tmp_path))
     assert ending.value.code == 2
-    assert f"has format {other}, this version of the lab reads format 1" in str(ending.value.message)
+    assert f"has format {other}, this version of the lab reads format {runs.FORMAT}" in str(ending.value.message)
     assert [it.name for it in tmp_path.iterdir() if it.is_file()] == [runs.TIMELINE]
 
 

@@ -77,7 +77,8 @@ def test_a_fault_that_stands_has_no_end() -> None:
 
 def test_a_note_that_is_not_there_is_an_answer() -> None:
     """The outcomes add up to all requests, and failed ones are those that the check of failed GETs counts."""
-    assert summarize([*quiet(), absent(9, "t0")], [])["requests"]["GET"] == {"ok": 321, "failed": 0, "unknown": 0}
+    assert summarize([*quiet(), absent(1.5, "t0")], [])["requests"]["GET"] == {"ok": 321, "failed": 0, "unknown": 0}
+    assert summarize([*quiet(), absent(9, "t0")], [])["requests"]["GET"] == {"ok": 320, "failed": 1, "unknown": 0}
 
 
 def test_an_empty_timeline_has_a_summary() -> None:
