@@ -24,7 +24,6 @@ from lab import (
     restore,
     runs,
     steps,
-    way_back,
 )
 from lab.catalogue import Fault
 from lab.checks.judge import REPORTED
@@ -36,7 +35,7 @@ from lab.plan import Plan, Step
 from lab.timeline import Entry, Writer, entry
 from lab.topology import Lab
 from lab.wait import pause
-from lab.way_back import WayBack
+from lab.way_back import Turn, WayBack
 
 MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
 HOLD_S = 10.0  # longer than HAProxy may take to notice
@@ -66,8 +65,10 @@ def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None],
     it = Run(lab, plan, hands)
     why = "interrupted"
     try:
+        it.roles.take()
         it.introduce()
         it.measure(rounds)
+        it.roles.give_back()
         why = ""
     except Exception as error:
         why = explained(error).what
@@ -96,6 +97,7 @@ class Run:
         self._latest = Latest(lab, self._writer.write)
         self._given_up = threading.Event()
         self._commanded = False
+        self.roles = Turn(self.doors, plan.primary, lambda words: hands.command(words, self._given_up.is_set))
         self._back = WayBack(self._latest, hands.converge, self._command, plan.settle_s)
 
     def tell(self, kind: str, **data: Any) -> None:
@@ -118,7 +120,7 @@ class Run:
         self.tell("run", **self.plan.as_data(), **about)
         for error in observe.clock_errors(self.doors):
             self._writer.write(error)
-        self._back.primary = way_back.primary(self.doors)
+        self._back.primary = self.roles.primary
 
     def measure(self, rounds: int) -> None:
         """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
@@ -172,11 +174,11 @@ class Run:
         self._writer.close()
         where = self.folder / runs.LOGS
         closing.tried("the logs are not saved", lambda: logs.save(self.lab, where, self.began), "invoke lab.logs")
-        if why and self._commanded:
+        if why and (self._commanded or self.roles.turned):
             closing.tried("the roles are not known", self._tell_roles, closing.LOOK)
 
     def _tell_roles(self) -> None:
-        closing.tell_roles(self.doors, self._back.primary)
+        closing.tell_roles(self.doors, self.roles.before)
 
     def _merge(self, record: Path) -> None:
         for data in self.hands.merge(record):

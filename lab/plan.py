@@ -12,7 +12,7 @@ from lab.checks.commands import FAILED
 from lab.checks.judge import BOUNDS
 from lab.errors import BadInput, did_you_mean
 from lab.plan_file import ExpectationFile, LoadFile, PlanFile, StepFile
-from lab.plan_rules import between
+from lab.plan_rules import ANY, between
 from lab.topology import ROOT, Lab
 from lab.yaml_lines import Document, invalid
 
@@ -66,6 +66,8 @@ class Expectation:
 class Plan:
     """One experiment; `algorithm` and `mode` are None where it takes the balancer as it is.
 
+    `primary`: who is so while it runs; '' where it takes the databases as they are.
+
     `without` are the protections that it runs without: a negative control, which must find trouble. `text`: its file.
     """
 
@@ -76,6 +78,7 @@ class Plan:
     durability: str
     algorithm: str | None
     mode: str | None
+    primary: str
     load: Load
     warm_up_s: float
     measure_s: float
@@ -112,8 +115,8 @@ class Plan:
 
     def as_data(self) -> dict[str, Any]:
         """What the timeline says about it at its beginning."""
-        names = ("name", "title", "question", "stage", "durability", "algorithm", "mode", "staleness_s", "seed")
-        own = {name: getattr(self, name) for name in names}
+        names = ("name", "title", "question", "stage", "durability", "algorithm", "mode", "primary", "seed")
+        own = {name: getattr(self, name) for name in (*names, "staleness_s")}
         lists = {"without": list(self.without), "expect": [it.as_data() for it in self.expect]}
         return {**own, "load": asdict(self.load), **lists}
 
@@ -185,6 +188,7 @@ def _freeze(name: str, parsed: PlanFile, lab: Lab) -> Plan:
         "steps": _steps(parsed.steps, lab),
         "expect": _expected(parsed),
         "without": tuple(parsed.without),
+        "primary": {"": lab.having("database")[0].name, ANY: ""}.get(parsed.primary, parsed.primary),
     }
     return Plan(name=name, **{**dict(parsed), **frozen})
 

@@ -62,6 +62,7 @@ class PlanFile(_Strict):
     durability: Literal["durable", "available", "async"] = "durable"
     algorithm: Literal["roundrobin", "leastconn", "source"] | None = None
     mode: Literal["active-active", "active-passive"] | None = None
+    primary: str = ""
     load: LoadFile = LoadFile()
     warm_up_s: float = Field(default=10.0, ge=0, le=120)
     measure_s: float = Field(default=MEASURE_S, ge=5, le=900)

@@ -37,6 +37,7 @@ OF_WRITES = (
 )
 OF_CROWDS = ("goodput", "answer-time", "crowd-recovery", "crowd-writes")
 OF_SERVERS_OUT = ("detected", "recovered", "failed-gets-in-window")
+ANY = "any"  # an experiment takes the databases as they are
 ACTIONS = ("inject", "heal", "command")
 DURING = "during_command"
 NEVER_CONVERGES = "db."
@@ -48,6 +49,9 @@ def between(lab: Lab, data: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from _Story(lab, data.get("measure_s", MEASURE_S)).told(_mappings(data.get("steps")))
     yield from _expectations(_mappings(data.get("expect")), _absent(lab, data))
     yield from _without(data.get(WITHOUT), _mappings(data.get("steps")))
+    databases = [ANY, *(node.name for node in lab.having("database"))]
+    if isinstance(data.get("primary"), str) and data["primary"] not in ("", *databases):
+        yield ("primary",), f"is no database; {did_you_mean(data['primary'], databases)}"
 
 
 def _rates(load: object, measure_s: Any) -> Iterator[Mistake]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from lab import progress
 from lab.errors import CheckFailed, TimedOut
 from lab.facts import databases_of
 from lab.latest import Latest
@@ -21,6 +22,43 @@ def primary(doors: Sequence[Machine]) -> str:
         return next((name for name, it in databases_of(databases).items() if it and it.writable), "")
 
     return until("a database is open for writes", known, KNOWN_S, where="lab", hint="invoke lab.status")
+
+
+@dataclass
+class Turn:
+    """Who is primary while a run is under way, and who was so `before`; '' for `wanted` takes them as they are."""
+
+    doors: Sequence[Machine]
+    wanted: str
+    command: Callable[[str], tuple[int, str]]
+    before: str = ""
+
+    @property
+    def primary(self) -> str:
+        """Who is so in the run."""
+        return self.wanted or self.before
+
+    @property
+    def turned(self) -> bool:
+        """Whether that is another one than before."""
+        return self.primary != self.before
+
+    def take(self) -> None:
+        """Make `wanted` primary where another one is, in an orderly way; raises CheckFailed where that is refused."""
+        self.before = primary(self.doors)
+        if self.turned:
+            progress.say("lab", f"{self.wanted} is to be primary in this experiment, {self.before} is")
+            self._promote(self.wanted)
+
+    def give_back(self) -> None:
+        """Who was primary before is so again."""
+        if self.turned:
+            self._promote(self.before)
+
+    def _promote(self, name: str) -> None:
+        code, output = self.command(f"db.promote {name}")
+        if code:
+            raise CheckFailed(f"{name} can't be made primary", evidence=output, hint="invoke db.status")
 
 
 @dataclass

@@ -137,6 +137,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
         (injection, "heal_all", lambda lab, **_: []),
         (logs, "save", lambda *_: None),
         (closing, "tell_roles", lambda *_: None),
+        (way_back, "primary", lambda doors: made.primary or "web1"),
         (Latest, "primary", lambda *_: made.primary),
         (Latest, "wrong", lambda _: [] if made.whole else ["web1 is not seen replicating"]),
         (way_back, "OPEN_S", 0.0),

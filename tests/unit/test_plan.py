@@ -55,6 +55,18 @@ def test_what_a_file_says_arrives() -> None:
     assert (it.faults, it.unhealed) == ((slow, cut), (cut,))
 
 
+@pytest.mark.parametrize(("said", "primary"), [("", "web1"), ("primary: web2\n", "web2"), ("primary: any\n", "")])
+def test_an_experiment_says_who_is_primary_while_it_runs(said: str, primary: str) -> None:
+    """The first database, unless it says another one, or takes them as they are."""
+    assert plan.parse("short", SHORT + said, LAB).primary == primary
+
+
+def test_a_primary_that_is_no_database_is_a_mistake() -> None:
+    """With those that there are."""
+    with pytest.raises(BadInput, match=r"primary: is no database; one of: any, web1, web2"):
+        plan.parse("short", f"{SHORT}primary: lb1\n", LAB)
+
+
 def test_a_heal_during_a_command_is_told_as_such() -> None:
     """The frozen primary of a shipped experiment wakes while the promotion runs."""
     it = plan.find("old-primary-wakes", LAB)
@@ -79,6 +91,7 @@ def test_the_timeline_gets_what_the_checks_need() -> None:
         "durability": "durable",
         "algorithm": None,
         "mode": None,
+        "primary": "web1",
         "staleness_s": 2.0,
         "seed": 1,
         "load": {"rate": 10, "write_share": 0.06, "processes": 1, "rates": ()},
