@@ -11,7 +11,7 @@ from fabfile.target import Target
 from lab import choices, credentials, databases, ensure, lifecycle, progress, protections
 from lab.databases import check_durability
 from lab.ensure import Desired, Found, Unit
-from lab.errors import LabError
+from lab.errors import LabError, LabNotUp
 from lab.machine import Machine, together
 from lab.protections import WITHOUT
 from lab.release import Release
@@ -63,7 +63,7 @@ def everything(
     puts them back.
     """
     running = lifecycle.running(lab)
-    doors = [door for door in running if set(_roles(door, only)) and node in ("", door.node.name)]
+    doors = _chosen_doors(running, only, node)
     systems = lifecycle.systems(doors)
     releases = {name: Release.of(text) for name, text in systems.items()}
     passwords = credentials.passwords(it.name for it in accounts.load(lab))
@@ -142,6 +142,14 @@ def _asked(pair: Pair) -> Pair:
 
 def _answers(results: Mapping[str, Converged]) -> dict[str, Mapping[str, str]]:
     return {name: it.found.answers for name, it in results.items() if "database" in it.found.answers}
+
+
+def _chosen_doors(running: Sequence[Machine], only: Sequence[str], node: str) -> list[Machine]:
+    doors = [door for door in running if set(_roles(door, only)) and node in ("", door.node.name)]
+    if not doors:
+        who = node or "no machine with these roles"
+        raise LabNotUp(f"nothing was converged: {who} does not run", hint="invoke lab.up")
+    return doors
 
 
 def _roles(door: Machine, only: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ LOCK_WAIT_S=300
 APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock)
 POLICY=/usr/sbin/policy-rc.d
 POLICY_MARK="written by the lab's bootstrap.sh"
-APT=(as_root apt-get -q -o "DPkg::Lock::Timeout=$LOCK_WAIT_S"
+APT=(as_root apt-get -q -o APT::Get::Remove=false -o "DPkg::Lock::Timeout=$LOCK_WAIT_S"
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
 AS_ROOT=()
 

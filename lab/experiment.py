@@ -68,7 +68,7 @@ def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None],
         it.roles.take()
         it.introduce()
         it.measure(rounds)
-        it.roles.give_back()
+        closing.tried("the roles are not as they were", it.roles.give_back, closing.LOOK)
         why = ""
     except Exception as error:
         why = explained(error).what

@@ -47,12 +47,13 @@ def _unit(fault: Fault) -> str:
 
 
 _PID = 'pid=$(systemctl show -p MainPID --value "$unit")'
-_REFUSE_STOPPED = '[ "$pid" != 0 ] || { echo "$unit does not run"; exit 1; }'
+_REFUSE_STOPPED = '[ "$unit" ] && [ "${pid:-0}" != 0 ] || { echo "$unit does not run"; exit 1; }'
 _ACTIVE = '[ "$(systemctl is-active "$unit")" = active ]'
 
 
-def _group(fault: Fault) -> str:
-    return f'{GROUPS}/"$(< {kept(fault)}.unit)"'
+def _known(fault: Fault) -> str:
+    """Bash that puts the unit that was kept into $unit, and fails where none was: no name is the group of all."""
+    return f'read -r unit < {kept(fault)}.unit && [ "$unit" ]'
 
 
 def _remember(fault: Fault) -> str:
@@ -70,7 +71,7 @@ def _service_kill(fault: Fault, lab: Lab) -> Scripts:
     )
     return Scripts(
         prepare=_remember(fault) + (no_restart if stays_dead else ""),
-        inject=f"echo 1 > {_group(fault)}/cgroup.kill",
+        inject=f'{_known(fault)} && echo 1 > {GROUPS}/"$unit"/cgroup.kill',
         seen=f'{unit}\n[ "$pid" != "$(cat {where})" ]' + (f" && ! {_ACTIVE}" if stays_dead else ""),
         heal=f"{unit}\nif [ -e {extra} ]; then rm -f {extra}; systemctl daemon-reload; fi\n{_START}",
         gone=f"{unit}\n{_ACTIVE}",
@@ -84,7 +85,7 @@ def _service_stop(fault: Fault, lab: Lab) -> Scripts:
     unit = _unit(fault)
     return Scripts(
         prepare=_remember(fault),
-        inject=f'timeout 90 systemctl stop "$(< {kept(fault)}.unit)"',
+        inject=f'{_known(fault)} && timeout 90 systemctl stop "$unit"',
         seen=f"{unit}\n! {_ACTIVE}",
         heal=f"{unit}\n{_START}",
         gone=f"{unit}\n{_ACTIVE}",
@@ -96,7 +97,7 @@ def _service_freeze(fault: Fault, lab: Lab) -> Scripts:
     stands = 'grep -q "^State:.T" "/proc/$pid/status"'
     return Scripts(
         prepare=_remember(fault),
-        inject=f"kill -STOP $(< {_group(fault)}/cgroup.procs)",
+        inject=f'{_known(fault)} && kill -STOP $(< {GROUPS}/"$unit"/cgroup.procs)',
         seen=f"{unit}\n{stands}",
         heal=f'{unit}\nsystemctl kill -s CONT "$unit" 2>/dev/null\n{_START}',
         gone=f"{unit}\n{_ACTIVE} && ! {stands}",

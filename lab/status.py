@@ -34,11 +34,13 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
     with ThreadPoolExecutor(max_workers=1) as beside:  # the site takes as long to answer as all nodes together
         answers = beside.submit(lambda: states[lab.having("balancer")[0].name] == "running" and site.healthy(lab))
         facts = _ask(lab, doors, states, errors)
+    balancer = _balancer(lab, facts, chosen, errors)
+    up = any(it["status"].startswith("UP") for it in (balancer or {}).get("servers", ()))
     return {
         "stage": chosen["stage"],
         "site": {
             "url": lab.url,
-            "ok": answers.result(),
+            "ok": answers.result() or (up and site.healthy(lab)),  # it may have come back since it was asked
         },
         "nodes": [
             {
@@ -50,7 +52,7 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
             }
             for node in lab.nodes
         ],
-        "balancer": _balancer(lab, facts, chosen, errors),
+        "balancer": balancer,
         "database": _database(lab, facts, states, asked_at, errors),
         "faults": ledger.entries(),
         "errors": errors,
@@ -185,15 +187,22 @@ def _balancer_lines(balancer: Mapping[str, Any] | None, paint: _Paint) -> list[s
 def _database_lines(database: Mapping[str, Any] | None, paint: _Paint) -> list[str]:
     if database is None:
         return []
-    lines = [f"database  durability {database['durability']}"]
+    lines = [f"database  durability {database['durability'] or 'unknown: no primary answers'}"]
     for it in database["servers"]:
         replica = it["role"] == "replica"
         good = it["replicating"] if replica else it["role"] == "primary"
         words = [it["role"], "writable" if it["writable"] else "read-only"]
         if replica:
-            words.append(f"{it['lag_s']} s behind" if it["replicating"] else "not replicating")
+            words.append(_behind(it, database["primary"]))
         lines.append(f"  {it['name']:<8} {paint(', '.join(words), good)}")
     return lines
+
+
+def _behind(replica: Mapping[str, Any], primary: str | None) -> str:
+    """A replica whose source is gone believes for some seconds that it is not behind."""
+    if not replica["replicating"]:
+        return "not replicating"
+    return f"{replica['lag_s']} s behind" if primary else "replicating, its source does not answer"
 
 
 def wrong(status: Mapping[str, Any]) -> Sequence[str]:

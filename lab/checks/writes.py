@@ -44,6 +44,11 @@ class Writes:
         return (self.acknowledged - self.finals[node].keys()) | (self.acknowledged & self.altered[node])
 
     @property
+    def apart(self) -> set[str]:
+        """Tokens that one database holds and another one lacks."""
+        return {token for token in self.present if not all(token in final for final in self.finals.values())}
+
+    @property
     def missing(self) -> str:
         """Which final sets were not read, in words; '' if all were."""
         return f"not read in the end: {', '.join(self.unread)}" if self.unread else ""
@@ -97,13 +102,18 @@ def duplicated(history: History) -> Finding:
 
 
 def unexpected(history: History) -> Finding:
-    """Tokens in a final set that were never sent, or were told to the client as failed."""
+    """Tokens in a final set that were never sent, or told as failed, or are in one database only and not acknowledged.
+
+    One that was acknowledged is lost where it lacks.
+    """
     writes = of(history)
     if not writes.attempts:
         return nothing("writes", NO_WRITES)
     invented, appeared = writes.present - writes.attempts, writes.present & writes.failed
+    apart = writes.apart - writes.acknowledged
+    all_ = invented | appeared | apart
     detail = f"{len(invented)} never sent, {len(appeared)} of {len(writes.failed)} failed ones appeared"
-    return counted(len(invented | appeared), detail + _named(invented | appeared), writes)
+    return counted(len(all_), f"{detail}, {len(apart)} in one database only{_named(all_)}", writes)
 
 
 def unknown(history: History) -> Finding:

@@ -26,7 +26,7 @@ function answer_html(int $status, string $page): void
     header('Content-Type: text/html; charset=utf-8');
     // Should a note ever get a script into the page: the browser does not run it.
     header("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; "
-        . "form-action 'self'");
+        . "form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
     echo $page;
 }
 

@@ -12,7 +12,7 @@ from fabfile import accounts, base, converge, database, replication, rolling_res
 from fabfile.target import Target
 from lab import choices, credentials, lifecycle, remembered, topology
 from lab.ensure import Desired, Found, fingerprint
-from lab.errors import BadInput
+from lab.errors import BadInput, LabNotUp
 from lab.machine import Answer
 from lab.protections import PROTECTIONS, checked
 from lab.release import Release
@@ -107,6 +107,14 @@ def test_a_probe_that_was_asked_before_a_promotion_does_not_bring_the_old_primar
     converge.everything(LAB)
     seen = remembered.recall()
     assert seen is not None and seen.node == "web2"
+
+
+@pytest.mark.parametrize("node", ["web2", ""])
+def test_where_no_machine_runs_nothing_is_converged(node: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """'Nothing to change' would be believed."""
+    monkeypatch.setattr(lifecycle, "running", lambda lab: [])
+    with pytest.raises(LabNotUp, match="nothing was converged"):
+        converge.everything(LAB, node=node)
 
 
 def test_one_node_alone_can_be_converged(doors: list[Door]) -> None:

@@ -173,7 +173,11 @@ def test_a_way_back_that_fails_breaks_the_run(scene: Scene) -> None:
 def test_a_run_that_ended_well_is_whole(scene: Scene) -> None:
     """What the load recorded is on the timeline, and its last entry says so."""
     entries = scene.whole_run()
-    assert [it.kind for it in entries] == ["request", "end"] and entries[-1].data == {"complete": True, "why": "", "clock_jumped_s": 0.0}
+    assert [it.kind for it in entries] == ["request", "end"] and entries[-1].data == {
+        "complete": True,
+        "why": "",
+        "clock_jumped_s": 0.0,
+    }
     assert scene.done == ["converge", "heal", "logs", "told"]
 
 

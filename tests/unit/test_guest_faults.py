@@ -119,6 +119,26 @@ def test_a_killed_service_counts_when_another_process_runs_or_none(
     assert done.returncode == 1 and "nginx.service does not run" in done.stdout
 
 
+@pytest.mark.parametrize("kept", ["", "\n", None], ids=["empty", "a line end", "absent"])
+@pytest.mark.parametrize("given", [INSIDE[0], INSIDE[2]], ids=lambda it: fault(it).id)
+def test_a_service_without_a_name_is_not_the_group_of_all_services(
+    given: dict[str, Any], kept: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To kill it would kill every service of the node."""
+    for module in (guest_faults, fault_scripts):
+        monkeypatch.setattr(module, "FOLDER", str(tmp_path / "faults"))
+    fake(tmp_path, "systemctl", "exit 0")
+    monkeypatch.setattr(guest_faults, "GROUPS", str(tmp_path))
+    (tmp_path / "cgroup.procs").write_text("")
+    text = guest_faults.scripts(fault(given), LAB)
+    assert bash(text.prepare).returncode == 1, "no unit has that name"
+    if kept is not None:
+        (tmp_path / "faults").mkdir(exist_ok=True)
+        (tmp_path / "faults" / f"{fault(given).id}.unit").write_text(kept)
+    assert bash(text.inject).returncode != 0
+    assert not (tmp_path / "cgroup.kill").exists()
+
+
 def test_replication_is_slow_and_nothing_else_is(tmp_path: Path) -> None:
     """Only what a MySQL server sends is dropped where it is too much: 2000 kbit are 250 kB."""
     fake(tmp_path, "nft", "exit 0")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab import choices, credentials, lock
 from lab.errors import BadInput, Locked
@@ -115,3 +116,15 @@ def test_a_damaged_secrets_file_is_named(tmp_path: Path) -> None:
     path.write_text("[")
     with pytest.raises(BadInput, match="remove"):
         credentials.passwords(["a"], path)
+
+
+@pytest.mark.parametrize("password", ["it's", 'say "so"', "back\\slash", "two\nlines", "", "x" * 33, "emm\u00e4"])
+def test_a_password_that_sql_would_not_take_as_it_is_is_refused(password: str, tmp_path: Path) -> None:
+    """All of them at once, with what may stand there; nothing is written."""
+    path = tmp_path / "secrets.yml"
+    path.write_text(yaml.safe_dump({"site": password, "clone": password, "root": "fine-1_A"}), encoding="utf-8")
+    before = path.read_text(encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        credentials.passwords(["site", "new"], path)
+    assert [line.split(":")[0] for line in caught.value.evidence.splitlines()] == ["- clone", "- site"]
+    assert path.read_text(encoding="utf-8") == before

@@ -7,7 +7,7 @@ import pytest
 
 from lab import choices, hypervisor, remembered, site, status, topology
 from lab.errors import CommandFailed, LabNotUp, RigBroken
-from lab.facts import NodeFacts
+from lab.facts import NodeFacts, Server
 from lab.topology import Lab
 from tests.unit.pairs import PROMOTED
 
@@ -207,6 +207,26 @@ def test_a_protection_that_is_missing_is_red(monkeypatch: pytest.MonkeyPatch) ->
     text = status.table({**HEALTHY, "errors": errors[:1]}, colour=True)
     assert any("without retries" in line and status.RED in line for line in text.splitlines())
     assert text.splitlines()[-1].startswith("next      invoke lab.provision ")
+
+
+@pytest.mark.parametrize(("says", "ok"), [("UP", True), ("UP 1/3", True), ("DOWN", False)])
+def test_a_site_that_came_back_meanwhile_answers(says: str, ok: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again where HAProxy says that a server is UP: 'does not answer' beside 'UP' helps nobody."""
+    answers = iter([False, True])
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {node.name: "running" for node in lab.nodes})
+    monkeypatch.setattr(site, "healthy", lambda lab: next(answers))
+    servers = [Server("web", "web1", says, 100, "L7OK")]
+    monkeypatch.setattr(status, "_ask", lambda *_: {"lb1": NodeFacts({}, servers, None)})
+    assert status.collect(LAB)["site"]["ok"] is ok
+
+
+def test_what_nobody_can_say_is_not_known() -> None:
+    """The primary is gone: how durable commits are, and how far the replica is behind, is told by nobody."""
+    servers = [{**HEALTHY["database"]["servers"][1], "lag_s": 0, "replicating": True}]
+    gone = {"primary": None, "durability": None, "servers": servers}
+    text = status.table({**HEALTHY, "database": gone}, colour=False)
+    assert "durability unknown" in text and "None" not in text
+    assert "0 s behind" not in text and "its source does not answer" in text
 
 
 def test_the_site_is_asked_while_the_nodes_are(monkeypatch: pytest.MonkeyPatch) -> None:
