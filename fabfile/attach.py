@@ -8,6 +8,7 @@ from lab.databases import Database
 from lab.errors import CheckFailed, CommandFailed
 from lab.facts import databases_of
 from lab.machine import Machine
+from lab.release import Dialect
 from lab.wait import until
 
 COPY_S = 300.0
@@ -103,10 +104,14 @@ class Resumed:
 def clone(door: Machine, donor: str, password: str) -> None:
     """Copy the donor's data: it works whatever the donor has purged from its binary logs.
 
+    A copy that ends in the middle has dropped the data and would keep the history of it: a server that seems to have
+    all. So the history goes first, and what is left is an empty server, which is never promoted and is copied again.
     The server restarts itself at the end, so the client loses it (exit 1): what counts is clone_status.
     """
     began = door.run(_CLONED % "BEGIN_TIME", title="asks for an earlier copy").stdout
-    text = f"SET GLOBAL super_read_only = OFF;\nSET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
+    dialect = Dialect.of(door.run('mysql -N -e "SELECT VERSION()"', title="asks for its version").stdout)
+    text = f"SET GLOBAL super_read_only = OFF;\n{SOURCE_SIDE_OFF}\nSTOP REPLICA;\nRESET REPLICA ALL;\n"
+    text += f"{dialect.reset_binary_logs};\nSET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
     text += f"CLONE INSTANCE FROM 'clone'@'{donor}':3306 IDENTIFIED BY '{password}';"
     progress.say(door.node.name, f"copies the data of {donor}")
     answer = door.script(client(text), ok=(0, 1), timeout=COPY_S, title="copies the data")

@@ -9,7 +9,7 @@ from fabfile.switch import Roles
 from lab import errant, gtid, hypervisor, ledger, lifecycle, progress
 from lab.credentials import passwords
 from lab.databases import Database
-from lab.errors import CheckFailed, CommandFailed, LabNotUp
+from lab.errors import CheckFailed, CommandFailed, LabNotUp, TimedOut
 from lab.facts import databases_of
 from lab.topology import Lab
 from lab.wait import until
@@ -29,7 +29,11 @@ def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
     _start(lab, roles)
     own, primary = _must_be_two(roles)
     lines, resumed = _attach(roles, own, primary, discard=discard)
-    asked = _follows(roles, primary.gtid_executed, resumed)
+    try:
+        asked = _follows(roles, primary.gtid_executed, resumed)
+    except TimedOut as error:
+        lines += _copied_after_all(roles, error)
+        asked = _follows(roles, primary.gtid_executed, None)
     now = asked[primary.node]
     assert now is not None
     doors = [roles.other, roles.node]
@@ -98,17 +102,37 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
     """Attach it by GTID where it has nothing of its own, else with a copy of the primary's data."""
     name, address = own.node, str(roles.other.node.ip)
     alone = _errant(own, primary)
-    applies = own.replicating and own.durability == "async"  # else the source's side of semi-sync blocks its applier
+    applies = own.replicating and own.waits_for_none  # else the source's side of semi-sync blocks its applier
     if own.source == address and applies and not alone and not _lost(own, primary):
         return [f"{name} replicates from {primary.node} already; nothing of its own"], None
     why = _why_copied(own, primary, alone)
     if why:
         progress.say(name, why[0])
         why += _kept(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
-        clone(roles.node, address, passwords(["clone"])["clone"])
+        _copies(roles)
     resumed = Resumed(roles.node, roles.other, roles.password, resumes=not why and own.source == address)
     fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
     return [*(why or [fetches]), f"{name} replicates from {primary.node}"], resumed
+
+
+def _copied_after_all(roles: Roles, error: TimedOut) -> list[str]:
+    """A server that can't apply what it fetches has other data than the primary: it gets a copy of all.
+
+    Raises the error where that is not why it does not follow.
+    """
+    asked = databases_of([roles.node, roles.other])
+    own, primary = asked[roles.node.node.name], asked[roles.other.node.name]
+    if not (own and primary and own.cannot_apply and gtid.subset(own.has, primary.gtid_executed)):
+        raise error
+    why = f"{own.node} can't apply what it fetches ({own.applier_error}): it got a copy of all data"
+    progress.say(own.node, why)
+    _copies(roles)
+    Resumed(roles.node, roles.other, roles.password, resumes=False)
+    return [why]
+
+
+def _copies(roles: Roles) -> None:
+    clone(roles.node, str(roles.other.node.ip), passwords(["clone"])["clone"])
 
 
 def _kept(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> list[str]:

@@ -66,6 +66,11 @@ def _start(lab: Lab, door: Machine) -> None:
     except CommandFailed as error:
         hint = "repair that (invoke fault.heal, invoke lab.logs), then the same again; or accept what may be lost"
         raise CheckFailed(f"MySQL on {node.name} does not start", evidence=error.evidence, hint=hint) from error
+    except LabError as error:
+        what = f"nothing was fetched from {node.name}: {error.what}"
+        raise CheckFailed(
+            what, evidence=error.evidence, hint="see it: invoke lab.status; then the same again"
+        ) from error
 
 
 def _reached(door: Machine) -> bool:
@@ -120,15 +125,18 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
         it = latest[node]
         return f"{node}: {it.error or 'receives and applies'}" if it else ""
 
-    hint = f"{_hint(lab, roles)}the same again: invoke db.promote {node} --salvage"
     try:
         until(f"{node} has all that {other} has", fetched, FETCH_S, every=0.5, where=node, evidence=said)
     except TimedOut as error:
+        hint = _hint(lab, roles, latest[node])
         raise CheckFailed(f"{node} is not promoted: {error.what}", evidence=error.evidence, hint=hint) from error
 
 
-def _hint(lab: Lab, roles: Roles) -> str:
-    """A network that is broken on purpose is healed first."""
-    nodes = {roles.node.node.name, roles.other.node.name}
-    active = [it.id for it in ledger.active(lab) if it.node in nodes and it.kind in ("partition", "slow")]
-    return f"{', '.join(active)} is active: invoke fault.heal; then " if active else ""
+def _hint(lab: Lab, roles: Roles, own: Database | None) -> str:
+    """A network that is broken on purpose is healed first; one that can't apply what it fetched never will."""
+    node, other = roles.node.node.name, roles.other.node.name
+    if own and own.cannot_apply:
+        return f"promote the one that has all: invoke db.promote {other}, then invoke db.rejoin {node}"
+    again = f"the same again: invoke db.promote {node} --salvage"
+    cuts = [it.id for it in ledger.active(lab) if it.node in (node, other) and it.kind in ("partition", "slow")]
+    return f"{', '.join(cuts)} is active: invoke fault.heal; then {again}" if cuts else again

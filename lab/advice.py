@@ -109,7 +109,7 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
         what = f"{primary.node} is open and listens to its replica: a change of roles was interrupted"
         return [f"{what}; next: invoke db.promote {primary.node}"]
     others = [(name, it) for name, it in sight.asked.items() if name != primary.node]
-    lines = []
+    lines = _without_durability(primary)
     for name, it in others:
         errant = databases.errant(it, primary) if it and it.source else 0
         if it and it.source and errant:
@@ -129,6 +129,12 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
             continue
         lines[-1] += f"; next: {promotion.rejoins(name, gone=sight.machines.get(name) == 'absent')}"
     return lines
+
+
+def _without_durability(primary: Database) -> list[str]:
+    """Somebody opened it, or switched semi-sync off, by hand."""
+    what = f"no durability is set on {primary.node}, so the site leaves no notes there"
+    return [f"{what}; next: invoke lab.provision"] if primary.durability == databases.NONE else []
 
 
 def _starts(replica: Database, primary: Database) -> str:

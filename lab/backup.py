@@ -8,7 +8,7 @@ from tempfile import mkstemp
 
 from lab import gtid, progress
 from lab.databases import Database
-from lab.errors import BadInput, CheckFailed
+from lab.errors import BadInput, CheckFailed, CommandFailed
 from lab.facts import databases_of
 from lab.lifecycle import machines
 from lab.machine import Machine
@@ -18,7 +18,10 @@ from lab.wait import until
 FOLDER = ROOT / "backups"
 DUMP = "mysqldump --single-transaction --set-gtid-purged=OFF --no-tablespaces --databases site"
 FIRST, LAST = "-- MySQL dump", "-- Dump completed"
-TIMEOUT_S = 300.0
+USES, ASIDE = "USE `site`;", "site_restored_"
+TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE';"
+SCHEMAS = "SELECT schema_name FROM information_schema.schemata;"
+TIMEOUT_S, LOCK_S = 300.0, 10
 APPLY_S = 60.0
 
 
@@ -54,14 +57,50 @@ def write(name: str, text: str) -> Path:
 def restore(lab: Lab, path: Path) -> None:
     """Replace the site's data by that of a backup, on the primary; the replica follows.
 
-    Raises BadInput where the file is none of ours or is cut off, CheckFailed where the primary could not commit:
-    nothing was changed then.
+    It is read into a database of its own, and takes the place of the old data in one statement: who is interrupted
+    before that, or hangs and goes on later, has changed nothing. Raises BadInput where the file is none of ours or is
+    cut off, CheckFailed where it could not be put in place: nothing was changed then.
     """
-    text = _read(path)
+    aside = f"{ASIDE}{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
+    text = _renamed(_read(path), aside)
     door = _writable(_ask(lab))
-    door.script(f"mysql <<'END_OF_BACKUP'\n{text}\nEND_OF_BACKUP\n", timeout=TIMEOUT_S, title="reads the data in")
+    try:
+        _sql(door, text, "reads the data in")
+        _sql(door, _puts(_sql(door, TABLES, "names the tables"), aside), "puts it in its place")
+    except CommandFailed as error:
+        what = f"{door.node.name}: the backup was not put in place, the site has the data that it had"
+        raise CheckFailed(what, evidence=error.evidence, hint=f"the same again: invoke db.restore {path}") from error
+    _sql(door, "".join(f"DROP DATABASE {name};\n" for name in _left_over(door)), "removes the old data")
     _wait_for_replica(lab, door)
     progress.say(door.node.name, f"has the data of {path}")
+
+
+def _sql(door: Machine, text: str, title: str) -> str:
+    return door.script(f"mysql -N <<'END_OF_BACKUP'\n{text}\nEND_OF_BACKUP\n", timeout=TIMEOUT_S, title=title).stdout
+
+
+def _renamed(text: str, name: str) -> str:
+    """The statements of a backup for a database of another name."""
+    lines = (line for line in text.splitlines() if not line.startswith("CREATE DATABASE "))
+    rest = "\n".join(f"USE {name};" if line == USES else line for line in lines)
+    return f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci;\n{rest}"
+
+
+def _puts(tables: str, aside: str) -> str:
+    """One statement, all of it or nothing: https://dev.mysql.com/doc/refman/8.4/en/rename-table.html"""
+    known = [line.split("\t") for line in tables.splitlines()]
+    now = {table for schema, table in known if schema == "site"}
+    moves: list[str] = []
+    for table in [table for schema, table in known if schema == aside]:
+        moves += [f"site.`{table}` TO {aside}.`before_{table}`"] if table in now else []
+        moves += [f"{aside}.`{table}` TO site.`{table}`"]
+    return f"SET SESSION lock_wait_timeout = {LOCK_S};\nRENAME TABLE {', '.join(moves)};"
+
+
+def _left_over(door: Machine) -> list[str]:
+    """The old data, and what restores that were interrupted left."""
+    schemas = {line.split("\t")[0] for line in _sql(door, SCHEMAS, "names what is left over").splitlines()}
+    return sorted(name for name in schemas if name.startswith(ASIDE))
 
 
 def _readable(known: Sequence[tuple[Machine, Database]]) -> Machine:
@@ -104,7 +143,7 @@ def _read(path: Path) -> str:
         text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError):
         text = ""
-    if not _whole(text):
+    if not _whole(text) or text.splitlines().count(USES) != 1:
         raise BadInput(f"{path} is not a complete backup", hint="backups are in backups/; make one: invoke db.backup")
     return text
 

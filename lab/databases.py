@@ -9,7 +9,14 @@ from lab.errors import BadInput
 # Seconds without end, in milliseconds: the largest timeout that semi-sync takes, 49 days.
 WITHOUT_END_MS = 4294967295
 AVAILABLE_MS = 1000
-DURABILITY = {"async": ("OFF", WITHOUT_END_MS), "available": ("ON", AVAILABLE_MS), "durable": ("ON", WITHOUT_END_MS)}
+# What MySQL starts with, and what is left where semi-sync is switched off by hand: the site leaves no notes there.
+NONE = "none"
+DURABILITY = {
+    NONE: ("OFF", WITHOUT_END_MS),
+    "async": ("OFF", AVAILABLE_MS),
+    "available": ("ON", AVAILABLE_MS),
+    "durable": ("ON", WITHOUT_END_MS),
+}
 # What a choice means, and what it costs: https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html
 MEANS = {
     "async": (
@@ -87,11 +94,22 @@ class Database:
     age_s: int = 0
     start: str = ""
     waiting: int = 0
+    applier_error: str = ""
 
     @property
     def has(self) -> str:
         """All transactions that this server has, those included that it has still to apply."""
         return ",".join(filter(None, (self.gtid_executed, self.received)))
+
+    @property
+    def waits_for_none(self) -> bool:
+        """Whether the source's side of semi-sync is off: a replica needs that."""
+        return self.durability in (NONE, "async")
+
+    @property
+    def cannot_apply(self) -> bool:
+        """Whether its applier gave up: what it receives does not fit its data, or can't be read."""
+        return bool(self.applier_error) and not self.applying
 
     @property
     def replicating(self) -> bool:
@@ -140,6 +158,7 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         applying=replica.get("Replica_SQL_Running") == "Yes",
         lag_s=int(lag) if lag.isdigit() else None,
         error=replica.get("Last_IO_Error", "") or replica.get("Last_SQL_Error", ""),
+        applier_error=replica.get("Last_SQL_Error", ""),
         durability=_durability(own),
         uuid=own.get("uuid", ""),
         received=_one_line(replica.get("Retrieved_Gtid_Set", "")),
@@ -159,15 +178,16 @@ def _one_line(gtids: str) -> str:
 
 
 def _durability(own: Mapping[str, str]) -> str:
+    without_end = int(own.get("semi_sync_timeout_ms") or 0) == WITHOUT_END_MS
     if own.get("semi_sync") != "ON":
-        return "async"
-    return "durable" if int(own.get("semi_sync_timeout_ms", "0")) == WITHOUT_END_MS else "available"
+        return NONE if without_end else "async"
+    return "durable" if without_end else "available"
 
 
 def check_durability(value: str) -> str:
-    """The value, if it is one of the three; raises BadInput."""
-    if value not in DURABILITY:
-        raise BadInput(f"durability {value!r} is unknown", hint=f"one of: {', '.join(DURABILITY)}")
+    """The value, if it is one of the three that can be chosen; raises BadInput."""
+    if value not in MEANS:
+        raise BadInput(f"durability {value!r} is unknown", hint=f"one of: {', '.join(MEANS)}")
     return value
 
 

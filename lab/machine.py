@@ -1,7 +1,6 @@
 """The one door to a node: commands over ssh, as root, quoted, with their allowed exit codes."""
 
 import shlex
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,16 +10,15 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import paramiko
-from fabric import Config, Connection
+from fabric import Connection
 
 from lab import progress
+from lab.connection import connect
 from lab.errors import CommandFailed, LabError, LabNotUp, TimedOut, Unreachable
 from lab.topology import ROOT, Node
 from lab.wait import SAY_EVERY_S, pause
 
 SSH_CONFIG = ROOT / ".lab" / "ssh-config"
-CONNECT_TIMEOUT_S = 3  # the kernel answers at once, however busy the machine is; one that crashed never does
-HANDSHAKE_S = 25  # sshd has to start a process for it, and to compute: on a busy emulated node that takes seconds
 SESSION_TIMEOUT_S = 8
 POLL_S = 0.02
 STARTS_S = 20.0
@@ -156,7 +154,7 @@ class Machine:
     def _open(self) -> paramiko.Channel:
         with self._opening:
             if self._connection is None or not self._connection.is_connected:
-                self._connection = _connect(self.node.name)
+                self._connection = connect(self.node.name, SSH_CONFIG)
             transport = self._connection.transport
             assert transport is not None
             return transport.open_session(timeout=SESSION_TIMEOUT_S)
@@ -184,19 +182,6 @@ class Machine:
         if not channel.exit_status_ready() or channel.exit_status == -1:
             raise EOFError("the connection was lost before the command ended")
         return Answer(channel.recv_exit_status(), out.decode(errors="replace"), err.decode(errors="replace"))
-
-
-def _connect(name: str) -> Connection:
-    connection = Connection(
-        name,
-        config=Config(runtime_ssh_path=str(SSH_CONFIG)),
-        connect_timeout=HANDSHAKE_S,
-        connect_kwargs={"allow_agent": False, "look_for_keys": False, "banner_timeout": 30, "auth_timeout": 30},
-    )
-    # Paramiko's timeout is one for the connection and the key exchange: the first is made here, with one of its own.
-    connection.connect_kwargs["sock"] = socket.create_connection((connection.host, connection.port), CONNECT_TIMEOUT_S)
-    connection.open()
-    return connection
 
 
 def _end(channel: paramiko.Channel) -> None:

@@ -91,7 +91,9 @@ def _apart(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
         )
     lacks = gtid.minus(rival.gtid_executed, it.own.gtid_executed)
     if not lacks:
-        return _undoubted(it, f"both were closed, and {node} has all that {other} has", accept_data_loss)
+        how = _undoubted(it, f"both were closed, and {node} has all that {other} has", accept_data_loss)
+        follows = bool(rival.gtid_executed) and not rival.cannot_apply  # else it needs a copy
+        return replace(how, attach=how.attach and follows)
     lost = f"{gtid.count(lacks)} transactions that only {other} has: {gtid.text(lacks)}"
     own = gtid.count(gtid.minus(it.own.gtid_executed, rival.gtid_executed))
     if own and was_given_up(it):

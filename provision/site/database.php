@@ -90,8 +90,11 @@ function about(PDO $db): array
 }
 
 /**
- * How the server confirms commits: '' where a commit may return without a replica, else how often semi-sync was
- * switched off so far, and whether it is ON.
+ * How the server confirms commits: '' where the lab chose that a commit may return without a replica, else how often
+ * semi-sync was switched off so far, and whether it is ON.
+ *
+ * A wait without end is what MySQL starts with here and what durable means. So a server whose semi-sync somebody
+ * switched off by hand, or that somebody opened by hand, confirms nothing: no note is left there.
  *
  * MySQL switches semi-sync off, and counts that, before it releases commits that no replica confirmed: a server that
  * shuts down does, and so does a change of durability (ReplSemiSyncMaster::switch_off). Two equal answers that end
@@ -101,7 +104,7 @@ function about(PDO $db): array
 function confirmation(PDO $db): string
 {
     return (string) ask($db, "SELECT IF(
-        @@GLOBAL.rpl_semi_sync_source_enabled AND @@GLOBAL.rpl_semi_sync_source_timeout = " . WITHOUT_END_MS . ",
+        @@GLOBAL.rpl_semi_sync_source_timeout = " . WITHOUT_END_MS . ",
         (SELECT IFNULL(GROUP_CONCAT(variable_value ORDER BY variable_name), '?') FROM performance_schema.global_status
             WHERE variable_name IN ('Rpl_semi_sync_source_no_times', 'Rpl_semi_sync_source_status')),
         '')")->fetchColumn();

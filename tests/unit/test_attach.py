@@ -24,6 +24,8 @@ class Failing:
 
     def run(self, command: str, **_: object) -> Answer:
         """What clone_status says: nothing before, then when the copy began and what it came to."""
+        if "VERSION" in command:
+            return Answer(0, "8.0.43-0ubuntu0.24.04.1\n", "")
         return Answer(0, "2026-11-28 12:00:00\nFailed\tdonor is gone\n" if "STATE" in command else "", "")
 
 

@@ -9,11 +9,20 @@ import pytest
 
 from lab import backup, topology
 from lab.databases import Database
-from lab.errors import BadInput, CheckFailed, Unreachable
+from lab.errors import BadInput, CheckFailed, CommandFailed, Unreachable
 from lab.machine import Answer
 
 LAB = topology.load()
-DUMP = "-- MySQL dump 10.13\nCREATE DATABASE site;\n-- Dump completed on 2025-01-01\n"
+DUMP = """-- MySQL dump 10.13
+
+CREATE DATABASE /*!32312 IF NOT EXISTS*/ `site` /*!40100 DEFAULT CHARACTER SET utf8mb4 */;
+
+USE `site`;
+DROP TABLE IF EXISTS `notes`;
+CREATE TABLE `notes` (`token` varchar(64));
+INSERT INTO `notes` VALUES ('a','CREATE DATABASE x;\\nUSE `site`;');
+-- Dump completed on 2025-01-01
+"""
 PRIMARY = Database("web1", "9.7.4", writable=True, gtid_executed="", has_site=True, durability="durable")
 REPLICA = replace(PRIMARY, node="web2", writable=False, source="192.168.56.11", durability="async")
 FOLLOWS = replace(REPLICA, receiving=True, applying=True, lag_s=0)
@@ -29,6 +38,9 @@ class Door:
     def script(self, text: str, **_: Any) -> Answer:
         """Stands in for Machine.script."""
         self.told.append(text)
+        if "information_schema.tables" in text:
+            asides = [it.split()[2] for it in self.told[-2].splitlines() if it.startswith("CREATE DATABASE")]
+            return Answer(0, "".join(f"{it}\tnotes\n" for it in [*asides, "site", "mysql"]) + "site\trepeats\n", "")
         return Answer(0, DUMP, "")
 
 
@@ -107,13 +119,38 @@ def test_no_database_no_backup(doors: Doors, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_data_goes_back_through_the_primary(doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The replica gets it by replication."""
+    """The replica gets it by replication; the old data goes in the statement that brings the new."""
     answering(monkeypatch, PRIMARY, FOLLOWS)
     path = tmp_path / "whole.sql"
     path.write_text(DUMP)
     backup.restore(LAB, path)
-    assert [DUMP in text for text in doors["web1"].told] == [True]
-    assert not doors["web2"].told
+    loads, _, puts, *_ = doors["web1"].told
+    aside = loads.split("CREATE DATABASE ")[1].split()[0]
+    assert f"\nUSE {aside};\n" in loads and "\nUSE `site`;\n" not in loads and "INSERT INTO `notes`" in loads
+    moves = f"RENAME TABLE site.`notes` TO {aside}.`before_notes`, {aside}.`notes` TO site.`notes`;"
+    assert moves in puts and not doors["web2"].told
+    assert not any("DROP" in text and "site.`" in text for text in doors["web1"].told)
+
+
+@pytest.mark.parametrize("words", ["INSERT INTO", "RENAME TABLE"])
+def test_a_restore_that_fails_leaves_the_data_that_was(
+    words: str, doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The primary died in the middle, or a lock was not free: nothing else is sent, and the same command helps."""
+    answering(monkeypatch, PRIMARY, FOLLOWS)
+    path, script = tmp_path / "whole.sql", Door.script
+    path.write_text(DUMP)
+
+    def fails(door: Door, text: str, **options: Any) -> Answer:
+        if words in text:
+            raise CommandFailed("web1", "mysql", 1, "ERROR 2013 (HY000): Lost connection")
+        return script(door, text, **options)
+
+    monkeypatch.setattr(Door, "script", fails)
+    with pytest.raises(CheckFailed, match="has the data that it had") as caught:
+        backup.restore(LAB, path)
+    assert f"invoke db.restore {path}" in caught.value.hint
+    assert not any("DROP DATABASE" in text for text in doors["web1"].told)
 
 
 def test_restore_is_done_when_the_replica_has_applied_it(
@@ -166,6 +203,7 @@ FILES = {
     "compressed": gzip.compress(DUMP.encode()),
     "binary": b"-- MySQL dump \xff\xfe\n-- Dump completed",
     "cut off": DUMP[:40].encode(),
+    "of another database": DUMP.replace("USE `site`", "USE `other`").encode(),
     "empty": b"",
 }
 

@@ -84,7 +84,8 @@ def test_a_server_that_does_not_answer_is_none(text: str) -> None:
     [
         ("ON", "4294967295", "durable"),
         ("ON", "1000", "available"),
-        ("OFF", "4294967295", "async"),
+        ("OFF", "4294967295", "none"),
+        ("OFF", "1000", "async"),
         ("NULL", "0", "async"),
     ],
 )

@@ -85,4 +85,4 @@ def test_the_table_knows_the_tasks_as_they_are(name: str) -> None:
 
 def test_every_durability_may_be_chosen() -> None:
     """The three that the command takes."""
-    assert set(plan_commands.DURABILITY) == set(databases.DURABILITY)
+    assert set(plan_commands.DURABILITY) == set(databases.MEANS)

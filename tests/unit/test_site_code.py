@@ -55,6 +55,7 @@ def test_two_equal_answers_that_end_with_on_confirm() -> None:
     code = body("database.php", "is_confirmed")
     assert "return $before === '' || ($after === $before && str_ends_with($after, ',ON'));" in code
     asked = body("database.php", "confirmation")
+    assert "rpl_semi_sync_source_enabled" not in asked, "semi-sync that was switched off by hand confirms nothing"
     assert in_order(asked, 'rpl_semi_sync_source_timeout = " . WITHOUT_END_MS', "source_no_times", "source_status")
 
 

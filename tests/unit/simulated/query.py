@@ -106,6 +106,7 @@ def _functions(session: "Session") -> Mapping[str, Callable[..., Any]]:
         "UNIX_TIMESTAMP": lambda at=None: int(server.now() if at is None else at),
         "SYSDATE": lambda *_: server.now(),
         "NOW": lambda *_: server.now(),
+        "VERSION": lambda: server.version,
         "CONNECTION_ID": lambda: session.number,
         "IF": lambda condition, yes, no: yes if condition else no,
         "CONCAT": lambda *words: None if None in words else "".join(map(str, words)),

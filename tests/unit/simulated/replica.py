@@ -25,6 +25,7 @@ class Replica:
     Faults: `torn`: the relay log ends inside a transaction, so the applier can't stop by itself. `stubborn`: nor by a
     KILL. `stuck`: nothing is applied. `deaf`: the receiver does not notice a stop before its connection is removed.
     `damaged`: the relay log can't be read. `misled`: a setting of the source is wrong; both until that is named anew.
+    `differs`: the server has other data than its source, so that it can't apply what it receives.
     """
 
     server: "Server" = field(repr=False)
@@ -40,6 +41,7 @@ class Replica:
     deaf: bool = False
     damaged: bool = False
     misled: bool = False
+    differs: bool = False
 
     @property
     def unapplied(self) -> str:
@@ -72,7 +74,7 @@ class Replica:
             raise SqlError(1200, "The server is not configured as replica; fix with CHANGE REPLICATION SOURCE TO")
         connects = "IO" in threads - self.running
         self.running |= threads
-        if self.damaged and "SQL" in threads:
+        if (self.damaged or self.differs) and "SQL" in threads:
             self.running, self.error = self.running - {"SQL"}, "Relay log read failure"
         if connects and self.connected:
             self.torn = False  # the rest comes now

@@ -98,6 +98,11 @@ def _clone(session: "Session", it: "re.Match[str]") -> Rows:
     return NOTHING
 
 
+def _forget(session: "Session", _: object) -> Rows:
+    session.server.executed = session.server.purged = ""
+    return NOTHING
+
+
 def _create(session: "Session", _: object) -> Rows:
     server = session.server
     if server.variables["super_read_only"]:
@@ -140,6 +145,7 @@ RULES: Sequence[tuple[str, Callable[["Session", "re.Match[str]"], Rows]]] = [
     (r"CHANGE REPLICATION SOURCE TO (.+)", _change),
     (r"RESET REPLICA( ALL)?", _reset),
     (r"KILL (?:CONNECTION |QUERY )?(.+)", _kill),
+    (r"RESET (?:MASTER|BINARY LOGS AND GTIDS)", _forget),
     (r"CREATE DATABASE IF NOT EXISTS site", _create),
     (r"CLONE INSTANCE FROM '\w+'@'([\d.]+)':3306 IDENTIFIED BY '[^']*'", _clone),
 ]
