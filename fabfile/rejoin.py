@@ -29,12 +29,13 @@ def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
     _start(lab, roles)
     own, primary = _must_be_two(roles)
     lines, resumed = _attach(roles, own, primary, discard=discard)
+    latest: dict[str, Database | None] = {}
     try:
-        asked = _follows(roles, primary.gtid_executed, resumed)
+        _follows(roles, primary.gtid_executed, resumed, latest)
     except TimedOut as error:
-        lines += _copied_after_all(roles, error)
-        asked = _follows(roles, primary.gtid_executed, None)
-    now = asked[primary.node]
+        lines += _copied_after_all(roles, latest, error)
+        _follows(roles, primary.gtid_executed, None, latest)
+    now = latest[primary.node]
     assert now is not None
     doors = [roles.other, roles.node]
     commits(doors, roles.other, now.durability, roles.durability)
@@ -115,20 +116,25 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
     return [*(why or [fetches]), f"{name} replicates from {primary.node}"], resumed
 
 
-def _copied_after_all(roles: Roles, error: TimedOut) -> list[str]:
+def _copied_after_all(roles: Roles, latest: Mapping[str, Database | None], error: TimedOut) -> list[str]:
     """A server that can't apply what it fetches has other data than the primary: it gets a copy of all.
 
-    Raises the error where that is not why it does not follow.
+    Raises the error where that is not why it does not follow, or where it has what the primary has not.
     """
-    asked = databases_of([roles.node, roles.other])
-    own, primary = asked[roles.node.node.name], asked[roles.other.node.name]
-    if not (own and primary and own.cannot_apply and gtid.subset(own.has, primary.gtid_executed)):
+    own, primary = latest[roles.node.node.name], latest[roles.other.node.name]
+    if not (own and primary and own.cannot_apply and _has_only(own, primary)):
         raise error
     why = f"{own.node} can't apply what it fetches ({own.applier_error}): it got a copy of all data"
     progress.say(own.node, why)
     _copies(roles)
     Resumed(roles.node, roles.other, roles.password, resumes=False)
     return [why]
+
+
+def _has_only(own: Database, primary: Database) -> bool:
+    """Whether all that it has comes from the primary, which goes on writing meanwhile."""
+    alone = gtid.minus(own.has, primary.gtid_executed)
+    return all(source.partition(":")[0] == primary.uuid for source in alone)
 
 
 def _copies(roles: Roles) -> None:
@@ -176,10 +182,12 @@ def _made_by(server: Database, sets: gtid.Intervals) -> gtid.Intervals:
     return {source: it for source, it in sets.items() if source.partition(":")[0] == server.uuid}
 
 
-def _follows(roles: Roles, executed: str, resumed: Resumed | None) -> Mapping[str, Database | None]:
-    """Until it has received what the primary had executed, replicates, is closed, and the other one is open alone."""
+def _follows(roles: Roles, executed: str, resumed: Resumed | None, latest: dict[str, Database | None]) -> None:
+    """Until it has received what the primary had executed, replicates, is closed, and the other one is open alone.
+
+    `latest` gets what both servers were seen to be.
+    """
     name, other = roles.node.node.name, roles.other.node.name
-    latest: dict[str, Database | None] = {}
 
     def right() -> bool:
         latest.update(databases_of([roles.node, roles.other]))
@@ -194,4 +202,3 @@ def _follows(roles: Roles, executed: str, resumed: Resumed | None) -> Mapping[st
 
     hint = "invoke db.status, invoke lab.logs"
     until(f"{name} replicates from {other}", right, FOLLOWS_S, every=1, where=name, evidence=said, hint=hint)
-    return latest

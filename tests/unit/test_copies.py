@@ -24,8 +24,8 @@ U3 = "33333333-71ca-11e1-9e33-c80aa9429562"
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits to see whether it goes on after all."""
     monkeypatch.setattr(attach, "RESUMES_S", 0.0)
-    monkeypatch.setattr(rejoin, "FOLLOWS_S", 8.0)
-    monkeypatch.setattr(salvage, "FETCH_S", 8.0)
+    monkeypatch.setattr(rejoin, "FOLLOWS_S", 1.0)
+    monkeypatch.setattr(salvage, "FETCH_S", 1.0)
 
 
 def follows(pair: Pair) -> bool:
