@@ -47,7 +47,7 @@ shell:
 	@$(BIN)/shellcheck --external-sources $(SCRIPTS)
 
 yaml:
-	@$(BIN)/yamllint --strict lab.yml experiments .github tests/dangerous_changes
+	@$(BIN)/yamllint --strict lab.yml $(shell git ls-files experiments) .github tests/dangerous_changes
 
 unit:
 	@$(BIN)/pytest --quiet --numprocesses auto --dist worksteal tests/unit

@@ -119,6 +119,9 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
             lines.append(f"{name} does not replicate, and has {own} transactions that {primary.node} has not")
         elif it is None and degraded == primary.node:
             lines.append(f"{primary.node} has no replica: commits are {durability(primary, degraded)}")
+        elif it is None and primary.durability == "durable" and primary.waits:
+            lines.append(f"writes wait: durable, and MySQL on {name} does not answer; next: {_answers(sight, name)}")
+            continue
         elif it and it.replicating and durability(primary, degraded) != primary.durability:
             lines.append(f"{name} is back, and commits are still {durability(primary, degraded)}")
         elif it and not it.replicating:
@@ -129,6 +132,13 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
             continue
         lines[-1] += f"; next: {promotion.rejoins(name, gone=sight.machines.get(name) == 'absent')}"
     return lines
+
+
+def _answers(sight: _Sight, name: str) -> str:
+    """The command that makes a server answer again; what was broken on purpose is healed first."""
+    if promotion.broken(name):
+        return "invoke fault.heal"
+    return "invoke lab.up" if sight.machines.get(name, "running") != "running" else "invoke lab.provision"
 
 
 def _without_durability(primary: Database) -> list[str]:

@@ -10,9 +10,10 @@ from lab.machine import Machine
 from lab.topology import Lab
 from tests.live.conftest import must, wrong
 from tests.live.test_experiments import RUN_S, latest
+from tests.unit.stories import shipped
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
-UNPROTECTED = [it for it in plan.named(topology.load()) if it.without]
+UNPROTECTED = [it for it in shipped(topology.load()) if it.without]
 
 
 @pytest.fixture

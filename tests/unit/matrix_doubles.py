@@ -4,14 +4,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import matrix, plan, results, runs, timeline, topology
+from lab import matrix, results, runs, timeline, topology
 from lab.matrix import Hands, Row
 from lab.plan import Plan
 from lab.timeline import Entry
+from tests.unit.stories import shipped
 from tests.unit.timelines import changed, failed, kind, lab, quiet, repeated
 
 LAB = topology.load()
-PLANS = plan.named(LAB)
+PLANS = shipped(LAB)
 EXPECT = [{"check": "failed-gets", "at_most": 0}]
 GOOD, BAD = repeated(1, 2, expect=EXPECT), [*repeated(1, 2, expect=EXPECT), failed(5.5)]
 INTERRUPTED = changed(GOOD, kind("end"), complete=False, why="interrupted")

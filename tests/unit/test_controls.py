@@ -21,6 +21,7 @@ from lab.topology import ROOT
 from loadtests.record import Record, merge
 from loadtests.visit import Site, Visit
 from tests.unit import fake_site
+from tests.unit.stories import shipped
 from tests.unit.timelines import changed, final, kind, lab, of, quiet, run, without
 
 LAB = topology.load()
@@ -95,7 +96,7 @@ def test_a_client_that_really_sends_again_is_found_out(
     assert (check.verdict, check.value) == (verdict, 1 if retries else 0)
 
 
-@pytest.mark.parametrize("name", [it.name for it in plan.named(LAB) if it.name.startswith("control-")])
+@pytest.mark.parametrize("name", [it.name for it in shipped(LAB) if it.name.startswith("control-")])
 def test_a_control_that_finds_nothing_fails(name: str) -> None:
     """A quiet run, judged by what the control expects."""
     it = plan.find(name, LAB)

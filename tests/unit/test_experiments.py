@@ -9,10 +9,10 @@ from lab import plan, topology
 from lab.catalogue import KINDS, SERVICES
 from lab.plan import Plan
 from lab.protections import PROTECTIONS
-from tests.unit.stories import CROWDS, LONG, ORDERLY, TORN
+from tests.unit.stories import CROWDS, LONG, ORDERLY, TORN, shipped
 
 LAB = topology.load()
-PLANS = plan.named(LAB)
+PLANS = shipped(LAB)
 LONGEST_S = 90
 TWO_BOOTS = {"replica-then-primary"} | ORDERLY | LONG  # both servers start again, one after the other
 LESS_SAFE = dict.fromkeys(["async-promote", "async-behind-a-cut"], "async") | dict.fromkeys(

@@ -15,6 +15,7 @@ from lab import choices, hypervisor, lock, plan, results, runs, timeline, topolo
 from lab.errors import BadInput, CheckFailed, Locked
 from lab.plan import Plan
 from tests.unit.conftest import Stored
+from tests.unit.stories import shipped
 from tests.unit.timelines import repeated
 
 EXPECT = [{"check": "failed-gets", "at_most": 0}]
@@ -75,16 +76,26 @@ def test_rows_that_have_enough_results_are_told(docs: Path, capsys: pytest.Captu
     assert [it["seed"] for it in results.load(docs / "matrix.jsonl")] == [1, 2, 1, 2]
 
 
+def test_a_broken_draft_is_left_out(
+    docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what is wrong with it; all others are run."""
+    wrong = BadInput("draft.yml has 1 mistake")
+    monkeypatch.setattr(plan, "read", lambda _: (shipped(topology.load()), wrong))
+    assert matrix(only="web1-freeze") == 0
+    assert "left out: draft.yml has 1 mistake" in capsys.readouterr().out
+
+
 def test_a_broken_draft_that_appears_while_it_runs_does_not_end_it(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files are read once."""
-    answers = [plan.named(topology.load())]
+    answers: list[tuple[list[Plan], BadInput | None]] = [(shipped(topology.load()), None)]
 
-    def named(_: object) -> list[Plan]:
+    def read(_: object) -> tuple[list[Plan], BadInput | None]:
         if not answers:
             raise BadInput("draft.yml is not YAML")
         return answers.pop()
 
-    monkeypatch.setattr(plan, "named", named)
+    monkeypatch.setattr(plan, "read", read)
     assert matrix(only="web1-freeze,web2-freeze") == 0
     assert "| web2-freeze | ✓ pass " in (docs / "matrix.md").read_text(encoding="utf-8")
 

@@ -8,6 +8,7 @@ from lab import injection, plan, topology
 from lab.catalogue import Fault
 from lab.errors import BadInput
 from lab.plan import Expectation, Load, Step
+from tests.unit.stories import shipped
 
 CASES = Path(__file__).parent / "cases" / "plans"
 LAB = topology.load()
@@ -162,7 +163,7 @@ def test_faults_that_come_one_after_the_other_are_a_story(acts: str, story: bool
 
 def test_a_load_that_changes_is_a_story() -> None:
     """In rounds there would be no crowd: the matrix once ran it so."""
-    crowd = next(it for it in plan.named(LAB) if it.name == "crowd")
+    crowd = next(it for it in shipped(LAB) if it.name == "crowd")
     assert crowd.faults and crowd.is_story
 
 

@@ -1,5 +1,6 @@
 """The folder of experiments: what is not one there is named, or is none of anybody's business."""
 
+import subprocess
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from invoke.exceptions import Exit
 from commands import experiments
 from lab import plan, topology
 from lab.errors import BadInput
+from tests.unit.stories import shipped
 
 LAB = topology.load()
 RIGHT = "title: t\nquestion: q\nexpect: [{check: failed-gets, at_most: 0}]\n"
@@ -98,3 +100,14 @@ def test_a_file_without_settings_is_told_how_one_begins(text: str, what: str) ->
     """It is not shown its whole content as a value."""
     with pytest.raises(BadInput, match=f"must begin with settings like title:, not with {what}"):
         plan.parse("draft", text, LAB)
+
+
+def test_what_a_user_adds_is_not_one_of_the_shipped_experiments(tmp_path: Path) -> None:
+    """Finished or not: the project's own checks are about those that git knows."""
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "cut.yml").write_text(RIGHT, encoding="utf-8")
+    for words in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    (tmp_path / "experiments" / "my-cut.yml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "experiments" / "draft.yml").write_text("title: 1\n", encoding="utf-8")
+    assert [it.name for it in shipped(LAB, tmp_path)] == ["cut"]

@@ -20,6 +20,7 @@ from lab.protections import PROTECTIONS
 from lab.report.limits import limits
 from lab.summary import summarize
 from tests.unit.conftest import Stored
+from tests.unit.stories import shipped
 from tests.unit.test_converge import LAB, Door
 from tests.unit.timelines import quiet
 
@@ -160,5 +161,5 @@ def test_an_interrupt_stays_one_where_nothing_can_be_put_back(trial: Callable[..
 
 def test_an_ordinary_experiment_begins_with_every_protection() -> None:
     """One that a killed control left away is put back by its first converge."""
-    ordinary = [it for it in plan.named(topology.load()) if it.name.startswith("web")]
+    ordinary = [it for it in shipped(topology.load()) if it.name.startswith("web")]
     assert ordinary and {it.without for it in ordinary} == {()}
