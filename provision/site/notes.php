@@ -7,13 +7,22 @@ declare(strict_types=1);
 const LONGEST_REQUEST = 32768;  // bytes: the longest body with every character written as \ud83d\ude00
 const LONGEST_BODY = 2000;      // characters, as in the table
 const SHOWN = 10;
+const SHOWN_OF_BODY = 500;      // characters: the list stays so short that nginx and the balancer hold it whole
 const NOTE = "SELECT token, body, CONCAT(REPLACE(created_at, ' ', 'T'), 'Z') AS created_at, served_by, db
     FROM notes";
 
 /** The latest notes, newest first. */
 function latest_notes(PDO $db): array
 {
-    return ask($db, NOTE . ' ORDER BY notes.created_at DESC LIMIT ' . SHOWN)->fetchAll();
+    $notes = ask($db, NOTE . ' ORDER BY notes.created_at DESC LIMIT ' . SHOWN)->fetchAll();
+    return array_map(fn (array $note): array => array_replace($note, ['body' => beginning($note['body'])]), $notes);
+}
+
+/** What the list shows of a note; all of it is at its own address. */
+function beginning(string $body): string
+{
+    preg_match('/\A.{0,' . SHOWN_OF_BODY . '}/su', $body, $found);
+    return $found[0] === $body ? $body : "$found[0]…";
 }
 
 /** One note, or null. The token travels apart from the statement, so it can never become part of it. */

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -85,7 +85,8 @@ def dripping(lab: Lab, first: bytes, more: bytes) -> Iterator[None]:
     with ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection((address, 80), timeout=10)) for _ in range(SLOW)]
         for it in slow:
-            it.sendall(first)
+            with suppress(OSError):  # it may be answered, and closed, before it has sent all
+                it.sendall(first)
 
         def drip() -> None:
             while not over.wait(1.0):
@@ -104,19 +105,32 @@ def dripping(lab: Lab, first: bytes, more: bytes) -> Iterator[None]:
             thread.join()
 
 
+GET = b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\n"
 HEAD = b"POST /api/notes HTTP/1.1\r\nHost: www.foobar.com\r\nContent-Type: application/json\r\n"
 
 
 @pytest.mark.parametrize(
     ("first", "more", "burst_s"),
     [
-        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\nX-Slow: ", b"a", 0),
+        (GET + b"X-Slow: ", b"a", 0),
         (HEAD + b'Content-Length: 500\r\n\r\n{"token": "', b"a", 0),
         (HEAD + b"Content-Length: 39000\r\n\r\n" + b"a" * 38_980, b"a", 0),
-        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\nContent-Length: 500\r\n\r\n", b"a", 0),
-        (b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\n\r\n", b"", 3),  # whole requests: all at once are a crowd
+        (GET + b"Content-Length: 500\r\n\r\n", b"a", 0),
+        (GET + b"\r\n", b"", 3),  # whole requests: all at once are a crowd
+        (HEAD + b"Content-Length: 10000000\r\n\r\n" + b"a" * 90_000, b"a", 1),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffff\r\n" + b"a" * 90_000, b"a", 1),
+        (GET + b"Content-Length: 10000000\r\n\r\n" + b"a" * 90_000, b"a", 1),
     ],
-    ids=["headers", "body", "long body", "body of a GET", "answer"],
+    ids=[
+        "headers",
+        "body",
+        "long body",
+        "body of a GET",
+        "answer",
+        "too long",
+        "too long in chunks",
+        "too long in a GET",
+    ],
 )
 def test_slow_visitors_take_no_place_from_others(healthy: Lab, first: bytes, more: bytes, burst_s: float) -> None:
     """Two hundred who send or read a byte a second: pages and notes go on."""
@@ -129,6 +143,27 @@ def test_slow_visitors_take_no_place_from_others(healthy: Lab, first: bytes, mor
             statuses[asked(healthy, "/")[0]] += 1
             statuses[asked(healthy, "/api/notes", "POST", note)[0]] += 1
     assert set(statuses) == {200, 201}, statuses
+
+
+def test_who_reads_the_longest_page_slowly_takes_no_place_from_others(healthy: Lab) -> None:
+    """Ten notes of as many characters as there can be, each of which takes six on the page: it fits the balancer."""
+    for number in range(10):
+        note = json.dumps({"token": f"long-{number}-{time.time_ns()}", "body": '"' * 2000})
+        assert asked(healthy, "/api/notes", "POST", note)[0] == 201
+    assert max(len(asked(healthy, path)[2]) for path in ("/", "/api/notes")) < 64_000
+    with dripping(healthy, (GET + b"\r\n") * 2, b""):
+        pause(3)
+        statuses = Counter(asked(healthy, "/")[0] for _ in range(40))
+    assert set(statuses) == {200}, statuses
+
+
+def test_a_connection_brings_one_request_at_a_time(healthy: Lab) -> None:
+    """Without TLS nobody asked for HTTP/2: its hundred requests would count as one connection."""
+    address = str(healthy.having("balancer")[0].ip)
+    route.guard(healthy, address)
+    with socket.create_connection((address, 80), timeout=10) as way:
+        way.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        assert way.recv(100).startswith(b"HTTP/1.1 400")
 
 
 def test_a_body_that_is_too_large_is_told_so_that_its_sender_can_read_it(healthy: Lab) -> None:
