@@ -109,7 +109,7 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
         what = f"{primary.node} is open and listens to its replica: a change of roles was interrupted"
         return [f"{what}; next: invoke db.promote {primary.node}"]
     others = [(name, it) for name, it in sight.asked.items() if name != primary.node]
-    lines = _without_durability(primary)
+    lines = _without_durability(sight, primary)
     for name, it in others:
         errant = databases.errant(it, primary) if it and it.source else 0
         if it and it.source and errant:
@@ -138,13 +138,18 @@ def _answers(sight: _Sight, name: str) -> str:
     """The command that makes a server answer again; what was broken on purpose is healed first."""
     if promotion.broken(name):
         return "invoke fault.heal"
-    return "invoke lab.up" if sight.machines.get(name, "running") != "running" else "invoke lab.provision"
+    if sight.machines.get(name, "running") != "running":
+        return "invoke lab.up"
+    return f'invoke lab.exec {name} "systemctl restart mysql"'  # it is stopped, or hangs; a converge needs its answer
 
 
-def _without_durability(primary: Database) -> list[str]:
-    """Somebody opened it, or switched semi-sync off, by hand."""
-    what = f"no durability is set on {primary.node}, so the site leaves no notes there"
-    return [f"{what}; next: invoke lab.provision"] if primary.durability == databases.NONE else []
+def _without_durability(sight: _Sight, primary: Database) -> list[str]:
+    """Somebody opened it, or switched semi-sync off, by hand; a converge, which sets it, needs every answer."""
+    if primary.durability != databases.NONE:
+        return []
+    silent = [name for name, it in sight.asked.items() if it is None]
+    then = _answers(sight, silent[0]) if silent else "invoke lab.provision"
+    return [f"no durability is set on {primary.node}, so the site leaves no notes there; next: {then}"]
 
 
 def _starts(replica: Database, primary: Database) -> str:

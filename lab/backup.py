@@ -8,7 +8,7 @@ from tempfile import mkstemp
 
 from lab import gtid, progress
 from lab.databases import Database
-from lab.errors import BadInput, CheckFailed, CommandFailed
+from lab.errors import BadInput, CheckFailed, LabError
 from lab.facts import databases_of
 from lab.lifecycle import machines
 from lab.machine import Machine
@@ -59,20 +59,31 @@ def restore(lab: Lab, path: Path) -> None:
 
     It is read into a database of its own, and takes the place of the old data in one statement: who is interrupted
     before that, or hangs and goes on later, has changed nothing. Raises BadInput where the file is none of ours or is
-    cut off, CheckFailed where it could not be put in place: nothing was changed then.
+    cut off, CheckFailed where it was not put in place, or where nobody knows whether it was.
     """
     aside = f"{ASIDE}{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
     text = _renamed(_read(path), aside)
     door = _writable(_ask(lab))
+    again = f"invoke db.restore {path}"
     try:
         _sql(door, text, "reads the data in")
-        _sql(door, _puts(_sql(door, TABLES, "names the tables"), aside), "puts it in its place")
-    except CommandFailed as error:
+        puts = _puts(_sql(door, TABLES, "names the tables"), aside)
+    except LabError as error:
         what = f"{door.node.name}: the backup was not put in place, the site has the data that it had"
-        raise CheckFailed(what, evidence=error.evidence, hint=f"the same again: invoke db.restore {path}") from error
+        raise CheckFailed(what, evidence=str(error), hint=f"see why: invoke lab.status; then {again}") from error
+    _put(door, puts, again)
     _sql(door, "".join(f"DROP DATABASE {name};\n" for name in _left_over(door)), "removes the old data")
     _wait_for_replica(lab, door)
     progress.say(door.node.name, f"has the data of {path}")
+
+
+def _put(door: Machine, statement: str, again: str) -> None:
+    """Put the data in place; a statement that waits for the replica may still come true later."""
+    try:
+        _sql(door, statement, "puts it in its place: from here on that can't be taken back")
+    except LabError as error:
+        what = f"{door.node.name}: nobody knows whether the backup was put in place, or will be"
+        raise CheckFailed(what, evidence=str(error), hint=f"look: invoke lab.status; then {again}") from error
 
 
 def _sql(door: Machine, text: str, title: str) -> str:
@@ -80,8 +91,8 @@ def _sql(door: Machine, text: str, title: str) -> str:
 
 
 def _renamed(text: str, name: str) -> str:
-    """The statements of a backup for a database of another name."""
-    lines = (line for line in text.splitlines() if not line.startswith("CREATE DATABASE "))
+    """The statements of a backup for a database of another name; a note may hold what Python takes for a line end."""
+    lines = (line for line in text.split("\n") if not line.startswith("CREATE DATABASE "))
     rest = "\n".join(f"USE {name};" if line == USES else line for line in lines)
     return f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci;\n{rest}"
 
@@ -143,7 +154,7 @@ def _read(path: Path) -> str:
         text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError):
         text = ""
-    if not _whole(text) or text.splitlines().count(USES) != 1:
+    if not _whole(text) or text.split("\n").count(USES) != 1:
         raise BadInput(f"{path} is not a complete backup", hint="backups are in backups/; make one: invoke db.backup")
     return text
 

@@ -14,8 +14,8 @@ from lab.topology import Lab
 
 RED, GREEN, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
 UP = "invoke lab.up (starts what is off, repairs what differs)"
-HEAL = "invoke fault.heal (undoes every fault that was injected)"
-DATABASES = ("invoke db.promote", "invoke db.rejoin", advice.HEAL)
+HEALS = "invoke fault.heal"
+HEAL = f"{HEALS} (undoes every fault that was injected)"
 PROVISION = "invoke lab.provision (repairs what differs)"
 STATES = ("running", "paused", "off", "absent")
 DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}
@@ -162,19 +162,20 @@ def table(status: Mapping[str, Any], *, colour: bool) -> str:
     lines += _balancer_lines(status["balancer"], paint) + _database_lines(status["database"], paint)
     lines += [paint(f"fault     {it['id']}", False) for it in status["faults"]]
     lines += [paint(f"wrong     {error}", False) for error in status["errors"]]
-    lines += _next_of_databases(status["errors"])
-    if status["faults"]:
-        lines.append(f"next      {HEAL}")
-    elif paint.red and not lines[-1].startswith("next"):
-        asked = all(node["state"] == "running" and node["services"] is not None for node in status["nodes"])
-        lines.append(f"next      {PROVISION if asked else UP}")
-    return "\n".join(lines)
+    return "\n".join(lines + (_next(status) if paint.red else []))
 
 
-def _next_of_databases(errors: Sequence[str]) -> list[str]:
-    """The command that a promotion, or the way back from one, needs next."""
-    told = (error.partition("; next: ")[2] for error in errors)
-    return [f"next      {command}" for command in dict.fromkeys(told) if command.startswith(DATABASES)]
+def _next(status: Mapping[str, Any]) -> list[str]:
+    """What an operator would do next; where a fault was injected, also how the exercise is undone."""
+    told = [error.partition("; next: ")[2] for error in status["errors"] if error.startswith("database: ")]
+    command = next(filter(None, told), "")
+    if status["faults"] and not command.startswith(HEALS):
+        undo = f"or        {HEALS} (undoes the exercise)"
+        return [f"next      {command} (as an operator would)", undo] if command else [f"next      {HEAL}"]
+    if command:
+        return [f"next      {command}"]
+    asked = all(node["state"] == "running" and node["services"] is not None for node in status["nodes"])
+    return [f"next      {PROVISION if asked else UP}"]
 
 
 def _balancer_lines(balancer: Mapping[str, Any] | None, paint: _Paint) -> list[str]:

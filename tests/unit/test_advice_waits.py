@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from lab import ledger
+from lab import ledger, status
 from lab.advice import advise
 from lab.catalogue import Fault
 from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
+from tests.unit.test_status import HEALTHY
 
 
 def test_a_primary_without_a_durability_is_told() -> None:
@@ -23,7 +24,7 @@ DURABLE = replace(OPEN, durability="durable", waits=True)
     ("fault", "machine", "command"),
     [
         (True, "running", "invoke fault.heal"),
-        (False, "running", "invoke lab.provision"),
+        (False, "running", 'invoke lab.exec web2 "systemctl restart mysql"'),
         (False, "off", "invoke lab.up"),
     ],
 )
@@ -39,3 +40,28 @@ def test_writes_that_wait_for_nobody_are_not_told_to_wait() -> None:
     """Commits that need no replica go on."""
     available = replace(OPEN, durability="available")
     assert advise((WEB1, WEB2), {"web1": available, "web2": None}, "", {}, {"web2": "off"}) == []
+
+
+def test_a_durability_is_set_when_every_server_answers() -> None:
+    """lab.provision, which sets it, is refused while one is silent."""
+    asked = {"web1": replace(OPEN, durability="none"), "web2": None}
+    (line,) = advise((WEB1, WEB2), asked, "", {}, {"web2": "off"})
+    assert "no durability is set on web1" in line and line.endswith("next: invoke lab.up")
+
+
+@pytest.mark.parametrize(
+    ("error", "faults", "lines"),
+    [
+        ("database: two primaries; next: invoke lab.reset", [], ["next      invoke lab.reset"]),
+        (
+            "database: cut off; next: invoke fault.heal, then invoke db.rejoin web2",
+            [{"id": "web2-partition-web1"}],
+            ["next      invoke fault.heal, then invoke db.rejoin web2"],
+        ),
+        ("web2: the machine is off", [{"id": "web2-power-off"}], [f"next      {status.HEAL}"]),
+    ],
+)
+def test_one_step_comes_next(error: str, faults: list[dict[str, str]], lines: list[str]) -> None:
+    """The first that the databases need, or the healing of what was broken on purpose."""
+    text = status.table({**HEALTHY, "errors": [error], "faults": faults}, colour=False)
+    assert [it for it in text.splitlines() if it.startswith(("next", "or "))] == lines

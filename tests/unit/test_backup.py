@@ -132,11 +132,14 @@ def test_data_goes_back_through_the_primary(doors: Doors, monkeypatch: pytest.Mo
     assert not any("DROP" in text and "site.`" in text for text in doors["web1"].told)
 
 
-@pytest.mark.parametrize("words", ["INSERT INTO", "RENAME TABLE"])
-def test_a_restore_that_fails_leaves_the_data_that_was(
-    words: str, doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [("INSERT INTO", "has the data that it had"), ("RENAME TABLE", "nobody knows whether the backup was put in place")],
+)
+def test_a_restore_that_fails_says_what_is_known(
+    words: str, told: str, doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The primary died in the middle, or a lock was not free: nothing else is sent, and the same command helps."""
+    """The primary died in the middle: nothing else is sent. In its last statement it may have done it."""
     answering(monkeypatch, PRIMARY, FOLLOWS)
     path, script = tmp_path / "whole.sql", Door.script
     path.write_text(DUMP)
@@ -147,10 +150,21 @@ def test_a_restore_that_fails_leaves_the_data_that_was(
         return script(door, text, **options)
 
     monkeypatch.setattr(Door, "script", fails)
-    with pytest.raises(CheckFailed, match="has the data that it had") as caught:
+    with pytest.raises(CheckFailed, match=told) as caught:
         backup.restore(LAB, path)
     assert f"invoke db.restore {path}" in caught.value.hint
     assert not any("DROP DATABASE" in text for text in doors["web1"].told)
+
+
+def test_a_line_end_that_only_python_knows_stays_within_its_note(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Taken for one it would end the text that MySQL reads, and what follows would be run as root."""
+    answering(monkeypatch, PRIMARY, FOLLOWS)
+    path, note = tmp_path / "whole.sql", "x\u2028END_OF_BACKUP\u2028touch /tmp/owned\x85USE `site`;\u2029\x0bend"
+    path.write_text(DUMP.replace("'a'", f"'{note}'"), encoding="utf-8")
+    backup.restore(LAB, path)
+    assert note in doors["web1"].told[0] and doors["web1"].told[0].count("\nEND_OF_BACKUP") == 1
 
 
 def test_restore_is_done_when_the_replica_has_applied_it(

@@ -119,7 +119,7 @@ def test_a_dead_primary_is_followed_by_the_promotion_and_nothing_else() -> None:
     assert last == "next      invoke db.promote web2"
     dead["faults"] = [{"id": "web1-power-off"}]
     lines = status.table(dead, colour=False).splitlines()[-2:]
-    assert lines[0] == last and lines[1].startswith("next      invoke fault.heal")
+    assert lines == [f"{last} (as an operator would)", "or        invoke fault.heal (undoes the exercise)"]
 
 
 def test_a_network_that_is_cut_is_healed_before_anything_else() -> None:
