@@ -1,9 +1,11 @@
 """docs/matrix.jsonl: what came of each run of the matrix, one JSON object a line; none is changed or dropped."""
 
+import ast
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +57,21 @@ def of(results: Iterable[Result], name: str, fingerprint: str = "", rounds: int 
 
 
 def fingerprint(name: str, root: Path = ROOT) -> str:
-    """A hash of everything that can change what comes of an experiment; documents and reports can't."""
-    whole = hashlib.sha256()
-    for path in _matter(name, root):
-        whole.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    return whole.hexdigest()[:16]
+    """A hash of everything that can change what comes of an experiment; documents and reports can't.
+
+    It is one of contents, not of places: code that is moved to another file keeps its results.
+    """
+    parts = sorted(part for path in _matter(name, root) for part in _parts(path.read_bytes(), path.suffix))
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+@cache
+def _parts(content: bytes, suffix: str) -> tuple[str, ...]:
+    """A hash of each statement of Python, without imports and texts about it; of the whole of another file."""
+    if suffix != ".py":
+        return (hashlib.sha256(content).hexdigest(),)
+    statements = [it for it in ast.parse(content).body if not isinstance(it, ast.Import | ast.ImportFrom | ast.Expr)]
+    return tuple(hashlib.sha256(ast.dump(it).encode()).hexdigest() for it in statements)
 
 
 def _matter(name: str, root: Path) -> Iterator[Path]:

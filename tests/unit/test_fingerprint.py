@@ -26,7 +26,28 @@ def test_a_result_is_one_of_what_can_change_it(tmp_path: Path, path: str, matter
     """A change of documents, tests, reports or another experiment leaves a row as it is."""
     for name in ("lab/a.py", "lab.yml", "experiments/control.yml", path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("before", encoding="utf-8")
+        (tmp_path / name).write_text("before = 1\n", encoding="utf-8")
     before = results.fingerprint("control", tmp_path)
-    (tmp_path / path).write_text("after", encoding="utf-8")
+    (tmp_path / path).write_text("after = 1\n", encoding="utf-8")
     assert (results.fingerprint("control", tmp_path) != before) == matters
+
+
+MOVES = {
+    "to another file": ("", "import json\n\n\ndef one() -> int:\n    return 1\n", True),
+    "changed": ("", "def one() -> int:\n    return 2\n", False),
+    "away": ("", "", False),
+    "in its place": ('"""What it is."""\n\ndef one() -> int:\n    return 1\n', "", True),
+}
+
+
+@pytest.mark.parametrize(("here", "there", "same"), MOVES.values(), ids=MOVES)
+def test_code_that_is_moved_keeps_its_results(tmp_path: Path, here: str, there: str, same: bool) -> None:
+    """A result belongs to what decides a run, not to the places of files."""
+    for name in ("lab/a.py", "lab/checks/b.py", "lab.yml", "experiments/control.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("", encoding="utf-8")
+    (tmp_path / "lab" / "a.py").write_text("def one() -> int:\n    return 1\n", encoding="utf-8")
+    before = results.fingerprint("control", tmp_path)
+    (tmp_path / "lab" / "a.py").write_text(here, encoding="utf-8")
+    (tmp_path / "lab" / "checks" / "b.py").write_text(there, encoding="utf-8")
+    assert (results.fingerprint("control", tmp_path) == before) is same
