@@ -5,9 +5,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lab.errors import Locked
 from lab.topology import ROOT
@@ -57,6 +58,19 @@ def is_a_part(path: Path = LOCK) -> bool:
         return False
 
 
+def running(path: Path | None = None) -> str:
+    """The command that has the lab's lock at this moment, as a person would name it; '' where none has."""
+    try:
+        it = json.loads((path or LOCK).with_suffix(".holder").read_text(encoding="utf-8"))
+        return _words(it) if _is_alive(int(it["pid"])) and int(it["pid"]) != os.getpid() else ""
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def _words(it: Mapping[str, Any]) -> str:
+    return f"`{it['command']}` (process {it['pid']}, for {time.time() - it['since']:.0f} s)"
+
+
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -70,7 +84,7 @@ def _is_alive(pid: int) -> bool:
 def _name(holder: Path) -> str:
     try:
         it = json.loads(holder.read_text(encoding="utf-8"))
-        what = f"locked by `{it['command']}` (process {it['pid']}, for {time.time() - it['since']:.0f} s)"
+        what = f"locked by {_words(it)}"
         return what if _is_alive(int(it["pid"])) else f"{what}; that is gone, but a command that it began still runs"
     except (OSError, ValueError, KeyError):
         return "locked by a command that is just starting"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lab import advice, choices, hypervisor, ledger, protections, remembered, site
+from lab import advice, choices, hypervisor, ledger, lock, protections, remembered, site
 from lab.errors import LabError, RigBroken
 from lab.facts import NodeFacts, ask, endings
 from lab.lifecycle import machines
@@ -54,6 +54,7 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
         ],
         "balancer": balancer,
         "database": _database(lab, facts, states, asked_at, errors),
+        "running": lock.running(),
         "faults": ledger.entries(),
         "errors": errors,
     }
@@ -160,6 +161,7 @@ def table(status: Mapping[str, Any], *, colour: bool) -> str:
         services = [f"{unit} {paint(it, it == 'active')}" for unit, it in (node["services"] or {}).items()]
         lines.append(f"{node['name']:<9} {node['ip']:<16} {state} {', '.join(services)}")
     lines += _balancer_lines(status["balancer"], paint) + _database_lines(status["database"], paint)
+    lines += [f"running   {status['running']}"] if status["running"] else []
     lines += [paint(f"fault     {it['id']}", False) for it in status["faults"]]
     lines += [paint(f"wrong     {error}", False) for error in status["errors"]]
     return "\n".join(lines + (_next(status) if paint.red else []))
@@ -167,6 +169,8 @@ def table(status: Mapping[str, Any], *, colour: bool) -> str:
 
 def _next(status: Mapping[str, Any]) -> list[str]:
     """What an operator would do next; where a fault was injected, also how the exercise is undone."""
+    if status["running"]:
+        return ["next      let it end, or stop it with Ctrl-C where it runs"]
     told = [error.partition("; next: ")[2] for error in status["errors"] if error.startswith("database: ")]
     command = next(filter(None, told), "")
     if status["faults"] and not command.startswith(HEALS):

@@ -72,7 +72,7 @@ def test_a_second_converge_changes_nothing(lab: Lab) -> None:
 def test_status_is_complete_data(lab: Lab) -> None:
     """The shape that scripts rely on, all parts answered."""
     now = json.loads(must("lab.status", "--json"))
-    assert set(now) == {"stage", "site", "nodes", "balancer", "database", "faults", "errors"}
+    assert set(now) == {"stage", "site", "nodes", "balancer", "database", "running", "faults", "errors"}
     assert now["site"] == {"url": "http://192.168.56.10/", "ok": True}
     assert [(it["name"], it["state"]) for it in now["nodes"]] == [(n, "running") for n in ("lb1", "web1", "web2")]
     assert {it["name"]: it["status"] for it in now["balancer"]["servers"]} == {"web1": "UP", "web2": "UP"}

@@ -65,3 +65,12 @@ def test_one_step_comes_next(error: str, faults: list[dict[str, str]], lines: li
     """The first that the databases need, or the healing of what was broken on purpose."""
     text = status.table({**HEALTHY, "errors": [error], "faults": faults}, colour=False)
     assert [it for it in text.splitlines() if it.startswith(("next", "or "))] == lines
+
+
+def test_a_command_that_runs_is_told_and_nothing_is_to_be_done_beside_it() -> None:
+    """In the middle of an experiment its faults are no defect, and to heal them would spoil it."""
+    said = "`invoke experiment.run control` (process 7, for 63 s)"
+    broken = {**HEALTHY, "running": said, "faults": [{"id": "web1-freeze"}]}
+    lines = status.table(broken, colour=False).splitlines()
+    assert f"running   {said}" in lines and lines[-1].startswith("next      let it end")
+    assert "fault.heal" not in lines[-1]

@@ -128,3 +128,15 @@ def test_a_password_that_sql_would_not_take_as_it_is_is_refused(password: str, t
         credentials.passwords(["site", "new"], path)
     assert [line.split(":")[0] for line in caught.value.evidence.splitlines()] == ["- clone", "- site"]
     assert path.read_text(encoding="utf-8") == before
+
+
+def test_the_command_that_runs_is_known_to_others(tmp_path: Path) -> None:
+    """By who holds the lock; one that was killed runs no more."""
+    path = tmp_path / "lock"
+    argv = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert f"process {holder.pid}" in lock.running(path)
+        holder.kill()
+    assert lock.running(path) == ""

@@ -32,6 +32,7 @@ HEALTHY: dict[str, Any] = {
             {"name": "web2", "role": "replica", "writable": False, "replicating": True, "lag_s": 2},
         ],
     },
+    "running": "",
     "faults": [],
     "errors": [],
 }
