@@ -116,35 +116,6 @@ def test_a_promoted_lab_ends_as_it_began(scene: Scene) -> None:
     assert scene.done == ["heal", "db.rejoin web1", "db.promote web1"] and scene.primary == "web1"
 
 
-@pytest.mark.parametrize(
-    ("before", "wanted", "commands"),
-    [
-        ("web1", "web1", []),
-        ("web2", "web1", ["db.promote web1", "measure", "db.promote web2"]),
-        ("web2", "", []),
-    ],
-)
-def test_the_roles_that_an_experiment_needs_are_brought_about(
-    scene: Scene, before: str, wanted: str, commands: list[str]
-) -> None:
-    """What it breaks is named by node: 'the primary loses its power' is not true of a replica."""
-    scene.primary = before
-    turn = way_back.Turn([], wanted, lambda words: scene.command(words, lambda: False))
-    turn.take()
-    assert turn.primary == (wanted or before) == scene.primary
-    scene.done += ["measure"] if turn.turned else []
-    turn.give_back()
-    assert scene.done == commands and scene.primary == before
-
-
-def test_roles_that_cannot_be_turned_end_the_run_before_it_begins(scene: Scene) -> None:
-    """With what the promotion said; nothing was measured."""
-    scene.primary, scene.exit_code = "web2", 1
-    with pytest.raises(CheckFailed, match="web1 can't be made primary") as caught:
-        way_back.Turn([], "web1", lambda words: scene.command(words, lambda: False)).take()
-    assert caught.value.evidence == "what it said"
-
-
 def test_who_is_primary_is_asked_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """And again where nobody knows it at first: a busy node may have shown itself to no eye when measuring begins."""
     answers = iter([{"web1": None, "web2": None}, {"web1": replace(OPEN, writable=False), "web2": PROMOTED}])
