@@ -32,6 +32,8 @@ def goodput(history: History) -> Finding:
 
 def answer_time(history: History) -> Finding:
     """The time of 99 % of the answers to reads while the crowd was there; a write waits for two databases besides."""
+    if busy := sight.generator(history):
+        return nothing("s", busy)  # a time that the load made longer is no time of the site
     took = [_took(history, it) for it in _in_crowd(history) if it.is_answered and it.method == "GET"]
     times = percentiles(took)
     if not times:
@@ -41,6 +43,8 @@ def answer_time(history: History) -> Finding:
 
 def refusal_time(history: History) -> Finding:
     """The longest time until the balancer refused a request; 0 where it refused none. The site refuses later."""
+    if busy := sight.generator(history):
+        return nothing("s", busy)  # a time that the load made longer is no time of the site
     if not history.requests:
         return nothing("s", "no request was made")
     took = [_took(history, it) for it in history.measured() if it.status == REFUSED and not it.served_by]
@@ -59,6 +63,8 @@ def unanswered(history: History) -> Finding:
 
 def recovery(history: History) -> Finding:
     """After the crowd, how long until every request was answered within 3 s."""
+    if busy := sight.generator(history):
+        return nothing("s", busy)  # a time that the load made longer is no time of the site
     crowd = _crowd(history)
     after = [it for it in history.offers if crowd and it.start >= crowd[-1].stop]
     if not after:

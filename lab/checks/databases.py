@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby, product
+from math import inf
 
 from lab import gtid
 from lab.checks import sight
@@ -54,7 +55,8 @@ def two_writable(history: History) -> Finding:
     if len(nodes) < 2 or unseen:
         return nothing("moments", f"no state was seen of {', '.join(unseen) or 'a second database'}")
     looks = {node: sorted([*seen[node], *_nobody_listened(history, node)], key=_when) for node in nodes}
-    moments = [at for node in looks for at in _writable_beside(node, looks)] or _overlaps(history, looks)
+    sure = {node: _in_time(them) for node, them in looks.items()}
+    moments = [at for node in sure for at in _writable_beside(node, sure)] or _overlaps(sure)
     told = f"from {history.clock(min(moments))} to {history.clock(max(moments))}" if moments else MISSES
     blind = [
         sight.database(history, node, [it.at for it in looks[node]], _unchanged(history, node, seen[node]))
@@ -90,7 +92,21 @@ def _skewed(history: History, node: str) -> bool:
     return any(it.kind == "clock-skew" and it.node == node for it in history.faults)
 
 
-def _overlaps(history: History, looks: Mapping[str, Sequence[Look]]) -> list[float]:
+def _in_time(looks: Sequence[Look]) -> list[Look]:
+    """Without the answers 'it takes writes' that came after the database was closed, as its later looks say."""
+    kept: list[Look] = []
+    closed = inf  # when it was, by the looks since it took writes last
+    for it in reversed(looks):
+        if not it.writable:
+            closed = min(closed, it.at - it.for_s)
+            kept.append(it)
+        elif it.at <= closed:
+            closed = inf
+            kept.append(it)
+    return kept[::-1]
+
+
+def _overlaps(looks: Mapping[str, Sequence[Look]]) -> list[float]:
     """When times began in which two databases took writes."""
     pairs = combinations([_open_times(them) for them in looks.values()], 2)
     both = [(max(a, c), min(b, d)) for one, other in pairs for (a, b), (c, d) in product(one, other)]

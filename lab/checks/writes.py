@@ -102,18 +102,20 @@ def duplicated(history: History) -> Finding:
 
 
 def unexpected(history: History) -> Finding:
-    """Tokens in a final set that were never sent, or told as failed, or are in one database only and not acknowledged.
+    """Tokens in a final set that were never sent, or told as failed, or are in one database only, or have another body.
 
-    One that was acknowledged is lost where it lacks.
+    Of the last two only those that were not acknowledged: else they are lost.
     """
     writes = of(history)
     if not writes.attempts:
         return nothing("writes", NO_WRITES)
     invented, appeared = writes.present - writes.attempts, writes.present & writes.failed
     apart = writes.apart - writes.acknowledged
-    all_ = invented | appeared | apart
+    altered = frozenset().union(*writes.altered.values()) - writes.acknowledged
+    all_ = invented | appeared | apart | altered
     detail = f"{len(invented)} never sent, {len(appeared)} of {len(writes.failed)} failed ones appeared"
-    return counted(len(all_), f"{detail}, {len(apart)} in one database only{_named(all_)}", writes)
+    detail += f", {len(apart)} in one database only, {len(altered)} with another body"
+    return counted(len(all_), detail + _named(all_), writes)
 
 
 def unknown(history: History) -> Finding:

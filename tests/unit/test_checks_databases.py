@@ -119,3 +119,18 @@ def test_a_server_whose_queue_is_full_may_take_writes() -> None:
     why = "ERROR 2002 (HY000): Can't connect to local MySQL server through socket '/var/run/mysqld/mysqld.sock' (11)"
     full = [Entry(T0 + at, "database", "blind", {"node": "web1", "why": why}) for at in range(5, 20)]
     assert not find(History([*entries, *full]), "two-writable").enough
+
+
+def test_an_answer_that_came_late_is_none_of_two_at_once() -> None:
+    """It fell between two looks at the other one, which was opened meanwhile; the next look says when it was closed."""
+    looks = {
+        "web1": [(8.8, True, 99), (9.8, False, 1.2)],
+        "web2": [(8.4, False, 99), (8.7, True, 0.1), (9.7, True, 1.1)],
+    }
+    entries = [
+        Entry(T0 + at, "writable", "state", {"node": node, "writable": open_, "for_s": for_s})
+        for node, them in looks.items()
+        for at, open_, for_s in them
+    ]
+    quiet_ = without(quiet(), of("database"))
+    assert find(History([*quiet_, *entries]), "two-writable").value == 0
