@@ -6,7 +6,7 @@ from contextlib import suppress
 from fabfile.attach import Resumed, clone
 from fabfile.durability import commits, remembers
 from fabfile.switch import Roles
-from lab import errant, gtid, hypervisor, ledger, lifecycle, progress
+from lab import databases, errant, gtid, hypervisor, ledger, lifecycle, progress
 from lab.credentials import passwords
 from lab.databases import Database
 from lab.errors import CheckFailed, CommandFailed, LabNotUp, TimedOut
@@ -104,7 +104,7 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
     name, address = own.node, str(roles.other.node.ip)
     alone = _errant(own, primary)
     applies = own.replicating and own.waits_for_none  # else the source's side of semi-sync blocks its applier
-    if own.source == address and applies and not alone and not _lost(own, primary):
+    if own.source == address and applies and not alone and not databases.lost(own, primary):
         return [f"{name} replicates from {primary.node} already; nothing of its own"], None
     why = _why_copied(own, primary, alone)
     if why:
@@ -159,17 +159,9 @@ def _why_copied(own: Database, primary: Database, alone: gtid.Intervals) -> list
         return [f"{primary.node} has thrown away the log of what {own.node} missed: it got a copy of all data"]
     if not own.gtid_executed:
         return [f"{own.node} is empty: it got a copy of all data"]
-    if _lost(own, primary):
+    if databases.lost(own, primary):
         return [f"{own.node} lost what it wrote itself, which no replica receives: it got a copy of all data"]
     return []
-
-
-def _lost(own: Database, primary: Database) -> gtid.Intervals:
-    """What it wrote itself and has no more: a receiver skips what carries its own server_id.
-
-    https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#option_mysqld_replicate-same-server-id
-    """
-    return _made_by(own, gtid.minus(primary.gtid_executed, own.gtid_executed))
 
 
 def _errant(own: Database, primary: Database) -> gtid.Intervals:

@@ -102,6 +102,12 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
     lacks = gtid.minus(rival.gtid_executed, own.gtid_executed)
     if databases.errant(own, rival):
         return  # both have transactions of their own: the promotion says what can be chosen
+    if not own.gtid_executed or databases.lost(own, rival):
+        raise CheckFailed(
+            f"{node} is not promoted: it lacks what it wrote itself, or all, and only a copy can give it that",
+            evidence=f"{other} has: {rival.gtid_executed}\n{node} has: {own.has}",
+            hint=f"promote the one that has all: invoke db.promote {other}, then invoke db.rejoin {node}",
+        )
     if not gtid.subset(rival.purged, own.has):
         raise CheckFailed(
             f"{node} is not promoted: {other} has purged binary logs that {node} lacks, they can't be fetched any more",

@@ -114,6 +114,8 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
         errant = databases.errant(it, primary) if it and it.source else 0
         if it and it.source and errant:
             lines.append(f"{name} has {errant} transactions of its own that {primary.node} has not")
+        elif it and it.source and databases.lost(it, primary):
+            lines.append(f"{name} lacks what it wrote itself, which no replica receives: it needs a copy")
         elif it and not it.source:
             own = gtid.count(gtid.minus(it.gtid_executed, primary.gtid_executed))
             lines.append(f"{name} does not replicate, and has {own} transactions that {primary.node} has not")

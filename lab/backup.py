@@ -20,7 +20,7 @@ DUMP = "mysqldump --single-transaction --set-gtid-purged=OFF --no-tablespaces --
 FIRST, LAST = "-- MySQL dump", "-- Dump completed"
 USES, ASIDE = "USE `site`;", "site_restored_"
 TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE';"
-SCHEMAS = "SELECT schema_name FROM information_schema.schemata;"
+RUNNING = "SELECT id, state FROM information_schema.processlist WHERE info LIKE 'RENAME TABLE%'"
 TIMEOUT_S, LOCK_S = 300.0, 10
 APPLY_S = 60.0
 
@@ -71,19 +71,54 @@ def restore(lab: Lab, path: Path) -> None:
     except LabError as error:
         what = f"{door.node.name}: the backup was not put in place, the site has the data that it had"
         raise CheckFailed(what, evidence=str(error), hint=f"see why: invoke lab.status; then {again}") from error
-    _put(door, puts, again)
-    _sql(door, "".join(f"DROP DATABASE {name};\n" for name in _left_over(door)), "removes the old data")
+    _put(door, puts, aside, again)
+    _remove(door, aside)
     _wait_for_replica(lab, door)
     progress.say(door.node.name, f"has the data of {path}")
 
 
-def _put(door: Machine, statement: str, again: str) -> None:
-    """Put the data in place; a statement that waits for the replica may still come true later."""
+def _put(door: Machine, statement: str, aside: str, again: str) -> None:
+    """Put the data in place; whoever is interrupted in that is told how it stands."""
     try:
-        _sql(door, statement, "puts it in its place: from here on that can't be taken back")
+        _sql(door, statement, "puts it in its place")
+    except BaseException as error:
+        said = f"{_stands(door, aside)}; what the site had before is kept in the database {aside} then"
+        if not isinstance(error, LabError):
+            progress.say(door.node.name, said)
+            raise
+        hint = f"look: invoke lab.status; then {again}"
+        raise CheckFailed(f"{door.node.name}: {said}", evidence=str(error), hint=hint) from error
+
+
+def _stands(door: Machine, aside: str) -> str:
+    """What became of the statement that puts the data in place; one that waits for a lock only is ended.
+
+    One that waits for the replica stands in the binary log: it comes true.
+    """
+    try:
+        running = _sql(door, f"{RUNNING} AND info LIKE '%{aside}%';", "asks how it stands").strip().split("\t")
+        if len(running) == 2 and "lock" in running[1]:
+            _sql(door, f"KILL {running[0]};", "ends what waits")
+            return "the backup was not put in place"
+        if len(running) == 2:
+            return "the backup is put in place as soon as the replica answers"
+        done = f"{aside}\tbefore_" in _sql(door, TABLES, "names the tables")
+        return "the backup was put in place" if done else "the backup was not put in place"
+    except LabError:
+        return "nobody can say whether the backup was put in place"
+
+
+def _remove(door: Machine, aside: str) -> None:
+    """The data that was replaced; what an interrupted restore had replaced is kept, for nobody saw its end."""
+    known = [line.split("\t") for line in _sql(door, TABLES, "names the tables").splitlines()]
+    kept = {schema for schema, table in known if table.startswith("before_")} - {aside}
+    old = {schema for schema, _ in known if schema.startswith(ASIDE)} - kept
+    try:
+        _sql(door, "".join(f"DROP DATABASE {name};\n" for name in sorted(old)), "removes the old data")
     except LabError as error:
-        what = f"{door.node.name}: nobody knows whether the backup was put in place, or will be"
-        raise CheckFailed(what, evidence=str(error), hint=f"look: invoke lab.status; then {again}") from error
+        progress.say(door.node.name, f"the old data is left in {', '.join(sorted(old))}: {error}")
+    if kept:
+        progress.say(door.node.name, f"{', '.join(sorted(kept))}: what an interrupted restore had replaced, it is kept")
 
 
 def _sql(door: Machine, text: str, title: str) -> str:
@@ -106,12 +141,6 @@ def _puts(tables: str, aside: str) -> str:
         moves += [f"site.`{table}` TO {aside}.`before_{table}`"] if table in now else []
         moves += [f"{aside}.`{table}` TO site.`{table}`"]
     return f"SET SESSION lock_wait_timeout = {LOCK_S};\nRENAME TABLE {', '.join(moves)};"
-
-
-def _left_over(door: Machine) -> list[str]:
-    """The old data, and what restores that were interrupted left."""
-    schemas = {line.split("\t")[0] for line in _sql(door, SCHEMAS, "names what is left over").splitlines()}
-    return sorted(name for name in schemas if name.startswith(ASIDE))
 
 
 def _readable(known: Sequence[tuple[Machine, Database]]) -> Machine:

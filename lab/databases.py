@@ -127,6 +127,15 @@ class Database:
         return "replica" if self.source else "unassigned"
 
 
+def lost(server: Database, other: Database) -> gtid.Intervals:
+    """What a server wrote itself and has no more: a receiver skips what carries its own server_id, so it needs a copy.
+
+    https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#option_mysqld_replicate-same-server-id
+    """
+    lacks = gtid.minus(other.gtid_executed, server.gtid_executed)
+    return {source: it for source, it in lacks.items() if source.partition(":")[0] == server.uuid}
+
+
 def errant(replica: Database, primary: Database) -> int:
     """How many transactions the replica made itself that the primary has not.
 

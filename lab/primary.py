@@ -6,7 +6,7 @@ Two writable servers never exist at the same time: when anything is uncertain, n
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab import gtid
+from lab import databases, gtid
 from lab.databases import Database
 from lab.promotion import rejoins
 from lab.topology import Node
@@ -86,8 +86,9 @@ def _follow(nodes: Sequence[Node], primary: Database, others: Sequence[Database]
             extra = gtid.count(gtid.minus(it.gtid_executed, primary.gtid_executed)) if it.source else 0
             if extra:
                 return Decision(reason=f"{it.node} has {extra} transactions that {primary.node} has not")
-    attach = tuple(it.node for it in others if not it.source)
-    behind = [it for it in others if it.source and not it.replicating]
+    copies = [it for it in others if not it.source or databases.lost(it, primary)]
+    attach = tuple(it.node for it in copies)
+    behind = [it for it in others if it not in copies and not it.replicating]
     return Decision(
         primary=primary.node,
         attach=attach,

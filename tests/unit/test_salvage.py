@@ -183,15 +183,19 @@ def test_a_closed_primary_that_is_cut_off_and_has_nothing_more_stops_no_promotio
     assert "closed and cut off" in lines[0] and not any(line.startswith("may be lost") for line in lines)
 
 
-def test_what_only_the_relay_log_of_the_old_primary_has_is_applied_and_fetched(make: Make) -> None:
-    """web2 was a replica, and its source was made anew: web1 has nothing, and web2 would throw its relay log away."""
+def test_an_empty_server_is_not_filled_by_what_its_receiver_skips(make: Make) -> None:
+    """web2 was a replica, and its source was made anew: web2 applies what only it has, and is the one to promote."""
     pair = make()
     pair.web2.replica.running = frozenset()
     pair.crash(pair.web1)
     pair.web1.executed = ""
     pair.web1.start()
-    failover.promote(LAB, "web1", salvage=True)
-    assert pair.writable() == ["web1"] and pair.lost("web1") == "" and pair.web2.thrown_away == ""
+    with pytest.raises(CheckFailed, match="only a copy can give it that") as caught:
+        failover.promote(LAB, "web1", salvage=True)
+    assert pair.writable() == [] and pair.web2.thrown_away == "" and pair.web2.replica.unapplied == ""
+    assert "invoke db.promote web2, then invoke db.rejoin web1" in caught.value.hint
+    failover.promote(LAB, "web2", accept_data_loss=True)
+    assert pair.writable() == ["web2"] and pair.lost("web2") == ""
 
 
 def follow(hint: str) -> None:
