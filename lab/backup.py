@@ -82,7 +82,7 @@ def _put(door: Machine, statement: str, aside: str, again: str) -> None:
     try:
         _sql(door, statement, "puts it in its place")
     except BaseException as error:
-        said = f"{_stands(door, aside)}; what the site had before is kept in the database {aside} then"
+        said = _stands(door, aside)
         if not isinstance(error, LabError):
             progress.say(door.node.name, said)
             raise
@@ -95,17 +95,18 @@ def _stands(door: Machine, aside: str) -> str:
 
     One that waits for the replica stands in the binary log: it comes true.
     """
+    kept = f"what the site had before is in the database {aside} then"
     try:
         running = _sql(door, f"{RUNNING} AND info LIKE '%{aside}%';", "asks how it stands").strip().split("\t")
         if len(running) == 2 and "lock" in running[1]:
             _sql(door, f"KILL {running[0]};", "ends what waits")
             return "the backup was not put in place"
         if len(running) == 2:
-            return "the backup is put in place as soon as the replica answers"
+            return f"the backup is put in place as soon as the replica answers; {kept}"
         done = f"{aside}\tbefore_" in _sql(door, TABLES, "names the tables")
-        return "the backup was put in place" if done else "the backup was not put in place"
+        return f"the backup was put in place; {kept}" if done else "the backup was not put in place"
     except LabError:
-        return "nobody can say whether the backup was put in place"
+        return f"nobody can say whether the backup was put in place; if it was, {kept}"
 
 
 def _remove(door: Machine, aside: str) -> None:
