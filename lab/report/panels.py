@@ -58,7 +58,7 @@ def crowd(history: History, view: View) -> Panel:
         for name, bins, colour, width in counted
     ]
     traces.append(_curve("waiting", waiting, "var(--ink)", 2, view) | {"line": {"color": "var(--ink)", "dash": "dot"}})
-    return Panel("The crowd: requests per second, and how many wait", 270, traces, COUNTS)
+    return Panel("The crowd, per second", 270, traces, COUNTS)
 
 
 def _curve(name: str, bins: Mapping[int, float], colour: str, width: int, view: View) -> Trace:
