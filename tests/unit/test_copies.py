@@ -40,6 +40,7 @@ def test_a_copy_that_failed_leaves_an_empty_server(make: Make) -> None:
     pair.web1.refused["CLONE"] = SqlError(3862, "Clone Donor Error")
     with pytest.raises(CheckFailed, match="copying the data failed"):
         rejoin.rejoin(LAB, "web1")
+    assert pair.web1.executed == "", "the history went before the data"
     pair.web2.stop()
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web2 only"):
         failover.promote(LAB, "web1")

@@ -11,6 +11,7 @@ from lab.databases import Database
 from lab.errors import CheckFailed
 from lab.facts import databases_of
 from lab.machine import Machine
+from lab.topology import Node
 from tests.unit.conftest import Make
 from tests.unit.pairs import LAB
 from tests.unit.simulated.errors import SqlError
@@ -95,6 +96,22 @@ def test_who_is_interrupted_while_he_fences_has_opened_nobody(make: Make, monkey
     monkeypatch.setattr(hypervisor, "power_off", fence)
     failover.promote(LAB, "web2")
     assert pair.events == ["web1 powered off", "web1 closed", "web2 opened"]
+
+
+def test_that_a_promotion_begins_is_on_record_before_it_does_anything(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process may be killed at once: the next one must know which server may have been opened."""
+    pair, marks = make(power="paused"), list[str]()
+    fence = hypervisor.power_off
+
+    def notes(node: Node) -> None:
+        marks.append(remembered.OPENING.read_text(encoding="utf-8") if remembered.OPENING.exists() else "")
+        fence(node)
+
+    monkeypatch.setattr(hypervisor, "power_off", notes)
+    failover.promote(LAB, "web2")
+    assert len(marks) == 1 and '"web2"' in marks[0] and pair.writable() == ["web2"]
 
 
 @pytest.mark.parametrize(("ends", "opening"), [(True, ""), (False, "web2")], ids=["ended", "goes on"])
