@@ -134,7 +134,7 @@ def _copied_after_all(roles: Roles, latest: Mapping[str, Database | None], error
 def _has_only(own: Database, primary: Database) -> bool:
     """Whether all that it has comes from the primary, which goes on writing meanwhile."""
     alone = gtid.minus(own.has, primary.gtid_executed)
-    return all(source.partition(":")[0] == primary.uuid for source in alone)
+    return databases.made_by(primary, alone) == alone
 
 
 def _copies(roles: Roles) -> None:
@@ -167,11 +167,7 @@ def _why_copied(own: Database, primary: Database, alone: gtid.Intervals) -> list
 def _errant(own: Database, primary: Database) -> gtid.Intervals:
     """Its transactions that the primary has not; of those that a replica gets meanwhile, only what it made itself."""
     extra = gtid.minus(own.gtid_executed, primary.gtid_executed)
-    return _made_by(own, extra) if own.source else extra
-
-
-def _made_by(server: Database, sets: gtid.Intervals) -> gtid.Intervals:
-    return {source: it for source, it in sets.items() if source.partition(":")[0] == server.uuid}
+    return databases.made_by(own, extra) if own.source else extra
 
 
 def _follows(roles: Roles, executed: str, resumed: Resumed | None, latest: dict[str, Database | None]) -> None:

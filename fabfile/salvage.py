@@ -67,10 +67,8 @@ def _start(lab: Lab, door: Machine) -> None:
         hint = "repair that (invoke fault.heal, invoke lab.logs), then the same again; or accept what may be lost"
         raise CheckFailed(f"MySQL on {node.name} does not start", evidence=error.evidence, hint=hint) from error
     except LabError as error:
-        what = f"nothing was fetched from {node.name}: {error.what}"
-        raise CheckFailed(
-            what, evidence=error.evidence, hint="see it: invoke lab.status; then the same again"
-        ) from error
+        what, hint = f"nothing was fetched from {node.name}: {error.what}", "invoke lab.status, then the same again"
+        raise CheckFailed(what, evidence=error.evidence, hint=hint) from error
 
 
 def _reached(door: Machine) -> bool:

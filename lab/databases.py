@@ -132,8 +132,12 @@ def lost(server: Database, other: Database) -> gtid.Intervals:
 
     https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#option_mysqld_replicate-same-server-id
     """
-    lacks = gtid.minus(other.gtid_executed, server.gtid_executed)
-    return {source: it for source, it in lacks.items() if source.partition(":")[0] == server.uuid}
+    return made_by(server, gtid.minus(other.gtid_executed, server.gtid_executed))
+
+
+def made_by(server: Database, sets: gtid.Intervals) -> gtid.Intervals:
+    """Those of some transactions that a server wrote itself."""
+    return {source: it for source, it in sets.items() if source.partition(":")[0] == server.uuid}
 
 
 def errant(replica: Database, primary: Database) -> int:
@@ -141,8 +145,7 @@ def errant(replica: Database, primary: Database) -> int:
 
     Only those of its own server_uuid are counted: of the primary's it may have got some since that was asked.
     """
-    own = gtid.minus(replica.gtid_executed, primary.gtid_executed)
-    return gtid.count({source: it for source, it in own.items() if source.partition(":")[0] == replica.uuid})
+    return gtid.count(made_by(replica, gtid.minus(replica.gtid_executed, primary.gtid_executed)))
 
 
 def read(node: str, output: str) -> Database | None:

@@ -3,16 +3,30 @@
 The crowd is there while the load is above the rate that it began with.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TypeAlias
 
 from lab.checks import sight
 from lab.checks.finding import Finding, found, nothing
 from lab.figures import percentiles
 from lab.history import History, Offer, Request
 
+Check: TypeAlias = Callable[[History], Finding]
 GOOD_S = 3.0
 REFUSED = 503
 NO_CROWD = "the load never rose above its first rate"
+
+
+def _of_the_site(check: Check) -> Check:
+    """A check of times that says nothing where the load used too much of the processor: it made them longer itself."""
+
+    @wraps(check)
+    def judged(history: History) -> Finding:
+        busy = sight.generator(history)
+        return nothing("s", busy) if busy else check(history)
+
+    return judged
 
 
 def goodput(history: History) -> Finding:
@@ -30,10 +44,9 @@ def goodput(history: History) -> Finding:
     return found(share, "ratio", detail, _missing(history))
 
 
+@_of_the_site
 def answer_time(history: History) -> Finding:
     """The time of 99 % of the answers to reads while the crowd was there; a write waits for two databases besides."""
-    if busy := sight.generator(history):
-        return nothing("s", busy)  # a time that the load made longer is no time of the site
     took = [_took(history, it) for it in _in_crowd(history) if it.is_answered and it.method == "GET"]
     times = percentiles(took)
     if not times:
@@ -41,10 +54,9 @@ def answer_time(history: History) -> Finding:
     return found(times.p99, "s", f"of {times.count} answers; the slowest {max(took):.2f} s", _missing(history))
 
 
+@_of_the_site
 def refusal_time(history: History) -> Finding:
     """The longest time until the balancer refused a request; 0 where it refused none. The site refuses later."""
-    if busy := sight.generator(history):
-        return nothing("s", busy)  # a time that the load made longer is no time of the site
     if not history.requests:
         return nothing("s", "no request was made")
     took = [_took(history, it) for it in history.measured() if it.status == REFUSED and not it.served_by]
@@ -61,10 +73,9 @@ def unanswered(history: History) -> Finding:
     return found(len(bad), "requests", detail, sight.client(history))
 
 
+@_of_the_site
 def recovery(history: History) -> Finding:
     """After the crowd, how long until every request was answered within 3 s."""
-    if busy := sight.generator(history):
-        return nothing("s", busy)  # a time that the load made longer is no time of the site
     crowd = _crowd(history)
     after = [it for it in history.offers if crowd and it.start >= crowd[-1].stop]
     if not after:

@@ -116,15 +116,14 @@ def _overlaps(looks: Mapping[str, Sequence[Look]]) -> list[float]:
 def _open_times(looks: Sequence[Look]) -> list[sight.Interval]:
     """When a database surely took writes: from when it was opened, as its looks say, to the last that found it so.
 
-    An answer comes late, never early: of several that tell one moment, the earliest is the nearest. One that came
-    after the database was closed, as a later look says, ends there.
+    An answer comes late, never early: of several that tell one moment, the earliest is the nearest.
     """
     runs = [list(run) for _, run in groupby(looks, key=lambda look: look.writable)]
     times: list[sight.Interval] = []
-    for before, run, after in zip([[], *runs[:-1]], runs, [*runs[1:], []], strict=True):
+    for before, run in zip([[], *runs[:-1]], runs, strict=True):
         if run[0].writable:
             begin = max([min(it.at - it.for_s for it in run), *(it.at for it in before[-1:])])
-            times.append((begin, min([run[-1].at, *(it.at - it.for_s for it in after)])))
+            times.append((begin, run[-1].at))
     return times
 
 
