@@ -14,6 +14,7 @@ from box.build import ensure as ensure_box
 from commands import databases, experiments, faults, matrix
 from commands.command import command, say
 from fabfile import clean, converge
+from host import remains
 from host.prepare import examine, prepare, remove
 from lab import injection, ledger, lifecycle, progress, remembered, site, snapshots, status, topology, welcome
 from lab.errors import CheckFailed, LabNotUp, Unreachable
@@ -94,7 +95,7 @@ def destroy(c: Context, host: bool = False) -> None:
     ledger.clear()
     remembered.forget()
     snapshots.RESTORING.unlink(missing_ok=True)
-    say("the lab is gone")
+    say("\n  ".join(["the lab is gone; what stays:", *remains.listed(topology.ROOT)]) if host else "the lab is gone")
 
 
 @command(changes=False, positional=["node"])

@@ -1,6 +1,5 @@
 """From packages to a box file: a tree, a file system, a qcow2 image, an archive."""
 
-import fcntl
 import json
 import shlex
 import tarfile
@@ -38,6 +37,8 @@ def workspace() -> Iterator[Path]:
     first user of most machines is 1000, and so is the guest's, who is root there by sudo. mmdebstrap lets apt fetch as
     root where apt's own user can't enter the folder; as an --aptopt the guest would keep that.
     """
+    import fcntl
+
     STATE.mkdir(parents=True, exist_ok=True)
     with open(STATE / "box.lock", "w") as lock:
         try:

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from ipaddress import IPv4Network
 
 from host.names import LAST_RESORT_METRIC, UPLINK_OUTSIDE
 from lab import process
 
 TIMEOUT_S = 20.0
-SHARED = "vboxnet"  # VirtualBox's host-only networks may be shared
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def ask() -> Shown:
 
 
 def clashes(network: IPv4Network, shown: Shown, ours: Collection[str]) -> list[str]:
-    """The interfaces and routes of others that overlap `network`; `ours` are the lab's own bridges."""
+    """The interfaces and routes of others that overlap `network`; `ours` are patterns of the lab's own interfaces."""
     found = []
     for interface in json.loads(shown.addresses):
         for address in interface.get("addr_info", []):
@@ -51,4 +51,4 @@ def _is_foreign(route: dict[str, object], network: IPv4Network, ours: Collection
 
 
 def _is_ours(interface: str, ours: Collection[str]) -> bool:
-    return interface == UPLINK_OUTSIDE or interface in ours or interface.startswith(SHARED)
+    return any(fnmatch(interface, pattern) for pattern in (UPLINK_OUTSIDE, *ours))

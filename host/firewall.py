@@ -31,18 +31,23 @@ def remove(rule: Rule, where: Sequence[str] = ()) -> None:
 def put_first(rules: Sequence[Rule], where: Sequence[str] = ()) -> None:
     """Make `rules`, all of one chain, its first ones, in this order; does nothing where they are."""
     chain = rules[0]
-    command = [*where, "iptables", "-w", "-t", chain.table, "-S", chain.chain]
-    if are_first([rule.spec for rule in rules], process.run(command, timeout=TIMEOUT_S).output):
+    if are_first([rule.spec for rule in rules], listed(chain.table, chain.chain, where)):
         return
     for rule in reversed(rules):
         remove(rule, where)
         _iptables(rule, "-I", where)
 
 
-def are_first(specs: Sequence[str], listing: str) -> bool:
-    """Whether the rules of `iptables -S` begin with `specs`; iptables writes states in an order of its own."""
-    listed = [line.split()[2:] for line in listing.splitlines() if line.startswith("-A ")]
-    return [_sorted(words) for words in listed[: len(specs)]] == [_sorted(spec.split()) for spec in specs]
+def listed(table: str, chain: str, where: Sequence[str] = ()) -> list[str]:
+    """The rules of a chain as `iptables -S` writes them; its policy is no rule."""
+    command = [*where, "iptables", "-w", "-t", table, "-S", chain]
+    return [line for line in process.run(command, timeout=TIMEOUT_S).output.splitlines() if line.startswith("-A ")]
+
+
+def are_first(specs: Sequence[str], listing: Sequence[str]) -> bool:
+    """Whether a chain's rules begin with `specs`; iptables writes states in an order of its own."""
+    known = [line.split()[2:] for line in listing[: len(specs)]]
+    return [_sorted(words) for words in known] == [_sorted(spec.split()) for spec in specs]
 
 
 def _sorted(words: Sequence[str]) -> list[str]:

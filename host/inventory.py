@@ -1,28 +1,38 @@
 """What libvirt holds of a lab on this machine, whoever made it."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 from xml.etree import ElementTree
 
 from host import daemons
-from host.names import LIBVIRT_URI, NETWORKS, POOL, PREFIX
+from host.names import LIBVIRT_URI, MANAGEMENT_NETWORK, NETWORKS, POOL, PREFIX
 from lab import process
 
 TIMEOUT_S = 30.0
+BOX_IMAGE = "_vagrant_box_image_"
 SOURCE = "Source: "  # vagrant-libvirt writes the Vagrantfile's path as description
 
 
 @dataclass(frozen=True)
 class Domain:
-    """A libvirt domain of a lab; `checkout` is the folder of the Vagrantfile that made it."""
+    """A libvirt domain; `checkout` is the folder of the Vagrantfile that made it."""
 
     name: str
     uuid: str
     running: bool
     checkout: Path | None
     disks: tuple[Path, ...]
+    networks: tuple[str, ...] = ()
+
+    @property
+    def of_a_lab(self) -> bool:
+        """Whether a lab made it: it has the lab's networks, or, half made, the lab's checkout as its source."""
+        if not self.name.startswith(PREFIX):
+            return False
+        return MANAGEMENT_NETWORK in self.networks or bool(self.checkout and (self.checkout / "lab.yml").exists())
 
 
 @dataclass(frozen=True)
@@ -36,18 +46,23 @@ class Network:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Everything of labs in libvirt: domains, volumes (name to path), networks."""
+    """Everything of labs in libvirt: domains, volumes (name to path), networks; `foreign` domains are not."""
 
     domains: tuple[Domain, ...] = ()
     volumes: tuple[tuple[str, Path], ...] = ()
     networks: tuple[Network, ...] = ()
+    foreign: tuple[str, ...] = ()
 
 
 def take() -> Inventory:
     """Ask libvirt; empty where it does not run."""
     if not shutil.which("virsh") or not daemons.answers():
         return Inventory()
-    return Inventory(tuple(_domains()), tuple(_volumes()), tuple(_networks()))
+    everyone = _domains()
+    labs = tuple(domain for domain in everyone if domain.of_a_lab)
+    used = {disk: domain.of_a_lab for domain in everyone for disk in domain.disks}
+    foreign = tuple(domain.name for domain in everyone if not domain.of_a_lab)
+    return Inventory(labs, tuple(_volumes(used)), tuple(_networks()), foreign)
 
 
 def virsh(*words: str, ok: tuple[int, ...] = (0,)) -> str:
@@ -66,7 +81,9 @@ def parse_domain(xml: str, *, running: bool) -> Domain:
     description = root.findtext("description", "").strip()
     checkout = Path(description.removeprefix(SOURCE)).parent if description.startswith(SOURCE) else None
     disks = [Path(source.get("file", "")) for source in root.iterfind("devices/disk/source")]
-    return Domain(root.findtext("name", ""), root.findtext("uuid", ""), running, checkout, tuple(disks))
+    networks = [source.get("network", "") for source in root.iterfind("devices/interface/source")]
+    name, uuid = root.findtext("name", ""), root.findtext("uuid", "")
+    return Domain(name, uuid, running, checkout, tuple(disks), tuple(networks))
 
 
 def parse_network(xml: str) -> Network:
@@ -82,19 +99,27 @@ def parse_network(xml: str) -> Network:
 
 def _domains() -> list[Domain]:
     rows = parse_table(virsh("list", "--all"))
-    states = {row[1]: " ".join(row[2:]) for row in rows if row[1].startswith(PREFIX)}
+    states = {row[1]: " ".join(row[2:]) for row in rows}
     return [
         parse_domain(virsh("dumpxml", "--inactive", name), running=state != "shut off")
         for name, state in states.items()
     ]
 
 
-def _volumes() -> list[tuple[str, Path]]:
+def _volumes(used: Mapping[Path, bool]) -> list[tuple[str, Path]]:
+    """Those of labs; `used` says of each disk whether a lab's domain has it."""
     if POOL not in [row[0] for row in parse_table(virsh("pool-list"))]:
         return []
     virsh("pool-refresh", POOL)
     rows = parse_table(virsh("vol-list", POOL))
-    return [(row[0], Path(row[1])) for row in rows if row[0].startswith(PREFIX)]
+    named = [(row[0], Path(row[1])) for row in rows if row[0].startswith(PREFIX)]
+    return [(name, path) for name, path in named if (used[path] if path in used else _is_of_vagrant(name))]
+
+
+def _is_of_vagrant(volume: str) -> bool:
+    """Whether a volume that no machine uses is one that Vagrant made from a box."""
+    backing = ElementTree.fromstring(virsh("vol-dumpxml", volume, "--pool", POOL)).findtext("backingStore/path", "")
+    return BOX_IMAGE in backing
 
 
 def _networks() -> list[Network]:

@@ -10,6 +10,7 @@ from lab.errors import RigBroken
 
 TIMEOUT_S = 20.0
 USUAL_MTU = 1500
+WIDEST_PRIVATE = 8  # 10.0.0.0/8
 CANDIDATES = tuple(IPv4Network(f"{base}/30") for base in ("10.200.0.0", "172.31.255.252", "100.127.255.252"))
 
 
@@ -28,7 +29,7 @@ def make(inside: Sequence[str]) -> IPv4Network:
     way = network()
     if way is None or not _peer_is_there(inside):
         remove()
-        way = free(_in_use(process.run(["ip", "-j", "-4", "route"], timeout=TIMEOUT_S).output))
+        way = free(in_use(process.run(["ip", "-j", "-4", "route"], timeout=TIMEOUT_S).output))
         mtu = str(_mtu())
         pair = ["ip", "link", "add", UPLINK_OUTSIDE, "mtu", mtu, "type", "veth"]
         process.run([*pair, "peer", "name", UPLINK_INSIDE, "mtu", mtu, "netns", NAMESPACE], timeout=TIMEOUT_S)
@@ -78,8 +79,10 @@ def _peer_is_there(inside: Sequence[str]) -> bool:
     return process.run(command, timeout=TIMEOUT_S, ok=(0, 1)).exit_code == 0
 
 
-def _in_use(routes: str) -> list[IPv4Network]:
-    return [IPv4Network(route["dst"]) for route in json.loads(routes) if route["dst"] != "default"]
+def in_use(routes: str) -> list[IPv4Network]:
+    """The networks of `ip -j route`; one wider than any private network stands for all others, as with some VPNs."""
+    used = [IPv4Network(route["dst"]) for route in json.loads(routes) if route["dst"] != "default"]
+    return [network for network in used if network.prefixlen >= WIDEST_PRIVATE]
 
 
 def _mtu() -> int:

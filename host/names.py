@@ -1,7 +1,6 @@
 """Everything that the lab makes on the hosting machine is found again by these names."""
 
 import os
-from ipaddress import IPv4Network
 from pathlib import Path
 
 PREFIX = "weblab_"
@@ -14,8 +13,6 @@ PROBE_NETWORK = "weblab-probe"
 NETWORKS = (LAB_NETWORK, MANAGEMENT_NETWORK, PROBE_NETWORK)
 POOL = "default"
 
-LAB_RANGE = IPv4Network("192.168.56.0/24")
-MANAGEMENT_RANGE = IPv4Network("192.168.121.0/24")
 LAST_RESORT_METRIC = 4096
 ROUTE_METRIC = 100
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from host import firewall, link, resolver
 from host.firewall import Rule
 from host.names import LAST_RESORT_METRIC, NAMESPACE, ROUTE_METRIC, RUN, UPLINK_INSIDE, UPLINK_OUTSIDE
-from lab import process
+from lab import process, progress
 
 TIMEOUT_S = 20.0
 FILE = Path("/run/netns") / NAMESPACE
@@ -88,9 +88,7 @@ def remove() -> None:
     if FILE.exists():
         process.run(["ip", "netns", "del", NAMESPACE], timeout=TIMEOUT_S, ok=(0, 1))
     FILE.unlink(missing_ok=True)
-    if FORWARDING_BEFORE.exists():
-        FORWARDING.write_text(FORWARDING_BEFORE.read_text())
-        FORWARDING_BEFORE.unlink()
+    _stop_forwarding()
     resolver.remove()
 
 
@@ -110,6 +108,18 @@ def _forward() -> None:
         FORWARDING_BEFORE.write_text(before)
         FORWARDING.write_text("1")
     process.run(inside("sh", "-c", f"echo 1 >{FORWARDING}"), timeout=TIMEOUT_S)
+
+
+def _stop_forwarding() -> None:
+    """As it was before the lab, unless another program that came later needs it, as Docker does."""
+    if not FORWARDING_BEFORE.exists():
+        return
+    others = firewall.listed("filter", "FORWARD") + firewall.listed("nat", "POSTROUTING")
+    if others:
+        progress.say("host", f"leaves {FORWARDING} at 1: another program's rules forward, {others[0]!r}")
+    else:
+        FORWARDING.write_text(FORWARDING_BEFORE.read_text())
+    FORWARDING_BEFORE.unlink()
 
 
 def _translations(way: IPv4Network | None) -> list[Rule]:

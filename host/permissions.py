@@ -1,8 +1,6 @@
 """What the lab keeps from other users of this machine: libvirt's sockets, disk images, the checkout's state."""
 
-import grp
 import os
-import pwd
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -51,6 +49,9 @@ def _is_open_socket(path: Path) -> bool:
 
 def _qemus_group() -> int | None:
     """The group of QEMU's user alone: its primary one can be kvm, which people join."""
+    import grp
+    import pwd
+
     try:
         group, user = grp.getgrnam(QEMU_USER).gr_gid, pwd.getpwnam(QEMU_USER)
     except KeyError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from host import addresses, inventory
 from host.accelerator import QEMU, probe
 from host.inventory import Inventory
-from host.names import IMAGES, MANAGEMENT_RANGE, PREFIX
+from host.names import IMAGES, LAB_NETWORK, MANAGEMENT_NETWORK, PREFIX
 from host.provider import has_plugin, virtualbox_version
 from lab import process
 from lab.errors import LabError
@@ -22,8 +22,11 @@ DISK_PER_NODE_MB = 1500
 DISK_FOR_BOX_MB = 2500
 VAGRANT_OLDEST = (2, 3)
 BOOTSTRAP = "./bootstrap.sh"
-FIX_NETWORK = "free it, or change `network:` and the `ip:` lines in lab.yml"
-FIX_MANAGEMENT = "free it; if Vagrant's usual network has it: virsh net-destroy vagrant-libvirt, and net-undefine"
+FIX_NETWORK = "leave it to them, and change `network:` and the `ip:` lines in lab.yml"
+FIX_MANAGEMENT = "leave it to them, and give the lab another: `management: 192.168.N.0/24` in lab.yml"
+FIX_NAME = "it is not the lab's and stays; rename it (virsh domrename), or name the node otherwise in lab.yml"
+FIX_OTHER_RANGE = "invoke lab.destroy, then invoke lab.up: the machines are made anew (first invoke db.backup)"
+VIRTUALBOX_INTERFACES = "vboxnet*"  # its host-only networks may be shared with other machines
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ def check(lab: Lab, *, provider: str) -> list[Finding]:
     return [
         *_memory(lab, present, emulated=provider == "libvirt" and not probe().kvm),
         *_disk(lab, present, provider),
-        *addresses_of(lab, present),
+        *addresses_of(lab, present, provider),
+        *names(lab, present),
+        *ranges(lab, present),
         _accelerator(provider),
         _vagrant(),
         *(_libvirt() if provider == "libvirt" else _virtualbox()),
@@ -80,20 +85,42 @@ def disk(folder: Path, needed_mb: int, free_mb: int) -> Finding:
     return Finding("disk", needed_mb <= free_mb, text, f"free space there, see: df -h {folder}")
 
 
-def addresses_of(lab: Lab, present: Inventory) -> list[Finding]:
+def addresses_of(lab: Lab, present: Inventory, provider: str) -> list[Finding]:
     """Whether someone else uses the lab's ranges on this machine."""
-    bridges = {network.bridge for network in present.networks}
     if not shutil.which("ip"):
         return [Finding("addresses", True, f"{lab.network}: not looked at, there is no `ip` command")]
     shown = addresses.ask()
-    fixes = {lab.network: FIX_NETWORK, MANAGEMENT_RANGE: FIX_MANAGEMENT}
+    if provider == "virtualbox":  # it has no management network
+        return [range_finding(lab.network, addresses.clashes(lab.network, shown, [VIRTUALBOX_INTERFACES]), FIX_NETWORK)]
+    bridges = [network.bridge for network in present.networks]
+    fixes = {lab.network: FIX_NETWORK, lab.management: FIX_MANAGEMENT}
     return [range_finding(network, addresses.clashes(network, shown, bridges), fix) for network, fix in fixes.items()]
+
+
+def free_ranges(lab: Lab, present: Inventory) -> list[IPv4Network]:
+    """Those of the lab's ranges that nobody else on this machine uses: only they may get routes."""
+    shown, bridges = addresses.ask(), [network.bridge for network in present.networks]
+    return [it for it in (lab.network, lab.management) if not addresses.clashes(it, shown, bridges)]
 
 
 def range_finding(network: IPv4Network, users: list[str], fix: str) -> Finding:
     """Whether an address range is left to the lab."""
     text = f"{network} is used by {', '.join(users)}" if users else f"{network} is free for the lab"
     return Finding("addresses", not users, text, fix)
+
+
+def names(lab: Lab, present: Inventory) -> list[Finding]:
+    """The nodes whose names in libvirt are taken by machines of something else."""
+    taken = sorted({f"{PREFIX}{node.name}" for node in lab.nodes} & set(present.foreign))
+    return [Finding("machine", False, f"{name} is in libvirt, made by something else", FIX_NAME) for name in taken]
+
+
+def ranges(lab: Lab, present: Inventory) -> list[Finding]:
+    """The lab's networks of another range than lab.yml says: libvirt keeps it while a machine uses them."""
+    wanted = {LAB_NETWORK: lab.network, MANAGEMENT_NETWORK: lab.management}
+    other = [it for it in present.networks if it.range not in (None, wanted.get(it.name))]
+    text = "the network {0.name} was made with {0.range}, lab.yml says {1}"
+    return [Finding("network", False, text.format(it, wanted.get(it.name)), FIX_OTHER_RANGE) for it in other]
 
 
 def vagrant(output: str) -> Finding:

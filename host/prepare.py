@@ -1,7 +1,10 @@
 """The hosting machine before lab.up and after lab.destroy: provider, leftovers, hypervisor, box."""
 
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network
+
 from box import choose as boxes
-from host import leftovers, permissions, preflight, private, provider
+from host import inventory, leftovers, permissions, preflight, private, provider
 from host.emulator import emulator_path
 from host.preflight import Finding
 from host.provider import Provider
@@ -20,8 +23,10 @@ def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
     if wanted:
         choices.save(wanted)
     chosen = choices.load()
-    using = _take_over(lab, chosen.get("provider"))
-    _check(lab, using)
+    using = _provider(chosen.get("provider"))
+    _refuse(preflight.addresses_of(lab, inventory.take(), using.name))  # before a route is set
+    _take_over(lab, using, (lab.network, lab.management))
+    _refuse(preflight.check(lab, provider=using.name))
     emulated = using.driver == "qemu"
     its_box = boxes.choose(lab, using.name, emulated=emulated, wanted=chosen.get("box", ""))
     found = {"provider": using.name, "driver": using.driver, "box": its_box.name}
@@ -33,7 +38,8 @@ def remove(lab: Lab, *, host: bool) -> None:
 
     Raises RigBroken naming what is left.
     """
-    using = _take_over(lab, choices.load().get("provider"))
+    using = _provider(choices.load().get("provider"))
+    _take_over(lab, using, preflight.free_ranges(lab, inventory.take()) if using.private else ())
     lifecycle.destroy()
     if using.name == "libvirt":
         leftovers.clear()
@@ -55,13 +61,11 @@ def examine(lab: Lab) -> list[Finding]:
     return preflight.check(lab, provider=using.name)
 
 
-def _take_over(lab: Lab, wanted: str | None) -> Provider:
-    using = _provider(wanted)
+def _take_over(lab: Lab, using: Provider, networks: Sequence[IPv4Network]) -> None:
     if using.private:
-        private.start(lab.network)
+        private.start(networks)
     if using.name == "libvirt":
         leftovers.take_over(ROOT, lab.nodes, lab.box.name)
-    return using
 
 
 def _provider(wanted: str | None) -> Provider:
@@ -70,8 +74,8 @@ def _provider(wanted: str | None) -> Provider:
     return using
 
 
-def _check(lab: Lab, using: Provider) -> None:
-    failed = [it for it in preflight.check(lab, provider=using.name) if not it.ok]
+def _refuse(findings: Iterable[Finding]) -> None:
+    failed = [it for it in findings if not it.ok]
     if failed:
         evidence = "\n".join(f"- {it.name}: {it.text}; {it.fix}" for it in failed)
         raise RigBroken("this machine is not ready for the lab", evidence=evidence, hint="invoke lab.doctor")

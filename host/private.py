@@ -1,10 +1,11 @@
 """The private hypervisor: a libvirtd in a network namespace of its own, for machines that run none."""
 
 import shutil
+from collections.abc import Sequence
 from ipaddress import IPv4Network
 
 from host import daemons, namespace, permissions, processes
-from host.names import IMAGES, LAB_RANGE, LIBVIRT_URI, MANAGEMENT_RANGE, POOL, PROBE_NETWORK, RUN
+from host.names import IMAGES, LIBVIRT_URI, POOL, PROBE_NETWORK, RUN
 from lab import process, progress
 
 VIRSH_TIMEOUT_S = 30.0
@@ -16,8 +17,8 @@ def running() -> bool:
     return daemons.alive() and daemons.answers()
 
 
-def start(lab_network: IPv4Network = LAB_RANGE) -> None:
-    """Bring the private hypervisor up; what is there already is kept, what is half there is healed."""
+def start(networks: Sequence[IPv4Network]) -> None:
+    """Bring the private hypervisor of the lab's `networks` up; what is there is kept, what is half there is healed."""
     stray = daemons.strays()
     if stray:
         progress.say("host", f"ending {len(stray)} processes of a private hypervisor that was cut off")
@@ -25,7 +26,7 @@ def start(lab_network: IPv4Network = LAB_RANGE) -> None:
     fresh = not daemons.alive()
     if fresh:
         progress.say("host", "starting the private hypervisor (libvirtd in the network namespace weblab)")
-    namespace.make((lab_network, MANAGEMENT_RANGE))
+    namespace.make(networks)
     daemons.start()
     if fresh:
         _let_libvirt_make_its_rules()

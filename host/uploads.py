@@ -13,7 +13,7 @@ LOCAL_BOXES = "weblab-VAGRANTSLASH-"
 
 def remove_unfinished(box: str = "") -> None:
     """Remove the cut-off uploads of the lab's boxes, so that Vagrant sends them again."""
-    for name in unfinished(_home() / "boxes", IMAGES, box):
+    for name in unfinished(boxes_folder(), IMAGES, box):
         progress.say("host", f"sweeps volume {name}: its upload was cut off")
         inventory.virsh("vol-delete", name, "--pool", POOL)
 
@@ -30,5 +30,6 @@ def unfinished(boxes: Path, images: Path, box: str) -> Iterator[str]:
             yield volume.name
 
 
-def _home() -> Path:
-    return Path(os.environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d")
+def boxes_folder() -> Path:
+    """Where Vagrant keeps its boxes."""
+    return Path(os.environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d") / "boxes"

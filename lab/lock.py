@@ -1,6 +1,5 @@
 """One changing command at a time: a lock that names who holds it."""
 
-import fcntl
 import json
 import os
 import sys
@@ -24,6 +23,8 @@ def held(path: Path = LOCK) -> Iterator[bool]:
 
     The kernel drops the lock when its holder dies, however it dies, and with it all that got its `descriptors`.
     """
+    import fcntl
+
     path.parent.mkdir(exist_ok=True)
     holder = path.with_suffix(".holder")
     if is_a_part(path):

@@ -19,7 +19,7 @@ IN_ENGLISH = {"LC_ALL": "C"}  # for programs whose words are read: virsh says "l
 Show = Callable[[str], tuple[str, str] | None]
 GiveUp = Callable[[], bool]
 SHOWN_WIDTH = 100
-ENDS = ((signal.SIGINT, 20.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))  # and seconds of patience after each
+ENDS = (("SIGINT", 20.0), ("SIGTERM", 5.0), ("SIGKILL", 5.0))  # and seconds of patience after each
 
 
 @dataclass(frozen=True)
@@ -145,9 +145,9 @@ def _stop(process: "subprocess.Popen[str]") -> None:
     if not hasattr(os, "killpg"):  # Windows
         process.kill()
         return
-    for signum, grace in ENDS:
+    for name, grace in ENDS:
         try:
-            os.killpg(process.pid, signum)
+            os.killpg(process.pid, signal.Signals[name])
             process.wait(grace)
             return
         except ProcessLookupError:

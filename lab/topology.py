@@ -18,6 +18,7 @@ ROLES: tuple[str, ...] = get_args(Role)
 NAME = r"^[a-z][a-z0-9-]{0,14}$"
 PRIVATE = [IPv4Network(it) for it in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]  # RFC 1918
 SMALLEST_PREFIX = 24
+MANAGEMENT = IPv4Network("192.168.157.0/24")  # the Vagrantfile has the same
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Lab:
-    """All that lab.yml says."""
+    """All that lab.yml says; Vagrant reaches the nodes over `management`."""
 
     site: str
     network: IPv4Network
+    management: IPv4Network
     box: Box
     nodes: tuple[Node, ...]
 
@@ -95,6 +97,7 @@ class _Node(_Strict):
 class _Lab(_Strict):
     site: str = Field(pattern=r"^([a-z0-9-]+\.)+[a-z]+$")
     network: IPv4Network
+    management: IPv4Network = MANAGEMENT
     box: _Box
     nodes: dict[str, _Node] = Field(min_length=1)
 
@@ -118,14 +121,16 @@ def _between(data: Mapping[str, Any]) -> Iterator[Mistake]:
     """Mistakes between settings, looked for even where single settings are wrong too."""
     nodes = data.get("nodes")
     nodes = {str(k): v for k, v in nodes.items() if isinstance(v, dict)} if isinstance(nodes, dict) else {}
-    yield from _network(str(data.get("network")))
+    for name in ("network", "management"):
+        yield from _network(name, str(data.get(name)))
+    yield from _overlap(str(data.get("network")), str(data.get("management", MANAGEMENT)))
     yield from _names(nodes)
     yield from _addresses(nodes, str(data.get("network")))
     yield from _missing_roles(nodes)
     yield from _parted(nodes)
 
 
-def _network(text: str) -> Iterator[Mistake]:
+def _network(name: str, text: str) -> Iterator[Mistake]:
     try:
         network = IPv4Network(text)
     except ValueError:
@@ -133,10 +138,19 @@ def _network(text: str) -> Iterator[Mistake]:
     if network.is_loopback:
         return
     if not any(network.subnet_of(it) for it in PRIVATE):
-        yield ("network",), f"{network} is not private (RFC 1918): load and faults must never leave this machine"
+        yield (name,), f"{network} is not private (RFC 1918): load and faults must never leave this machine"
     elif network.prefixlen < SMALLEST_PREFIX:
         why = "what else this machine reaches there would be cut off"
-        yield ("network",), f"{network} is too large, at most /{SMALLEST_PREFIX}: {why}"
+        yield (name,), f"{network} is too large, at most /{SMALLEST_PREFIX}: {why}"
+
+
+def _overlap(network: str, management: str) -> Iterator[Mistake]:
+    try:
+        overlap = IPv4Network(network).overlaps(IPv4Network(management))
+    except ValueError:
+        return
+    if overlap:
+        yield ("network",), f"{network} overlaps {management}, over which Vagrant reaches the nodes (`management:`)"
 
 
 def _names(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -184,4 +198,5 @@ def _parted(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _freeze(parsed: _Lab) -> Lab:
     nodes = tuple(Node(name, node.ip, tuple(node.roles), node.memory, node.cpus) for name, node in parsed.nodes.items())
-    return Lab(parsed.site, parsed.network, Box(parsed.box.name, parsed.box.version), nodes)
+    box = Box(parsed.box.name, parsed.box.version)
+    return Lab(parsed.site, parsed.network, parsed.management, box, nodes)

@@ -15,7 +15,7 @@ from lab.wait import until
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING_MISSING = "missing_packages() { listed_packages; }\nprovider_works() { false; }\n"
-NOTHING_MISSING = "missing_packages() { :; }\njoin_libvirt_group() { :; }\n"
+NOTHING_MISSING = "missing_packages() { :; }\nlacks_libvirt_group() { false; }\n"
 NO_VENV = "make_venv() { :; }\n"
 DEBIAN = """os_release() { printf 'ID=debian\\nVERSION_ID="12"\\nPRETTY_NAME="Debian 12"\\n'; }\n"""
 UBUNTU = """os_release() { printf 'ID=ubuntu\\nVERSION_ID="24.04"\\nPRETTY_NAME="Ubuntu 24.04"\\n'; }\n"""
@@ -109,6 +109,22 @@ def test_on_a_terminal_it_asks_once_and_takes_no_for_an_answer(checkout: Path) -
         os.close(keyboard)
         os.close(terminal)
     assert outcomes == {("", "n"): (3, False), ("", "y"): (0, True), ("1", "n"): (0, True)}
+
+
+@pytest.mark.parametrize("asks", ["agree_to_install tini", "agree_to_join"])
+def test_joining_a_group_is_a_part_of_the_question(checkout: Path, asks: str) -> None:
+    """Its members rule all machines of the system's libvirtd: nobody joins unasked, and no means no."""
+    outcomes = {}
+    for lacks, typed in (("true", "n"), ("true", "y"), ("false", "n")):
+        keyboard, terminal = os.openpty()
+        os.write(keyboard, f"{typed}\n".encode())
+        text = f"lacks_libvirt_group() {{ {lacks}; }}\n{asks}; echo GOES ON"
+        code, out, _ = run(checkout, text, stdin=terminal)
+        outcomes[lacks, typed] = (code, "joins the group libvirt" in out)
+        os.close(keyboard)
+        os.close(terminal)
+    without_group = 3 if asks.startswith("agree_to_install") else 0
+    assert outcomes == {("true", "n"): (3, True), ("true", "y"): (0, True), ("false", "n"): (without_group, False)}
 
 
 def test_a_failing_step_says_what_command_how_and_what_next(checkout: Path) -> None:

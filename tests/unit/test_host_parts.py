@@ -1,5 +1,6 @@
 """What the private hypervisor reads: processes, libvirt's answers, firewall rules, resolver, uploads."""
 
+import json
 import os
 import re
 from ipaddress import IPv4Network
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from host import firewall, inventory, link, namespace, processes, resolver, uploads
+from lab import process
 from lab.errors import RigBroken
+from lab.process import Finished
 
 CASES = Path(__file__).parent / "cases/host"
 REAL = "nameserver 192.0.2.1\n"
@@ -48,6 +51,7 @@ def test_a_domain_tells_who_made_it() -> None:
     assert domain.checkout == Path("/home/ada/webinfra")
     assert domain.uuid == "ac2f1d6e-5e0b-4d22-9f38-5d2b7f0f9a11"
     assert domain.disks == (Path("/var/lib/libvirt/images/weblab_web1.img"),)
+    assert domain.networks == ("weblab",)
 
 
 def test_a_network_tells_its_bridge_and_range() -> None:
@@ -64,13 +68,11 @@ def test_where_libvirt_is_silent_nothing_is_there(monkeypatch: pytest.MonkeyPatc
 
 def test_our_rules_are_recognised_in_iptables_own_words() -> None:
     """iptables writes the states in another order than they were given."""
-    listing = (CASES / "forward-rules").read_text()
+    listing = (CASES / "forward-rules").read_text().splitlines()[1:]
     specs = [rule.spec for rule in namespace.FIRST_INSIDE]
     assert firewall.are_first(specs, listing)
     assert not firewall.are_first(list(reversed(specs)), listing)
-    assert not firewall.are_first(
-        specs, listing.replace("-A FORWARD -o uplink", "-A FORWARD -j REJECT\n-A X -o uplink")
-    )
+    assert not firewall.are_first(specs, ["-A FORWARD -j REJECT", *listing])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,34 @@ def test_the_way_in_avoids_networks_in_use(used: list[str], free: str) -> None:
 def test_no_free_way_in_is_named() -> None:
     """All candidates and all that is in use."""
     with pytest.raises(RigBroken, match=re.escape("10.200.0.0/30, 172.31.255.252/30, 100.127.255.252/30")):
-        link.free([IPv4Network("0.0.0.0/1"), IPv4Network("128.0.0.0/1")])
+        link.free([IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("100.64.0.0/10")])
+
+
+def test_a_vpn_that_takes_everything_leaves_a_way_in() -> None:
+    """OpenVPN sets two halves of the default route; one of them overlaps each candidate."""
+    routes = [{"dst": "default"}, {"dst": "0.0.0.0/1"}, {"dst": "128.0.0.0/1"}, {"dst": "10.8.0.0/24"}]
+    assert link.in_use(json.dumps(routes)) == [IPv4Network("10.8.0.0/24")]
+
+
+DOCKERS = "-P FORWARD DROP\n-A FORWARD -j DOCKER-FORWARD\n"
+
+
+@pytest.mark.parametrize(("rules", "left"), [("-P FORWARD ACCEPT\n", "0"), (DOCKERS, "1")])
+def test_forwarding_ends_with_the_lab_unless_somebody_else_forwards(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rules: str, left: str
+) -> None:
+    """Docker that started after the lab found forwarding on, and set nothing: it needs it all the same."""
+    switch, before = tmp_path / "ip_forward", tmp_path / "before"
+    switch.write_text("1")
+    before.write_text("0")
+    monkeypatch.setattr(namespace, "FORWARDING", switch)
+    monkeypatch.setattr(namespace, "FORWARDING_BEFORE", before)
+    monkeypatch.setattr(namespace, "FILE", tmp_path / "none")
+    monkeypatch.setattr(resolver, "INSIDE", tmp_path / "absent/resolv.conf")
+    monkeypatch.setattr(process, "run", lambda argv, **_: Finished(0, rules if "-S" in argv else ""))
+    monkeypatch.setattr(link, "network", lambda: None)
+    namespace.remove()
+    assert (switch.read_text(), before.exists()) == (left, False)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_command_that_is_given_up_may_tidy_up(tmp_path: Path) -> None:
 
 def test_a_command_that_ignores_every_word_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that was begun goes on behind the lab's back."""
-    monkeypatch.setattr(process, "ENDS", [(signum, 0.3) for signum, _ in process.ENDS])
+    monkeypatch.setattr(process, "ENDS", [(name, 0.3) for name, _ in process.ENDS])
     with pytest.raises(TimedOut) as caught:
         process.run(["bash", "-c", "trap '' INT TERM; echo $$; exec sleep 60"], timeout=1)
     with pytest.raises(ProcessLookupError):

@@ -1,0 +1,37 @@
+"""What stays on the hosting machine after lab.destroy --host, and what removes it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from box.image import KERNELS
+from host.names import IMAGES, PREFIX, STATE
+from host.uploads import LOCAL_BOXES, boxes_folder
+
+LOGS = Path("/var/log/libvirt/qemu")
+OF_THE_CHECKOUT = (".venv", ".lab", ".vagrant", "runs", "backups")
+PACKAGES = "the packages that bootstrap.sh installed, .lab/bootstrap.log names them: apt-get remove PACKAGE..."
+GROUP = "your user in the group libvirt, if bootstrap.sh asked to join it: gpasswd --delete $USER libvirt"
+
+
+def listed(checkout: Path) -> list[str]:
+    """Each thing that stays with its size and the command that removes it, a line each."""
+    return [*map(_line, _there(checkout)), PACKAGES, GROUP]
+
+
+def _there(checkout: Path) -> Iterator[Path]:
+    yield from sorted(boxes_folder().glob(f"{LOCAL_BOXES}*"))
+    yield from sorted(IMAGES.glob(f"{LOCAL_BOXES}*"))
+    yield from sorted(KERNELS.glob("weblab-*"))
+    yield from sorted(LOGS.glob(f"{PREFIX}*"))
+    yield from (path for path in (STATE, *(checkout / name for name in OF_THE_CHECKOUT)) if path.exists())
+
+
+def _line(path: Path) -> str:
+    return f"{path}, {_bytes(path) / 2**20:.0f} MB: rm -r {path}"
+
+
+def _bytes(path: Path) -> int:
+    """What it takes on the disk."""
+    inside = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
+    return sum(it.lstat().st_blocks * 512 for it in ([path] if path.is_file() else inside))
