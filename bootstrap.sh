@@ -18,6 +18,8 @@ LOG=.lab/bootstrap.log
 TALKER=""
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source=host-packages/consent.sh
+source host-packages/consent.sh
 # shellcheck source=host-packages/install.sh
 source host-packages/install.sh
 

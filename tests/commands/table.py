@@ -6,7 +6,7 @@ from tests.commands import python, shell, source
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ["lab", "host", "box", "fabfile", "commands"]
-TOGETHER = ["bootstrap.sh", "host-packages/install.sh"]  # one program: the second is sourced by the first
+TOGETHER = ["bootstrap.sh", "host-packages/install.sh", "host-packages/consent.sh"]  # one program, in three files
 OWN = {"bootstrap.sh", "invoke", "python"}  # of this checkout and its .venv
 
 
