@@ -1,10 +1,11 @@
 """docs/interface.md says what the code writes: key for key."""
 
+import re
 from typing import Any
 
 import pytest
 
-from lab import hypervisor, ledger, site, status, topology
+from lab import hypervisor, ledger, observe, site, status, topology
 from lab.catalogue import Fault
 from lab.checks.judge import judge
 from lab.facts import NodeFacts, Server
@@ -43,9 +44,21 @@ def test_the_summary_is_the_documented_one() -> None:
     assert shape(summarize(entries, judge(entries, expect))) == shape(examples()["summary.json"])
 
 
-def test_whatever_is_on_a_timeline_is_documented() -> None:
-    """Of a run with a fault; tests/live compares the keys too."""
-    assert {(it.eye, it.kind) for it in switched_off()} <= set(kinds())
+TELLS = re.compile(r"""\b(?:self|it)?\.?tell\("([a-z-]+)\"""")
+ENTRIES = re.compile(r"""Entry\([^"]*"([a-z]+)", "([a-z]+)\"""")
+
+
+def written() -> set[tuple[str, str]]:
+    """Whatever the code can write on a timeline, by eye and kind."""
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (topology.ROOT / "lab").glob("*.py"))
+    eyes = {eye.name for eye in observe.eyes(LAB)}
+    watched = {*observe.KINDS.items(), *((eye, "blind") for eye in eyes)}
+    return {*ENTRIES.findall(code), *(("lab", kind) for kind in TELLS.findall(code)), *watched, ("client", "request")}
+
+
+def test_all_that_a_timeline_can_say_is_documented_and_nothing_else() -> None:
+    """Read off the code that writes it; the live tests compare the keys."""
+    assert written() == set(kinds())
 
 
 def test_the_example_adds_up() -> None:
