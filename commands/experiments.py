@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 
 from commands.command import command, say
 from fabfile import clean, converge
-from lab import choices, closing, experiment, plan, process, runs, status, timeline, topology
+from lab import choices, closing, experiment, plan, process, progress, runs, status, timeline, topology
 from lab.checks.judge import judge, verdict
 from lab.errors import BadInput
 from lab.experiment import Hands
@@ -24,10 +24,12 @@ from lab.report.page import write
 from lab.report.terminal import terminal
 from lab.timeline import Entry
 from lab.topology import ROOT, Lab
+from lab.wait import working
 from loadtests import record
 
 EXIT_CODES = {"pass": 0, "fail": 1, "error": 3, "inconclusive": 4}
 COMMAND_S = 300.0
+LARGE_MB, MEMORY_PER_MB = 50, 8.2  # of a timeline: 500 MB took 4.1 GB and five minutes
 
 
 @command(changes=False)
@@ -84,9 +86,15 @@ def _must_be_repeatable(wanted: Plan, rounds: int) -> None:
 
 def _report(folder: Path) -> int:
     """Judge a run, draw it, say it; the exit code of its verdict."""
-    entries = _entries(folder)
-    checks = judge(entries, History(entries).run.get("expect", []))
-    say(f"{terminal(entries, checks)}\n\nreport: {write(folder, entries)}")
+    size_mb = (folder / runs.TIMELINE).stat().st_size / 2**20
+    if size_mb > LARGE_MB:
+        needs = f"{size_mb * MEMORY_PER_MB / 1024:.1f} GB of memory, and minutes"
+        progress.say("report", f"the timeline has {size_mb:.0f} MB: to judge it takes some {needs}")
+    with working("report", f"still judges {folder.name}"):
+        entries = _entries(folder)
+        checks = judge(entries, History(entries).run.get("expect", []))
+        text = f"{terminal(entries, checks)}\n\nreport: {write(folder, entries)}"
+    say(text)
     return EXIT_CODES[verdict(checks, entries)]
 
 

@@ -1,7 +1,9 @@
-"""Waiting for a named condition, with a deadline: the only sleep in the project."""
+"""Waiting for a named condition, with a deadline: the only sleep in the project; long work that is not silent."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from lab import progress
@@ -43,6 +45,24 @@ def until(
             progress.say(where, f"still waiting: {what} ({now - start:.0f} of {timeout:g} s)")
             said = now
         pause(every)
+
+
+@contextmanager
+def working(where: str, what: str, every: float = SAY_EVERY_S) -> Iterator[None]:
+    """Say that a long computation goes on, each `every` seconds, as long as the block lasts."""
+    start, over = time.monotonic(), threading.Event()
+
+    def speak() -> None:
+        while not over.wait(every):
+            progress.say(where, f"{what} ({time.monotonic() - start:.0f} s)")
+
+    speaker = threading.Thread(target=speak, daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        speaker.join()
 
 
 def pause(seconds: float) -> None:
