@@ -138,6 +138,18 @@ def test_a_network_fault_ends_by_itself(no_faults: Lab, machines: dict[str, Mach
     assert "web2-slow is gone" in must("fault.heal")
 
 
+def test_two_who_heal_at_once_heal_everything_and_lose_nothing(no_faults: Lab) -> None:
+    """A machine, a service and the network, each healed by both: neither fails, and the ledger is empty."""
+    must("fault.inject", "service-stop", "web1", "--service", "nginx")
+    must("fault.inject", "slow", "lb1", "--delay", "50")
+    must("fault.inject", "freeze", "web2")
+    both = [start("fault.heal") for _ in range(2)]
+    outputs = [it.communicate(timeout=HEAL_S)[0] for it in both]
+    assert [it.returncode for it in both] == [0, 0], outputs
+    assert ledger.entries() == []
+    until("the lab is whole", lambda: not wrong(no_faults), 120, every=2)
+
+
 def test_mistakes_are_told_all_at_once(lab: Lab) -> None:
     """Exit 2, nothing was touched."""
     done = invoke("fault.inject", "service-kil", "web9", "--service", "ngin")
