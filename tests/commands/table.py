@@ -1,5 +1,6 @@
 """The commands that the hosting machine needs: as host-packages/ declares them, and as the code calls them."""
 
+import re
 from pathlib import Path
 
 from tests.commands import python, shell, source
@@ -7,7 +8,10 @@ from tests.commands import python, shell, source
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ["lab", "host", "box", "fabfile", "commands"]
 TOGETHER = ["bootstrap.sh", "host-packages/install.sh", "host-packages/consent.sh"]  # one program, in three files
-OWN = {"bootstrap.sh", "invoke", "python"}  # of this checkout and its .venv
+OWN = {"bootstrap.sh", "invoke", "python", "locust"}  # of this checkout and its .venv
+TYPED = re.compile(r"^ {4,6}([a-z][a-z0-9-]*) ", re.MULTILINE)  # the first word of a line of code
+NO_COMMANDS = {"acknowledged", "balancer", "database", "last", "lb1", "site", "visitors", "web1", "web2"}  # shown
+ELSEWHERE = {"python3"}  # of macOS
 
 
 def declared() -> dict[str, str]:
@@ -31,3 +35,9 @@ def called() -> set[str]:
     for script in scripts:
         names |= shell.programs(script)
     return names - OWN
+
+
+def typed() -> set[str]:
+    """Every command that the README and docs/ tell to type."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    return {word for text in texts for word in TYPED.findall(text)} - OWN - NO_COMMANDS - ELSEWHERE
