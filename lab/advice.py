@@ -44,6 +44,13 @@ def durability(primary: Database, degraded: str) -> str:
     return primary.durability + (DEGRADED if lowered else "")
 
 
+def unchosen(primary: Database, degraded: str, chosen: str) -> list[str]:
+    """Commits that are less or more safe than chosen, which somebody set by hand; a promotion's is told elsewhere."""
+    if primary.durability in (chosen, databases.NONE) or degraded == primary.node:
+        return []
+    return [f"commits on {primary.node} are {primary.durability}, chosen is {chosen}; next: invoke lab.provision"]
+
+
 def advise(
     nodes: Sequence[Node],
     asked: Asked,

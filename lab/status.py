@@ -129,9 +129,11 @@ def _database(
     remembered.remember(asked_at, asked.values())
     degraded = remembered.degraded()
     advised = advice.advise(lab.having("database"), asked, degraded, endings(lab, asked), states)
-    errors += [f"database: {line}" for line in advised]
     primaries = [it for it in asked.values() if it and it.role == "primary"]
     primary = primaries[0] if len(primaries) == 1 else None
+    chosen = choices.load().get("durability", "durable")
+    advised += advice.unchosen(primary, degraded, chosen) if primary else []
+    errors += [f"database: {line}" for line in advised]
     return {
         "primary": primary.node if primary else None,
         "durability": advice.durability(primary, degraded) if primary else None,

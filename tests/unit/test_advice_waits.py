@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lab import ledger, status
-from lab.advice import advise
+from lab.advice import advise, unchosen
 from lab.catalogue import Fault
 from tests.unit.pairs import OPEN, REPLICA, WEB1, WEB2
 from tests.unit.test_status import HEALTHY
@@ -74,3 +74,19 @@ def test_a_command_that_runs_is_told_and_nothing_is_to_be_done_beside_it() -> No
     lines = status.table(broken, colour=False).splitlines()
     assert f"running   {said}" in lines and lines[-1].startswith("next      let it end")
     assert "fault.heal" not in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("durability", "degraded", "chosen", "told"),
+    [
+        ("async", "", "durable", True),
+        ("durable", "", "available", True),
+        ("durable", "", "durable", False),
+        ("available", "web1", "durable", False),
+        ("none", "", "durable", False),
+    ],
+)
+def test_a_durability_that_nobody_chose_is_told(durability: str, degraded: str, chosen: str, told: bool) -> None:
+    """Set by hand: the site acknowledges by what is in force, and a student believes in what was chosen."""
+    lines = unchosen(replace(OPEN, durability=durability), degraded, chosen)
+    assert [line.partition("next: ")[2] for line in lines] == (["invoke lab.provision"] if told else [])
