@@ -1,7 +1,7 @@
 # Sugar over bootstrap.sh, invoke and pytest; where there is no make, run those by hand.
 # ARGS goes to the command: make up ARGS="--box bento/ubuntu-24.04", make live ARGS="-k replica".
 .DEFAULT_GOAL := help
-.PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit dangerous
+.PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit unit-slow dangerous
 
 BIN := .venv/bin
 SCRIPTS := $(shell find . -name .venv -prune -o -name .lab -prune -o -name '*.sh' -print) .ci/run box/hooks/init \
@@ -19,7 +19,7 @@ test: ## first without machines, then the short tests against the real lab
 	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check live
 
 test-all: ## the same and the slow tests too, hours
-	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check dangerous live-all
+	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check unit-slow dangerous live-all
 
 check: ## style, types, imports, scripts, unit tests: no machine needed, minutes
 	@./bootstrap.sh --venv
@@ -50,7 +50,10 @@ yaml:
 	@$(BIN)/yamllint --strict lab.yml $(shell git ls-files experiments) .github tests/dangerous_changes
 
 unit:
-	@$(BIN)/pytest --quiet --numprocesses auto --dist worksteal tests/unit
+	@$(BIN)/pytest --quiet --numprocesses auto --dist worksteal -m "not slow" tests/unit
+
+unit-slow: ## every two events that can strike the databases, simulated: half an hour
+	@$(BIN)/pytest --quiet --numprocesses auto --dist worksteal -m slow tests/unit
 
 dangerous: ## make dangerous changes to a copy of the code: each must turn a unit test red, ten minutes
 	@$(BIN)/python -m tests.dangerous_changes.run $(ARGS)

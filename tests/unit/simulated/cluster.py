@@ -20,7 +20,8 @@ from tests.unit.simulated.statements import READS
 
 
 class Cluster:
-    """The pair, its power states, and the record; `cut`: the servers do not reach each other.
+    """The pair, its power states, and the record; `cut`: the servers do not reach each other,
+    and `noticed`: a receiver tells when it does not reach its source.
 
     `mute`: nodes that run and do not answer, until their power is off.
 
@@ -35,6 +36,7 @@ class Cluster:
         self.off_because: dict[str, str] = {}
         self.unreached: dict[str, list[str]] = {}
         self.mute: set[str] = set()
+        self.noticed = False
         self.cut, self.over, self.clients, self.moment = False, False, 0, 0
         self.servers: list[Server] = []
         self.web1, self.web2 = Server(self, WEB1, web1), Server(self, WEB2, web2)

@@ -30,6 +30,7 @@ class Server:
     def __init__(self, cluster: "Cluster", node: Node, it: Database) -> None:
         enabled, timeout_ms = DURABILITY[it.durability]
         self.cluster, self.node, self.uuid, self.version = cluster, node, it.uuid, it.version
+        self.uuids = {it.uuid}  # those that the machine had
         self.executed, self.purged, self.has_site = it.gtid_executed, it.purged, it.has_site
         self.unique_key, self.age_s = it.unique_key, it.age_s
         self.variables: dict[str, Value] = {
@@ -46,7 +47,7 @@ class Server:
         self.held: list[str] = []
         self.slow: dict[str, float] = {}
         self.sessions: dict[int, Session] = {}
-        self.ahead_s = 0.0
+        self.ahead_s, self.began_s, self.starts = 0.0, 0, 0
 
     @property
     def may_write(self) -> bool:
@@ -161,6 +162,7 @@ class Server:
             return
         self.cluster.note(self.node.name, "started")
         self.runs, self.silent, self.hangs, self.age_s = True, False, False, 1
+        self.began_s, self.starts = int(self.ahead_s), self.starts + 1
         self.variables |= {"read_only": True, "super_read_only": True, SEMI_SYNC: False, SEMI_SYNC_MS: WITHOUT_END_MS}
         self.replica.throw_away()
         self.replica.running = BOTH if self.replica.source else frozenset()
@@ -173,6 +175,7 @@ class Server:
         if self.variables["super_read_only"]:
             raise SqlError(1290, "The MySQL server is running with the --super-read-only option")
         self.executed, self.has_site, self.copied_from = donor.executed, donor.has_site, donor.node.name
+        self.purged = donor.executed  # a copy comes without binary logs
         self.copies += 1
         self.stop()
         self.replica = Replica(self)

@@ -200,8 +200,8 @@ class Nodes:
         running = [it for it in self.cluster.servers if it.node.name == name and it.runs]
         path.write_text("123\n" if running else "", encoding="utf-8")
         for it in running:
-            began = (UP_S - it.age_s) * HERTZ
-            (self.folder / name / "uptime").write_text(f"{UP_S}.00 1.00\n", encoding="utf-8")
+            began, up = (UP_S + it.began_s - it.age_s) * HERTZ + it.starts, UP_S + int(it.ahead_s)
+            (self.folder / name / "uptime").write_text(f"{up}.00 1.00\n", encoding="utf-8")
             (self.folder / name / "boot").write_text("b007\n", encoding="utf-8")
             (self.folder / name / "stat").write_text(f"123 (mysqld) S {'0 ' * 18}{began} 0\n", encoding="utf-8")
         return folder

@@ -171,6 +171,6 @@ def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     monkeypatch.setattr(progress, "say", lambda *_: None)
     try:
         yield pair
-        assert pair.unknown == []
+        assert pair.unknown == [], pair.unknown
     finally:
         pair.end()

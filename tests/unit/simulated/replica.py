@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lab import gtid
 from tests.unit.simulated.errors import LOST, STOPPED, SqlError
 from tests.unit.simulated.gtid_sets import minus, union
 
@@ -25,7 +26,8 @@ class Replica:
     Faults: `torn`: the relay log ends inside a transaction, so the applier can't stop by itself. `stubborn`: nor by a
     KILL. `stuck`: nothing is applied. `deaf`: the receiver does not notice a stop before its connection is removed.
     `damaged`: the relay log can't be read. `misled`: a setting of the source is wrong; both until that is named anew.
-    `differs`: the server has other data than its source, so that it can't apply what it receives.
+    `differs`: the server has other data than its source, so that it can't apply what it receives. `denied`: its
+    password is wrong. `purged`: its source has not any more what it lacks.
     """
 
     server: "Server" = field(repr=False)
@@ -42,6 +44,8 @@ class Replica:
     damaged: bool = False
     misled: bool = False
     differs: bool = False
+    denied: bool = False
+    purged: bool = False
 
     @property
     def unapplied(self) -> str:
@@ -56,16 +60,35 @@ class Replica:
     def source_server(self) -> "Server | None":
         """The running server at the source's address."""
         cluster = self.server.cluster
-        found = [it for it in cluster.servers if str(it.node.ip) == self.source and it.runs and not self.misled]
+        found = [it for it in cluster.servers if str(it.node.ip) == self.source and it.runs]
+        found = [] if self.misled or self.denied else found
         return found[0] if found and not cluster.cut and cluster.power[found[0].node.name] == "running" else None
 
     def work(self, seconds: float) -> None:
         """Fetch and apply for so many seconds."""
         source = self.source_server()
         if "IO" in self.running and source:
-            self.received = union(self.received, minus(source.executed, self.server.executed))
+            lacks = self._takes(minus(source.executed, self.server.executed))
+            if minus(source.purged, union(self.received, minus(source.purged, lacks))):
+                self.running, self.purged = self.running - {"IO"}, True
+            else:
+                self.received, self.torn = union(self.received, lacks), False  # the rest comes now
         if "SQL" in self.running and not self.stuck and self.delay <= seconds and not self.server.waits_for_replica:
             self.server.executed = union(self.server.executed, self.received)
+
+    def _takes(self, transactions: str) -> str:
+        """Those that the receiver does not skip: it skips what its own machine has written."""
+        rest = gtid.parse(transactions).items()
+        return gtid.text({source: it for source, it in rest if source not in self.server.uuids})
+
+    @property
+    def why_not(self) -> str:
+        """Why it does not receive, as a server tells that is given the time to notice."""
+        if self.purged:
+            return "Got fatal error 1236 from source: it has purged required binary logs"
+        if not self.server.cluster.noticed or "IO" not in self.running or self.connected:
+            return ""
+        return "Access denied for user 'replication'" if self.denied else "Error connecting to source: Can't connect"
 
     def start(self, threads: frozenset[str]) -> None:
         """START REPLICA."""
@@ -73,6 +96,7 @@ class Replica:
         if not self.source:
             raise SqlError(1200, "The server is not configured as replica; fix with CHANGE REPLICATION SOURCE TO")
         connects = "IO" in threads - self.running
+        self.purged = self.purged and "IO" not in threads
         self.running |= threads
         if (self.damaged or self.differs) and "SQL" in threads:
             self.running, self.error = self.running - {"SQL"}, "Relay log read failure"
@@ -124,6 +148,7 @@ class Replica:
         if not self.running:
             self.throw_away()
         self.misled = self.misled and "SOURCE_HOST" not in options
+        self.denied = self.denied and "SOURCE_PASSWORD" not in options
         self.source = options.get("SOURCE_HOST", self.source)
         self.delay = int(options.get("SOURCE_DELAY", self.delay))
 

@@ -119,7 +119,7 @@ def _replica_status(session: "Session", _: object) -> Rows:
         "Source_Host": replica.source,
         "Replica_IO_Running": receiver_state(session.server, ("No", "Connecting", "Yes")),
         "Replica_SQL_Running": "Yes" if "SQL" in replica.running else "No",
-        "Last_IO_Error": "",
+        "Last_IO_Error": replica.why_not,
         "Last_SQL_Error": replica.error,
         "Seconds_Behind_Source": "0" if replica.running == BOTH else "NULL",
         "Retrieved_Gtid_Set": printed(replica.received),

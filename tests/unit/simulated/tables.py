@@ -30,8 +30,8 @@ def _status(it: "Server") -> Table:
 
 def receiver_state(it: "Server", words: tuple[str, str, str]) -> str:
     """One of three words: off, connecting, on."""
-    runs = "IO" in it.replica.running
-    return words[runs + (runs and bool(it.replica.source_server() or it.cluster.cut))]
+    runs, unnoticed = "IO" in it.replica.running, it.cluster.cut and not it.cluster.noticed
+    return words[runs + (runs and bool(it.replica.source_server() or unnoticed))]
 
 
 def _connection(it: "Server") -> Table:
