@@ -21,6 +21,7 @@ from lab.errors import CheckFailed, LabNotUp, Unreachable
 from lab.logs import collect as collect_logs
 from lab.machine import SSH_CONFIG
 from lab.restore import must_be_up
+from lab.wait import working
 
 # Started in the background by a shell, SIGINT is ignored and Vagrant would inherit that: nobody could interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -74,7 +75,8 @@ def provision(c: Context, node: str = "", dry_run: bool = False) -> None:
 @command(changes=False, help={"json": "as data, for scripts"})
 def status_(c: Context, json: bool = False) -> None:
     """Show what is true now: machines, services, balancer, databases."""
-    now = status.collect(topology.load())
+    with working("lab", "still asks the nodes"):
+        now = status.collect(topology.load())
     say(dumps(now, indent=2) if json else status.table(now, colour=sys.stdout.isatty()))
 
 

@@ -13,6 +13,8 @@ from fabfile.rejoin import rejoin as rejoin_server
 from lab import advice, backup, choices, hypervisor, lifecycle, remembered, topology
 from lab.databases import MEANS, check_durability
 from lab.facts import databases_of, endings
+from lab.tree import tree
+from lab.wait import working
 
 PROMOTE = {
     "salvage": "start the old primary read-only where it does not answer, and fetch what only it has, first",
@@ -26,14 +28,15 @@ def status_(c: Context) -> None:
     """Draw the replication tree: role, lag, transactions missing, durability and semi-sync now."""
     lab = topology.load()
     nodes = lab.having("database")
-    doors = lifecycle.running(lab, "database")
-    asked_at = time.time()
-    answers = databases_of(doors)
-    asked = {node.name: answers.get(node.name) for node in nodes}
-    remembered.remember(asked_at, asked.values())
-    degraded = remembered.degraded()
-    advised = advice.advise(nodes, asked, degraded, endings(lab, asked), hypervisor.states(lab))
-    say("\n".join([advice.tree(nodes, asked, degraded), *_chosen(), *advised]))
+    with working("lab", "still asks the databases"):
+        doors = lifecycle.running(lab, "database")
+        asked_at = time.time()
+        answers = databases_of(doors)
+        asked = {node.name: answers.get(node.name) for node in nodes}
+        remembered.remember(asked_at, asked.values())
+        degraded = remembered.degraded()
+        advised = advice.advise(nodes, asked, degraded, endings(lab, asked), hypervisor.states(lab))
+    say("\n".join([tree(nodes, asked, degraded), *_chosen(), *advised]))
 
 
 @command(changes=True, positional=["node"], help=PROMOTE)

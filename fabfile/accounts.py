@@ -17,7 +17,7 @@ ACCOUNTS = ROOT / "provision" / "sql" / "accounts.yml"
 # One session for all: starting a client costs half a second on an emulated processor.
 STORED = """SELECT CONCAT('@source ', SHA2(User_password, 256)) FROM mysql.slave_master_info;
 SELECT CONCAT('@', User, '@', Host, ' ', IFNULL(User_attributes->>'$.metadata.weblab', ''), ' ',
-SHA2(CONCAT(plugin, authentication_string), 256)) FROM mysql.user;"""
+SHA2(CONCAT(plugin, authentication_string, password_expired, account_locked), 256)) FROM mysql.user;"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def question(accounts: Sequence[Account]) -> str:
 
 
 def differing(accounts: Sequence[Account], passwords: Mapping[str, str], answer: str) -> list[Account]:
-    """The accounts that are missing, or whose password or grants are not as they should be."""
+    """The accounts that are missing, locked, or whose password or grants are not as they should be."""
     lines = answer.splitlines()
     stored = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("@")}
     return [
@@ -100,7 +100,8 @@ def repair(account: Account, password: str) -> str:
     lines = [f"DROP USER IF EXISTS {who};", f"CREATE USER {who} IDENTIFIED BY '{password}' {limit};"]
     lines += [f"{grant} TO {who};" for grant in account.grants]
     lines += [
-        f"SELECT SHA2(CONCAT(plugin, authentication_string), 256) INTO @stored FROM mysql.user "
+        f"SELECT SHA2(CONCAT(plugin, authentication_string, password_expired, account_locked), 256) "
+        f"INTO @stored FROM mysql.user "
         f"WHERE User = '{account.name}' AND Host = '{account.host}';",
         f"SET @kept = JSON_OBJECT('weblab', CONCAT('{_digest(account, password)}:', @stored));",
         f"SET @keep = CONCAT('ALTER USER {who} ATTRIBUTE ', QUOTE(@kept));",

@@ -1,20 +1,15 @@
-"""A server gets its source, or a copy of all its data."""
+"""A server gets its source."""
 
 import time
 
-from fabfile.statements import client, sql
+from fabfile.statements import sql
 from lab import gtid, progress, remembered
 from lab.databases import Database
-from lab.errors import CheckFailed, CommandFailed
+from lab.errors import CommandFailed
 from lab.facts import databases_of
 from lab.machine import Machine
-from lab.release import Dialect
-from lab.wait import until
 
-COPY_S = 300.0
 RESUMES_S = 15.0
-STARTS_S = 240.0  # with the copy MySQL starts anew: on a busy emulated processor 90 s were too few
-_CLONED = 'mysql -N -e "SELECT %s FROM performance_schema.clone_status"'
 # The source's side of semi-sync goes off first: on a replica it blocks the applier.
 SOURCE_SIDE_OFF = "SET GLOBAL rpl_semi_sync_source_enabled = OFF;"
 APPLY = f"{SOURCE_SIDE_OFF} START REPLICA;"
@@ -99,31 +94,3 @@ class Resumed:
         remembered.throws_away(own.has)
         sql(self.door, text, what)
         self.latest = None
-
-
-def clone(door: Machine, donor: str, password: str) -> None:
-    """Copy the donor's data: it works whatever the donor has purged from its binary logs.
-
-    A copy that ends in the middle has dropped the data and would keep the history of it: a server that seems to have
-    all. So the history goes first, and what is left is an empty server, which is never promoted and is copied again.
-    The server restarts itself at the end, so the client loses it (exit 1): what counts is clone_status.
-    """
-    began = door.run(_CLONED % "BEGIN_TIME", title="asks for an earlier copy").stdout
-    dialect = Dialect.of(door.run('mysql -N -e "SELECT VERSION()"', title="asks for its version").stdout)
-    text = f"SET GLOBAL super_read_only = OFF;\n{SOURCE_SIDE_OFF}\nSTOP REPLICA;\nRESET REPLICA ALL;\n"
-    text += f"{dialect.reset_binary_logs};\nSET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
-    text += f"CLONE INSTANCE FROM 'clone'@'{donor}':3306 IDENTIFIED BY '{password}';"
-    progress.say(door.node.name, f"copies the data of {donor}")
-    answer = door.script(client(text), ok=(0, 1), timeout=COPY_S, title="copies the data")
-    question = f"{_CLONED % 'BEGIN_TIME'} && {_CLONED % 'STATE, ERROR_MESSAGE'}"
-
-    def ended() -> str:
-        asked = door.run(f"systemctl start mysql && {question}", timeout=STARTS_S, title="asks how the copy went")
-        begins, _, status = asked.stdout.partition("\n")
-        if status.strip() and begins.strip() != began.strip():  # the status of an earlier copy stays until the next one
-            return status if status.startswith(("Completed", "Failed")) else ""
-        return answer.stderr or "it never began"
-
-    status = until("the copy ends", ended, STARTS_S, every=1.0, where=door.node.name, hint="invoke lab.logs")
-    if not status.startswith("Completed"):
-        raise CheckFailed(f"{door.node.name}: copying the data failed", evidence=status, hint="invoke lab.logs")

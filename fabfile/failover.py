@@ -19,14 +19,14 @@ from fabfile.switch import NotCaughtUp, NotClosed, Roles
 from lab import advice, choices, gtid, hypervisor, lock, progress, promotion, protections, remembered, site
 from lab.databases import Database
 from lab.doubts import Situation
-from lab.errors import CheckFailed, LabError
+from lab.errors import CheckFailed, LabError, TimedOut
 from lab.facts import databases_of, ended_because
 from lab.machine import Shell, together
 from lab.promotion import Promotion
 from lab.topology import Lab
 from lab.wait import until
 
-VERIFIED_S = 60.0
+VERIFIED_S, FOLLOWED_S = 60.0, 30.0
 KNOWN_NOTE = """mysql -N --raw --default-character-set=utf8mb4 -e "SELECT JSON_OBJECT('token', token, 'body', body)
 FROM site.notes ORDER BY created_at LIMIT 1" """
 LEFT_OUT = {
@@ -180,13 +180,14 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str, *, gone: bool =
 
     def alone() -> bool:
         latest.update(databases_of(doors))
-        return [it.node for it in latest.values() if it and it.writable] == [name] and _follows(latest, other, how)
+        return [it.node for it in latest.values() if it and it.writable] == [name]
 
     def silent() -> str:
         return "\n".join(f"{it.node}: {it.role} {it.error}" for it in latest.values() if it)
 
-    hint = f"invoke db.status; if {other} does not follow: invoke db.rejoin {other}"
+    hint = "invoke db.status"
     until(f"{name} is the only primary", alone, VERIFIED_S, where=name, evidence=silent, hint=hint)
+    followed = _is_followed(lambda: alone() and _follows(latest, other, how), name, other)
     remembers(doors, roles.node)
 
     def written() -> bool:
@@ -196,8 +197,17 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str, *, gone: bool =
     own = latest[name]
     assert own is not None
     next_ = f"next: {promotion.rejoins(other, gone=gone)}"
-    follows = f"{other} replicates from it" if how.way == "planned" and how.attach else next_
+    follows = f"{other} replicates from it" if followed and how.way == "planned" and how.attach else next_
     return _told(name, how, done, f"commits are {own.durability}{_lowered(name, own.durability)}; {follows}")
+
+
+def _is_followed(follows: Callable[[], bool], name: str, other: str) -> bool:
+    """Whether the other one follows soon; the promotion is done without that too."""
+    try:
+        return until(f"{other} replicates from {name}", follows, FOLLOWED_S, where=other)
+    except TimedOut:
+        progress.say(other, f"does not replicate from {name} yet")
+        return False
 
 
 def _follows(latest: Mapping[str, Database | None], other: str, how: Promotion) -> bool:

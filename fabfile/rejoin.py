@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from contextlib import suppress
 
-from fabfile.attach import Resumed, clone
+from fabfile.attach import Resumed
+from fabfile.cloning import clone
 from fabfile.durability import commits, remembers
 from fabfile.switch import Roles
 from lab import databases, errant, gtid, hypervisor, ledger, lifecycle, progress
@@ -138,7 +139,7 @@ def _has_only(own: Database, primary: Database) -> bool:
 
 
 def _copies(roles: Roles) -> None:
-    clone(roles.node, str(roles.other.node.ip), passwords(["clone"])["clone"])
+    clone(roles.node, roles.other, passwords(["clone"])["clone"])
 
 
 def _kept(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> list[str]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from fabfile import accounts, notes
 from fabfile.accounts import Account
-from fabfile.attach import APPLY, clone, source
+from fabfile.attach import APPLY, source
+from fabfile.cloning import clone
 from fabfile.clients import END_ALL
 from fabfile.durability import commits, remembers
 from fabfile.opening import open_server, opens
@@ -160,7 +161,7 @@ def _attach(pair: Pair, primary: Machine, asked: Mapping[str, Database | None], 
         if alone:
             errant.keep(door, alone, f"{name} becomes the replica of {primary.node.name}")
         if before.has_site:
-            clone(door, address, pair.passwords["clone"])
+            clone(door, primary, pair.passwords["clone"])
         else:
             sql(door, f"{pair.releases[name].dialect.reset_binary_logs};", "starts without history")
         text = f"{source(address, pair.passwords['replication'])}\nSTART REPLICA;"

@@ -1,4 +1,4 @@
-"""What to do next with the databases, and how they follow each other: from what they answered, touching no host."""
+"""What to do next with the databases: from what they answered, touching no host."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,8 @@ from lab.topology import Node
 
 Asked = Mapping[str, Database | None]
 DEGRADED = " (degraded by promote)"
-HEAL = "heal the network between"
+HEAL, HEALS = "heal the network between", "invoke fault.heal"
+SHUT_OUT = ("denied", "password has expired", "account is locked")  # what MySQL says of an account
 NO_STATES: Mapping[str, str] = {}
 
 
@@ -65,6 +66,9 @@ def advise(
     """
     sight = _Sight(nodes, asked, ended, machines)
     primaries = [it for it in sight.known if it.role == "primary"]
+    open_replicas = [it for it in sight.known if it.writable and it not in primaries]
+    if primaries and open_replicas:
+        return [_open(it) for it in open_replicas]
     if len(primaries) == 1:
         return _with_primary(sight, primaries[0], degraded)
     if len(primaries) > 1:
@@ -76,6 +80,16 @@ def advise(
     return [f"{what}; next: {_promotes(sight)}"]
 
 
+def _open(replica: Database) -> str:
+    """A server boots read-only; what was written there meanwhile is found, and told, after that."""
+    what = f"{replica.node} is open for writes, and replicates: somebody opened it by hand"
+    return f"{what}; next: {_restarts(replica.node)}"
+
+
+def _restarts(name: str) -> str:
+    return f'invoke lab.exec {name} "systemctl restart mysql"'
+
+
 def _promotes(sight: _Sight) -> str:
     """The promotion that is not refused now, rather of the server that has most and with nothing lost."""
     known = sorted(sight.known, key=lambda it: -gtid.count(gtid.parse(it.gtid_executed)))
@@ -84,8 +98,12 @@ def _promotes(sight: _Sight) -> str:
         if _is_allowed(it) and not _stuck(it.own):
             return f"invoke db.promote {it.node.name}"
     for it in cases:
-        if not it.gone and (it.rival is None or _is_source(it.own, it.rival)):
-            return f"invoke db.promote {it.node.name} --salvage"
+        if not it.gone and sight.machines.get(it.other.name) != "paused" and _is_salvaged(it):
+            heals = f"{HEALS}, then " if promotion.cut_off(it.node.name) else ""
+            return f"{heals}invoke db.promote {it.node.name} --salvage"
+    for it in cases:
+        if it.rival is None and not it.gone:
+            return _answers(sight, it.other.name)
     for it in cases:
         if _is_allowed(it, accept_data_loss=True):
             return f"invoke db.promote {it.node.name} --accept-data-loss"
@@ -98,9 +116,19 @@ def _stuck(own: Database) -> bool:
     return fails and not gtid.subset(own.received, own.gtid_executed)
 
 
-def _is_source(own: Database, rival: Database) -> bool:
-    """Whether a server has nothing of its own, and something can be fetched for it from the other one."""
-    return gtid.subset(own.gtid_executed, rival.gtid_executed) and not gtid.subset(rival.has, own.has)
+def _is_salvaged(it: Situation) -> bool:
+    """Whether something can be fetched for a server from the other one, which may have to be started for it.
+
+    An empty server, and one that lost what it wrote itself, only a copy can fill.
+    """
+    own, rival = it.own, it.rival
+    if not own.gtid_executed:
+        return False
+    if rival is None:
+        known = it.seen.gtid_executed if it.seen and it.seen.node == it.other.name else own.gtid_executed
+        return not databases.made_by(own, gtid.minus(own.gtid_executed, known))
+    fetches = gtid.subset(own.gtid_executed, rival.gtid_executed) and not gtid.subset(rival.has, own.has)
+    return fetches and not databases.lost(own, rival) and gtid.subset(rival.purged, own.has)
 
 
 def _is_allowed(it: Situation, *, accept_data_loss: bool = False) -> bool:
@@ -128,8 +156,9 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
             lines.append(f"{name} does not replicate, and has {own} transactions that {primary.node} has not")
         elif it is None and degraded == primary.node:
             lines.append(f"{primary.node} has no replica: commits are {durability(primary, degraded)}")
-        elif it is None and primary.durability == "durable" and primary.waits:
-            lines.append(f"writes wait: durable, and MySQL on {name} does not answer; next: {_answers(sight, name)}")
+        elif it is None:
+            waits = "writes wait: durable, and " if primary.durability == "durable" and primary.waits else ""
+            lines.append(f"{waits}MySQL on {name} does not answer; next: {_returns(sight, name)}")
             continue
         elif it and it.replicating and durability(primary, degraded) != primary.durability:
             lines.append(f"{name} is back, and commits are still {durability(primary, degraded)}")
@@ -146,10 +175,16 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
 def _answers(sight: _Sight, name: str) -> str:
     """The command that makes a server answer again; what was broken on purpose is healed first."""
     if promotion.broken(name):
-        return "invoke fault.heal"
+        return HEALS
     if sight.machines.get(name, "running") != "running":
         return "invoke lab.up"
-    return f'invoke lab.exec {name} "systemctl restart mysql"'  # it is stopped, or hangs; a converge needs its answer
+    return _restarts(name)  # it is stopped, or hangs; a converge needs its answer
+
+
+def _returns(sight: _Sight, name: str) -> str:
+    """The command that makes a server answer again beside a primary: a rejoin starts its machine and attaches it."""
+    state = sight.machines.get(name, "running")
+    return _answers(sight, name) if state == "running" else promotion.rejoins(name, gone=state == "absent")
 
 
 def _without_durability(sight: _Sight, primary: Database) -> list[str]:
@@ -157,16 +192,18 @@ def _without_durability(sight: _Sight, primary: Database) -> list[str]:
     if primary.durability != databases.NONE:
         return []
     silent = [name for name, it in sight.asked.items() if it is None]
-    then = _answers(sight, silent[0]) if silent else "invoke lab.provision"
+    if any(it for name, it in sight.asked.items() if it and name != primary.node and not it.source):
+        return []  # a converge refuses that one; the rejoin that comes next sets the durability
+    then = _returns(sight, silent[0]) if silent else "invoke lab.provision"
     return [f"no durability is set on {primary.node}, so the site leaves no notes there; next: {then}"]
 
 
 def _starts(replica: Database, primary: Database) -> str:
     """The command that makes a replica go on; what was broken on purpose is healed first."""
     if promotion.broken(replica.node) or promotion.broken(primary.node):
-        return "invoke fault.heal"
+        return HEALS
     # A wrong password lab.provision repairs, where the applier runs.
-    fails = replica.error and not (replica.applying and "denied" in replica.error.lower())
+    fails = replica.error and not (replica.applying and _is_shut_out(replica))
     return "invoke lab.provision" if _can_catch_up(replica, primary) and not fails else promotion.rejoins(replica.node)
 
 
@@ -190,7 +227,12 @@ def _closed(sight: _Sight) -> str:
 
 def _connects(replica: Database) -> bool:
     """Whether it tries to reach its source, and can't; with a wrong password it could, and lab.provision repairs it."""
-    return not replica.receiving and not replica.stopped and "denied" not in replica.error.lower()
+    return not replica.receiving and not replica.stopped and not _is_shut_out(replica)
+
+
+def _is_shut_out(replica: Database) -> bool:
+    """Whether its source refuses the account with which it replicates."""
+    return any(words in replica.error.lower() for words in SHUT_OUT)
 
 
 def _cut_off(sight: _Sight, replica: Database) -> str:
@@ -200,51 +242,3 @@ def _cut_off(sight: _Sight, replica: Database) -> str:
         return f"invoke db.promote {replica.node}"
     heal = f"{HEAL} {it.node.name} and {it.other.name} (invoke fault.heal)"
     return f"{heal}, then invoke lab.provision"
-
-
-def tree(nodes: Sequence[Node], asked: Asked, degraded: str) -> str:
-    """Who replicates from whom, as text: role, lag, how many transactions each lacks and has alone."""
-    address = {str(node.ip): node.name for node in nodes}
-    children: dict[str, list[str]] = {}
-    for name, it in asked.items():
-        source = address.get(it.source, it.source) if it else ""
-        children.setdefault(source if source in asked else "", []).append(name)
-    roots = children.get("", []) or list(asked)[:1]  # two that replicate from each other have no root
-    return "\n".join(line for root in roots for line in _branch(root, asked, children, degraded, ()))
-
-
-def _branch(
-    name: str, asked: Asked, children: Mapping[str, Sequence[str]], degraded: str, above: tuple[str, ...]
-) -> list[str]:
-    words = _words(asked, name, above[-1] if above else "", degraded)
-    lines = [f"{'   ' * (len(above) - 1)}{'└─ ' if above else ''}{name}: {words}"]
-    for child in children.get(name, ()):
-        if child not in (*above, name):
-            lines += _branch(child, asked, children, degraded, (*above, name))
-    return lines
-
-
-def _words(asked: Asked, name: str, source: str, degraded: str) -> str:
-    it = asked[name]
-    if it is None:
-        return "does not answer"
-    words = [it.role, "writable" if it.writable else "read-only"]
-    if it.writable:
-        words += [f"durability {durability(it, degraded)}", f"semi-sync {'ON' if it.waits else 'OFF'}"]
-    if it.source:
-        words.append(f"{it.lag_s} s behind" if it.replicating else f"not replicating {it.error}".strip())
-    total = gtid.count(gtid.parse(it.gtid_executed))
-    return ", ".join([*words, f"{total} transactions{_difference(it, asked.get(source) or _other(asked, name))}"])
-
-
-def _other(asked: Asked, name: str) -> Database | None:
-    """For a server without a source, the one that takes writes."""
-    return next((it for other, it in asked.items() if it and other != name and it.writable), None)
-
-
-def _difference(it: Database, other: Database | None) -> str:
-    if other is None:
-        return ""
-    lacks = gtid.count(gtid.minus(other.gtid_executed, it.gtid_executed))
-    alone = gtid.count(gtid.minus(it.gtid_executed, other.gtid_executed))
-    return f" ({lacks} of {other.node} missing, {alone} that {other.node} has not)"

@@ -2,18 +2,19 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkstemp
 
 from lab import gtid, progress
 from lab.databases import Database
-from lab.errors import BadInput, CheckFailed, LabError
+from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.facts import databases_of
 from lab.lifecycle import machines
 from lab.machine import Machine
 from lab.topology import ROOT, Lab
-from lab.wait import until
+from lab.wait import pause, until
 
 FOLDER = ROOT / "backups"
 DUMP = "mysqldump --single-transaction --set-gtid-purged=OFF --no-tablespaces --databases site"
@@ -22,7 +23,7 @@ USES, ASIDE = "USE `site`;", "site_restored_"
 TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE';"
 RUNNING = "SELECT id, state FROM information_schema.processlist WHERE info LIKE 'RENAME TABLE%'"
 TIMEOUT_S, LOCK_S = 300.0, 10
-APPLY_S = 60.0
+APPLY_S, LOOKS_AGAIN_S = 60.0, 1.0
 
 
 def backup(lab: Lab) -> Path:
@@ -90,21 +91,26 @@ def _put(door: Machine, statement: str, aside: str, again: str) -> None:
         raise CheckFailed(f"{door.node.name}: {said}", evidence=str(error), hint=hint) from error
 
 
-def _stands(door: Machine, aside: str) -> str:
+def _stands(door: Machine, aside: str, looks: int = 3) -> str:
     """What became of the statement that puts the data in place; one that waits for a lock only is ended.
 
-    One that waits for the replica stands in the binary log: it comes true.
+    One that waits for the replica stands in the binary log: it comes true. Its client may not have begun yet, and a
+    lock may come free before it is ended: so there is more than one look.
     """
     kept = f"what the site had before is in the database {aside} then"
     try:
         running = _sql(door, f"{RUNNING} AND info LIKE '%{aside}%';", "asks how it stands").strip().split("\t")
         if len(running) == 2 and "lock" in running[1]:
-            _sql(door, f"KILL {running[0]};", "ends what waits")
-            return "the backup was not put in place"
-        if len(running) == 2:
+            with suppress(CommandFailed):  # it has ended
+                _sql(door, f"KILL {running[0]};", "ends what waits")
+        elif len(running) == 2:
             return f"the backup is put in place as soon as the replica answers; {kept}"
-        done = f"{aside}\tbefore_" in _sql(door, TABLES, "names the tables")
-        return f"the backup was put in place; {kept}" if done else "the backup was not put in place"
+        elif f"{aside}\tbefore_" in _sql(door, TABLES, "names the tables"):
+            return f"the backup was put in place; {kept}"
+        if looks > 1:
+            pause(LOOKS_AGAIN_S)
+            return _stands(door, aside, looks - 1)
+        return "the backup was not put in place"
     except LabError:
         return f"nobody can say whether the backup was put in place; if it was, {kept}"
 

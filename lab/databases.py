@@ -53,7 +53,9 @@ SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_o
 (SELECT variable_value FROM performance_schema.global_status
  WHERE variable_name = 'Rpl_semi_sync_source_status') AS semi_sync_status,
 (SELECT variable_value FROM performance_schema.global_status
- WHERE variable_name = 'Rpl_semi_sync_source_wait_sessions') AS semi_sync_waiting;
+ WHERE variable_name = 'Rpl_semi_sync_source_wait_sessions') AS semi_sync_waiting,
+(SELECT COUNT(*) FROM performance_schema.threads
+ WHERE processlist_state = 'waiting for handler commit') AS commits_behind;
 SHOW REPLICA STATUS;
 END_OF_SQL
 {{ read -r pid < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && read -r up rest < /proc/uptime &&
@@ -180,7 +182,7 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         has_repeats=own.get("has_repeats", "1") == "1",
         age_s=int(rows[-1].get("process_age", "0")),
         start=rows[-1].get("process_start", ""),
-        waiting=int(own.get("semi_sync_waiting", "0") or 0),
+        waiting=_waiting(own),
         stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
     )
 
@@ -201,6 +203,12 @@ def check_durability(value: str) -> str:
     if value not in MEANS:
         raise BadInput(f"durability {value!r} is unknown", hint=f"one of: {', '.join(MEANS)}")
     return value
+
+
+def _waiting(own: Mapping[str, str]) -> int:
+    """The commit that waits for a replica, and those that wait behind it for their turn to be written."""
+    first, behind = (int(own.get(name, "0") or 0) for name in ("semi_sync_waiting", "commits_behind"))
+    return first + behind if first else 0
 
 
 def durability_sql(value: str) -> str:

@@ -12,18 +12,16 @@ from typing import TypeAlias, TypeVar
 import paramiko
 from fabric import Connection
 
-from lab import progress
-from lab.connection import connect
+from lab.connection import Patience, connect, send
 from lab.errors import CommandFailed, LabError, LabNotUp, TimedOut, Unreachable
 from lab.topology import ROOT, Node
-from lab.wait import SAY_EVERY_S, pause
+from lab.wait import pause
 
 SSH_CONFIG = ROOT / ".lab" / "ssh-config"
 SESSION_TIMEOUT_S = 8
 POLL_S = 0.02
 STARTS_S = 20.0
 READY = "=ready="
-SHOWN_WIDTH = 100
 T = TypeVar("T")
 Shell: TypeAlias = paramiko.Channel
 
@@ -71,7 +69,8 @@ class Machine:
 
         A `shell` that is ready runs it at once, as its last.
         """
-        answer = self._guarded(lambda: self._read(self._start(text, timeout, shell), timeout, title), title)
+        patience = Patience(self.node.name, title, timeout)
+        answer = self._guarded(lambda: self._read(self._start(text, patience, shell), patience), title)
         return self._allowed(answer, ok, title)
 
     def ready(self, text: str, *, timeout: float = 30.0, title: str) -> Shell:
@@ -82,8 +81,9 @@ class Machine:
 
     def told(self, text: str, *, timeout: float = 30.0, title: str, shell: Shell) -> Answer:
         """Run a bash script in a shell that is ready, and keep the shell."""
-        self._guarded(lambda: shell.sendall(f"{text}\necho {READY}\n".encode()), title)
-        answer = self._guarded(lambda: self._read(shell, timeout, title, READY), title)
+        patience = Patience(self.node.name, title, timeout)
+        self._guarded(lambda: send(shell, f"{text}\necho {READY}\n", patience), title)
+        answer = self._guarded(lambda: self._read(shell, patience, READY), title)
         return self._allowed(answer, (0,), title)
 
     def _allowed(self, answer: Answer, ok: Sequence[int], title: str) -> Answer:
@@ -100,7 +100,7 @@ class Machine:
         """
         rest = bytearray()
         try:
-            channel = self._start(text, STARTS_S)
+            channel = self._start(text, Patience(self.node.name, "begins to watch", STARTS_S))
             heard = time.monotonic() + STARTS_S
             while going():
                 if _drain(channel, rest, bytearray()):
@@ -135,9 +135,9 @@ class Machine:
                 hint=f"see what the machine is doing: invoke lab.status, vagrant ssh {self.node.name}",
             ) from error
 
-    def _start(self, text: str, timeout: float, shell: Shell | None = None) -> paramiko.Channel:
-        channel = shell or self._shell(timeout)
-        channel.sendall(text.encode())
+    def _start(self, text: str, patience: Patience, shell: Shell | None = None) -> paramiko.Channel:
+        channel = shell or self._shell(patience.timeout)
+        send(channel, text, patience)
         channel.shutdown_write()
         return channel
 
@@ -159,24 +159,19 @@ class Machine:
             assert transport is not None
             return transport.open_session(timeout=SESSION_TIMEOUT_S)
 
-    def _read(self, channel: paramiko.Channel, timeout: float, title: str, mark: str = "") -> Answer:
+    def _read(self, channel: paramiko.Channel, patience: Patience, mark: str = "") -> Answer:
         """Until the script ends, or says the mark."""
         out, err = bytearray(), bytearray()
-        start = said = time.monotonic()
         while not channel.closed and not (channel.exit_status_ready() and channel.eof_received):
             if mark and mark.encode() in out:
                 return Answer(0, out.decode(errors="replace").partition(mark)[0], err.decode(errors="replace"))
             if not _drain(channel, out, err):
                 pause(POLL_S)
-            now = time.monotonic()
-            if now - start > timeout:
+            try:
+                patience.look(bytes(out + err))
+            except TimedOut:
                 channel.close()
-                last = (out + err).decode(errors="replace").splitlines()[-10:]
-                raise TimedOut(f"{self.node.name}: {title}: not done within {timeout:g} s", evidence="\n".join(last))
-            if now - said >= SAY_EVERY_S:
-                step = out.decode(errors="replace").rstrip().rpartition("\n")[2]
-                progress.say(self.node.name, f"{(step or title)[:SHOWN_WIDTH]} ({now - start:.0f} s)")
-                said = now
+                raise
         while _drain(channel, out, err):
             pass
         if not channel.exit_status_ready() or channel.exit_status == -1:

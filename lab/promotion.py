@@ -197,3 +197,8 @@ def broken(name: str) -> bool:
 
 def _sets(it: Situation, rival: Database) -> str:
     return f"{it.node.name}: {it.own.gtid_executed}\n{it.other.name}: {rival.gtid_executed}"
+
+
+def cut_off(name: str) -> bool:
+    """Whether a fault cuts a node off from the other one: nothing can be fetched then."""
+    return any(it["kind"] == "partition" and (name in (it["node"], it["peer"]) or it["peer"] == ALL) for it in ledger.entries())

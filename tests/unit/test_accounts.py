@@ -1,5 +1,7 @@
 """MySQL accounts: seen when missing, or when password, grants or limits differ."""
 
+import re
+
 import pytest
 
 from fabfile import accounts
@@ -32,6 +34,13 @@ def differing(lines: list[str]) -> list[str]:
 def test_accounts_as_desired_are_left_alone() -> None:
     """A second converge repairs nothing."""
     assert differing(HEALTHY) == []
+
+
+def test_what_is_kept_beside_an_account_is_what_is_asked() -> None:
+    """Its password, and whether it may still be used: an account that expired or was locked is made anew."""
+    hashed = re.compile(r"SHA2\(CONCAT\(([^)]+)\), 256\)")
+    kept, asked = (set(hashed.findall(it)) for it in (accounts.repair(ALL[0], "secret"), accounts.question(ALL)))
+    assert kept == asked == {"plugin, authentication_string, password_expired, account_locked"}
 
 
 def test_a_server_that_answers_nothing_has_no_accounts() -> None:

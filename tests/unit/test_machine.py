@@ -22,9 +22,9 @@ class Channel:
     # ruff: noqa: D102 - the methods are paramiko's, by name and meaning
 
     def __init__(
-        self, out: bytes = b"", err: bytes = b"", code: int = 0, *, ends: bool = True, lost: bool = False
+        self, out: bytes = b"", err: bytes = b"", code: int = 0, *, ends: bool = True, lost: bool = False, takes: int = 99
     ) -> None:
-        self.out, self.err, self.code, self.ends, self.lost = out, err, code, ends, lost
+        self.out, self.err, self.code, self.ends, self.lost, self.takes = out, err, code, ends, lost, takes
         self.sent = b""
         self.command = ""
 
@@ -49,8 +49,13 @@ class Channel:
     def exec_command(self, command: str) -> None:
         self.command = command
 
-    def sendall(self, data: bytes) -> None:
-        self.sent += data
+    def settimeout(self, seconds: float | None) -> None: ...
+
+    def send(self, data: memoryview) -> int:
+        if not self.takes:
+            raise TimeoutError
+        self.sent += bytes(data[: self.takes])
+        return min(len(data), self.takes)
 
     def shutdown_write(self) -> None: ...
 
@@ -130,6 +135,20 @@ def test_a_command_that_hangs_ends_with_its_last_lines(door: Machine, monkeypatc
     says(monkeypatch, Channel(b"step: one\n", ends=False))
     with pytest.raises(TimedOut, match=r"(?s)web1: tries: not done within 0.1 s.*step: one"):
         door.script("sleep 600", title="tries", timeout=0.1)
+
+
+def test_a_long_script_is_sent_in_parts(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much at a time as the node takes."""
+    channel = says(monkeypatch, Channel(takes=7))
+    door.script("INSERT INTO notes; " * 10, title="reads the data in")
+    assert channel.sent.decode() == "INSERT INTO notes; " * 10
+
+
+def test_a_script_that_is_not_taken_ends_at_its_deadline(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that stands still takes two megabytes of a backup, and then no more."""
+    says(monkeypatch, Channel(takes=0))
+    with pytest.raises(TimedOut, match=r"web1: reads the data in: not done within 0\.1 s"):
+        door.script("INSERT", title="reads the data in", timeout=0.1)
 
 
 def test_without_a_lab_there_is_no_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,9 @@
 import time
 from typing import TYPE_CHECKING
 
-from lab.databases import DURABILITY, WITHOUT_END_MS, Database
+from lab.databases import DURABILITY, NONE, WITHOUT_END_MS, Database
 from lab.topology import Node
-from tests.unit.simulated.errors import SqlError
+from tests.unit.simulated.errors import LOST, SqlError
 from tests.unit.simulated.gtid_sets import following, union
 from tests.unit.simulated.replica import BOTH, Replica
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Value = bool | int | str
 SEMI_SYNC, SEMI_SYNC_MS = "rpl_semi_sync_source_enabled", "rpl_semi_sync_source_timeout"
+CLONE_WAITS_S = 3.0  # real MySQL waits without end
 WRITERS = 3  # visitors whose writes wait at the same time
 
 
@@ -57,9 +58,10 @@ class Server:
     @property
     def durability(self) -> str:
         """The durability of commits, in the lab's words."""
+        without_end = self.number(SEMI_SYNC_MS) == WITHOUT_END_MS
         if not self.variables[SEMI_SYNC]:
-            return "async"
-        return "durable" if self.number(SEMI_SYNC_MS) == WITHOUT_END_MS else "available"
+            return NONE if without_end else "async"
+        return "durable" if without_end else "available"
 
     @property
     def replicating(self) -> bool:
@@ -86,9 +88,9 @@ class Server:
         return time.time() + self.ahead_s
 
     def commit(self) -> None:
-        """A visitor's write: acknowledged as soon as the durability allows."""
+        """A visitor's write: acknowledged as soon as the durability allows; without one the site leaves no notes."""
         frozen = self.cluster.power[self.node.name] != "running"
-        if not self.may_write or frozen or self.hangs:
+        if not self.may_write or frozen or self.hangs or self.durability == NONE:
             return
         self.waiting = min(self.waiting + 1, WRITERS)
         if not self.waits_for_replica:
@@ -167,9 +169,12 @@ class Server:
         self.replica.throw_away()
         self.replica.running = BOTH if self.replica.source else frozenset()
 
-    def clone(self, address: str) -> None:
-        """CLONE INSTANCE: the donor's data replaces its own, and the server restarts."""
+    def clone(self, session: "Session", address: str) -> None:
+        """CLONE INSTANCE: the donor's data replaces its own, and the server restarts; first each commit there ends."""
         donor = next(it for it in self.cluster.servers if str(it.node.ip) == address)
+        ended = self.cluster.lock.wait_for(lambda: session.killed or not donor.waiting, CLONE_WAITS_S)
+        if session.killed or not ended:
+            raise LOST
         if f"{address}:3306" not in str(self.variables["clone_valid_donor_list"]):
             raise SqlError(3870, "Clone Donor is not in the list")
         if self.variables["super_read_only"]:

@@ -70,6 +70,13 @@ class Channel:
     def recv_exit_status(self) -> int:
         return self.exit_status
 
+    def settimeout(self, seconds: float | None) -> None:
+        """It takes all at once."""
+
+    def send(self, data: memoryview) -> int:
+        self.sendall(bytes(data))
+        return len(data)
+
     def sendall(self, data: bytes) -> None:
         with suppress(BrokenPipeError):  # bash has ended
             self._stdin.write(_replaced(data.decode(), self._places).encode())

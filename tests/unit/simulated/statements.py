@@ -94,7 +94,7 @@ def _kill(session: "Session", it: "re.Match[str]") -> Rows:
 
 
 def _clone(session: "Session", it: "re.Match[str]") -> Rows:
-    session.server.clone(it[1])
+    session.server.clone(session, it[1])
     return NOTHING
 
 

@@ -21,7 +21,7 @@ from tests.unit.simulated.pair import Pair
 COMMAND = re.compile(r'invoke ([a-z]+\.[a-z]+)((?: web\d| --[a-z-]+| "[^"]*")*)')
 STEPS, SLOW_S = 6, 30.0
 SYSTEM = "ID=ubuntu\nVERSION_ID=24.04"
-SAFETY = ("async", "available", "durable")
+SAFETY = ("none", "async", "available", "durable")
 
 
 @dataclass
@@ -151,7 +151,8 @@ def heal(pair: Pair, _: Sequence[str] = ()) -> None:
 
 
 def up(pair: Pair, _: Sequence[str]) -> None:
-    """Every machine runs, and a converge comes after that."""
+    """Faults are healed and every machine runs; a converge comes after that."""
+    heal(pair)
     for it in pair.servers:
         if pair.power[it.node.name] == "absent":
             create(pair, it)
