@@ -11,6 +11,14 @@ from lab.machine import Machine, Shell
 
 ASK_S, LEAVE_S, OPEN_S = 10, 20, 30
 SCRIPT_S, SHUT_S = 90.0, 60.0
+# Where the relay log ends inside a transaction, STOP REPLICA waits a minute for the rest, which never comes. Killed,
+# the coordinator waits for nothing, and its workers roll that transaction back. It must be killed before it is
+# stopped: sql_slave_killed() in MySQL's rpl_replica.cc.
+COORDINATOR = """SELECT COALESCE(MAX(PROCESSLIST_ID), 0) FROM performance_schema.threads
+WHERE NAME = 'thread/sql/replica_sql'"""
+KILL_S = 10
+_KILL_IT = f'[ "$said" = 0 ] || tell "KILL $said; SELECT 1;" {KILL_S} || exit 5'
+DROPS_TORN = f"{tell(COORDINATOR, KILL_S)}; {_KILL_IT}"
 LEAVE = "STOP REPLICA; RESET REPLICA ALL;"
 # Sent before anything else: a shell, a client or a server that is held up after that finds that it is too late.
 UNTIL = f"SET @until = UNIX_TIMESTAMP(SYSDATE()) + {OPEN_S}; SELECT 1"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from fabfile import accounts, notes
 from fabfile.accounts import Account
 from fabfile.attach import APPLY, source
-from fabfile.cloning import clone
 from fabfile.clients import END_ALL
+from fabfile.cloning import clone
 from fabfile.durability import commits, remembers
 from fabfile.opening import open_server, opens
 from fabfile.statements import sql

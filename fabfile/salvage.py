@@ -1,8 +1,8 @@
 """invoke db.promote NODE --salvage: what only the old primary has is fetched from it, before the promotion goes on."""
 
 from fabfile.attach import APPLY_RECEIVED, Resumed
+from fabfile.opening import COORDINATOR
 from fabfile.statements import sql
-from fabfile.survivor import COORDINATOR
 from fabfile.switch import Roles
 from lab import databases, gtid, hypervisor, ledger, lifecycle, progress
 from lab.databases import Database

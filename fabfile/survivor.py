@@ -4,14 +4,14 @@ from contextlib import AbstractContextManager
 
 from fabfile.attach import APPLY_RECEIVED
 from fabfile.clients import CAUGHT_UP, tell
-from fabfile.opening import LEAVE_S, SCRIPT_S, ended_unless_open, leaves_and_opens
+from fabfile.opening import DROPS_TORN, KILL_S, LEAVE_S, SCRIPT_S, ended_unless_open, leaves_and_opens
 from fabfile.switch import Roles
 from lab import gtid, progress
 from lab.errors import CheckFailed
 from lab.facts import databases_of
 from lab.machine import Machine, Shell
 
-APPLY_S, KILL_S = 60, 10
+APPLY_S = 60
 DELAY = "SELECT COALESCE(MAX(DESIRED_DELAY), 0) FROM performance_schema.replication_applier_configuration"
 # The receiver must run meanwhile: with both threads stopped, MySQL throws the relay log away when it is told a delay.
 # https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html, https://bugs.mysql.com/bug.php?id=87102
@@ -23,11 +23,6 @@ SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, %d)"""
 # 45 seconds once. So its socket is taken away until it has stopped, or until this shell ($$) has ended.
 LET_GO = """( for _ in {1..60}; do sleep 1; kill -0 $$ || exit; ss -K dst %s dport = 3306; done ) > /dev/null 2>&1 &
 letting_go=$!"""
-# Where the relay log ends inside a transaction, STOP REPLICA waits a minute for the rest, which never comes. Killed,
-# the coordinator waits for nothing, and its workers roll that transaction back. It must be killed before it is
-# stopped: sql_slave_killed() in MySQL's rpl_replica.cc.
-COORDINATOR = """SELECT COALESCE(MAX(PROCESSLIST_ID), 0) FROM performance_schema.threads
-WHERE NAME = 'thread/sql/replica_sql'"""
 # What it had begun when all that it has whole was applied: that transaction it has only in part.
 # https://dev.mysql.com/doc/refman/8.4/en/performance-schema-replication-applier-status-by-coordinator-table.html
 TORN = """SELECT COALESCE(MAX(PROCESSING_TRANSACTION), '')
@@ -38,7 +33,6 @@ SELECT GTID_SUBSET(COALESCE(MAX(received_transaction_set), ''), @@GLOBAL.gtid_ex
 AND GTID_SUBSET('%s', @@GLOBAL.gtid_executed)
 FROM performance_schema.replication_connection_status"""
 NOT_APPLIED = '[ "$said" = 1 ] || { echo "it has not applied all that it had"; exit 4; }'
-KILL_IT = f'[ "$said" = 0 ] || tell "KILL $said; SELECT 1;" {KILL_S} || exit 5'
 
 
 def apply_received(roles: Roles, shell: Shell) -> str:
@@ -49,11 +43,10 @@ def apply_received(roles: Roles, shell: Shell) -> str:
     """
     name = roles.node.node.name
     let_go = LET_GO % roles.other.node.ip
-    dropped = f"{tell(COORDINATOR, KILL_S)}; {KILL_IT}"
-    at_once = f'[ "$said" = 0 ] || {{ {dropped}; {tell(AT_ONCE, 30)}; }}'
+    at_once = f'[ "$said" = 0 ] || {{ {DROPS_TORN}; {tell(AT_ONCE, 30)}; }}'
     received = tell(RECEIVED % APPLY_S, APPLY_S + 30)
     torn = f'{tell(TORN, KILL_S)}; echo "$said"'
-    script = "\n".join([let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, torn, dropped])
+    script = "\n".join([let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, torn, DROPS_TORN])
     torn = ""
     with _not_promoted(roles.node, "it could not apply what it received"):
         told = roles.node.told(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)

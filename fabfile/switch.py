@@ -12,7 +12,7 @@ from typing import Any
 
 from fabfile.attach import APPLY, APPLY_RECEIVED, listen
 from fabfile.clients import END_ALL, EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
-from fabfile.opening import LEAVE, leaves_and_opens, open_server, opens
+from fabfile.opening import DROPS_TORN, LEAVE, leaves_and_opens, open_server, opens
 from fabfile.statements import sql
 from lab import choices, credentials, gtid, progress, remembered
 from lab.databases import Database, check_durability
@@ -79,7 +79,8 @@ def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> fl
 
     def open_() -> None:
         rest = wait_for(f"'{executed}'", APPLY_S) if attach else ""
-        text = f"{rest}\n{leaves_and_opens(roles.durability)}"
+        drops = "" if own.receiving else DROPS_TORN  # nobody sends the rest of a transaction
+        text = f"{rest}\n{drops}\n{leaves_and_opens(roles.durability)}"
         roles.node.script(text, timeout=120, title="opens", shell=opening)
         opened.append(time.monotonic())
 

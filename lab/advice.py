@@ -119,7 +119,7 @@ def _stuck(own: Database) -> bool:
 def _is_salvaged(it: Situation) -> bool:
     """Whether something can be fetched for a server from the other one, which may have to be started for it.
 
-    An empty server, and one that lost what it wrote itself, only a copy can fill.
+    An empty server, and one that lost what its machine wrote, only a copy can fill.
     """
     own, rival = it.own, it.rival
     if not own.gtid_executed:
@@ -127,8 +127,10 @@ def _is_salvaged(it: Situation) -> bool:
     if rival is None:
         known = it.seen.gtid_executed if it.seen and it.seen.node == it.other.name else own.gtid_executed
         return not databases.made_by(own, gtid.minus(own.gtid_executed, known))
-    fetches = gtid.subset(own.gtid_executed, rival.gtid_executed) and not gtid.subset(rival.has, own.has)
-    return fetches and not databases.lost(own, rival) and gtid.subset(rival.purged, own.has)
+    lacks = gtid.minus(rival.has, own.has)
+    if gtid.minus(own.gtid_executed, rival.gtid_executed) or not gtid.subset(rival.purged, own.has):
+        return False
+    return bool(lacks) and databases.made_by(rival, lacks) == lacks  # of its own machine's it would receive none
 
 
 def _is_allowed(it: Situation, *, accept_data_loss: bool = False) -> bool:
@@ -144,7 +146,11 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
         what = f"{primary.node} is open and listens to its replica: a change of roles was interrupted"
         return [f"{what}; next: invoke db.promote {primary.node}"]
     others = [(name, it) for name, it in sight.asked.items() if name != primary.node]
-    lines = _without_durability(sight, primary)
+    for name, it in others:
+        if it and it.has_site and not primary.has_site:
+            what = f"{primary.node} is open and has no data, {name} has"
+            return [f"{what}; next: {_restarts(primary.node)}"]
+    lines: list[str] = []
     for name, it in others:
         errant = databases.errant(it, primary) if it and it.source else 0
         if it and it.source and errant:
@@ -169,7 +175,7 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
         else:
             continue
         lines[-1] += f"; next: {promotion.rejoins(name, gone=sight.machines.get(name) == 'absent')}"
-    return lines
+    return [*lines, *_without_durability(sight, primary)]  # a converge, which sets it, refuses what those lines tell of
 
 
 def _answers(sight: _Sight, name: str) -> str:
@@ -192,8 +198,6 @@ def _without_durability(sight: _Sight, primary: Database) -> list[str]:
     if primary.durability != databases.NONE:
         return []
     silent = [name for name, it in sight.asked.items() if it is None]
-    if any(it for name, it in sight.asked.items() if it and name != primary.node and not it.source):
-        return []  # a converge refuses that one; the rejoin that comes next sets the durability
     then = _returns(sight, silent[0]) if silent else "invoke lab.provision"
     return [f"no durability is set on {primary.node}, so the site leaves no notes there; next: {then}"]
 

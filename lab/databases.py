@@ -130,11 +130,13 @@ class Database:
 
 
 def lost(server: Database, other: Database) -> gtid.Intervals:
-    """What a server wrote itself and has no more: a receiver skips what carries its own server_id, so it needs a copy.
+    """What its machine wrote and a server has no more: a receiver skips its own server_id, so it needs a copy.
 
+    A machine that was made anew has another server_uuid than before: whatever the other one did not write counts.
     https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#option_mysqld_replicate-same-server-id
     """
-    return made_by(server, gtid.minus(other.gtid_executed, server.gtid_executed))
+    lacks = gtid.minus(other.gtid_executed, server.gtid_executed)
+    return {source: it for source, it in lacks.items() if source not in made_by(other, lacks)}
 
 
 def made_by(server: Database, sets: gtid.Intervals) -> gtid.Intervals:

@@ -81,6 +81,8 @@ def _follow(nodes: Sequence[Node], primary: Database, others: Sequence[Database]
     for it in others:
         if it.source and it.source != address:
             return Decision(reason=f"{it.node} replicates from {it.source}, which is not {primary.node}")
+        if it.has_site and not primary.has_site:
+            return Decision(reason=f"{primary.node} has no data, and {it.node} has: nobody follows an empty server")
     if not primary.writable:  # an open primary goes on writing between two questions: then the sets prove nothing
         for it in others:
             extra = gtid.count(gtid.minus(it.gtid_executed, primary.gtid_executed)) if it.source else 0

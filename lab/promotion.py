@@ -201,4 +201,6 @@ def _sets(it: Situation, rival: Database) -> str:
 
 def cut_off(name: str) -> bool:
     """Whether a fault cuts a node off from the other one: nothing can be fetched then."""
-    return any(it["kind"] == "partition" and (name in (it["node"], it["peer"]) or it["peer"] == ALL) for it in ledger.entries())
+    return any(
+        it["kind"] == "partition" and (name in (it["node"], it["peer"]) or it["peer"] == ALL) for it in ledger.entries()
+    )

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from lab import ledger, promotion, remembered
-from lab.advice import advise, tree
+from lab.advice import advise
 from lab.catalogue import Fault
 from lab.databases import Database
 from lab.doubts import Situation
 from lab.promotion import decide
+from lab.tree import tree
 from tests.unit.pairs import CLOSED, OPEN, PROMOTED, REPLICA, U1, U2, WEB1, WEB2
 
 BACK = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True, gtid_executed=PROMOTED.gtid_executed)

@@ -25,7 +25,8 @@ DURABLE = replace(OPEN, durability="durable", waits=True)
     [
         (True, "running", "invoke fault.heal"),
         (False, "running", 'invoke lab.exec web2 "systemctl restart mysql"'),
-        (False, "off", "invoke lab.up"),
+        (False, "off", "invoke db.rejoin web2"),
+        (False, "absent", "invoke lab.up"),
     ],
 )
 def test_writes_that_wait_for_a_replica_that_does_not_answer_are_told(fault: bool, machine: str, command: str) -> None:
@@ -39,14 +40,15 @@ def test_writes_that_wait_for_a_replica_that_does_not_answer_are_told(fault: boo
 def test_writes_that_wait_for_nobody_are_not_told_to_wait() -> None:
     """Commits that need no replica go on."""
     available = replace(OPEN, durability="available")
-    assert advise((WEB1, WEB2), {"web1": available, "web2": None}, "", {}, {"web2": "off"}) == []
+    (line,) = advise((WEB1, WEB2), {"web1": available, "web2": None}, "", {}, {"web2": "off"})
+    assert line == "MySQL on web2 does not answer; next: invoke db.rejoin web2"
 
 
 def test_a_durability_is_set_when_every_server_answers() -> None:
     """lab.provision, which sets it, is refused while one is silent."""
     asked = {"web1": replace(OPEN, durability="none"), "web2": None}
-    (line,) = advise((WEB1, WEB2), asked, "", {}, {"web2": "off"})
-    assert "no durability is set on web1" in line and line.endswith("next: invoke lab.up")
+    _, last = advise((WEB1, WEB2), asked, "", {}, {"web2": "off"})
+    assert "no durability is set on web1" in last and last.endswith("next: invoke db.rejoin web2")
 
 
 @pytest.mark.parametrize(

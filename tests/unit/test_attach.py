@@ -7,7 +7,6 @@ import pytest
 
 from fabfile import attach
 from lab.databases import Database
-from lab.errors import CheckFailed
 from lab.machine import Answer
 from lab.topology import Node
 from tests.unit.pairs import OPEN, REPLICA, U1, WEB1, WEB2

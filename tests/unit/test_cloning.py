@@ -1,4 +1,4 @@
-"""A copy of all data: it waits for no commit, ends with its command, and its end is asked for. Servers are simulated."""
+"""A copy of all data: it waits for no commit, ends with its command, and its end is asked. Servers are simulated."""
 
 from dataclasses import replace
 from typing import Any
@@ -36,9 +36,9 @@ def test_a_copy_that_failed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cloning, "databases_of", lambda doors: {"web1": CLOSED})
     door, donor = Failing(), Failing()
     donor.node = WEB1
-    parts: Any = (door, donor)
+    machines: Any = {"door": door, "donor": donor}
     with pytest.raises(CheckFailed, match="web2: copying the data failed") as caught:
-        cloning.clone(*parts, "secret")
+        cloning.clone(**machines, password="secret")
     assert "donor is gone" in caught.value.evidence
 
 
@@ -55,7 +55,7 @@ def test_a_copy_does_not_wait_for_commits_that_wait_for_it(errant: Pair) -> None
     """The site leaves no notes on the donor meanwhile; then commits are as durable as before."""
     rejoin.rejoin(LAB, "web2")
     assert errant.web2.copied_from == "web1" and errant.web2.replicating
-    assert errant.web1.durability == "durable" and errant.lost("web2") == ""
+    assert errant.web1.durability == "durable" and errant.lost("web1") == ""
     told = errant.told("web1", "rpl_semi_sync_source_timeout")
     assert len(told) == 2, "nobody chose a durability, then it is durable again"
 
@@ -80,7 +80,7 @@ def test_a_copy_that_fails_leaves_a_durable_primary(errant: Pair, monkeypatch: p
 
 def test_who_is_killed_in_a_copy_leaves_a_primary_that_takes_no_notes(errant: Pair) -> None:
     """Nobody believes what was known of it before: its durability was another one for a while."""
-    errant.interrupt("web2", "CLONE INSTANCE", KeyboardInterrupt(), after=False)
+    errant.interrupt("web2", "CLONE INSTANCE FROM", KeyboardInterrupt(), after=False)
     errant.interrupt("web1", "rpl_semi_sync_source_enabled = ON", KeyboardInterrupt(), after=False)
     with pytest.raises(KeyboardInterrupt):
         rejoin.rejoin(LAB, "web2")
@@ -103,8 +103,8 @@ def test_a_copy_ends_with_its_command_or_before_the_next_one(
     """MySQL goes on alone, makes one at a time, and would refuse the next one (error 3634)."""
     ends = cloning._end_copies
     monkeypatch.setattr(cloning, "_end_copies", (lambda _: None) if killed else ends)
-    errant.web2.held.append("CLONE INSTANCE")
-    errant.interrupt("web2", "CLONE INSTANCE", KeyboardInterrupt(), when="while it runs")
+    errant.web2.held.append("CLONE INSTANCE FROM")
+    errant.interrupt("web2", "CLONE INSTANCE FROM", KeyboardInterrupt(), when="while it runs")
     with pytest.raises(KeyboardInterrupt):
         rejoin.rejoin(LAB, "web2")
     assert len(copies(errant)) == killed

@@ -37,7 +37,7 @@ def test_a_copy_that_failed_leaves_an_empty_server(make: Make) -> None:
     """MySQL drops the data first and keeps its history: a server without notes would seem to have all of them."""
     pair = make(replace(CLOSED, gtid_executed=f"{U1}:1-50,{U3}:1-2"), PROMOTED)
     remembered.remember(time.time(), [PROMOTED])
-    pair.web1.refused["CLONE"] = SqlError(3862, "Clone Donor Error")
+    pair.web1.refused["CLONE INSTANCE FROM"] = SqlError(3862, "Clone Donor Error")
     with pytest.raises(CheckFailed, match="copying the data failed"):
         rejoin.rejoin(LAB, "web1")
     assert pair.web1.executed == "", "the history went before the data"

@@ -22,7 +22,14 @@ class Channel:
     # ruff: noqa: D102 - the methods are paramiko's, by name and meaning
 
     def __init__(
-        self, out: bytes = b"", err: bytes = b"", code: int = 0, *, ends: bool = True, lost: bool = False, takes: int = 99
+        self,
+        out: bytes = b"",
+        err: bytes = b"",
+        code: int = 0,
+        *,
+        ends: bool = True,
+        lost: bool = False,
+        takes: int = 99,
     ) -> None:
         self.out, self.err, self.code, self.ends, self.lost, self.takes = out, err, code, ends, lost, takes
         self.sent = b""

@@ -65,7 +65,7 @@ NOBODY = {
     "replica writable": ({"web1": CLOSED, "web2": replace(REPLICA, writable=True)}, "is writable"),
     "fresh pair, wrong one writable": ({"web1": FRESH1, "web2": replace(FRESH2, writable=True)}, "close it first"),
     "new server writable": ({"web1": CLOSED, "web2": replace(FRESH2, writable=True)}, "close it first"),
-    "primary made anew": ({"web1": FRESH1, "web2": REPLICA}, "50 transactions that web1 has not"),
+    "primary made anew": ({"web1": FRESH1, "web2": REPLICA}, "nobody follows an empty server"),
     "both have data": ({"web1": CLOSED, "web2": replace(CLOSED, node="web2")}, "both have data of their own"),
     "circle": (
         {"web1": replace(REPLICA, node="web1", source="192.168.56.12"), "web2": REPLICA},

@@ -78,7 +78,7 @@ def test_an_old_primary_that_listens_becomes_one_that_applies(make: Make, applyi
     listens = replace(OLD, durability="durable", source=str(WEB2.ip), receiving=True, applying=applying)
     pair = make(replace(listens, received=f"{U2}:1-7"), PROMOTED)
     rejoin.rejoin(LAB, "web1")
-    assert follows(pair) and pair.web1.durability == "async"
+    assert follows(pair) and pair.web1.durability in ("none", "async")
 
 
 def test_transactions_of_its_own_are_shown_and_given_up(make: Make) -> None:
@@ -119,7 +119,7 @@ def test_an_earlier_copy_is_not_taken_for_this_one(make: Make) -> None:
     """MySQL keeps the status of the last copy until the next one begins."""
     pair = make(replace(OLD, gtid_executed=f"{U1}:1-50,{U3}:1-2"), PROMOTED)
     pair.web1.copied_from, pair.web1.copies = "web2", 1
-    pair.web1.refused["CLONE"] = SqlError(1045, "Access denied")
+    pair.web1.refused["CLONE INSTANCE FROM"] = SqlError(1045, "Access denied")
     with pytest.raises(CheckFailed, match="copying the data failed"):
         rejoin.rejoin(LAB, "web1")
 

@@ -43,7 +43,7 @@ def _interrupted(command: Event, words: str, there: bool, after: bool) -> Event:
 def _copy_fails(pair: Pair, it: Server) -> None:
     """What it made itself is written down and given up; then its copy fails, and it is empty."""
     STRIKES["wrote by itself"](pair, it)
-    it.refused["CLONE"] = SqlError(3862, "Clone Donor Error")
+    it.refused["CLONE INSTANCE FROM"] = SqlError(3862, "Clone Donor Error")
     try:
         _rejoin(pair, it)
     finally:

@@ -72,7 +72,10 @@ class Replica:
             if minus(source.purged, union(self.received, minus(source.purged, lacks))):
                 self.running, self.purged = self.running - {"IO"}, True
             else:
-                self.received, self.torn = union(self.received, lacks), False  # the rest comes now
+                self.received, self.torn = (
+                    union(self.received, lacks),
+                    self.torn and self.stubborn,
+                )  # the rest comes now
         if "SQL" in self.running and not self.stuck and self.delay <= seconds and not self.server.waits_for_replica:
             self.server.executed = union(self.server.executed, self.received)
 
@@ -101,7 +104,7 @@ class Replica:
         if (self.damaged or self.differs) and "SQL" in threads:
             self.running, self.error = self.running - {"SQL"}, "Relay log read failure"
         if connects and self.connected:
-            self.torn = False  # the rest comes now
+            self.torn = self.torn and self.stubborn  # the rest comes now
 
     def stop(self, threads: frozenset[str]) -> None:
         """STOP REPLICA; waits for an applier that is inside a transaction, as long as MySQL is told to."""
