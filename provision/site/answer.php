@@ -32,7 +32,7 @@ function answer_html(int $status, string $page): void
 
 function answer_problem(Problem $problem, bool $as_page): void
 {
-    if ($problem->status === 503) {
+    if (in_array($problem->status, [429, 503], true)) {
         header('Retry-After: 2');
     }
     if (!$as_page) {

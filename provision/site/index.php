@@ -19,9 +19,7 @@ $method = $_SERVER['REQUEST_METHOD'] === 'HEAD' ? 'GET' : $_SERVER['REQUEST_METH
 $path = explode('?', $_SERVER['REQUEST_URI'], 2)[0];
 
 try {
-    if ($method === 'GET') {
-        must_be_recent($config);
-    }
+    must_be_recent($config);
     match (true) {
         $path === '/' => by_method($method, ['GET' => show_page(...), 'POST' => take_form(...)], $config),
         $path === '/health' => by_method($method, ['GET' => show_health(...)], $config),
@@ -39,11 +37,14 @@ try {
     answer_problem($problem, as_page: $path === '/');
 }
 
-/** Where visitors leave, their requests stay in PHP's queue: to work on them would keep all others waiting. */
+/**
+ * Where visitors leave, their requests stay in PHP's queue: to work on them would keep all others waiting. The balancer
+ * makes 503 of 429, and asks no other server, which it does for a 503 of ours.
+ */
 function must_be_recent(array $config): void
 {
     if (microtime(true) - (float) $_SERVER['ARRIVED_AT'] > $config['read_begins_within_s']) {
-        throw new Problem(503, 'the site is too busy');
+        throw new Problem(429, 'the site is too busy, nothing was done');
     }
 }
 

@@ -65,9 +65,10 @@ def test_only_a_server_that_takes_writes_gets_them_and_is_asked_how_it_confirms(
     assert in_order(body("database.php", "primary_database"), "if ($about['writable']) {", answers, "is read-only")
 
 
-def test_a_read_that_php_begins_late_is_refused() -> None:
-    """Its visitor has left: before anything is asked of a database; a write says by itself what it still does."""
+def test_a_request_that_php_begins_late_is_refused() -> None:
+    """Its visitor has left: before anything is asked of a database, and so that no other server is asked instead."""
     code = " ".join((SITE / "index.php").read_text(encoding="utf-8").split())
-    assert in_order(code, "try { if ($method === 'GET') { must_be_recent($config); } match (true) {", "catch (Problem")
+    assert in_order(code, "try { must_be_recent($config); match (true) {", "catch (Problem")
     late = "if (microtime(true) - (float) $_SERVER['ARRIVED_AT'] > $config['read_begins_within_s']) "
-    assert late + "{ throw new Problem(503, 'the site is too busy'); }" in body("index.php", "must_be_recent")
+    refuses = "{ throw new Problem(429, 'the site is too busy, nothing was done'); }"
+    assert late + refuses in body("index.php", "must_be_recent")
