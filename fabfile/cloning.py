@@ -16,7 +16,9 @@ COPY_S = 300.0
 STARTS_S = 240.0  # with the copy MySQL starts anew: on a busy emulated processor 90 s were too few
 ENDS_S = 60.0
 _CLONED = 'mysql -N -e "SELECT %s FROM performance_schema.clone_status"'
-_COPIES = "SELECT id FROM information_schema.processlist WHERE info LIKE 'CLONE INSTANCE%'"
+# https://dev.mysql.com/doc/refman/8.4/en/performance-schema-clone-status-table.html
+_COPIES = "SELECT PID FROM performance_schema.clone_status WHERE STATE = 'In Progress'"
+_GIVEN = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'clone'"
 
 
 def clone(door: Machine, donor: Machine, password: str) -> None:
@@ -26,10 +28,10 @@ def clone(door: Machine, donor: Machine, password: str) -> None:
     all. So the history goes first, and what is left is an empty server, which is never promoted and is copied again.
     Raises CheckFailed where the copy fails.
     """
-    _end_copies(door)
+    _end_copies(door, donor)
     progress.say(door.node.name, f"copies the data of {donor.node.name}")
     with _without_notes(donor):
-        began, answer = _copied(door, str(donor.node.ip), password)
+        began, answer = _copied(door, donor, password)
         status = until(
             "the copy ends",
             lambda: _status(door, began, answer),
@@ -69,18 +71,19 @@ def _durability(donor: Machine, value: str) -> None:
     sql(donor, databases.durability_sql(value), title, first=ending.SETS)
 
 
-def _copied(door: Machine, donor: str, password: str) -> tuple[str, Answer]:
+def _copied(door: Machine, donor: Machine, password: str) -> tuple[str, Answer]:
     """When an earlier copy began, and what the client said: it loses its server, which restarts at the end (exit 1)."""
     began = door.run(_CLONED % "BEGIN_TIME", title="asks for an earlier copy").stdout
     dialect = Dialect.of(door.run('mysql -N -e "SELECT VERSION()"', title="asks for its version").stdout)
+    address = donor.node.ip
     text = f"SET GLOBAL super_read_only = OFF;\n{SOURCE_SIDE_OFF}\nSTOP REPLICA;\nRESET REPLICA ALL;\n"
-    text += f"{dialect.reset_binary_logs};\nSET GLOBAL clone_valid_donor_list = '{donor}:3306';\n"
-    text += f"CLONE INSTANCE FROM 'clone'@'{donor}':3306 IDENTIFIED BY '{password}';"
+    text += f"{dialect.reset_binary_logs};\nSET GLOBAL clone_valid_donor_list = '{address}:3306';\n"
+    text += f"CLONE INSTANCE FROM 'clone'@'{address}':3306 IDENTIFIED BY '{password}';"
     try:
         return began, door.script(client(text), ok=(0, 1), timeout=COPY_S, title="copies the data")
     except BaseException as error:  # MySQL goes on with it, whoever asked is gone
         with suppress(LabError):
-            _end_copies(door)
+            _end_copies(door, donor)
         if isinstance(error, LabError):
             error.hint = error.hint or "invoke lab.status"
         raise
@@ -96,14 +99,14 @@ def _status(door: Machine, began: str, answer: Answer) -> str:
     return answer.stderr or "it never began"
 
 
-def _end_copies(door: Machine) -> None:
-    """End a copy that an interrupted command left: MySQL makes one at a time (error 3634)."""
+def _end_copies(door: Machine, donor: Machine) -> None:
+    """End a copy that an interrupted command left: MySQL makes one, and gives one, at a time (error 3634)."""
 
     def over() -> bool:
         question = f'systemctl start mysql && mysql -N -e "{_COPIES}"'
         running = door.run(question, timeout=STARTS_S, title="asks for a copy that runs").stdout.split()
         for it in running:
             door.run(f'mysql -e "KILL {it}"', ok=(0, 1), title="ends an earlier copy")  # 1: it has ended
-        return not running
+        return not running and donor.run(f'mysql -N -e "{_GIVEN}"', title="asks for copies of it").stdout.strip() == "0"
 
     until("an earlier copy ends", over, ENDS_S, every=1.0, where=door.node.name, hint="invoke lab.status")

@@ -68,7 +68,7 @@ def _threads(it: "Server") -> Table:
 
 
 def _processes(it: "Server") -> Table:
-    return "id, command, state, info", [(row[2], *row[4:]) for row in _threads(it)[1]]
+    return "id, user, command, state, info", [row[2:] for row in _threads(it)[1]]
 
 
 def _schemata(it: "Server") -> Table:
@@ -86,7 +86,11 @@ def _notes(it: "Server") -> Table:
 
 
 def _clone(it: "Server") -> Table:
-    return "state, error_message, begin_time", [("Completed", "", it.copies)] if it.copied_from else []
+    running = [number for number, session in it.sessions.items() if session.text.startswith("CLONE INSTANCE")]
+    rows: list[Row] = [("Completed", "", it.copies, 0)] if it.copied_from else []
+    return "state, error_message, begin_time, pid", [
+        ("In Progress", "", it.copies + 1, running[0])
+    ] if running else rows
 
 
 TABLES: Mapping[str, Callable[["Server"], Table]] = {
