@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHANGES = Path(__file__).with_name("changes.yml")
 WORKERS, CHANGE_S, HANGS_S, UNCHANGED_S = 2, 90.0, 20.0, 600.0
 # pytest itself, without files of its own; -x: one red test is enough.
-PYTEST = ("-m", "pytest", "-x", "-q", "--tb=line", "-p", "no:cacheprovider")
+PYTEST = ("-m", "pytest", "-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-m", "not slow")
 RED = re.compile(r"^(?:FAILED|ERROR) (\S+::\S+)", re.MULTILINE)  # without '::' a file could not even be read
 
 

@@ -77,7 +77,23 @@ KNOWN = {
     "cut from all web1; promoted web2; MySQL killed web2": SILENT,
     "data differ web2; shut down web1": DIFFERS,
 }
-SHORT = list(dict.fromkeys([*ALL, *DOUBLE, *TRIPLE, *KNOWN]))
+# What was refused once.
+MENDED = [
+    "semi-sync off by hand web1; copy failed web2",
+    "semi-sync off by hand web1; wrote by itself web2",
+    "rebooted web1; cut from all web2",
+    "promotion killed before it opens web2; data differ web2",
+    "cut from all web1; shut down web1",
+    "destroyed web1; cut from the other web1",
+    "copy failed web2; plug pulled web2",
+    "MySQL frozen web1; async chosen web1",
+    "wrote by itself web2; plug pulled web2",
+    "MySQL stopped web1; wrote by itself web2",
+    "applier stopped web2; frozen web1",
+    "torn by a stopped receiver web2; made anew web1",
+    "made anew web1; copy failed web1",
+]
+SHORT = list(dict.fromkeys([*ALL, *DOUBLE, *TRIPLE, *MENDED, *KNOWN]))
 PAIRS = [f"{first}; {second}" for first, second in itertools.product(ALL, ALL)]
 # The same in a long run, told by what was said: a state that goes wrong in another way turns it red.
 SYMPTOMS = {
