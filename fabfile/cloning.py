@@ -48,8 +48,8 @@ def clone(door: Machine, donor: Machine, password: str) -> None:
 def _without_notes(donor: Machine) -> Iterator[None]:
     """The site leaves no notes on a durable donor meanwhile, and those that wait are told 504.
 
-    A copy begins when each commit has ended, and a durable commit waits for the replica that is being copied.
-    https://dev.mysql.com/doc/refman/8.4/en/clone-plugin-concurrent-ddl.html
+    A copy begins when each commit has ended, and a durable commit waits for the replica that is being copied: the donor
+    writes "Waiting for prepared transaction to exit" to its log, without end.
     """
     before = databases_of([donor])[donor.node.name]
     if not (before and before.writable and before.durability == "durable"):
