@@ -1,7 +1,8 @@
 """Whether a database may be promoted, how, and what may be lost by it: from what was seen, touching no host."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from lab import databases, gtid, ledger
 from lab.catalogue import ALL
@@ -192,7 +193,7 @@ def rejoins(name: str, *, gone: bool = False) -> str:
 
 def broken(name: str) -> bool:
     """Whether a fault is active on a node, or cuts it off."""
-    return any(name in (it["node"], it["peer"]) or it["peer"] == ALL for it in ledger.entries())
+    return any(_strikes(it, name) for it in ledger.entries())
 
 
 def _sets(it: Situation, rival: Database) -> str:
@@ -201,6 +202,8 @@ def _sets(it: Situation, rival: Database) -> str:
 
 def cut_off(name: str) -> bool:
     """Whether a fault cuts a node off from the other one: nothing can be fetched then."""
-    return any(
-        it["kind"] == "partition" and (name in (it["node"], it["peer"]) or it["peer"] == ALL) for it in ledger.entries()
-    )
+    return any(it["kind"] == "partition" and _strikes(it, name) for it in ledger.entries())
+
+
+def _strikes(fault: Mapping[str, Any], name: str) -> bool:
+    return name in (fault["node"], fault["peer"]) or fault["peer"] == ALL
