@@ -1,9 +1,10 @@
 """Role web: Nginx, PHP-FPM and the site's files."""
 
+import re
 from pathlib import Path
 
 from fabfile.target import Target
-from lab.ensure import Desired, File, Unit
+from lab.ensure import Command, Desired, File, Unit
 from lab.topology import ROOT
 
 SITE = ROOT / "provision" / "site"
@@ -15,14 +16,14 @@ def desired(target: Target) -> Desired:
     """What the web role wants of a node."""
     release = target.release
     nginx, php = release.nginx_conf, release.php_fpm_conf
-    site = site_files()
+    site, pools = site_files(), target.render("php-fpm.conf.j2")
     settings = File(SITE_CONFIG, target.render("site-config.php.j2"), "640", "root:www-data", "php -l %s")
     return Desired(
         packages=("nginx", f"php{release.php}-fpm", f"php{release.php}-mysql"),
         files=(
             *site,
             settings,
-            File(php, target.render("php-fpm.conf.j2"), check=f"{release.php_fpm_binary} -t -y %s"),
+            File(php, pools, check=f"{release.php_fpm_binary} -t -y %s"),
             File(nginx, target.render("nginx.conf.j2"), check=f"{release.nginx_binary} -t -q -c %s"),
         ),
         units=(
@@ -37,7 +38,16 @@ def desired(target: Target) -> Desired:
                 on_change=f"systemctl reload {release.nginx_unit}",
             ),
         ),
+        commands=(_queue(pools, release.php_fpm_unit),),
     )
+
+
+def _queue(pools: str, unit: str) -> Command:
+    """How many may wait for PHP: a reload keeps the sockets, and with them the old number."""
+    wanted = re.findall(r"^listen(?:\.backlog)? = (.+)$", pools, re.MULTILINE)
+    pairs = zip(wanted[::2], wanted[1::2], strict=True)
+    ask = " && ".join(f"ss -Hxl src {socket} | grep -q ' {most} *{socket} '" for socket, most in pairs)
+    return Command("the queues of PHP", ask, f"{ask} || timeout 60 systemctl restart {unit}")
 
 
 def site_files(folder: Path = SITE) -> tuple[File, ...]:

@@ -17,7 +17,7 @@ from lab.machine import Machine
 from lab.topology import Lab
 from lab.wait import pause
 from tests.live.conftest import must
-from tests.live.visitors import asked, crowd, door, downs
+from tests.live.visitors import GET, asked, crowd, door, downs
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 CROWD_S = 15.0
@@ -105,7 +105,6 @@ def dripping(lab: Lab, first: bytes, more: bytes) -> Iterator[None]:
             thread.join()
 
 
-GET = b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\n"
 HEAD = b"POST /api/notes HTTP/1.1\r\nHost: www.foobar.com\r\nContent-Type: application/json\r\n"
 
 

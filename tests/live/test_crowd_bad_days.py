@@ -1,5 +1,6 @@
 """A crowd, and something else goes wrong or is changed meanwhile: who is served, and that nobody is lost."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +11,7 @@ from lab.machine import Machine
 from lab.topology import Lab
 from lab.wait import pause, until
 from tests.live.conftest import must, primary
-from tests.live.visitors import Answer, asked, crowd, downs, noted
+from tests.live.visitors import Answer, asked, crowd, downs, leaving, noted
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 BEGINS_S, AFTER_S = 4.0, 5.0
@@ -116,3 +117,17 @@ def test_a_crowd_of_writes_without_a_replica_leaves_the_readers_alone(
         until("notes are kept again", lambda: statuses(answers)[201] > alone[201] + 5, 60)
     assert pages == [200] * 10
     assert set(statuses(answers)) <= {201, 503, 504} and kept > 0
+
+
+def test_visitors_who_leave_keep_no_reader_waiting(capped: Lab, balancer: Machine) -> None:
+    """PHP does not see that they left, so its queue is full of them: who comes then hears it at once."""
+    before, took = downs(balancer), []
+    with leaving(capped):
+        pause(5)
+        for _ in range(10):
+            began = time.monotonic()
+            status = asked(capped, "/")[0]
+            took.append((status, time.monotonic() - began))
+            pause(1)
+    assert {status for status, _ in took} <= {200, 503} and max(seconds for _, seconds in took) <= 3.0, took
+    assert downs(balancer) == before

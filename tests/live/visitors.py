@@ -2,10 +2,11 @@
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from secrets import token_hex
 from typing import TypeAlias
 
@@ -14,6 +15,8 @@ from lab.machine import Machine
 from lab.topology import Lab
 
 CROWD = 100
+LEAVERS = 40  # a second
+GET = b"GET / HTTP/1.1\r\nHost: www.foobar.com\r\n"
 Answer: TypeAlias = tuple[int, dict[str, str], str]  # status, headers, text
 
 
@@ -72,3 +75,29 @@ def crowd(ask: Callable[[], Answer], users: int = CROWD) -> Iterator[list[Answer
             yield answers
         finally:
             over.set()
+
+
+@contextmanager
+def leaving(lab: Lab) -> Iterator[None]:
+    """Visitors who ask for the page and leave at once, without its answer."""
+    address = str(lab.having("balancer")[0].ip)
+    route.guard(lab, address)
+    over = threading.Event()
+
+    def leave() -> None:
+        with suppress(OSError), socket.create_connection((address, 80), timeout=10) as way:
+            way.sendall(GET + b"\r\n")
+            over.wait(0.03)
+
+    def come() -> None:
+        with ThreadPoolExecutor(LEAVERS) as pool:
+            while not over.wait(1 / LEAVERS):
+                pool.submit(leave)
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
