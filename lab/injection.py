@@ -29,13 +29,15 @@ def inject(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly, timer
     injected now, with the reason; where it was not seen it is healed again before the error is raised.
     """
     _refuse(lab, fault)
-    ledger.add(fault, time.time())
+    began = time.time()
+    ledger.add(fault, began)
     progress.say(fault.node, f"injects {fault.id}")
     pair = _pair(lab, fault, door, timer_s)
     try:
         make = pair.prepare()
         tell("inject", fault)
         make()
+        ledger.add(fault, began)  # fault.heal may have seen that it was not there yet, and struck it out
     except Exception:
         with suppress(Exception):  # what failed first is to be told; the ledger still has it
             heal(lab, fault, door)

@@ -70,6 +70,24 @@ def test_a_fault_is_written_down_before_it_is_made_and_struck_out_when_it_is_gon
     assert heard == ["inject web2-slow", "injected web2-slow", "heal web2-slow", "healed web2-slow"]
 
 
+def test_a_heal_that_comes_before_a_fault_is_made_does_not_make_the_ledger_forget_it(
+    told: list[tuple[str, list[str]]],
+) -> None:
+    """fault.heal takes no lock: while another command still prepares the fault, there is nothing to be seen of it."""
+
+    class Crossed(Door):
+        """Somebody heals everything while the node gets ready."""
+
+        def ready(self, text: str, *, title: str, **_: object) -> str:
+            """It finds the fault in the ledger, and nothing on the node."""
+            assert injection.heal_all(LAB) == [SLOW]
+            return title
+
+    crossed: Any = Crossed(LAB.node("web2"))
+    injection.inject(LAB, SLOW, crossed)
+    assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
+
+
 def test_a_fault_that_is_not_seen_is_undone_and_told(told: list[tuple[str, list[str]]]) -> None:
     """Nothing half made stays behind, and nobody believes that it was there."""
     Door.refuses = ["injected"]
