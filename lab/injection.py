@@ -65,6 +65,8 @@ def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
     """
     errors: list[Exception] = []
     healed = []
+    for name in ledger.strike_gone(lab):
+        progress.say("lab", f"{name} is struck out of the ledger: lab.yml has no such node")
     for fault in sorted(ledger.active(lab), key=lambda it: it.kind not in MACHINE):
         try:
             heal(lab, fault, door_to(lab, fault), tell=tell)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab import state_files
-from lab.catalogue import Fault, key_of
+from lab.catalogue import ALL, Fault, key_of
 from lab.errors import BadInput
 from lab.topology import ROOT, Lab
 
@@ -26,8 +26,23 @@ def entries() -> list[dict[str, Any]]:
 
 
 def active(lab: Lab) -> list[Fault]:
-    """The active faults, oldest first."""
-    return [Fault.parse(lab, _without_time(it)) for it in entries()]
+    """The active faults, oldest first, but for those of nodes that lab.yml has no more."""
+    return [Fault.parse(lab, _without_time(it)) for it in entries() if _is_here(lab, it)]
+
+
+def strike_gone(lab: Lab) -> list[str]:
+    """Forget the faults of nodes that lab.yml has no more: nobody can heal them, and lab.up sweeps the machine."""
+    with state_files.alone(LEDGER):
+        found = entries()
+        gone = [str(it["id"]) for it in found if not _is_here(lab, it)]
+        if gone:
+            _write(it for it in found if _is_here(lab, it))
+    return gone
+
+
+def _is_here(lab: Lab, entry: Mapping[str, Any]) -> bool:
+    """Whether its node and its peer are in lab.yml; a cut between a node and one that is gone ends by its timer."""
+    return {entry["node"], entry["peer"]} <= {"", ALL, *(node.name for node in lab.nodes)}
 
 
 def add(fault: Fault, at: float) -> None:

@@ -184,6 +184,19 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
 
 
+def test_a_fault_of_a_node_that_lab_yml_has_no_more_hinders_nobody(
+    told: list[tuple[str, list[str]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else no fault could be healed or injected, and lab.up, which sweeps such a machine, would never end well."""
+    injection.inject(LAB, FULL, door(FULL))
+    ledger.add(Fault("freeze", "web3"), 1.0)
+    ledger.add(Fault("partition", "web1", peer="web3"), 1.0)
+    injection.inject(LAB, SLOW, door(SLOW))
+    assert injection.heal_all(LAB) == [FULL, SLOW]
+    assert ledger.entries() == []
+    assert "web3-freeze is struck out of the ledger: lab.yml has no such node" in capsys.readouterr().err
+
+
 def test_a_ledger_damaged_by_hand_is_told() -> None:
     """With the way out: reset undoes every fault."""
     ledger.LEDGER.write_text("{")
