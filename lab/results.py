@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lab import process, runs
+from lab import process, runs, timeline
 from lab.checks.judge import REPORTED, Check, judge
 from lab.errors import BadInput, LabError
 from lab.history import History
@@ -45,9 +45,9 @@ def load(path: Path = RESULTS) -> list[dict[str, Any]]:
 
 
 def append(result: Result, path: Path = RESULTS) -> None:
-    """Add a result; it is in the file when this returns."""
+    """Add a result; it is in the file when this returns, and nothing of it where there is no room."""
     with path.open("ab", buffering=0) as file:
-        file.write((json.dumps(result, ensure_ascii=False) + "\n").encode())
+        timeline.append_whole(file, (json.dumps(result, ensure_ascii=False) + "\n").encode())
 
 
 def of(results: Iterable[Result], name: str, fingerprint: str = "", rounds: int = 0) -> list[Result]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Writer:
         with self._lock:
             if self._trouble is None:
                 try:
-                    self._append(entry.line().encode())
+                    append_whole(self._file, entry.line().encode())
                 except OSError as error:
                     self._trouble = error
 
@@ -70,24 +71,25 @@ class Writer:
         if self._trouble is not None:
             why = f"the timeline can't be written: {self._trouble}"
             with suppress(OSError):
-                self._append(Entry(clock.now(), "lab", "broken", {"why": why}).line().encode())
+                append_whole(self._file, Entry(clock.now(), "lab", "broken", {"why": why}).line().encode())
         self._file.close()
-
-    def _append(self, line: bytes) -> None:
-        """All of a line or nothing of it: on a full disk the kernel takes what has room."""
-        size = os.fstat(self._file.fileno()).st_size
-        try:
-            while line:
-                line = line[self._file.write(line) :]
-        except OSError:
-            os.ftruncate(self._file.fileno(), size)
-            raise
 
     def __enter__(self) -> "Writer":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def append_whole(file: FileIO, line: bytes) -> None:
+    """Add all of a line or nothing of it: on a full disk the kernel takes what has room."""
+    size = os.fstat(file.fileno()).st_size
+    try:
+        while line:
+            line = line[file.write(line) :]
+    except OSError:
+        os.ftruncate(file.fileno(), size)
+        raise
 
 
 def append(path: Path, entries: Iterable[Entry]) -> None:

@@ -1,6 +1,7 @@
 """docs/matrix.jsonl and docs/matrix.md: every result kept, and a table that says no more than they do."""
 
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,20 @@ def test_results_are_only_ever_added(tmp_path: Path) -> None:
     assert [it["seed"] for it in results.of(results.load(path), "web1-freeze")] == [2, 1]
     assert results.of(results.load(path), "web1-freeze", "other code") == []
     assert results.of(results.load(path), "web1-freeze", "f", rounds=11) == []
+
+
+def test_a_result_that_has_no_room_leaves_no_half_line(tmp_path: Path) -> None:
+    """It would be glued to the next one, and nothing could be run or drawn any more."""
+    path = tmp_path / "matrix.jsonl"
+    results.append(result(), path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            results.append(result(), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(results.load(path)) == 1
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
