@@ -35,7 +35,8 @@ def held(path: Path = LOCK) -> Iterator[bool]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Locked(_name(holder), hint="wait for it to end, or stop it with Ctrl-C where it runs") from None
-        me = {"command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]), "pid": os.getpid(), "since": time.time()}
+        pid, words = os.getpid(), " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        me = {"command": words, "pid": pid, "since": time.time(), "started": _started(pid)}
         holder.write_text(json.dumps(me), encoding="utf-8")
         _descriptors.append(lock.fileno())
         try:
@@ -63,7 +64,7 @@ def running(path: Path | None = None) -> str:
     """The command that has the lab's lock at this moment, as a person would name it; '' where none has."""
     try:
         it = json.loads((path or LOCK).with_suffix(".holder").read_text(encoding="utf-8"))
-        return _words(it) if _is_alive(int(it["pid"])) and int(it["pid"]) != os.getpid() else ""
+        return _words(it) if _is_alive(it) and int(it["pid"]) != os.getpid() else ""
     except (OSError, ValueError, KeyError):
         return ""
 
@@ -72,20 +73,29 @@ def _words(it: Mapping[str, Any]) -> str:
     return f"`{it['command']}` (process {it['pid']}, for {time.time() - it['since']:.0f} s)"
 
 
-def _is_alive(pid: int) -> bool:
+def _is_alive(holder: Mapping[str, Any]) -> bool:
+    """Whether it runs still: one that was killed leaves its record, and after a reboot its number is another's."""
     try:
-        os.kill(pid, 0)
+        os.kill(int(holder["pid"]), 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    return bool(holder.get("started", "") == _started(int(holder["pid"])))
+
+
+def _started(pid: int) -> str:
+    """When a process started, in the kernel's ticks; '' where the system does not tell (proc_pid_stat(5))."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def _name(holder: Path) -> str:
     try:
         it = json.loads(holder.read_text(encoding="utf-8"))
         what = f"locked by {_words(it)}"
-        return what if _is_alive(int(it["pid"])) else f"{what}; that is gone, but a command that it began still runs"
+        return what if _is_alive(it) else f"{what}; that is gone, but a command that it began still runs"
     except (OSError, ValueError, KeyError):
         return "locked by a command that is just starting"

@@ -140,3 +140,16 @@ def test_the_command_that_runs_is_known_to_others(tmp_path: Path) -> None:
         assert f"process {holder.pid}" in lock.running(path)
         holder.kill()
     assert lock.running(path) == ""
+
+
+def test_a_process_that_got_the_number_of_a_killed_command_is_not_that_command(tmp_path: Path) -> None:
+    """After a power cut the record is still there, and most numbers are given out again."""
+    path = tmp_path / "lock"
+    argv = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.kill()
+    record = path.with_suffix(".holder")
+    record.write_text(record.read_text(encoding="utf-8").replace(str(holder.pid), str(os.getppid())), encoding="utf-8")
+    assert lock.running(path) == ""
