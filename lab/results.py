@@ -70,8 +70,14 @@ def _parts(content: bytes, suffix: str) -> tuple[str, ...]:
     """A hash of each statement of Python, without imports and texts about it; of the whole of another file."""
     if suffix != ".py":
         return (hashlib.sha256(content).hexdigest(),)
-    statements = [it for it in ast.parse(content).body if not isinstance(it, ast.Import | ast.ImportFrom | ast.Expr)]
+    statements = [it for it in ast.parse(content).body if not _tells(it)]
     return tuple(hashlib.sha256(ast.dump(it).encode()).hexdigest() for it in statements)
+
+
+def _tells(statement: ast.stmt) -> bool:
+    """Whether it only says where something is from, or what it is: a call is no such text."""
+    text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return text or isinstance(statement, ast.Import | ast.ImportFrom)
 
 
 def _matter(name: str, root: Path) -> Iterator[Path]:

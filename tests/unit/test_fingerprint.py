@@ -32,6 +32,17 @@ def test_a_result_is_one_of_what_can_change_it(tmp_path: Path, path: str, matter
     assert (results.fingerprint("control", tmp_path) != before) == matters
 
 
+@pytest.mark.parametrize("call", ["", "events.init.add_listener(other)\n"], ids=["taken away", "changed"])
+def test_what_a_file_does_when_it_is_read_matters(tmp_path: Path, call: str) -> None:
+    """The load hangs all that it does on Locust's events by calls that stand in no function."""
+    for name in ("lab.yml", "experiments/control.yml", "loadtests/a.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("events.init.add_listener(start)\n", encoding="utf-8")
+    before = results.fingerprint("control", tmp_path)
+    (tmp_path / "loadtests/a.py").write_text(call, encoding="utf-8")
+    assert results.fingerprint("control", tmp_path) != before
+
+
 MOVES = {
     "to another file": ("", "import json\n\n\ndef one() -> int:\n    return 1\n", True),
     "changed": ("", "def one() -> int:\n    return 2\n", False),
