@@ -94,7 +94,7 @@ def must_be_up(lab: Lab, node: str = "") -> None:
 
     def missing() -> list[str]:
         found = [line for line in wrong(lab, doors) if not line.endswith(TAKEN_OUT)]
-        return [line for line in found if not node or line.startswith((f"{node}: ", f"HAProxy: {node} "))]
+        return [line for line in found if not node or line.startswith((f"{node}: ", f"{node} ", f"HAProxy: {node} "))]
 
     trouble = _after_a_moment(f"{node or 'the lab'} is up", READY_S, missing)
     if trouble:

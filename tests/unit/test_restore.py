@@ -89,6 +89,8 @@ NOT_UP = {
     "a server that checks took out": (["HAProxy: web2 is DOWN"], "", ["HAProxy: web2 is DOWN"]),
     "a server that somebody drained": (["HAProxy: web2 is DRAIN", "HAProxy: web1 is MAINT"], "", []),
     "a replica that stands still": (["web2 does not replicate"], "", ["web2 does not replicate"]),
+    "a replica that stands still, asked for": (["web2 does not replicate"], "web2", ["web2 does not replicate"]),
+    "another replica than the one asked for": (["web2 does not replicate"], "web1", []),
     "another node than the one asked for": (["web1: nginx is inactive", "HAProxy: web1 is DOWN"], "web2", []),
     "the one asked for": (
         ["web2: nginx is inactive", "HAProxy: web2 is DOWN", "web1: ssh"],
