@@ -9,7 +9,7 @@ from lab.plan_rules import MEASURE_S
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 # Below the lowest rate the client is blind between requests; the highest is what a generator sends on time.

@@ -108,6 +108,12 @@ def test_protections_can_be_taken_away_for_a_run() -> None:
     assert it.as_data()["without"] == ["write-safety", "unique-key"]
 
 
+def test_a_step_that_never_comes_is_refused() -> None:
+    """The run would pass without it."""
+    with pytest.raises(BadInput, match=r"steps\.0\.at: input should be a finite number"):
+        plan.parse("never", f"{SHORT}steps: [{{at: .inf, command: lab.provision}}]\n", LAB)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
