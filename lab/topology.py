@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from lab.errors import BadInput
 from lab.yaml_lines import Document, Mistake, invalid
@@ -94,10 +94,13 @@ class _Node(_Strict):
     cpus: int = Field(default=1, ge=1, le=16)
 
 
+_Range = Annotated[IPv4Network, BeforeValidator(str)]  # a number would be one address: 192 is 0.0.0.192/32
+
+
 class _Lab(_Strict):
     site: str = Field(pattern=r"^([a-z0-9-]+\.)+[a-z]+$")
-    network: IPv4Network
-    management: IPv4Network = MANAGEMENT
+    network: _Range
+    management: _Range = MANAGEMENT
     box: _Box
     nodes: dict[str, _Node] = Field(min_length=1)
 
@@ -178,7 +181,7 @@ def _addresses(nodes: Mapping[str, Any], network: str) -> Iterator[Mistake]:
 
 
 def _missing_roles(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
-    given = [role for node in nodes.values() for role in node.get("roles") or () if isinstance(role, str)]
+    given = [role for node in nodes.values() for role in _roles(node)]
     for role in ROLES:
         if nodes and role not in given:
             yield ("nodes",), f"no node has the role {role}"
@@ -190,10 +193,16 @@ def _missing_roles(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
 def _parted(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
     """Servers whose site would have no database: it reads from that of its own server, over a local socket."""
     for name, node in nodes.items():
-        roles = [role for role in node.get("roles") or () if isinstance(role, str)]
+        roles = _roles(node)
         if set(roles) <= set(ROLES) and ("web" in roles) != ("database" in roles):
             has, lacks = ("web", "database") if "web" in roles else ("database", "web")
             yield ("nodes", name, "roles"), f"{has} without {lacks}: the site reads from the database of its own server"
+
+
+def _roles(node: Mapping[str, Any]) -> list[str]:
+    """Those that a node is given, where it is a list."""
+    roles = node.get("roles")
+    return [role for role in roles if isinstance(role, str)] if isinstance(roles, list) else []
 
 
 def _freeze(parsed: _Lab) -> Lab:
