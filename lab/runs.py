@@ -11,6 +11,7 @@ from lab.topology import ROOT
 RUNS = ROOT / "runs"
 LATEST = "latest"
 FORMAT = 2  # of the timeline; changes when an older one can't be judged any more
+OLDEST = 0  # said nothing of its format
 TIMELINE, EXPERIMENT, RECORD, LOGS = "timeline.jsonl", "experiment.yml", "record", "logs"
 
 
@@ -37,7 +38,7 @@ def find(word: str, folder: Path = RUNS) -> Path:
 def read(folder: Path) -> list[Entry]:
     """The timeline of a run; raises BadInput where another version of the lab wrote it in another format."""
     entries = timeline.read(folder / TIMELINE)
-    said = next((it.data.get("format", FORMAT) for it in entries if (it.eye, it.kind) == ("lab", "run")), FORMAT)
+    said = next((it.data.get("format", OLDEST) for it in entries if (it.eye, it.kind) == ("lab", "run")), FORMAT)
     if said != FORMAT:
         what = f"{folder.name} has format {said}, this version of the lab reads format {FORMAT}"
         raise BadInput(what, hint="judge it with the version that ran it, or run it again: invoke experiment.run NAME")

@@ -12,6 +12,7 @@ from commands import experiments
 from lab import runs, timeline
 from lab.errors import BadInput
 from lab.history import History
+from lab.timeline import Entry
 from tests.unit.timelines import quiet, without
 
 WORDS: dict[str, Any] = {
@@ -80,6 +81,17 @@ def test_a_run_of_another_version_is_refused(tmp_path: Path, other: int) -> None
     assert ending.value.code == 2
     assert f"has format {other}, this version of the lab reads format {runs.FORMAT}" in str(ending.value.message)
     assert [it.name for it in tmp_path.iterdir() if it.is_file()] == [runs.TIMELINE]
+
+
+def test_a_run_that_does_not_say_its_format_is_refused(tmp_path: Path) -> None:
+    """The first version of the lab wrote none; what was killed before it said anything is of this one."""
+    silent = [Entry(it.at, it.eye, it.kind, {k: v for k, v in it.data.items() if k != "format"}) for it in quiet()]
+    timeline.append(tmp_path / runs.TIMELINE, silent)
+    with pytest.raises(BadInput, match="has format 0"):
+        runs.read(tmp_path)
+    (tmp_path / runs.TIMELINE).unlink()
+    timeline.append(tmp_path / runs.TIMELINE, without(silent, lambda it: it.kind == "run"))
+    assert runs.read(tmp_path)
 
 
 def test_a_run_of_this_version_is_read(tmp_path: Path) -> None:

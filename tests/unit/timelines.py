@@ -6,6 +6,7 @@ All times are seconds since measuring began.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from lab.runs import FORMAT
 from lab.timeline import Entry
 
 T0 = 1_700_000_000.0
@@ -21,9 +22,8 @@ def lab(at: float, kind: str, **data: Any) -> Entry:
 
 def run(**changes: Any) -> Entry:
     """The first entry of every run."""
-    return lab(
-        -5.0, "run", **{"name": "quiet", "nodes": NODES, "load": {"rate": 20}, "mode": "active-active", **changes}
-    )
+    words = {"name": "quiet", "nodes": NODES, "load": {"rate": 20}, "mode": "active-active", "format": FORMAT}
+    return lab(-5.0, "run", **{**words, **changes})
 
 
 def fault(step: str, at: float, node: str = "web1", kind: str = "power-off", peer: str = "") -> Entry:
