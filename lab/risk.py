@@ -6,6 +6,7 @@ from math import inf
 from statistics import median
 from typing import Any
 
+from lab.checks import sight
 from lab.checks.blame import notice_s
 from lab.checks.reaction import detections
 from lab.checks.reads import in_window
@@ -24,11 +25,17 @@ def share_below(hit: int | None, injections: int) -> float | None:
 
 
 def risk(history: History) -> dict[str, Any]:
-    """The keys 'reads' and 'detection' of summary.json; what was not seen is None."""
+    """The keys 'reads' and 'detection' of summary.json; what was not seen is None.
+
+    Where nobody looked for a while, or the rig broke, there may have been reads that failed: no share is told.
+    """
     window = in_window(history, detections(history))
     whole = [it for it in history.requests if it.method == "GET"]
     begins = injections(history)
+    blind = bool(history.broken) or bool(sight.client(history))
+    unsure = {"window": blind or bool(sight.balancer(history)), "whole": blind}
     reads = {"window": _counted(window, begins), "whole": _counted(whole, begins)}
+    reads = {part: {**it, "share_below": None} if unsure[part] else it for part, it in reads.items()}
     return {"reads": reads, "detection": _detection(history)}
 
 

@@ -9,7 +9,8 @@ from lab.report.terminal import terminal
 from lab.report.words import sentence
 from lab.risk import risk, share_below
 from lab.summary import summarize
-from tests.unit.timelines import failed, kind, of, quiet, repeated, spell, switched_off, without
+from lab.timeline import Entry
+from tests.unit.timelines import failed, kind, lab, of, quiet, repeated, spell, switched_off, without
 
 NO_READS = {"requests": 0, "failed": 0, "injections": 0, "injections_hit": 0, "share_below": None}
 EXPECT = [{"check": "failed-gets", "at_most": 0}, {"check": "detected", "at_most": 6.75}]
@@ -59,6 +60,24 @@ def test_reads_that_failed_under_one_injection_count_once() -> None:
     """However many they are."""
     found = risk(History([*repeated(1, 2), failed(5.5), failed(5.6), failed(5.7)]))["reads"]["window"]
     assert (found["failed"], found["injections"], found["injections_hit"]) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("entries", "whole"),
+    [
+        (without(repeated(1, 2), of("client", 11, 17)), None),
+        ([*repeated(1, 2), lab(30, "broken", why="the load ended")], None),
+        (without(repeated(1, 2), of("balancer", 6.5, 13)), 0.776393),
+    ],
+    ids=["no load", "broken rig", "nobody asked HAProxy"],
+)
+def test_what_nobody_saw_makes_nobody_sure(entries: list[Entry], whole: float | None) -> None:
+    """Of the reads that were seen none failed; when HAProxy noticed decides the window, not the whole run."""
+    found = risk(History(entries))["reads"]
+    assert (found["window"]["failed"], found["whole"]["failed"]) == (0, 0)
+    assert (found["window"]["share_below"], found["whole"]["share_below"]) == (None, whole)
+    told = list(odds(summarize(entries, [])))
+    assert [" %" in it for it in told[:2]] == [False, whole is not None]
 
 
 def test_faults_that_are_there_at_once_are_one_injection() -> None:
