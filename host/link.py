@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
+from host.addresses import ROUTES
 from host.names import NAMESPACE, UPLINK_INSIDE, UPLINK_OUTSIDE
 from lab import process
 from lab.errors import RigBroken
@@ -29,7 +30,7 @@ def make(inside: Sequence[str]) -> IPv4Network:
     way = network()
     if way is None or not _peer_is_there(inside):
         remove()
-        way = free(in_use(process.run(["ip", "-j", "-4", "route"], timeout=TIMEOUT_S).output))
+        way = free(in_use(process.run(["ip", "-j", "-4", *ROUTES], timeout=TIMEOUT_S).output))
         mtu = str(_mtu())
         pair = ["ip", "link", "add", UPLINK_OUTSIDE, "mtu", mtu, "type", "veth"]
         process.run([*pair, "peer", "name", UPLINK_INSIDE, "mtu", mtu, "netns", NAMESPACE], timeout=TIMEOUT_S)
