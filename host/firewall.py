@@ -1,11 +1,15 @@
 """iptables rules, one at a time: there, first, or gone."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab import process
+from lab.errors import LabError
 
 TIMEOUT_S = 20.0
+HOOKS = ("forward", "postrouting")
+OF_IPTABLES = ("filter", "nat", "mangle", "raw", "security")  # tables that iptables-nft makes and `listed` reads
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,18 @@ def listed(table: str, chain: str, where: Sequence[str] = ()) -> list[str]:
     """The rules of a chain as `iptables -S` writes them; its policy is no rule."""
     command = [*where, "iptables", "-w", "-t", table, "-S", chain]
     return [line for line in process.run(command, timeout=TIMEOUT_S).output.splitlines() if line.startswith("-A ")]
+
+
+def others_hooks(where: Sequence[str] = ()) -> list[str]:
+    """The chains of nftables that see what is forwarded, but for those of iptables; none without `nft`."""
+    command = [*where, "nft", "-j", "list", "chains"]
+    try:
+        shown = json.loads(process.run(command, timeout=TIMEOUT_S).output)
+    except (LabError, ValueError):
+        return []
+    chains = [it["chain"] for it in shown["nftables"] if "chain" in it]
+    names = [(it.get("hook"), it["table"], it["name"]) for it in chains]
+    return [f"{table} {name}" for hook, table, name in names if hook in HOOKS and table not in OF_IPTABLES]
 
 
 def are_first(specs: Sequence[str], listing: Sequence[str]) -> bool:

@@ -114,7 +114,7 @@ def _stop_forwarding() -> None:
     """As it was before the lab, unless another program that came later needs it, as Docker does."""
     if not FORWARDING_BEFORE.exists():
         return
-    others = firewall.listed("filter", "FORWARD") + firewall.listed("nat", "POSTROUTING")
+    others = firewall.listed("filter", "FORWARD") + firewall.listed("nat", "POSTROUTING") + firewall.others_hooks()
     if others:
         progress.say("host", f"leaves {FORWARDING} at 1: another program's rules forward, {others[0]!r}")
     else:

@@ -103,9 +103,18 @@ def test_a_vpn_that_takes_everything_leaves_a_way_in() -> None:
 DOCKERS = "-P FORWARD DROP\n-A FORWARD -j DOCKER-FORWARD\n"
 
 
-@pytest.mark.parametrize(("rules", "left"), [("-P FORWARD ACCEPT\n", "0"), (DOCKERS, "1")])
+QUIET = "-P FORWARD ACCEPT\n"
+CHAIN = '{{"nftables": [{{"metainfo": {{}}}}, {{"chain": {{"table": "{}", "name": "c", "hook": "{}"}}}}]}}'
+IPTABLES, HOST, PODMANS = (CHAIN.format(*it) for it in (("nat", "postrouting"), ("f", "input"), ("nv", "postrouting")))
+
+
+@pytest.mark.parametrize(
+    ("rules", "chains", "left"),
+    [(QUIET, "", "0"), (DOCKERS, "", "1"), (QUIET, IPTABLES, "0"), (QUIET, HOST, "0"), (QUIET, PODMANS, "1")],
+    ids=["nobody", "Docker", "iptables without rules", "a firewall for the host", "Podman, with nftables"],
+)
 def test_forwarding_ends_with_the_lab_unless_somebody_else_forwards(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rules: str, left: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rules: str, chains: str, left: str
 ) -> None:
     """Docker that started after the lab found forwarding on, and set nothing: it needs it all the same."""
     switch, before = tmp_path / "ip_forward", tmp_path / "before"
@@ -115,7 +124,7 @@ def test_forwarding_ends_with_the_lab_unless_somebody_else_forwards(
     monkeypatch.setattr(namespace, "FORWARDING_BEFORE", before)
     monkeypatch.setattr(namespace, "FILE", tmp_path / "none")
     monkeypatch.setattr(resolver, "INSIDE", tmp_path / "absent/resolv.conf")
-    monkeypatch.setattr(process, "run", lambda argv, **_: Finished(0, rules if "-S" in argv else ""))
+    monkeypatch.setattr(process, "run", lambda argv, **_: Finished(0, {"-S": rules, "list": chains}.get(argv[-2], "")))
     monkeypatch.setattr(link, "network", lambda: None)
     namespace.remove()
     assert (switch.read_text(), before.exists()) == (left, False)
