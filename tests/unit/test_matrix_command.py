@@ -36,6 +36,7 @@ def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return {"lb1": "running", "web1": "running"}
 
     monkeypatch.setattr(lock, "held", nullcontext)
+    monkeypatch.setattr(plan, "read", lambda lab: (shipped(lab), None))  # a user's draft is told
     monkeypatch.setattr(command, "perform", perform)
     monkeypatch.setattr(hypervisor, "states", states)
     monkeypatch.setattr(hypervisor, "found", lambda: {"driver": "qemu"})
