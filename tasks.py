@@ -92,12 +92,14 @@ def down(c: Context, node: str = "") -> None:
 )
 def destroy(c: Context, host: bool = False) -> None:
     """Remove the machines, their disks and networks, and verify that nothing is left."""
-    remove(topology.load(), host=host)
+    lab = topology.load()
+    remove(lab, host=host)
     clean.RECORD.unlink(missing_ok=True)
     ledger.clear()
     remembered.forget()
     snapshots.RESTORING.unlink(missing_ok=True)
-    say("\n  ".join(["the lab is gone; what stays:", *remains.listed(topology.ROOT)]) if host else "the lab is gone")
+    stays = remains.listed(topology.ROOT, lab.box.name) if host else []
+    say("\n  ".join(["the lab is gone; what stays:", *stays]) if host else "the lab is gone")
 
 
 @command(changes=False, positional=["node"])

@@ -5,18 +5,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from box.image import KERNELS
+from host.inventory import BOX_IMAGE
 from host.names import IMAGES, PREFIX, STATE
-from host.uploads import LOCAL_BOXES, boxes_folder
+from host.uploads import LOCAL_BOXES, SLASH, boxes_folder
 
 LOGS = Path("/var/log/libvirt/qemu")
 OF_THE_CHECKOUT = (".venv", ".lab", ".vagrant", "runs", "backups")
 PACKAGES = "the packages that bootstrap.sh installed, .lab/bootstrap.log names them: apt-get remove PACKAGE..."
 GROUP = "your user in the group libvirt, if bootstrap.sh asked to join it: gpasswd --delete $USER libvirt"
+LAST = (PACKAGES, GROUP)
 
 
-def listed(checkout: Path) -> list[str]:
-    """Each thing that stays with its size and the command that removes it, a line each."""
-    return [*map(_line, _there(checkout)), PACKAGES, GROUP]
+def listed(checkout: Path, box: str) -> list[str]:
+    """Each thing that stays with its size and the command that removes it, a line each; `box` may be others' too."""
+    return [*map(_line, _there(checkout)), *(f"{_line(it)} (if nothing else uses {box})" for it in _of_box(box)), *LAST]
+
+
+def _of_box(box: str) -> Iterator[Path]:
+    """What Vagrant and libvirt keep of a box that was downloaded."""
+    name = box.replace("/", SLASH)
+    if not name.startswith(LOCAL_BOXES):
+        yield from sorted(boxes_folder().glob(name))
+        yield from sorted(IMAGES.glob(f"{name}{BOX_IMAGE}*"))
 
 
 def _there(checkout: Path) -> Iterator[Path]:

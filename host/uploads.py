@@ -8,7 +8,8 @@ from host import inventory
 from host.names import IMAGES, POOL
 from lab import progress
 
-LOCAL_BOXES = "weblab-VAGRANTSLASH-"
+SLASH = "-VAGRANTSLASH-"  # Vagrant's word for it in the name of a box's folder
+LOCAL_BOXES = f"weblab{SLASH}"
 
 
 def remove_unfinished(box: str = "") -> None:
@@ -25,7 +26,7 @@ def unfinished(boxes: Path, images: Path, box: str) -> Iterator[str]:
         if version == "0":  # a box that was added from a file; Vagrant tells two of them apart by their time
             version = f"0_{int(image.stat().st_mtime)}"
         volume = images / f"{folder}_vagrant_box_image_{version}_box.img"
-        ours = folder.startswith(LOCAL_BOXES) or folder == box.replace("/", "-VAGRANTSLASH-")
+        ours = folder.startswith(LOCAL_BOXES) or folder == box.replace("/", SLASH)
         if ours and volume.exists() and volume.stat().st_size < image.stat().st_size:
             yield volume.name
 

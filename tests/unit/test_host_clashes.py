@@ -129,10 +129,15 @@ def test_what_stays_is_listed_with_its_size_and_what_removes_it(
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     for name in ("IMAGES", "KERNELS", "LOGS", "STATE"):
         monkeypatch.setattr(remains, name, tmp_path / name)
-    for file in ("vagrant/boxes/weblab-VAGRANTSLASH-a/0/box.img", "LOGS/weblab_web1.log", "LOGS/other.log", "runs/r/x"):
+    files = ["vagrant/boxes/weblab-VAGRANTSLASH-a/0/box.img", "LOGS/weblab_web1.log", "LOGS/other.log", "runs/r/x"]
+    downloaded = ["vagrant/boxes/org-VAGRANTSLASH-os", "IMAGES/org-VAGRANTSLASH-os_vagrant_box_image_1_box.img"]
+    for file in (*files, f"{downloaded[0]}/1/box.img", downloaded[1], "vagrant/boxes/org-VAGRANTSLASH-else/1/box.img"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes(b"x" * 3 * 2**20)
     boxes, logs, runs = (
         tmp_path / it for it in ("vagrant/boxes/weblab-VAGRANTSLASH-a", "LOGS/weblab_web1.log", "runs")
     )
-    assert remains.listed(tmp_path)[:-2] == [f"{path}, 3 MB: rm -r {path}" for path in (boxes, logs, runs)]
+    others = [f"{it}, 3 MB: rm -r {it} (if nothing else uses org/os)" for it in map(tmp_path.joinpath, downloaded)]
+    ours = [f"{path}, 3 MB: rm -r {path}" for path in (boxes, logs, runs)]
+    assert remains.listed(tmp_path, "org/os")[:-2] == [*ours, *others]
+    assert remains.listed(tmp_path, "weblab/a")[:-2] == ours
