@@ -1,0 +1,23 @@
+"""The shipped experiments: what each allows of notes that are not there yet."""
+
+import pytest
+
+from lab import topology
+from lab.history import STALENESS_S
+from lab.plan import Plan
+from tests.unit.stories import shipped
+
+PLANS = shipped(topology.load())
+# The replica gets nothing for a while, or gets it late; after a promotion, the other server does.
+BEHIND = {"replication-stop", "replication-lag", "replication-slow", "partition", "disk-full", "slow"}
+
+
+@pytest.mark.parametrize("it", PLANS, ids=lambda it: it.name)
+def test_a_note_that_vanished_is_a_failed_read_unless_replication_is_broken(it: Plan) -> None:
+    """Who lets notes come later says so, and does something that holds them back."""
+    bounded = {"stale-reads"} & {e.check for e in it.expect if e.bound == "at_most"}
+    if it.staleness_s > STALENESS_S:
+        changes = any(step.command for step in it.steps)
+        assert changes or BEHIND & {fault.kind for fault in it.faults} or it.durability == "available"
+    else:
+        assert bounded
