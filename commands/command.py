@@ -58,6 +58,7 @@ def _standing() -> str:
 
 
 def say(text: str) -> None:
-    """Print a command's answer."""
-    sys.stdout.write(text + "\n")
+    """Print a command's answer; what a terminal of another alphabet can't show is a question mark there."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
     sys.stdout.flush()

@@ -4,6 +4,7 @@ import errno
 import sys
 from contextlib import nullcontext
 from functools import partial
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ def fake_ssh(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     monkeypatch.setattr(tasks, "SSH_CONFIG", config)
     monkeypatch.setattr(clean, "RECORD", folder / "clean.yml")
+
+
+def test_a_terminal_of_another_alphabet_makes_no_failure_of_a_run_that_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sign of a verdict is in no European encoding of old: a traceback would end with 1, as a failed run does."""
+    terminal = TextIOWrapper(BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    command.say("\u2713 PASS  Größe")
+    assert terminal.buffer.getvalue() == "? PASS  Größe\n".encode("latin-1")
 
 
 def exec_(words: str = "true") -> Exit:

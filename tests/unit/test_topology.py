@@ -25,6 +25,13 @@ def test_a_file_that_is_not_yaml_is_told_with_its_line() -> None:
         topology.load(CASES / "not-yaml.yml")
 
 
+def test_a_file_of_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
+    """An editor of another time wrote a comment in it: no command may end with a traceback."""
+    (tmp_path / "lab.yml").write_bytes("# a\n# Größe\n".encode("latin-1"))
+    with pytest.raises(BadInput, match=r"lab\.yml is not UTF-8 text \(line 2\)"):
+        topology.load(tmp_path / "lab.yml")
+
+
 @pytest.mark.parametrize("name", ["empty.yml", "absent.yml"])
 def test_an_empty_or_absent_file_is_refused(name: str) -> None:
     """Nothing to read is a mistake, not an empty lab."""
