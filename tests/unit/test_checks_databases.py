@@ -44,6 +44,11 @@ def test_two_writable_databases_are_seen() -> None:
     assert (finding.value, finding.detail) == (3, "from +8.5 s to +9.5 s")
 
 
+def test_what_may_be_missed_is_told_where_nothing_was_found() -> None:
+    """Looks are a second apart: zero is not never."""
+    assert find(History(quiet()), "two-writable").detail == "a time of less than 1.2 s may be missed"
+
+
 @pytest.mark.parametrize("opened", [10.4, 10.5, 11.0])
 def test_a_promotion_is_no_moment_of_two(opened: float) -> None:
     """web1 closed after one look and before its next; web2, asked in between, was open already."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -14,6 +15,7 @@ from lab.history import History
 from lab.plan import Load
 from lab.report.limits import limits
 from lab.summary import summarize
+from loadtests import generator, visit
 from tests.unit.timelines import changed, kind, quiet
 
 HOUR_S = 3600.0
@@ -51,6 +53,12 @@ def test_the_load_is_told_of_the_clock_of_its_run(tmp_path: Path, monkeypatch: p
     with load.running(Load(1, 0.0, 1), 1, 1.0, tmp_path / "record") as it:
         it.process.wait(30)
     assert json.loads(said.read_text(encoding="utf-8")) == float(clock.zero())
+
+
+@pytest.mark.parametrize("module", [generator, visit], ids=["when a request is due", "when it is sent and ends"])
+def test_the_load_reads_no_other_clock(module: ModuleType) -> None:
+    """A request that took an hour because somebody set the clock would be an outage that nobody had."""
+    assert vars(module)["now"] is clock.now
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(7.7, "+7.7 s"), (-2.0, "-2.0 s"), (0.0, "")])

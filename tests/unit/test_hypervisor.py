@@ -143,6 +143,21 @@ def test_words_are_read_in_english(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert "running" in inventory.virsh("list", "--all")
 
 
+def test_why_a_machine_is_off_is_read_in_english_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of libvirt; VirtualBox tells its state in words of its own, and errors in the user's."""
+    for name, words in (("virsh", "shut off (destroyed)"), ("VBoxManage", 'VMState="poweroff"')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n[ \"$LC_ALL\" = C ] && echo '{words}' || echo ausgeschaltet\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setattr(hypervisor, "_id_file", lambda node: tmp_path / "virsh")
+    told = {}
+    for provider in ("libvirt", "virtualbox"):
+        monkeypatch.setattr(hypervisor, "provider", lambda name=provider: name)
+        told[provider] = hypervisor.off_because(LAB.node("web1"))
+    assert told == {"libvirt": "destroyed", "virtualbox": "VirtualBox does not say why"}
+
+
 class Power:
     """web1 with a hypervisor that changes its state as `becomes` says; `done` is what it was asked to do."""
 

@@ -1,6 +1,8 @@
 """The ledger of faults on disk: several commands write it at once, are killed in the middle, have no room."""
 
 import json
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +87,14 @@ def test_a_ledger_without_room_stays_as_it_was() -> None:
     assert "File too large" in writer.communicate(timeout=60)[1] and writer.returncode == 1
     assert ledger.LEDGER.read_text(encoding="utf-8") == before
     assert [it.name for it in left_over()] == []
+
+
+def test_file_and_folder_are_on_the_disk_before_a_fault_is_injected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut of this machine takes what was not: the folder has the name under which the file is found."""
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda opened: synced.append(stat.S_ISDIR(os.fstat(opened).st_mode)))
+    ledger.add(KNOWN, 1.0)
+    assert synced == [False, True]
 
 
 def left_over() -> list[Path]:

@@ -72,3 +72,8 @@ def test_a_request_that_php_begins_late_is_refused() -> None:
     late = "if (microtime(true) - (float) $_SERVER['ARRIVED_AT'] > $config['read_begins_within_s']) "
     refuses = "{ throw new Problem(429, 'the site is too busy, nothing was done'); }"
     assert late + refuses in body("index.php", "must_be_recent")
+
+
+def test_no_other_site_frames_the_page_or_moves_its_links() -> None:
+    """default-src says nothing of these two."""
+    assert "frame-ancestors 'none'; base-uri 'none'" in (SITE / "answer.php").read_text(encoding="utf-8")

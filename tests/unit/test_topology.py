@@ -50,6 +50,12 @@ def test_the_shipped_file_is_the_three_machines_of_the_design() -> None:
     assert lab.url == "http://192.168.56.10/"
 
 
+def test_the_vagrantfile_has_the_same_management_network() -> None:
+    """Both say it where lab.yml does not, and what the Vagrantfile says is looked at by nobody."""
+    text = (topology.ROOT / "Vagrantfile").read_text(encoding="utf-8")
+    assert f'management_network_address = LAB["management"] || "{topology.MANAGEMENT}"' in text
+
+
 def test_hardware_addresses_follow_from_addresses() -> None:
     """The Vagrantfile computes the same, from the same rule."""
     assert topology.load().node("web2").mac == "52:54:00:a8:38:0c"
