@@ -131,12 +131,8 @@ def wrong(lab: Lab, doors: list[Machine]) -> list[str]:
     facts = dict(zip((door.node.name for door in doors), together(ask, doors), strict=True))
     remembered.remember(asked_at, [it.database for it in facts.values()])
     trouble = [line for name, it in facts.items() for line in _services(name, it)]
-    trouble += [
-        f"HAProxy: {it.name} is {it.status}"
-        for node in facts.values()
-        for it in node.servers or ()
-        if it.backend == "web" and it.status != "UP"
-    ]
+    balancers = [facts[door.node.name] for door in doors if "balancer" in door.node.roles]
+    trouble += [line for it in balancers for line in _servers(it)]
     trouble += _databases([it.database for it in facts.values() if it.database], len(lab.having("database")))
     return trouble if trouble or healthy(lab) else ["the site does not answer"]
 
@@ -145,6 +141,13 @@ def _services(name: str, facts: NodeFacts) -> list[str]:
     if facts.error:
         return [f"{name}: {facts.error.splitlines()[0]}"]
     return [f"{name}: {unit} is {state}" for unit, state in facts.services.items() if state != "active"]
+
+
+def _servers(facts: NodeFacts) -> list[str]:
+    """Servers that are not UP; where HAProxy does not say, nobody knows that they are."""
+    if facts.servers is None:
+        return [] if facts.error else ["HAProxy: it can't be asked"]
+    return [f"HAProxy: {it.name} is {it.status}" for it in facts.servers if it.backend == "web" and it.status != "UP"]
 
 
 def _databases(known: list[Database], expected: int) -> list[str]:

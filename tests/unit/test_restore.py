@@ -2,6 +2,7 @@
 
 import time
 from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from lab import ledger, remembered, restore, snapshots, topology
 from lab.catalogue import Fault
 from lab.errors import CheckFailed, TimedOut
-from lab.facts import NodeFacts
+from lab.facts import NodeFacts, Server
 from tests.unit.pairs import CLOSED, OPEN, PROMOTED, REPLICA, WEB1
 
 LAB = topology.load()
@@ -83,6 +84,30 @@ def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(monk
     monkeypatch.setattr(restore, "together", late)
     restore.wrong(LAB, [cast(Any, Door)])
     assert remembered.recall() is None
+
+
+SERVERS = [
+    Server("web", "web1", "DOWN", 100, ""),
+    Server("web", "web2", "UP", 100, ""),
+    Server("write", "web2", "", 1, ""),
+]
+SAID = {
+    "a server that is DOWN": (SERVERS[:2], ["HAProxy: web1 is DOWN"]),
+    "none": (SERVERS[1:], []),
+    "nothing": (None, ["HAProxy: it can't be asked"]),
+}
+
+
+@pytest.mark.parametrize(("servers", "told"), SAID.values(), ids=SAID)
+def test_what_haproxy_says_of_its_servers_is_looked_at(
+    servers: list[Server] | None, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An admin socket that does not answer says of nobody that it is UP."""
+    facts = [NodeFacts({}, servers, None), NodeFacts({}, None, OPEN), NodeFacts({}, None, REPLICA)]
+    doors: Any = [SimpleNamespace(node=node) for node in LAB.nodes]
+    monkeypatch.setattr(restore, "together", lambda *_: facts)
+    monkeypatch.setattr(restore, "healthy", lambda lab: True)
+    assert restore.wrong(LAB, doors) == told
 
 
 NOT_UP = {
