@@ -56,6 +56,12 @@ def test_the_package_list_is_printed_bare(checkout: Path) -> None:
     assert all(len(line.split()) == 1 and "#" not in line for line in out.splitlines())
 
 
+def test_apt_takes_nothing_away(checkout: Path) -> None:
+    """Whatever the lab needs: a package that would have to go for it was somebody's, who was not asked."""
+    _, out, _ = run(checkout, 'as_root() { echo "$*"; }\n"${APT[@]}" install -y vagrant')
+    assert out.startswith("apt-get ") and "-o APT::Get::Remove=false" in out
+
+
 def test_an_unknown_option_is_wrong_input(checkout: Path) -> None:
     """It shows what there is."""
     code, _, err = run(checkout, "main --frobnicate")

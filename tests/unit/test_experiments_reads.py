@@ -1,4 +1,4 @@
-"""The shipped experiments: what each allows of notes that are not there yet."""
+"""The shipped experiments: what each allows of notes that are not there yet, and who is primary in it."""
 
 import pytest
 
@@ -21,3 +21,9 @@ def test_a_note_that_vanished_is_a_failed_read_unless_replication_is_broken(it: 
         assert changes or BEHIND & {fault.kind for fault in it.faults} or it.durability == "available"
     else:
         assert bounded
+
+
+@pytest.mark.parametrize("it", PLANS, ids=lambda it: it.name)
+def test_the_one_whom_the_name_calls_primary_is_so(it: Plan) -> None:
+    """`web1-power-off` is the primary's loss; only where the balancer alone fails it does not matter who that is."""
+    assert (it.primary == "web1") != (it.name in ("lb1-haproxy-kill", "lb1-power-off") and it.primary == "")

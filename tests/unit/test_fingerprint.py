@@ -32,6 +32,18 @@ def test_a_result_is_one_of_what_can_change_it(tmp_path: Path, path: str, matter
     assert (results.fingerprint("control", tmp_path) != before) == matters
 
 
+def test_the_order_of_statements_and_files_does_not_matter(tmp_path: Path) -> None:
+    """One of two functions moves to a file that comes before the other one's."""
+    one, two = "def one() -> int:\n    return 1\n", "def two() -> int:\n    return 2\n"
+    for name in ("lab.yml", "experiments/control.yml", "lab/b.py", "lab/a.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(one + two if name == "lab/b.py" else "", encoding="utf-8")
+    before = results.fingerprint("control", tmp_path)
+    (tmp_path / "lab/b.py").write_text(one, encoding="utf-8")
+    (tmp_path / "lab/a.py").write_text(two, encoding="utf-8")
+    assert results.fingerprint("control", tmp_path) == before
+
+
 @pytest.mark.parametrize("call", ["", "events.init.add_listener(other)\n"], ids=["taken away", "changed"])
 def test_what_a_file_does_when_it_is_read_matters(tmp_path: Path, call: str) -> None:
     """The load hangs all that it does on Locust's events by calls that stand in no function."""
