@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from errno import ENOSPC
 from functools import wraps
 from typing import Any
 
@@ -10,7 +9,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from lab import choices, hypervisor, ledger, lock, snapshots, topology
-from lab.errors import LabError, explained
+from lab.errors import NO_ROOM, NOT_YOURS, LabError, explained
 
 
 def command(*, changes: bool, ends_restore: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -34,7 +33,7 @@ def command(*, changes: bool, ends_restore: bool = False, **options: Any) -> Cal
             except LabError as error:
                 raise Exit(str(error), code=error.exit_code) from error
             except OSError as error:
-                if error.errno != ENOSPC:
+                if error.errno not in (*NO_ROOM, *NOT_YOURS):
                     raise
                 raise Exit(str(explained(error)), code=explained(error).exit_code) from error
             except KeyboardInterrupt:

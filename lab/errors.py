@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
-from errno import ENOSPC
+from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 
 LAST_LINES = 10
+NO_ROOM = (ENOSPC, EDQUOT)
+NOT_YOURS = (EACCES, EPERM, EROFS)
 
 
 def did_you_mean(word: object, known: Collection[str]) -> str:
@@ -89,6 +91,9 @@ def explained(error: Exception) -> LabError:
     """Any error as one of the lab's: a full disk of this machine with what to do next, a mistake with its kind."""
     if isinstance(error, LabError):
         return error
-    if isinstance(error, OSError) and error.errno == ENOSPC:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
         return RigBroken(f"no room on this machine's disk: {error.filename or error}", hint="df -h")
+    if isinstance(error, OSError) and error.errno in NOT_YOURS:
+        what = f"this user may not read or write {error.filename or 'a file'}: {error.strerror}"
+        return RigBroken(what, hint=f"see whose it is: ls -ld {error.filename or '.lab runs'}")
     return RigBroken(f"{type(error).__name__}: {error}")

@@ -1,6 +1,7 @@
 """The exit codes of commands that hand over to another program, or are interrupted."""
 
 import errno
+import os
 import sys
 from contextlib import nullcontext
 from functools import partial
@@ -109,17 +110,21 @@ def test_a_choice_of_durability_says_what_it_means_in_three_lines(monkeypatch: p
     assert lines[0] == f"commits on web1 are {value}" and len(lines) == 3 and lines[1].startswith("a COMMIT returns")
 
 
-def test_a_full_disk_of_this_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 3, which file it was, and what to look at; any other trouble with files is a bug and shows itself."""
+@pytest.mark.parametrize(
+    ("number", "says"), [(errno.ENOSPC, "no room"), (errno.EDQUOT, "no room"), (errno.EACCES, "this user may not")]
+)
+def test_a_full_disk_and_another_users_files_are_told(monkeypatch: pytest.MonkeyPatch, number: int, says: str) -> None:
+    """Exit code 3, for 1 is that of a run that failed; any other trouble with files is a bug and shows itself."""
 
     def find(*_: object) -> Path:
-        raise OSError(trouble, "No space left on device", "runs/x/report.html")
+        raise OSError(trouble, os.strerror(trouble), "runs/x/report.html")
 
     monkeypatch.setattr(runs, "find", find)
-    trouble = errno.ENOSPC
+    trouble = number
     with pytest.raises(Exit) as ending:
         experiments.report_(Context(), "latest")
-    assert ending.value.code == 3 and "runs/x/report.html" in str(ending.value.message)
+    assert ending.value.code == 3 and says in str(ending.value.message)
+    assert "runs/x/report.html" in str(ending.value.message)
     trouble = errno.EISDIR
     with pytest.raises(IsADirectoryError):
         experiments.report_(Context(), "latest")
