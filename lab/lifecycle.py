@@ -1,6 +1,8 @@
 """Machines from nothing to 'answers on ssh', and back to nothing."""
 
-from lab import console, facts, hypervisor, progress
+from collections.abc import Mapping
+
+from lab import console, facts, hypervisor, progress, state_files
 from lab.errors import CommandFailed, LabError, RigBroken, TimedOut
 from lab.hypervisor import vagrant_here
 from lab.machine import SSH_CONFIG, Machine, together
@@ -25,11 +27,12 @@ def boot(lab: Lab, only: Node | None = None) -> None:
     missing = [f"{node.name} ({states[node.name]})" for node in wanted if states[node.name] != "running"]
     if missing:
         progress.say("host", f"boots {', '.join(missing)}")
+        _keep({name: it for name, it in _known().items() if states.get(name) == "running"})
         try:
             vagrant_here().up(vm_name=only.name if only else None, provider=hypervisor.provider())
         except (CommandFailed, TimedOut) as error:
             raise _not_up(lab, error) from error
-    if missing or not SSH_CONFIG.exists():
+    if {node.name for node in wanted} - _known().keys():
         write_ssh_config(lab)
 
 
@@ -39,10 +42,16 @@ def write_ssh_config(lab: Lab) -> None:
     It speaks of running machines only: what was known of the others stays.
     """
     running = [name for name, state in hypervisor.states(lab).items() if state == "running"]
-    known = _blocks(SSH_CONFIG.read_text(encoding="utf-8")) if SSH_CONFIG.exists() else {}
-    known |= _blocks(vagrant_here().say(["ssh-config", *running]))
-    SSH_CONFIG.parent.mkdir(exist_ok=True)
-    SSH_CONFIG.write_text("\n".join(known.values()), encoding="utf-8")
+    _keep(_known() | _blocks(vagrant_here().say(["ssh-config", *running])))
+
+
+def _known() -> dict[str, str]:
+    """What is kept of each node; of one that is booted nothing until that has ended: it may get another address."""
+    return _blocks(SSH_CONFIG.read_text(encoding="utf-8")) if SSH_CONFIG.exists() else {}
+
+
+def _keep(blocks: Mapping[str, str]) -> None:
+    state_files.replace(SSH_CONFIG, "\n".join(blocks.values()))
 
 
 def _blocks(text: str) -> dict[str, str]:
