@@ -46,12 +46,21 @@ class Network:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Everything of labs in libvirt: domains, volumes (name to path), networks; `foreign` domains are not."""
+    """Everything of labs in libvirt: domains, volumes (name to path), networks; `foreign` domains are not.
+
+    `shared`: names of networks that foreign domains use, too.
+    """
 
     domains: tuple[Domain, ...] = ()
     volumes: tuple[tuple[str, Path], ...] = ()
     networks: tuple[Network, ...] = ()
     foreign: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+
+    @property
+    def own_networks(self) -> tuple[Network, ...]:
+        """Those that may go: no machine of somebody else is cut off by that."""
+        return tuple(it for it in self.networks if it.name not in self.shared)
 
 
 def take() -> Inventory:
@@ -61,8 +70,9 @@ def take() -> Inventory:
     everyone = _domains()
     labs = tuple(domain for domain in everyone if domain.of_a_lab)
     used = {disk: domain.of_a_lab for domain in everyone for disk in domain.disks}
-    foreign = tuple(domain.name for domain in everyone if not domain.of_a_lab)
-    return Inventory(labs, tuple(_volumes(used)), tuple(_networks()), foreign)
+    others = [domain for domain in everyone if not domain.of_a_lab]
+    foreign, shared = (tuple(it.name for it in others), tuple(name for it in others for name in it.networks))
+    return Inventory(labs, tuple(_volumes(used)), tuple(_networks()), foreign, shared)
 
 
 def virsh(*words: str, ok: tuple[int, ...] = (0,)) -> str:

@@ -120,7 +120,7 @@ def judge(present: Inventory, checkouts: Checkouts) -> Leftovers:
             swept.append(Leftover("volume", name, maker, "its machine goes" if makers else "it has no machine"))
     if not kept:
         maker = _called(checkouts.owner)
-        swept += [Leftover("network", it.name, maker, "no machine uses it") for it in present.networks]
+        swept += [Leftover("network", it.name, maker, "no machine uses it") for it in present.own_networks]
     return Leftovers(tuple(domain.name for domain in kept), tuple(swept), _in_use(present, whose, checkouts))
 
 
@@ -137,7 +137,7 @@ def clear() -> None:
     for kind, names in (
         ("machine", [domain.name for domain in present.domains]),
         ("volume", [name for name, _ in present.volumes]),
-        ("network", [network.name for network in present.networks]),
+        ("network", [network.name for network in present.own_networks]),
     ):
         for name in names:
             _remove(kind, name)
@@ -154,7 +154,7 @@ def verify_gone() -> list[str]:
     return [
         *(f"machine {domain.name}" for domain in present.domains),
         *(f"volume {name}" for name, _ in present.volumes),
-        *(f"network {network.name}" for network in present.networks),
+        *(f"network {network.name}" for network in present.own_networks),
     ]
 
 

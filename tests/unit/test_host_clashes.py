@@ -1,5 +1,6 @@
 """Others on the hosting machine: looked for before anything is touched, and left alone."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from host import addresses, inventory, leftovers, preflight, prepare, private, provider, remains
 from host.addresses import Shown
 from host.inventory import Inventory, Network
+from host.leftovers import Checkouts
 from host.provider import Provider
 from lab import choices, hypervisor, lifecycle, topology
 from lab.errors import RigBroken
@@ -61,10 +63,17 @@ def test_vagrants_own_network_is_nobodys_clash() -> None:
     assert not LAB.management.overlaps(IPv4Network("192.168.121.0/24"))
 
 
-def libvirt(monkeypatch: pytest.MonkeyPatch, domains: dict[str, tuple[str, str]], volumes: dict[str, str]) -> Inventory:
+def libvirt(
+    monkeypatch: pytest.MonkeyPatch,
+    domains: dict[str, tuple[str, str]],
+    volumes: dict[str, str],
+    networks: Sequence[str] = (),
+) -> Inventory:
     """What is taken for a lab's: domains with their description and network, volumes with their backing file."""
     rows = "\n".join(f" - {name} shut off" for name in domains)
-    answers = {"list --all": rows, "pool-list": " default active yes", "pool-refresh default": "", "net-list --all": ""}
+    answers = {"list --all": rows, "pool-list": " default active yes", "pool-refresh default": ""}
+    answers["net-list --all"] = "\n".join(f" {name} active no no" for name in networks)
+    answers |= {f"net-dumpxml {name}": f"<network><name>{name}</name></network>" for name in networks}
     answers["vol-list default"] = "\n".join(f" {name} /images/{name}" for name in volumes)
     for name, (description, network) in domains.items():
         answers[f"dumpxml --inactive {name}"] = DOMAIN.format(name=name, description=description, network=network)
@@ -102,6 +111,14 @@ def test_a_name_alone_makes_nothing_the_labs(monkeypatch: pytest.MonkeyPatch, tm
     assert [it.name for it in present.domains] == ["weblab_web1", "weblab_web2"]
     assert [name for name, _ in present.volumes] == ["weblab_web1.img", "weblab_lb1.img"]
     assert present.foreign == ("weblab_default", "weblab_byhand")
+
+
+def test_a_network_that_somebody_elses_machine_uses_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of that name, or the lab's own to which a user attached a machine: nobody is cut off."""
+    present = libvirt(monkeypatch, {"mine": ("", "weblab")}, {}, ["weblab", "weblab-management"])
+    known = Checkouts(Path("/ours"), {}, [], None, busy=False)
+    assert [it.name for it in leftovers.judge(present, known).swept] == ["weblab-management"]
+    assert leftovers.verify_gone() == ["network weblab-management"]
 
 
 def test_somebody_elses_machine_with_a_nodes_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
