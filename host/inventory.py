@@ -123,13 +123,15 @@ def _volumes(used: Mapping[Path, bool]) -> list[tuple[str, Path]]:
     virsh("pool-refresh", POOL)
     rows = parse_table(virsh("vol-list", POOL))
     named = [(row[0], Path(row[1])) for row in rows if row[0].startswith(PREFIX)]
-    return [(name, path) for name, path in named if (used[path] if path in used else _is_of_vagrant(name))]
+    backing = {name: _backing(name) for name, _ in named}
+    below = {Path(it) for it in backing.values()}  # of a snapshot: the machine has it, and does not name it
+    free = [(name, path) for name, path in named if path not in used and path not in below]
+    return [it for it in named if used.get(it[1])] + [it for it in free if BOX_IMAGE in backing[it[0]]]
 
 
-def _is_of_vagrant(volume: str) -> bool:
-    """Whether a volume that no machine uses is one that Vagrant made from a box."""
-    backing = ElementTree.fromstring(virsh("vol-dumpxml", volume, "--pool", POOL)).findtext("backingStore/path", "")
-    return BOX_IMAGE in backing
+def _backing(volume: str) -> str:
+    """The file on which a volume rests; of one that Vagrant made it is a box."""
+    return ElementTree.fromstring(virsh("vol-dumpxml", volume, "--pool", POOL)).findtext("backingStore/path", "")
 
 
 def _networks() -> list[Network]:

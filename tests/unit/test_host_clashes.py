@@ -105,6 +105,8 @@ def test_a_name_alone_makes_nothing_the_labs(monkeypatch: pytest.MonkeyPatch, tm
         "weblab_lb1.img": BOX,
         "weblab_default.img": BOX,
         "weblab_backup.qcow2": "",
+        "weblab_old.img": BOX,
+        "weblab_old.snap": "/images/weblab_old.img",
         "other.img": BOX,
     }
     present = libvirt(monkeypatch, domains, volumes)
