@@ -6,14 +6,18 @@ from pathlib import Path
 
 from box.image import KERNELS
 from host.inventory import BOX_IMAGE
-from host.names import IMAGES, PREFIX, STATE
+from host.names import IMAGES, POOL, PREFIX, STATE
 from host.uploads import LOCAL_BOXES, SLASH, boxes_folder
 
 LOGS = Path("/var/log/libvirt/qemu")
 OF_THE_CHECKOUT = (".venv", ".lab", ".vagrant", "runs", "backups")
 PACKAGES = "the packages that bootstrap.sh installed, .lab/bootstrap.log names them: apt-get remove PACKAGE..."
 GROUP = "your user in the group libvirt, if bootstrap.sh asked to join it: gpasswd --delete $USER libvirt"
-LAST = (PACKAGES, GROUP)
+POOL_IS = (
+    f"where the lab ran a libvirtd of its own, the definition of its storage pool and the closed folder {IMAGES}: "
+    f"rm /etc/libvirt/storage/{POOL}.xml; chown root:root {IMAGES}; chmod 755 {IMAGES}"
+)
+LAST = (PACKAGES, GROUP, POOL_IS)
 
 
 def listed(checkout: Path, box: str) -> list[str]:

@@ -158,5 +158,5 @@ def test_what_stays_is_listed_with_its_size_and_what_removes_it(
     )
     others = [f"{it}, 3 MB: rm -r {it} (if nothing else uses org/os)" for it in map(tmp_path.joinpath, downloaded)]
     ours = [f"{path}, 3 MB: rm -r {path}" for path in (boxes, logs, runs)]
-    assert remains.listed(tmp_path, "org/os")[:-2] == [*ours, *others]
-    assert remains.listed(tmp_path, "weblab/a")[:-2] == ours
+    assert remains.listed(tmp_path, "org/os")[:-3] == [*ours, *others]
+    assert remains.listed(tmp_path, "weblab/a")[:-3] == ours
