@@ -13,6 +13,7 @@ from invoke.exceptions import Exit
 
 from commands.command import command, say
 from fabfile import clean, converge
+from fabfile.roles import ROLES
 from lab import choices, closing, experiment, plan, process, progress, runs, status, timeline, topology
 from lab.checks.judge import judge, verdict
 from lab.errors import BadInput
@@ -111,7 +112,7 @@ def _hands(lab: Lab, without: Sequence[str]) -> Hands:
         now = {**status.DEFAULTS, **clean.DEFAULTS, **choices.load()}
         if any(now[name] != value for name, value in wanted.items()):
             choices.save(wanted)
-        converge.everything(lab, without=without)
+        converge.everything(lab, ROLES, without=without)
 
     return Hands(converge_with, _command, record.merge)
 
@@ -122,7 +123,7 @@ def _choose_again(lab: Lab) -> None:
     That it was taken away is struck out by the converge, once all is there again.
     """
     if choices.bring_back():
-        converge.everything(lab)
+        converge.everything(lab, ROLES)
 
 
 def _command(words: str, give_up: Callable[[], bool]) -> tuple[int, str]:

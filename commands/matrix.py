@@ -10,6 +10,7 @@ from invoke.exceptions import Exit
 from commands.command import command, say
 from commands.experiments import perform
 from fabfile import clean
+from fabfile.roles import ROLES
 from lab import choices, hypervisor, matrix, plan, results, runs, topology
 from lab.errors import LabNotUp
 from lab.matrix import Hands
@@ -83,7 +84,7 @@ def _hands(lab: Lab, plans: Sequence[Plan]) -> Hands:
     def reset() -> None:
         choices.set_aside()
         try:
-            clean.reset(lab)
+            clean.reset(lab, ROLES)
         finally:
             choices.bring_back()
 

@@ -7,7 +7,8 @@ from fabric import task
 from invoke.collection import Collection
 from invoke.exceptions import Exit
 
-from fabfile.converge import ROLES, everything
+from fabfile.converge import everything
+from fabfile.roles import ROLES
 from lab import choices, lock, snapshots, topology
 from lab.errors import LabError
 
@@ -19,7 +20,7 @@ def _task(role: str) -> Any:
                 snapshots.must_be_back()
                 if alone:
                     choices.of_the_user()
-                changed = everything(topology.load(), only=(role,), dry_run=dry_run).changed
+                changed = everything(topology.load(), ROLES, only=(role,), dry_run=dry_run).changed
         except LabError as error:
             raise Exit(str(error), code=error.exit_code) from error
         except KeyboardInterrupt:

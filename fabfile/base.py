@@ -1,13 +1,10 @@
 """Role base, for every node: its name, its address on the lab network, the names of the others."""
 
-import time
-
 from fabfile.target import Target
-from lab.ensure import Command, Desired, File, Found, Unit
+from lab.ensure import Command, Desired, File, Unit
 
 NETWORK = "/etc/systemd/network/10-weblab.network"
 HOSTS = "/etc/hosts"
-CLOCK_IS_RIGHT_S = 5.0
 SSH_SETTINGS = "/etc/ssh/sshd_config.d"
 KEYS_ONLY = "00-weblab.conf"  # the first value wins, so the name sorts before 50-cloud-init.conf
 RESTART = "systemctl restart systemd-networkd"  # networkctl needs a message bus, which a small box has not
@@ -34,17 +31,6 @@ def desired(target: Target) -> Desired:
         ),
         questions={"clock": "date +%s.%N"},
     )
-
-
-def clock_error(found: Found, asked_at: float) -> float:
-    """Seconds that a node's clock is ahead of this machine's, 0 where it is right or was not asked.
-
-    A busy node answers late: its clock is right if it was right at any moment since `asked_at`. A laptop that slept
-    wakes up with machines that live in the past: until their clocks are right, lag and logs say nothing.
-    """
-    clock = float(found.answers.get("clock", asked_at))
-    error = min(clock - asked_at, 0.0) or max(clock - time.time(), 0.0)
-    return error if abs(error) > CLOCK_IS_RIGHT_S else 0.0
 
 
 def _rename(name: str) -> str:

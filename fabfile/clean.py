@@ -13,7 +13,7 @@ import yaml
 from fabfile import accounts, converge
 from fabfile.converge import Outcome
 from fabfile.statements import sql
-from fabfile.target import Target
+from fabfile.target import Roles, Target
 from lab import choices, credentials, hypervisor, lifecycle, progress, remembered, snapshots, state_files
 from lab.ensure import fingerprint
 from lab.errors import CheckFailed
@@ -44,7 +44,7 @@ def begin(lab: Lab) -> None:
         remembered.forget()
 
 
-def keep(lab: Lab, systems: dict[str, str]) -> None:
+def keep(lab: Lab, roles: Roles, systems: dict[str, str]) -> None:
     """Take the clean snapshot of a lab that was just made; `systems` are the nodes' /etc/os-release.
 
     Where the snapshot of a used lab is missing, it says so and how to get one: what somebody wrote is not deleted here.
@@ -56,7 +56,7 @@ def keep(lab: Lab, systems: dict[str, str]) -> None:
         return
     used = _in_use(lab) if _record().get("configuration") == MAKING else "this lab was in use"
     if not used:
-        _take(lab, systems)
+        _take(lab, roles, systems)
         return
     touched()
     progress.say("host", f"{missing}, and {used}: lab.reset can't put it back; {ANEW}")
@@ -68,7 +68,7 @@ def touched() -> None:
         _write(USED, {})
 
 
-def reset(lab: Lab) -> list[str]:
+def reset(lab: Lab, roles: Roles) -> list[str]:
     """Put the lab back to the clean snapshot and forget all choices; returns what a converge changed after it.
 
     A snapshot of another configuration is converged before the lab is waited for, and taken anew. Raises CheckFailed
@@ -76,51 +76,51 @@ def reset(lab: Lab) -> list[str]:
     """
     record = _clean_or_refused(lab)
     choices.forget(KEPT)
-    if _is_of_today(lab, record):
+    if _is_of_today(lab, roles, record):
         restore(lab, snapshots.CLEAN)
         return []
     outcomes: list[Outcome] = []
     why = "the clean snapshot is of another configuration: it is converged and taken anew"
-    restore(lab, snapshots.CLEAN, lambda: outcomes.append(_converged(lab, why)))
+    restore(lab, snapshots.CLEAN, lambda: outcomes.append(_converged(lab, roles, why)))
     _write(STALE, record["systems"])  # a new snapshot must not have the old configuration on record
     _empty(lab)
-    _take(lab, outcomes[0].systems)
+    _take(lab, roles, outcomes[0].systems)
     return outcomes[0].changed
 
 
-def put_back(lab: Lab, name: str) -> list[str]:
+def put_back(lab: Lab, roles: Roles, name: str) -> list[str]:
     """Put the lab back to any snapshot, with the choices and the configuration of today; what that changed after it."""
     changed: list[str] = []
     why = f"what {name} has of older choices and of an older configuration is converged"
-    restore(lab, name, lambda: changed.extend(_converged(lab, why).changed))
+    restore(lab, name, lambda: changed.extend(_converged(lab, roles, why).changed))
     return changed
 
 
-def configuration(lab: Lab, systems: Mapping[str, str], chosen: Mapping[str, Any]) -> str:
+def configuration(lab: Lab, roles: Roles, systems: Mapping[str, str], chosen: Mapping[str, Any]) -> str:
     """A hash of the box, of what was chosen, and of every file that the roles write with it."""
     chosen = {name: value for name, value in {**DEFAULTS, **chosen}.items() if name not in KEPT}
     passwords = credentials.passwords(it.name for it in accounts.load(lab))
     whole = hashlib.sha256(yaml.safe_dump([hypervisor.found()["box"], chosen]).encode())
     for node in lab.nodes:
         target = Target(lab, node, Release.of(systems[node.name]), chosen, passwords)
-        for file in converge.desired(target).files:
+        for file in converge.desired(target, roles).files:
             whole.update(f"{node.name} {file.path} {fingerprint(file)}\n".encode())
     return whole.hexdigest()
 
 
-def _is_of_today(lab: Lab, record: Mapping[str, Any]) -> bool:
+def _is_of_today(lab: Lab, roles: Roles, record: Mapping[str, Any]) -> bool:
     """Whether the clean snapshot is of the configuration that is wanted now."""
     if any(node.name not in record["systems"] for node in lab.nodes):
         return False
-    return bool(record["configuration"] == configuration(lab, record["systems"], {}))
+    return bool(record["configuration"] == configuration(lab, roles, record["systems"], {}))
 
 
-def _converged(lab: Lab, why: str) -> Outcome:
+def _converged(lab: Lab, roles: Roles, why: str) -> Outcome:
     progress.say("host", why)
     doors = lifecycle.running(lab, "database")
     answer = "every MySQL answers"
     until(answer, lambda: None not in databases_of(doors).values(), ANSWERS_S, where="lab", hint="invoke lab.logs")
-    return converge.everything(lab)
+    return converge.everything(lab, roles)
 
 
 def _clean_or_refused(lab: Lab) -> dict[str, Any]:
@@ -176,14 +176,14 @@ def _empty(lab: Lab) -> None:
         sql(_first(lab), EMPTY, "deletes what visitors wrote")
 
 
-def _take(lab: Lab, systems: dict[str, str]) -> None:
+def _take(lab: Lab, roles: Roles, systems: dict[str, str]) -> None:
     """Take the snapshot. Notes only become more: where none is there after it, none is in it."""
     progress.say("host", "takes the snapshot clean, for lab.reset")
     snapshots.take(lab, snapshots.CLEAN)
     used = _in_use(lab)
     if used:
         progress.say("host", f"{used} meanwhile: the next lab.reset takes the snapshot anew")
-    _write(STALE if used else configuration(lab, systems, choices.load()), systems)
+    _write(STALE if used else configuration(lab, roles, systems, choices.load()), systems)
 
 
 def _write(made_with: str, systems: Mapping[str, str]) -> None:

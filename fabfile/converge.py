@@ -1,31 +1,22 @@
 """All roles on all nodes: ask each node once, change what differs, then the databases together."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fabfile import accounts, balancer, base, database, nameserver, replication, rolling_restart, web
+from fabfile import accounts, replication, rolling_restart
 from fabfile.replication import Pair
-from fabfile.target import Target
-from lab import choices, credentials, databases, ensure, lifecycle, progress, protections
+from fabfile.target import Roles, Target
+from lab import choices, credentials, databases, ensure, lifecycle, node_clock, progress, protections
+from lab.choices import WITHOUT
 from lab.databases import check_durability
 from lab.ensure import Desired, Found, Unit
 from lab.errors import LabError, LabNotUp
 from lab.machine import Machine, together
-from lab.protections import WITHOUT
+from lab.node_clock import step_clock
 from lab.release import Release
-from lab.restore import step_clock
-from lab.topology import Lab
-
-Role = Callable[[Target], Desired]
-ROLES: Mapping[str, Role] = {
-    "base": base.desired,
-    "nameserver": nameserver.desired,
-    "balancer": balancer.desired,
-    "web": web.desired,
-    "database": database.desired,
-}
+from lab.topology import Lab, Node
 
 
 @dataclass(frozen=True)
@@ -48,22 +39,23 @@ class Converged:
 
 def everything(
     lab: Lab,
+    roles: Roles,
     *,
-    only: Sequence[str] = tuple(ROLES),
+    only: Sequence[str] = (),
     node: str = "",
     dry_run: bool = False,
     without: Sequence[str] = (),
 ) -> Outcome:
-    """Converge every running node, or one, with the roles named in `only`; `dry_run` shows what differs.
+    """Converge every running node, or one, with `roles` or those named in `only`; `dry_run` shows what differs.
 
     A second run on an unchanged lab changes nothing and costs two round trips a node. The databases are
-    made primary and replica only when all of them are there to be asked. MySQL restarts on one node after
-    the other; where only one node is converged, the pair is asked then too, for its primary has to be opened
-    again. `without` are protections that an experiment takes away: every converge that does not name them
-    puts them back.
+    made primary and replica only when all of them are there to be asked. MySQL restarts on one node after the
+    other; where only one node is converged, the pair is asked then too, for its primary has to be opened again.
+    `without` are protections that an experiment takes away: every converge that does not name them puts them back.
     """
     running = lifecycle.running(lab)
-    doors = _chosen_doors(running, only, node)
+    wanted = {name: role for name, role in roles.items() if name in (only or roles)}
+    doors = _chosen_doors(running, wanted, node)
     systems = lifecycle.systems(doors)
     releases = {name: Release.of(text) for name, text in systems.items()}
     passwords = credentials.passwords(it.name for it in accounts.load(lab))
@@ -71,19 +63,18 @@ def everything(
 
     def one(door: Machine) -> Converged:
         target = Target(lab, door.node, releases[door.node.name], chosen, passwords)
-        return _node(door, desired(target, _roles(door, only)), dry_run)
+        return _node(door, desired(target, wanted), dry_run)
 
     asked_at = time.time()
     results = dict(zip((door.node.name for door in doors), together(one, doors), strict=True))
     changed = [change for it in results.values() for change in it.changed]
-    if "database" in only and not dry_run:
+    if "database" in wanted and not dry_run:
         durability = check_durability(chosen.get("durability", "durable"))
         unique_key = "unique-key" not in without
         pair = Pair(lab, _servers(doors), releases, passwords, durability, _answers(results), asked_at, unique_key)
         changed += _databases(pair, running, {name: it.later for name, it in results.items() if it.later})
-    names = {door.node.name for door in running}
-    off = [it.name for it in lab.nodes if it.name not in names]
-    if not (without or node or dry_run or off or set(ROLES) - set(only)):
+    off = [it.name for it in lab.nodes if it not in [door.node for door in running]]
+    if not (without or node or dry_run or off or len(wanted) < len(roles)):
         _all_protected()
     return Outcome(changed, systems, off)
 
@@ -144,25 +135,25 @@ def _answers(results: Mapping[str, Converged]) -> dict[str, Mapping[str, str]]:
     return {name: it.found.answers for name, it in results.items() if "database" in it.found.answers}
 
 
-def _chosen_doors(running: Sequence[Machine], only: Sequence[str], node: str) -> list[Machine]:
-    doors = [door for door in running if set(_roles(door, only)) and node in ("", door.node.name)]
+def _chosen_doors(running: Sequence[Machine], wanted: Roles, node: str) -> list[Machine]:
+    doors = [door for door in running if _of(door.node, wanted) and node in ("", door.node.name)]
     if not doors:
         who = node or "no machine with these roles"
         raise LabNotUp(f"nothing was converged: {who} does not run", hint="invoke lab.up")
     return doors
 
 
-def _roles(door: Machine, only: Sequence[str]) -> list[str]:
-    return [role for role in ROLES if role in only and role in ("base", *door.node.roles)]
+def _of(node: Node, roles: Roles) -> list[str]:
+    return [role for role in roles if role in ("base", *node.roles)]
 
 
-def desired(target: Target, roles: Sequence[str] = ()) -> Desired:
-    """All that a node should have: what each of its roles wants, or only those of `roles`."""
-    roles = roles or [role for role in ROLES if role in ("base", *target.node.roles)]
+def desired(target: Target, roles: Roles) -> Desired:
+    """All that a node should have: what each of its roles wants, of those that are given."""
+    own = _of(target.node, roles)
     whole = Desired()
-    for role in roles:
-        whole += ROLES[role](target)
-    if "database" in roles:
+    for role in own:
+        whole += roles[role](target)
+    if "database" in own:
         whole += Desired(questions=replication.questions(target.lab))
     return whole
 
@@ -170,7 +161,7 @@ def desired(target: Target, roles: Sequence[str] = ()) -> Desired:
 def _node(door: Machine, desired: Desired, dry_run: bool) -> Converged:
     asked_at = time.time()
     found = ensure.ask(door, desired)
-    clock = _clock(door, base.clock_error(found, asked_at), dry_run)
+    clock = _clock(door, node_clock.error(found.answers, asked_at), dry_run)
     difference = ensure.compare(desired, found)
     name = door.node.name
     if not difference:

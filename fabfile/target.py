@@ -1,9 +1,10 @@
 """What a role knows when it says what a node should have."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.desired import Desired
 from lab.release import Release
 from lab.render import render
 from lab.topology import Lab, Node
@@ -29,3 +30,6 @@ class Target:
             choices=self.choices,
             credentials=self.credentials,
         )
+
+
+Roles = Mapping[str, Callable[[Target], Desired]]  # by name: what each wants of a node

@@ -200,5 +200,5 @@ def _free_mb(folder: Path) -> int:
 
 
 def _newest_source() -> datetime:
-    newest = max(path.stat().st_mtime for path in Path(__file__).parent.glob("*.py"))
+    newest = max(path.stat().st_mtime for path in Path(__file__).parent.rglob("*.py"))
     return datetime.fromtimestamp(newest, UTC)

@@ -1,22 +1,19 @@
 """The site's data as one SQL file, and back."""
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkstemp
 
-from lab import gtid, progress
+from lab import backup_folder, gtid, progress
 from lab.databases import Database
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.facts import databases_of
 from lab.lifecycle import machines
 from lab.machine import Machine
-from lab.topology import ROOT, Lab
+from lab.topology import Lab
 from lab.wait import pause, until
 
-FOLDER = ROOT / "backups"
 DUMP = "mysqldump --single-transaction --set-gtid-purged=OFF --no-tablespaces --databases site"
 FIRST, LAST = "-- MySQL dump", "-- Dump completed"
 USES, ASIDE = "USE `site`;", "site_restored_"
@@ -35,24 +32,9 @@ def backup(lab: Lab) -> Path:
     text = door.script(DUMP, timeout=TIMEOUT_S, title="writes the data out").stdout
     if not _whole(text):
         raise CheckFailed(f"{door.node.name}: the dump is not complete", evidence=text[-300:], hint="run it again")
-    path = write(f"site-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sql", text)
+    path = backup_folder.write(f"site-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sql", text)
     progress.say(door.node.name, f"{text.count(chr(10))} lines written to {path}")
     return path
-
-
-def write(name: str, text: str) -> Path:
-    """Write a file of backups/ that only its owner can read; an interrupted or failed write leaves none."""
-    FOLDER.mkdir(mode=0o700, exist_ok=True)
-    FOLDER.chmod(0o700)
-    handle, staged = mkstemp(prefix=f".{name}.", dir=FOLDER)  # mode 600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        return Path(staged).replace(FOLDER / name)
-    finally:
-        Path(staged).unlink(missing_ok=True)
 
 
 def restore(lab: Lab, path: Path) -> None:

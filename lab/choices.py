@@ -8,10 +8,10 @@ import yaml
 
 from lab import progress, state_files
 from lab.errors import BadInput
-from lab.protections import WITHOUT
 from lab.topology import ROOT
 
 CHOICES = ROOT / ".lab" / "choices.yml"
+WITHOUT = "without"  # the protections that an experiment takes away, in its file and among the choices
 ASIDE = CHOICES.with_name("choices-before-experiment.yml")  # there while an experiment chooses for itself
 
 

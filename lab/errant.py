@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 
-from lab import backup, gtid, progress
+from lab import backup_folder, gtid, progress
 from lab.errors import CheckFailed, LabError
 from lab.machine import Machine
 
@@ -40,7 +40,7 @@ def keep(machine: Machine, own: gtid.Intervals, why: str) -> Path:
         _complete(name, gtids, text)
         now = datetime.now(UTC)
         header = HEADER.format(node=name, count=gtid.count(own), gtids=gtids, now=now, why=why)
-        path = backup.write(f"{now:%Y%m%dT%H%M%SZ}-only-on-{name}.sql", header + text)
+        path = backup_folder.write(f"{now:%Y%m%dT%H%M%SZ}-only-on-{name}.sql", header + text)
     except (LabError, OSError) as error:
         raise _refused(name, gtid.count(own), error) from error
     progress.say(name, f"what only it has is written to {path}")
@@ -55,7 +55,7 @@ def _complete(name: str, gtids: str, text: str) -> None:
 
 def _refused(name: str, count: int, error: Exception) -> CheckFailed:
     return CheckFailed(
-        f"{count} transactions that only {name} has can't be copied to {backup.FOLDER}; nothing was thrown away",
+        f"{count} transactions that only {name} has can't be copied to {backup_folder.FOLDER}; nothing was thrown away",
         evidence=str(error),
         hint=f"remove the cause and run it again; or give them up without a copy: invoke db.rejoin {name} --discard",
     )

@@ -8,7 +8,7 @@ from lab import hypervisor, lifecycle
 from lab.errors import CommandFailed, LabError, TimedOut
 from lab.facts import ask
 from lab.machine import Machine
-from lab.restore import step_clock_soon
+from lab.node_clock import step_clock_soon
 from lab.topology import Lab
 from lab.wait import until
 

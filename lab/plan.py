@@ -1,4 +1,4 @@
-"""experiments/*.yml, each checked whole, as frozen data: load, faults in time, and what is expected."""
+"""experiments/**/*.yml, each checked whole, as frozen data: load, faults in time, and what is expected."""
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -161,8 +161,10 @@ def named(lab: Lab, folder: Path = EXPERIMENTS) -> list[Plan]:
 def read(lab: Lab, folder: Path = EXPERIMENTS) -> tuple[list[Plan], BadInput | None]:
     """The experiments that are right, by name, and what is wrong with the other files."""
     plans: list[Plan] = []
+    paths = yaml_lines.files(folder)
     wrong = [yaml_lines.misnamed(path) for path in yaml_lines.files(folder, yaml_lines.OTHER_ENDINGS)]
-    for path in yaml_lines.files(folder):
+    wrong += yaml_lines.twice(paths)
+    for path in paths:
         try:
             plans.append(load(path, lab))
         except BadInput as error:
@@ -172,7 +174,10 @@ def read(lab: Lab, folder: Path = EXPERIMENTS) -> tuple[list[Plan], BadInput | N
 
 def find(name: str, lab: Lab, folder: Path = EXPERIMENTS) -> Plan:
     """The experiment of that name; raises BadInput with the one that was probably meant."""
-    paths = {path.stem: path for path in yaml_lines.files(folder)}
+    files = yaml_lines.files(folder)
+    for wrong in yaml_lines.twice(path for path in files if path.stem == name):
+        raise wrong
+    paths = {path.stem: path for path in files}
     if name in paths:
         return load(paths[name], lab)
     meant = Path(name).stem  # a shell completes the name of a file

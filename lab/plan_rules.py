@@ -9,10 +9,10 @@ from lab import catalogue, plan_commands, protections
 from lab.catalogue import Fault, Key, key_of
 from lab.checks import blame, commands
 from lab.checks.judge import BOUNDS, CHECKS, REPORTED
+from lab.choices import WITHOUT
 from lab.conflicts import conflicts
 from lab.errors import did_you_mean
 from lab.history import FaultSpan, History
-from lab.protections import WITHOUT
 from lab.timeline import Entry
 from lab.topology import Lab
 from lab.yaml_lines import Mistake, Place

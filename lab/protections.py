@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.choices import WITHOUT
 from lab.errors import BadInput, did_you_mean
-
-WITHOUT = "without"  # the key in experiments and among the choices
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 
-from lab import advice, ending, gtid, ledger, progress, remembered, snapshots
+from lab import advice, gtid, ledger, progress, remembered, snapshots
 from lab.databases import Database
 from lab.errors import CheckFailed, LabNotUp, TimedOut
-from lab.facts import NodeFacts, ask, databases_of, ready
+from lab.facts import NodeFacts, ask, databases_of
 from lab.lifecycle import machines, running
 from lab.machine import Machine, together
+from lab.node_clock import step_clock_soon
 from lab.site import healthy
 from lab.topology import Lab
 from lab.wait import until
@@ -53,24 +54,6 @@ def settle(lab: Lab, doors: list[Machine]) -> None:
         evidence=lambda: "\n".join(trouble),
         hint="see more: invoke lab.status; or repair: invoke lab.provision",
     )
-
-
-def step_clock_soon(machine: Machine, unless: Callable[[], bool] = lambda: False) -> None:
-    """The same as step_clock, as soon as the machine answers again; not at all where `unless` says yes."""
-
-    def step() -> bool:
-        if not unless():
-            step_clock(machine)
-        return True
-
-    until("takes the time", step, READY_S, where=machine.node.name, hint=f"vagrant ssh {machine.node.name}")
-
-
-def step_clock(machine: Machine) -> None:
-    """Set a machine's clock to this one's: after a snapshot it is as old as the snapshot."""
-    ready(machine)  # to connect takes seconds: the time is read after that
-    set_it = f"date -u -s @%s > /dev/null; {ending.REPLAY}"
-    machine.run(set_it, f"{time.time():.2f}", timeout=READY_S, title="steps the clock")
 
 
 def must_be_whole(lab: Lab) -> None:

@@ -82,7 +82,7 @@ def _tells(statement: ast.stmt) -> bool:
 
 def _matter(name: str, root: Path) -> Iterator[Path]:
     draws = root / DRAWS.relative_to(ROOT)
-    yield root / "experiments" / f"{name}.yml"
+    yield from sorted((root / "experiments").rglob(f"{name}.yml"))
     for part in MATTERS:
         below = sorted((root / part).rglob("*")) if (root / part).is_dir() else [root / part]
         yield from (it for it in below if it.is_file() and draws not in it.parents and "__pycache__" not in it.parts)

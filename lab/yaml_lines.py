@@ -73,9 +73,20 @@ def _loader(text: str) -> type[yaml.SafeLoader]:
 
 
 def files(folder: Path, endings: Collection[str] = (ENDING,)) -> list[Path]:
-    """The files of a folder, by name; without those that editors and systems hide there behind a dot."""
-    found = (path for path in folder.iterdir() if path.suffix in endings and path.name[0] != "." and path.is_file())
-    return sorted(found, key=lambda path: path.stem)
+    """The files of a folder and of those in it, by name; without those that editors and systems hide behind a dot."""
+    found = (path for path in folder.rglob("*") if path.suffix in endings and path.is_file())
+    shown = (path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
+    return sorted(shown, key=lambda path: (path.stem, path))
+
+
+def twice(paths: Iterable[Path]) -> list[BadInput]:
+    """The errors about files with the same name in several folders: a name stands for one of them."""
+    kept: dict[str, list[Path]] = {}
+    for path in paths:
+        kept.setdefault(path.name, []).append(path)
+    same = {name: "\n".join(map(str, places)) for name, places in kept.items() if len(places) > 1}
+    hint = "rename all but one"
+    return [BadInput(f"several files are called {name}", evidence=where, hint=hint) for name, where in same.items()]
 
 
 def misnamed(path: Path) -> BadInput:

@@ -8,6 +8,8 @@ import pytest
 
 from fabfile import clean, converge
 from fabfile.converge import Outcome
+from fabfile.roles import ROLES
+from fabfile.target import Roles
 from lab import choices, credentials, hypervisor, lifecycle, snapshots, topology
 from lab.databases import Database
 from lab.errors import CheckFailed
@@ -50,7 +52,7 @@ class Host:
         repair()
         self.events.append("healthy")
 
-    def converge(self, lab: Lab) -> Outcome:
+    def converge(self, lab: Lab, roles: Roles) -> Outcome:
         """Stands in for converge.everything."""
         self.events.append("converge")
         return Outcome(["a change"], SYSTEMS, [])
@@ -108,6 +110,6 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 def refusal() -> str:
     """What lab.reset says."""
     with pytest.raises(CheckFailed) as caught:
-        clean.reset(LAB)
+        clean.reset(LAB, ROLES)
     assert caught.value.hint == "make the lab anew: invoke lab.destroy lab.up"
     return caught.value.what

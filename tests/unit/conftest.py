@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab import backup, choices, ledger, remembered, snapshots
+from lab import backup_folder, choices, ledger, remembered, snapshots
 from lab.databases import Database
 from lab.topology import ROOT
 from tests.unit import fake_site
@@ -48,7 +48,7 @@ def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "SEEN", tmp_path / "ledger" / "primary-seen.json")
     monkeypatch.setattr(remembered, "OPENING", tmp_path / "ledger" / "primary-opening.json")
     monkeypatch.setattr(remembered, "DEGRADED", tmp_path / "ledger" / "degraded.json")
-    monkeypatch.setattr(backup, "FOLDER", tmp_path / "ledger" / "backups")
+    monkeypatch.setattr(backup_folder, "FOLDER", tmp_path / "ledger" / "backups")
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger" / "faults.json")
     monkeypatch.setattr(snapshots, "RESTORING", tmp_path / "ledger" / "restoring")
     ledger.LEDGER.parent.mkdir()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab import backup, topology
+from lab import backup, backup_folder, topology
 from lab.databases import Database
 from lab.errors import BadInput, CheckFailed, Unreachable
 from lab.machine import Answer
@@ -58,7 +58,7 @@ def doors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Doors:
     """A door to each node."""
     doors = {node.name: Door(node) for node in LAB.nodes}
     monkeypatch.setattr(backup, "machines", lambda lab: list(doors.values()))
-    monkeypatch.setattr(backup, "FOLDER", tmp_path / "backups")
+    monkeypatch.setattr(backup_folder, "FOLDER", tmp_path / "backups")
     return doors
 
 

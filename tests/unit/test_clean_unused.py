@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fabfile import clean
+from fabfile.roles import ROLES
 from tests.unit.clean_doubles import CONVERGED, LAB, SYSTEMS, Host, made, refusal
 from tests.unit.pairs import CLOSED, OPEN
 
@@ -30,46 +31,46 @@ def test_a_lab_used_before_its_first_snapshot_is_never_kept_as_clean(
     """lab.up was interrupted when the site was open: nothing of visitors is deleted, and it stays a used lab."""
     uses, why = USES[use]
     uses(host)
-    clean.keep(LAB, SYSTEMS)
+    clean.keep(LAB, ROLES, SYSTEMS)
     assert host.events == []
     said = capsys.readouterr().err
     assert f"the clean snapshot of web3 is missing, and {why}" in said and "invoke lab.destroy lab.up" in said
     host.written, host.primary = 0, OPEN
-    clean.keep(LAB, SYSTEMS)
+    clean.keep(LAB, ROLES, SYSTEMS)
     assert host.events == []
     assert refusal().startswith("there is no clean snapshot to go back to")
 
 
 def test_who_logs_in_later_changes_no_record(host: Host) -> None:
     """The snapshot is older."""
-    clean.keep(LAB, SYSTEMS)
+    clean.keep(LAB, ROLES, SYSTEMS)
     clean.touched()
-    assert clean.reset(LAB) == []
+    assert clean.reset(LAB, ROLES) == []
 
 
 def test_what_visitors_write_during_a_reset_is_deleted_before_the_new_snapshot(host: Host) -> None:
     """The site is open from the moment when the machines go on."""
     host.chosen = {"durability": "async"}
-    clean.keep(LAB, SYSTEMS)
+    clean.keep(LAB, ROLES, SYSTEMS)
     host.meanwhile = 2
     host.events.clear()
-    clean.reset(LAB)
+    clean.reset(LAB, ROLES)
     assert host.events == [*CONVERGED[:-1], "delete", "take"]
 
 
 def test_a_snapshot_in_which_somebody_wrote_is_taken_anew_by_the_next_reset(host: Host) -> None:
     """Between the last look and the snapshot: its record vouches for nothing."""
     host.meanwhile = 1
-    clean.keep(LAB, SYSTEMS)
+    clean.keep(LAB, ROLES, SYSTEMS)
     host.meanwhile = 0
-    assert clean.reset(LAB) == ["a change"] and host.events == ["take", *CONVERGED]
-    assert clean.reset(LAB) == []
+    assert clean.reset(LAB, ROLES) == ["a change"] and host.events == ["take", *CONVERGED]
+    assert clean.reset(LAB, ROLES) == []
 
 
 def test_a_snapshot_with_other_roles_is_not_taken_anew(host: Host) -> None:
     """Roles are never turned back; the way out is named."""
     host.chosen = {"durability": "async"}
-    clean.keep(LAB, SYSTEMS)
+    clean.keep(LAB, ROLES, SYSTEMS)
     host.primary = CLOSED
     host.events.clear()
     assert refusal() == "the clean snapshot is not of a lab as it is made: web1 alone should be open for writes"

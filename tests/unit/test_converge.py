@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from fabfile import accounts, base, converge, database, replication, rolling_restart
+from fabfile import accounts, converge, database, replication, rolling_restart
+from fabfile.roles import ROLES
 from fabfile.target import Target
-from lab import choices, credentials, lifecycle, remembered, topology
-from lab.ensure import Desired, Found, fingerprint
+from lab import choices, credentials, lifecycle, node_clock, remembered, topology
+from lab.ensure import Desired, fingerprint
 from lab.errors import BadInput, LabNotUp
 from lab.machine import Answer
 from lab.protections import PROTECTIONS, checked
@@ -51,7 +52,7 @@ class Door:
 def healthy_report(node: Node) -> str:
     """What the probe prints on a node that has all that is desired of it."""
     target = Target(LAB, node, Release.of(SYSTEM), {}, PASSWORDS)
-    return "\n".join(_lines(converge.desired(target), node))
+    return "\n".join(_lines(converge.desired(target, ROLES), node))
 
 
 def _lines(desired: Desired, node: Node) -> Sequence[str]:
@@ -88,7 +89,7 @@ def doors(monkeypatch: pytest.MonkeyPatch) -> list[Door]:
 
 def test_a_second_converge_costs_two_round_trips_a_node_and_changes_nothing(doors: list[Door]) -> None:
     """One to see that the node is there and what it is, one for everything else; the databases cost none."""
-    outcome = converge.everything(LAB)
+    outcome = converge.everything(LAB, ROLES)
     assert outcome.changed == []
     assert [door.channels for door in doors] == [2, 2, 2]
 
@@ -104,7 +105,7 @@ def test_a_probe_that_was_asked_before_a_promotion_does_not_bring_the_old_primar
         return probe(door, text, **options)
 
     monkeypatch.setattr(Door, "script", promoted_meanwhile)
-    converge.everything(LAB)
+    converge.everything(LAB, ROLES)
     seen = remembered.recall()
     assert seen is not None and seen.node == "web2"
 
@@ -114,12 +115,12 @@ def test_where_no_machine_runs_nothing_is_converged(node: str, monkeypatch: pyte
     """'Nothing to change' would be believed."""
     monkeypatch.setattr(lifecycle, "running", lambda lab: [])
     with pytest.raises(LabNotUp, match="nothing was converged"):
-        converge.everything(LAB, node=node)
+        converge.everything(LAB, ROLES, node=node)
 
 
 def test_one_node_alone_can_be_converged(doors: list[Door]) -> None:
     """The others are not asked, and the pair is left as it is."""
-    converge.everything(LAB, node="web1")
+    converge.everything(LAB, ROLES, node="web1")
     assert [door.channels for door in doors] == [0, 2, 0]
 
 
@@ -129,7 +130,7 @@ def test_one_changed_file_is_one_more_round_trip_on_that_node_only(doors: list[D
     lines = lb1.report.splitlines()
     place = "  /etc/haproxy/haproxy.cfg"
     lb1.report = "\n".join("0" * 64 + place if line.endswith(place) else line for line in lines)
-    outcome = converge.everything(LAB)
+    outcome = converge.everything(LAB, ROLES)
     assert outcome.changed == ["lb1: file /etc/haproxy/haproxy.cfg, systemctl reload haproxy"]
     assert [door.channels for door in doors] == [3, 2, 2]
     assert "systemctl reload haproxy" in lb1.scripts[1] and "dnsmasq" not in lb1.scripts[1]
@@ -158,7 +159,7 @@ def test_no_node_restarts_mysql_by_itself(doors: list[Door], monkeypatch: pytest
             return [step] if step == "pair" else []
 
         monkeypatch.setattr(module, name, note)
-    changed = converge.everything(LAB, node=node).changed
+    changed = converge.everything(LAB, ROLES, node=node).changed
     names = [node] if node else ["web1", "web2"]
     assert order == ["pair", f"restart {' '.join(names)}", "pair"]
     assert changed == [*(f"{name}: file {CNF}, systemctl restart mysql" for name in names), "pair", "pair"]
@@ -168,7 +169,7 @@ def test_no_node_restarts_mysql_by_itself(doors: list[Door], monkeypatch: pytest
 def test_a_change_of_systemds_file_restarts_nothing(doors: list[Door]) -> None:
     """How long MySQL may take to stop is systemd's business: it reads the file, MySQL goes on."""
     differs(doors[1], database.PATIENCE)
-    outcome = converge.everything(LAB)
+    outcome = converge.everything(LAB, ROLES)
     assert outcome.changed == [f"web1: file {database.PATIENCE}, systemctl daemon-reload"]
     assert "systemctl daemon-reload" in doors[1].scripts[1] and "restart" not in doors[1].scripts[1]
 
@@ -183,9 +184,9 @@ def test_a_clock_that_stood_still_is_set_and_one_that_is_right_is_left(
     monkeypatch.setattr(converge, "step_clock", lambda door: stepped.append(door.node.name))
     for door, behind in zip(doors, (0, 3600, 1), strict=True):
         door.report += f"\n=weblab= answer clock\n{time.time() - behind:.3f}"
-    assert converge.everything(LAB, dry_run=True).changed == ["web1: clock, it was 3600 s behind"]
+    assert converge.everything(LAB, ROLES, dry_run=True).changed == ["web1: clock, it was 3600 s behind"]
     assert stepped == []
-    assert converge.everything(LAB).changed == ["web1: clock, it was 3600 s behind"]
+    assert converge.everything(LAB, ROLES).changed == ["web1: clock, it was 3600 s behind"]
     assert stepped == ["web1"]
 
 
@@ -198,8 +199,7 @@ def test_a_busy_node_that_answers_late_has_no_wrong_clock(
 ) -> None:
     """Ten seconds pass between question and answer: a clock that was right in between is right."""
     monkeypatch.setattr(time, "time", lambda: 1010.0)
-    found = Found(frozenset(), {}, {}, {}, {"clock": str(1000 + ahead)})
-    assert base.clock_error(found, asked_at=1000) == error
+    assert node_clock.error({"clock": str(1000 + ahead)}, asked_at=1000) == error
 
 
 def test_a_converge_writes_down_what_it_takes_away_before_it_does(
@@ -216,10 +216,10 @@ def test_a_converge_writes_down_what_it_takes_away_before_it_does(
         return write(text, **options)
 
     monkeypatch.setattr(doors[0], "script", look)
-    outcome = converge.everything(LAB, without=["retries"])
+    outcome = converge.everything(LAB, ROLES, without=["retries"])
     assert any("haproxy.cfg" in it for it in outcome.changed)
     assert known == [["retries"]] * len(known) and stored() == {"without": ["retries"]}
-    assert converge.everything(LAB).changed == []
+    assert converge.everything(LAB, ROLES).changed == []
     assert stored() == {}
 
 
@@ -227,7 +227,7 @@ def test_a_converge_writes_down_what_it_takes_away_before_it_does(
 def test_half_a_converge_strikes_nothing_out(doors: list[Door], stored: Stored, part: dict[str, Any]) -> None:
     """What stands elsewhere may still be missing."""
     choices.save({"provider": "libvirt", "without": ["unique-key"]})
-    converge.everything(LAB, **part)
+    converge.everything(LAB, ROLES, **part)
     assert stored()["without"] == ["unique-key"]
 
 
@@ -235,13 +235,13 @@ def test_a_node_that_is_off_keeps_the_record(doors: list[Door], stored: Stored) 
     """Its part was not put back."""
     choices.save({"without": ["unique-key"]})
     del doors[2]
-    converge.everything(LAB)
+    converge.everything(LAB, ROLES)
     assert stored() == {"without": ["unique-key"]}
 
 
 def test_an_unknown_protection_is_refused_before_anything_is_written(doors: list[Door], stored: Stored) -> None:
     """With the one that was meant, and every other mistake."""
     with pytest.raises(BadInput, match=r"(?s)did you mean retries\?.*redispatch stands here twice"):
-        converge.everything(LAB, without=["retrys", "redispatch", "redispatch"])
+        converge.everything(LAB, ROLES, without=["retrys", "redispatch", "redispatch"])
     assert stored() == {} and [door.channels for door in doors] == [1, 1, 1]
     assert checked(PROTECTIONS) == list(PROTECTIONS)

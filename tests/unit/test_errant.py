@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fabfile import replication
-from lab import backup, errant, gtid, progress
+from lab import backup_folder, errant, gtid, progress
 from lab.errors import CheckFailed, CommandFailed
 from lab.machine import Answer
 from lab.primary import Decision
@@ -41,7 +41,7 @@ DOUBLE: Any = Double()
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The backups; MySQL has two binary logs here, and mysqlbinlog prints a real answer of two transactions."""
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr(backup, "FOLDER", tmp_path / "backups")
+    monkeypatch.setattr(backup_folder, "FOLDER", tmp_path / "backups")
     monkeypatch.setattr(progress, "say", lambda *_: None)
     logs = r"printf 'binlog.000003\t9\tNo\nbinlog.000004\t9\tNo\n'"
     fake(tmp_path, "mysql", f"case $3 in *SHOW*) {logs};; *) echo {tmp_path}/binlog;; esac")

@@ -13,8 +13,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import fabfile
-import tasks
-from commands import command, databases, experiments, faults
+from commands import command, databases, experiments, faults, lab
 from fabfile import clean, failover
 from lab import choices, hypervisor, ledger, lifecycle, lock, runs, snapshots
 from lab.errors import Locked
@@ -28,7 +27,7 @@ def fake_ssh(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None
     config = folder / "ssh-config"
     config.write_text("Host web1\n  HostName 127.0.0.1\n  LogLevel FATAL\n")
     monkeypatch.setenv("PATH", str(folder), prepend=":")
-    monkeypatch.setattr(tasks, "SSH_CONFIG", config)
+    monkeypatch.setattr(lab, "SSH_CONFIG", config)
     monkeypatch.setattr(clean, "RECORD", folder / "clean.yml")
 
 
@@ -43,7 +42,7 @@ def test_a_terminal_of_another_alphabet_makes_no_failure_of_a_run_that_passed(mo
 def exec_(words: str = "true") -> Exit:
     """How `invoke lab.exec web1 WORDS` ends."""
     with pytest.raises(Exit) as ending:
-        tasks.exec_(Context(), "web1", words)
+        lab.exec_(Context(), "web1", words)
     return ending.value
 
 
@@ -53,7 +52,7 @@ def test_an_ssh_that_fails_is_a_lab_that_is_not_up(monkeypatch: pytest.MonkeyPat
     ending = exec_()
     assert ending.code == 3 and "web1: ssh failed" in str(ending.message) and "invoke lab.status" in str(ending.message)
     with pytest.raises(Exit) as shell:
-        tasks.ssh(Context(), "web1")
+        lab.ssh(Context(), "web1")
     assert shell.value.code == 3
 
 
@@ -153,8 +152,8 @@ def test_nothing_is_promoted_after_half_a_restore(monkeypatch: pytest.MonkeyPatc
         faults.heal(Context())
     with pytest.raises(Exit, match="snapshot one was put back in part"):
         fabfile.ns["database"](Context())
-    monkeypatch.setattr(clean, "reset", lambda lab: [])
-    tasks.reset(Context())
+    monkeypatch.setattr(clean, "reset", lambda lab, roles: [])
+    lab.reset(Context())
 
 
 def test_a_promotion_while_a_rejoin_runs_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_they_are_listed_by_name() -> None:
     """The names are those of files; beside them there may be those of a user."""
     names = [it.name for it in PLANS]
     assert names == sorted(names)
-    assert {f"{name}.yml" for name in names} <= {path.name for path in plan.EXPERIMENTS.iterdir()}
+    assert {f"{name}.yml" for name in names} <= {path.name for path in plan.EXPERIMENTS.rglob("*.yml")}
 
 
 def test_a_single_fault_is_named_by_its_node() -> None:

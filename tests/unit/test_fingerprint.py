@@ -16,6 +16,7 @@ from lab import results
         ("lab.yml", True),
         ("experiments/control.yml", True),
         ("experiments/other.yml", False),
+        ("experiments/controls/control.yml", True),
         ("lab/report/page.py", False),
         ("lab/__pycache__/a.pyc", False),
         ("docs/matrix.md", False),

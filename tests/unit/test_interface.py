@@ -50,7 +50,7 @@ ENTRIES = re.compile(r"""Entry\([^"]*"([a-z]+)", "([a-z]+)\"""")
 
 def written() -> set[tuple[str, str]]:
     """Whatever the code can write on a timeline, by eye and kind."""
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (topology.ROOT / "lab").glob("*.py"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (topology.ROOT / "lab").rglob("*.py"))
     eyes = {eye.name for eye in observe.eyes(LAB)}
     watched = {*observe.KINDS.items(), *((eye, "blind") for eye in eyes)}
     return {*ENTRIES.findall(code), *(("lab", kind) for kind in TELLS.findall(code)), *watched, ("client", "request")}

@@ -114,7 +114,7 @@ def test_a_reset_between_rows_keeps_what_the_user_chose(
 ) -> None:
     """A reset forgets it; while it takes its minutes, a kill would find it set aside."""
 
-    def reset(_: object) -> list[str]:
+    def reset(*_: object) -> list[str]:
         choices.forget([])
         assert choices.load(choices.ASIDE) == {"mode": "active-passive"}
         if ending:

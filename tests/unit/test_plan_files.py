@@ -34,6 +34,22 @@ def test_what_editors_and_systems_leave_beside_the_files_is_no_experiment(tmp_pa
     assert [it.name for it in plan.named(LAB, tmp_path)] == ["cut"]
 
 
+def test_an_experiment_is_found_by_its_name_whatever_folder_it_is_in(tmp_path: Path) -> None:
+    """Two of the same name are refused: nobody could tell which one ran."""
+    for folder in ("web", "failover/late", ".hidden"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "web" / "slow.yml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / ".hidden" / "gone.yml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "failover" / "late" / "cut.yml").write_text(RIGHT, encoding="utf-8")
+    assert [it.name for it in plan.named(LAB, tmp_path)] == ["cut", "slow"]
+    assert plan.find("cut", LAB, tmp_path).name == "cut"
+    (tmp_path / "cut.yml").write_text(RIGHT, encoding="utf-8")
+    for look in (lambda: plan.find("cut", LAB, tmp_path), lambda: plan.named(LAB, tmp_path)):
+        with pytest.raises(BadInput, match=r"(?s)several files are called cut\.yml.*late/cut\.yml"):
+            look()
+    assert plan.find("slow", LAB, tmp_path).name == "slow"
+
+
 @pytest.fixture
 def drafts(tmp_path: Path) -> Path:
     """A folder with one experiment that is right and two that are not."""

@@ -99,7 +99,7 @@ class Trial:
         self.fails_back = False
         self.code: int | None = None
 
-    def everything(self, lab: object, without: Sequence[str] = ()) -> Outcome:
+    def everything(self, lab: object, roles: object, without: Sequence[str] = ()) -> Outcome:
         """Stands in for converge.everything: it writes down and strikes out as that does."""
         self.converged.append(tuple(without))
         if without:

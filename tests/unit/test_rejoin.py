@@ -6,7 +6,7 @@ import pytest
 
 from fabfile import attach, failover, rejoin
 from fabfile.statements import sql
-from lab import backup, gtid, ledger, remembered
+from lab import backup_folder, gtid, ledger, remembered
 from lab.catalogue import Fault
 from lab.databases import Database
 from lab.errors import CheckFailed
@@ -93,7 +93,7 @@ def test_what_only_it_has_is_written_down_before_it_is_given_up(make: Make) -> N
     """From its binary logs, to a file whose path is in the answer."""
     pair = make(replace(OLD, gtid_executed=f"{U1}:1-53"), PROMOTED)
     lines = rejoin.rejoin(LAB, "web1")
-    (path,) = backup.FOLDER.iterdir()
+    (path,) = backup_folder.FOLDER.iterdir()
     assert f"{U1}:51-53" in path.read_text(encoding="utf-8") and any(str(path) in line for line in lines)
     assert pair.web1.copied_from == "web2"
 
@@ -104,14 +104,14 @@ def test_what_can_not_be_written_down_is_not_given_up(make: Make) -> None:
     with pytest.raises(CheckFailed, match="nothing was thrown away") as caught:
         rejoin.rejoin(LAB, "web1")
     assert "db.rejoin web1 --discard" in caught.value.hint
-    assert pair.web1.copied_from == "" and pair.changes == [] and not backup.FOLDER.exists()
+    assert pair.web1.copied_from == "" and pair.changes == [] and not backup_folder.FOLDER.exists()
 
 
 def test_only_discard_gives_it_up_without_a_copy(make: Make) -> None:
     """It says so."""
     pair = make(replace(OLD, gtid_executed=f"{U1}:1-53"), PROMOTED)
     lines = rejoin.rejoin(LAB, "web1", discard=True)
-    assert pair.web1.copied_from == "web2" and not backup.FOLDER.exists()
+    assert pair.web1.copied_from == "web2" and not backup_folder.FOLDER.exists()
     assert any("--discard" in line for line in lines)
 
 
@@ -129,7 +129,7 @@ def test_who_missed_what_is_thrown_away_gets_a_copy_too(make: Make) -> None:
     pair = make(OLD, replace(PROMOTED, purged=f"{U1}:1-60", gtid_executed=f"{U1}:1-70"))
     lines = rejoin.rejoin(LAB, "web1")
     assert pair.web1.copied_from == "web2" and follows(pair) and "thrown away the log" in lines[0]
-    assert not backup.FOLDER.exists()  # nothing of its own
+    assert not backup_folder.FOLDER.exists()  # nothing of its own
 
 
 @pytest.mark.parametrize("power", ["off", "paused"])

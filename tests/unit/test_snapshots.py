@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from lab import hypervisor, ledger, process, remembered, restore, snapshots, topology
+from lab import hypervisor, ledger, node_clock, process, remembered, snapshots, topology
 from lab.catalogue import Fault
 from lab.errors import BadInput, CheckFailed, CommandFailed, RigBroken
 from lab.machine import Answer, Machine
@@ -185,7 +185,7 @@ def test_a_clock_is_set_to_the_time_after_connecting(monkeypatch: pytest.MonkeyP
     """Read before, it would be late by as long as ssh takes, which is seconds on an emulated processor."""
     door = SlowDoor()
     monkeypatch.setattr(time, "time", lambda: door.clock)
-    restore.step_clock(cast(Machine, door))
+    node_clock.step_clock(cast(Machine, door))
     assert float(door.set_to) == door.clock
 
 

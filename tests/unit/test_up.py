@@ -8,7 +8,7 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-import tasks
+from commands import lab as commands
 from fabfile import clean, converge
 from fabfile.converge import Outcome
 from host import remains
@@ -26,7 +26,7 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     for owner, name in ((clean, "begin"), (lifecycle, "boot"), (injection, "heal_all"), (site, "first_page")):
         monkeypatch.setattr(owner, name, lambda *_: None)
     for name in ("prepare", "remove"):
-        monkeypatch.setattr(tasks, name, lambda *_, **__: None)
+        monkeypatch.setattr(commands, name, lambda *_, **__: None)
     monkeypatch.setattr(clean, "keep", lambda *_: ends.append("keeps the clean snapshot"))
     monkeypatch.setattr(clean, "RECORD", tmp_path / "clean.yml")
     monkeypatch.setattr(welcome, "text", lambda *_: "The lab is up")
@@ -40,8 +40,8 @@ def comes(monkeypatch: pytest.MonkeyPatch, off: Sequence[str], *, wrong: bool) -
         if wrong:
             raise CheckFailed(DOWN)
 
-    monkeypatch.setattr(converge, "everything", lambda _: Outcome([], {}, list(off)))
-    monkeypatch.setattr(tasks, "must_be_up", must_be_up)
+    monkeypatch.setattr(converge, "everything", lambda *_: Outcome([], {}, list(off)))
+    monkeypatch.setattr(commands, "must_be_up", must_be_up)
 
 
 @pytest.mark.parametrize(("node", "off"), [("", ()), ("web2", ("lb1",))], ids=["the lab", "one node"])
@@ -55,10 +55,10 @@ def test_nothing_is_called_up_while_something_is_wrong(
     """Exit code 1, no word of 'up', and no snapshot of such a lab."""
     comes(monkeypatch, off, wrong=True)
     with pytest.raises(Exit, match=DOWN) as ending:
-        tasks.up(Context(), node=node)
+        commands.up(Context(), node=node)
     assert (ending.value.code, capsys.readouterr().out, done) == (1, "", [])
     comes(monkeypatch, off, wrong=False)
-    tasks.up(Context(), node=node)
+    commands.up(Context(), node=node)
     said = capsys.readouterr().out
     assert said == ("web2 is up; not running: lb1\n" if node else "The lab is up\n")
     assert done == ([] if node else ["keeps the clean snapshot"])
@@ -70,7 +70,7 @@ def test_what_stays_is_told_where_everything_was_to_go(
 ) -> None:
     """With the box of lab.yml."""
     monkeypatch.setattr(remains, "listed", lambda checkout, box: [f"{checkout.name} {box}"])
-    tasks.destroy(Context(), host=host)
+    commands.destroy(Context(), host=host)
     told = capsys.readouterr().out
     assert told.startswith("the lab is gone; what stays:\n" if host else "the lab is gone\n")
     assert ("bento/ubuntu-24.04" in told) == host

@@ -1,0 +1,162 @@
+"""invoke lab.*: make the lab, look at it, put it back, remove it."""
+
+import subprocess
+import sys
+from json import dumps
+from shlex import quote
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from commands.command import command, say
+from fabfile import clean, converge
+from fabfile.roles import ROLES
+from host import remains
+from host.prepare import examine, prepare, remove
+from lab import injection, ledger, lifecycle, progress, remembered, site, snapshots, status, topology, welcome
+from lab.errors import CheckFailed, LabNotUp, Unreachable
+from lab.logs import collect as collect_logs
+from lab.machine import SSH_CONFIG
+from lab.restore import must_be_up
+from lab.wait import working
+
+# A machine that is frozen keeps its connections: ssh asks it for a sign of life, and gives up after three.
+PATIENCE = ("-o", "ConnectTimeout=8", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
+SSH_FAILED = 255  # ssh's own exit code; a remote command that ends with the same can't be told apart
+
+UP = {
+    "box": "'local', 'plain' (no packages baked) or a box's name",
+    "timings": "say how long each stage took",
+}
+
+
+@command(changes=True, help=UP)
+def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: bool = False) -> None:
+    """Make, boot and configure the lab, or complete what is missing; safe to run again."""
+    lab = topology.load()
+    with progress.stage("host and box"):
+        prepare(lab, box=box, provider=provider)
+    with progress.stage("boot"):
+        clean.begin(lab)
+        lifecycle.boot(lab, lab.node(node) if node else None)
+        injection.heal_all(lab)
+    with progress.stage("configure"):
+        outcome = converge.everything(lab, ROLES)
+    if outcome.off:
+        must_be_up(lab, node)
+        say(f"{node} is up; not running: {', '.join(outcome.off)}")
+        return
+    with progress.stage("first page"):
+        page = site.first_page(lab)
+        must_be_up(lab)
+    with progress.stage("clean snapshot"):
+        clean.keep(lab, ROLES, outcome.systems)
+    say(welcome.text(lab, page))
+    if timings:
+        say(progress.timings())
+
+
+@command(changes=True, help={"dry_run": "only show what differs", "node": "only this one"})
+def provision(c: Context, node: str = "", dry_run: bool = False) -> None:
+    """Converge every node: change what is not as it should be, and only that."""
+    lab = topology.load()
+    outcome = converge.everything(lab, ROLES, node=lab.node(node).name if node else "", dry_run=dry_run)
+    say("\n".join(outcome.changed or ["nothing to change"]))
+    if outcome.off and not node:
+        raise CheckFailed(f"not running, so not converged: {', '.join(outcome.off)}", hint="invoke lab.up")
+
+
+@command(changes=False, help={"json": "as data, for scripts"})
+def status_(c: Context, json: bool = False) -> None:
+    """Show what is true now: machines, services, balancer, databases."""
+    with working("lab", "still asks the nodes"):
+        now = status.collect(topology.load())
+    say(dumps(now, indent=2) if json else status.table(now, colour=sys.stdout.isatty()))
+
+
+@command(changes=True)
+def down(c: Context, node: str = "") -> None:
+    """Shut the machines down gracefully (or one: --node web2); lab.up starts them again."""
+    lab = topology.load()
+    lifecycle.halt(lab.node(node) if node else None)
+
+
+@command(
+    changes=True, ends_restore=True, help={"host": "also remove the private hypervisor: namespace, processes, routes"}
+)
+def destroy(c: Context, host: bool = False) -> None:
+    """Remove the machines, their disks and networks, and verify that nothing is left."""
+    lab = topology.load()
+    remove(lab, host=host)
+    clean.RECORD.unlink(missing_ok=True)
+    ledger.clear()
+    remembered.forget()
+    snapshots.RESTORING.unlink(missing_ok=True)
+    stays = remains.listed(topology.ROOT, lab.box.name) if host else []
+    say("\n  ".join(["the lab is gone; what stays:", *stays]) if host else "the lab is gone")
+
+
+@command(changes=False, positional=["node"])
+def ssh(c: Context, node: str) -> None:
+    """Open a shell on a node."""
+    raise Exit(code=_ssh(node))
+
+
+@command(changes=False, positional=["node", "words"])
+def exec_(c: Context, node: str, words: str) -> None:
+    """Run a command on a node as root: invoke lab.exec web1 "systemctl status mysql"."""
+    raise Exit(code=_ssh(node, f"sudo -n sh -c {quote(words)}"))
+
+
+@command(changes=True, positional=["name"])
+def snapshot(c: Context, name: str) -> None:
+    """Keep the state of all machines together under a name; lab.restore NAME comes back to it."""
+    snapshots.take(topology.load(), name)
+    say(f"kept; back to it: invoke lab.restore {name}")
+
+
+@command(changes=True, ends_restore=True, positional=["name"])
+def restore(c: Context, name: str) -> None:
+    """Put all machines back to a snapshot, and wait until everything answers again."""
+    changed = clean.put_back(topology.load(), ROLES, name)
+    say("\n".join([f"the lab is as it was at snapshot {name}", *changed]))
+
+
+@command(changes=True, ends_restore=True)
+def reset(c: Context) -> None:
+    """Put the lab back to how it was when it was made, and forget all choices."""
+    changed = clean.reset(topology.load(), ROLES)
+    say("\n".join(["the lab is as it was when it was made", *changed]))
+
+
+@command(changes=False, help={"lines": "of each log"})
+def logs(c: Context, node: str = "", lines: int = 30) -> None:
+    """Show the latest log lines of every service, of all nodes or one: --node web1."""
+    say(collect_logs(topology.load(), node=node, lines=lines))
+
+
+@command(changes=False)
+def doctor(c: Context) -> None:
+    """Check what the lab needs from this machine; a fix a line."""
+    findings = examine(topology.load())
+    say("\n".join(str(finding) for finding in findings))
+    if not all(finding.ok for finding in findings):
+        raise Exit(code=1)
+
+
+def _ssh(node: str, *words: str) -> int:
+    name = topology.load().node(node).name
+    if not SSH_CONFIG.exists():
+        raise LabNotUp("no lab is up in this checkout", hint="start it: invoke lab.up")
+    clean.touched()
+    code = subprocess.call(["ssh", "-F", str(SSH_CONFIG), *PATIENCE, name, *words])
+    if code == SSH_FAILED:
+        hint = f"see what the machine is doing: invoke lab.status, vagrant ssh {name}"
+        raise Unreachable(f"{name}: ssh failed, or the command itself ended with {SSH_FAILED}", hint=hint)
+    return code
+
+
+commands = Collection("lab", up, provision, down, destroy, ssh, doctor, snapshot, restore, reset, logs)
+commands.add_task(status_, name="status")
+commands.add_task(exec_, name="exec")
