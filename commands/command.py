@@ -8,8 +8,12 @@ from typing import Any
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from lab import choices, hypervisor, ledger, lock, snapshots, topology
+from lab import topology
 from lab.errors import NO_ROOM, NOT_YOURS, LabError, explained
+from lab.faults import ledger
+from lab.nodes import hypervisor
+from lab.operations import snapshots
+from lab.state import choices, lock
 
 
 def command(*, changes: bool, ends_restore: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -7,13 +7,17 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from commands.command import command, say
-from fabfile import failover
-from fabfile.durability import commit
-from fabfile.rejoin import rejoin as rejoin_server
-from lab import advice, backup, choices, hypervisor, lifecycle, remembered, topology
-from lab.databases import MEANS, check_durability
-from lab.facts import databases_of, endings
-from lab.tree import tree
+from lab import topology
+from lab.mysql import advice, remembered
+from lab.mysql.databases import MEANS, check_durability
+from lab.mysql.tree import tree
+from lab.nodes import hypervisor, lifecycle
+from lab.nodes.facts import databases_of, endings
+from lab.operations import backup
+from lab.replication import failover
+from lab.replication.durability import commit
+from lab.replication.rejoin import rejoin as rejoin_server
+from lab.state import choices
 from lab.wait import working
 
 PROMOTE = {

@@ -12,18 +12,22 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from commands.command import command, say
-from fabfile import clean, converge
 from fabfile.roles import ROLES
-from lab import choices, closing, experiment, plan, process, progress, runs, status, timeline, topology
-from lab.checks.judge import judge, verdict
+from lab import process, progress, topology
+from lab.analysis import runs, timeline
+from lab.analysis.checks.judge import judge, verdict
+from lab.analysis.history import History
+from lab.analysis.timeline import Entry
 from lab.errors import BadInput
-from lab.experiment import Hands
-from lab.history import History
-from lab.lock import HOLDER, descriptors
-from lab.plan import Plan
+from lab.experiment import closing, experiment
+from lab.experiment.experiment import Hands
+from lab.operations import clean, converge, status
+from lab.plan import plan
+from lab.plan.plan import Plan
 from lab.report.page import write
 from lab.report.terminal import terminal
-from lab.timeline import Entry
+from lab.state import choices
+from lab.state.lock import HOLDER, descriptors
 from lab.topology import ROOT, Lab
 from lab.wait import working
 from loadtests import record

@@ -7,8 +7,11 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from commands.command import command, say
-from lab import catalogue, injection, ledger, progress, snapshots, topology
-from lab.catalogue import Fault
+from lab import progress, topology
+from lab.faults import catalogue, ledger
+from lab.faults.catalogue import Fault
+from lab.injection import injection
+from lab.operations import snapshots
 from lab.topology import Lab
 from lab.wait import SAY_EVERY_S, pause
 

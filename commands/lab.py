@@ -10,15 +10,19 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from commands.command import command, say
-from fabfile import clean, converge
 from fabfile.roles import ROLES
-from host import remains
+from host.ownership import remains
 from host.prepare import examine, prepare, remove
-from lab import injection, ledger, lifecycle, progress, remembered, site, snapshots, status, topology, welcome
+from lab import progress, topology
 from lab.errors import CheckFailed, LabNotUp, Unreachable
-from lab.logs import collect as collect_logs
-from lab.machine import SSH_CONFIG
-from lab.restore import must_be_up
+from lab.faults import ledger
+from lab.injection import injection
+from lab.mysql import remembered
+from lab.nodes import lifecycle, site
+from lab.nodes.machine import SSH_CONFIG
+from lab.operations import clean, converge, snapshots, status, welcome
+from lab.operations.logs import collect as collect_logs
+from lab.operations.restore import must_be_up
 from lab.wait import working
 
 # A machine that is frozen keeps its connections: ssh asks it for a sign of life, and gives up after three.

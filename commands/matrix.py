@@ -9,14 +9,19 @@ from invoke.exceptions import Exit
 
 from commands.command import command, say
 from commands.experiments import perform
-from fabfile import clean
 from fabfile.roles import ROLES
-from lab import choices, hypervisor, matrix, plan, results, runs, topology
+from lab import topology
+from lab.analysis import results, runs
 from lab.errors import LabNotUp
-from lab.matrix import Hands
-from lab.plan import Plan
+from lab.experiment import matrix
+from lab.experiment.matrix import Hands
+from lab.nodes import hypervisor
+from lab.operations import clean
+from lab.plan import plan
+from lab.plan.plan import Plan
 from lab.report import page
 from lab.report.matrix import table
+from lab.state import choices
 from lab.topology import Lab
 
 RESULTS = results.RESULTS

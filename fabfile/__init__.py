@@ -7,10 +7,12 @@ from fabric import task
 from invoke.collection import Collection
 from invoke.exceptions import Exit
 
-from fabfile.converge import everything
 from fabfile.roles import ROLES
-from lab import choices, lock, snapshots, topology
+from lab import topology
 from lab.errors import LabError
+from lab.operations import snapshots
+from lab.operations.converge import everything
+from lab.state import choices, lock
 
 
 def _task(role: str) -> Any:

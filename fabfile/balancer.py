@@ -1,7 +1,7 @@
 """Role balancer: HAProxy in front of the web servers."""
 
-from fabfile.target import Target
-from lab.ensure import Desired, File, Unit
+from lab.desired.ensure import Desired, File, Unit
+from lab.desired.target import Target
 
 
 def desired(target: Target) -> Desired:

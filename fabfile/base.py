@@ -1,7 +1,7 @@
 """Role base, for every node: its name, its address on the lab network, the names of the others."""
 
-from fabfile.target import Target
-from lab.ensure import Command, Desired, File, Unit
+from lab.desired.ensure import Command, Desired, File, Unit
+from lab.desired.target import Target
 
 NETWORK = "/etc/systemd/network/10-weblab.network"
 HOSTS = "/etc/hosts"

@@ -1,8 +1,8 @@
 """Role database: a MySQL server that boots read-only; who may write is decided by `replication`."""
 
-from fabfile.target import Target
-from lab import databases, ending
-from lab.ensure import Desired, File, Unit
+from lab.desired.ensure import Desired, File, Unit
+from lab.desired.target import Target
+from lab.mysql import databases, ending
 
 # The package's unit waits without end for a server that does not stop, a frozen one for example.
 PATIENCE = "/etc/systemd/system/mysql.service.d/weblab.conf"

@@ -1,7 +1,7 @@
 """Role nameserver: dnsmasq answers for the site's name with the balancer's address."""
 
-from fabfile.target import Target
-from lab.ensure import Desired, File, Unit
+from lab.desired.ensure import Desired, File, Unit
+from lab.desired.target import Target
 
 CONF = "/etc/dnsmasq.conf"
 

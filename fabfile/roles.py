@@ -1,7 +1,7 @@
 """The roles that nodes of lab.yml can have, and base, which all have."""
 
 from fabfile import balancer, base, database, nameserver, web
-from fabfile.target import Roles
+from lab.desired.target import Roles
 
 ROLES: Roles = {
     "base": base.desired,

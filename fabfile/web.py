@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from fabfile.target import Target
-from lab.ensure import Command, Desired, File, Unit
+from lab.desired.ensure import Command, Desired, File, Unit
+from lab.desired.target import Target
 from lab.topology import ROOT
 
 SITE = ROOT / "provision" / "site"

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from host import addresses, inventory
+from host import addresses
 from host.accelerator import QEMU, probe
-from host.inventory import Inventory
 from host.names import IMAGES, LAB_NETWORK, MANAGEMENT_NETWORK, PREFIX
+from host.ownership import inventory
+from host.ownership.inventory import Inventory
 from host.provider import has_plugin, virtualbox_version
 from lab import process
 from lab.errors import LabError

@@ -4,12 +4,16 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network
 
 from box import choose as boxes
-from host import inventory, leftovers, permissions, preflight, private, provider
+from host import permissions, preflight, provider
 from host.emulator import emulator_path
+from host.ownership import inventory, leftovers
 from host.preflight import Finding
+from host.private import private
 from host.provider import Provider
-from lab import choices, hypervisor, lifecycle, progress
+from lab import progress
 from lab.errors import LabError, RigBroken
+from lab.nodes import hypervisor, lifecycle
+from lab.state import choices
 from lab.topology import ROOT, Lab
 
 

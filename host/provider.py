@@ -3,9 +3,9 @@
 import shutil
 from dataclasses import dataclass
 
-from host import daemons
 from host.accelerator import CPUINFO, probe, virtualization_flag
 from host.names import IS_ROOT, LIBVIRT_URI
+from host.private import daemons
 from lab import process
 from lab.errors import BadInput, LabError, RigBroken
 

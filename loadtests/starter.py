@@ -6,7 +6,9 @@ import signal
 
 import gevent
 
-STARTER = "WEBLAB_LOAD_STARTER"  # in the environment, from lab/load.py: its process; a user's own Locust has none
+STARTER = (
+    "WEBLAB_LOAD_STARTER"  # in the environment, from lab/experiment/load.py: its process; a user's own Locust has none
+)
 ASK_EVERY_S = 1.0
 
 

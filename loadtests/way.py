@@ -10,8 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 
-from lab import route
 from lab.errors import BadInput, LabError, LabNotUp
+from lab.nodes import route
 from lab.topology import Lab
 
 CONNECT_S, READ_S = 2.0, 15.0

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from lab import results
-from lab.plan import Expectation, Plan
+from lab.analysis import results
+from lab.analysis.results import Result
+from lab.plan.plan import Expectation, Plan
 from lab.report.grid import NONE, NOT_RUN, grid
 from lab.report.rows import NAMES
-from lab.results import Result
 
 HEAD = """## Controls: what must be found
 

@@ -1,8 +1,8 @@
 """What the words in the lanes mean, for whoever reads them for the first time."""
 
-from lab import lanes
-from lab.history import History
-from lab.lanes import BLIND
+from lab.analysis import lanes
+from lab.analysis.history import History
+from lab.analysis.lanes import BLIND
 
 MEANINGS = {
     "UP 1/": ("UP 1/2", "HAProxy missed a check of it, and still sends it requests"),

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab import results
-from lab.plan import Plan
+from lab.analysis import results
+from lab.analysis.results import Result
+from lab.analysis.risk import share_below
+from lab.plan.plan import Plan
 from lab.report.grid import grid
 from lab.report.odds import short
-from lab.results import Result
-from lab.risk import share_below
 
 HEAD = """## What became of acknowledged writes
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lab.checks import sight
-from lab.history import History
+from lab.analysis.checks import sight
+from lab.analysis.history import History
+from lab.analysis.risk import injections, share_below
 from lab.report.odds import odds, proves
 from lab.report.panels import thinned
-from lab.risk import injections, share_below
 
 EYES = {
     "balancer": "HAProxy on",

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lab import results
-from lab.plan import Plan
+from lab.analysis import results
+from lab.analysis.results import Result
+from lab.analysis.risk import share_below
+from lab.plan.plan import Plan
 from lab.report import controls, kept
 from lab.report.grid import NONE, NOT_RUN, grid
 from lab.report.odds import short
 from lab.report.rows import SIGNS
-from lab.results import Result
-from lab.risk import share_below
 
 HEAD = """# The matrix: every shipped experiment, its faults injected again and again
 

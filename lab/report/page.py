@@ -8,10 +8,12 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from lab import figures
-from lab.checks.judge import Check, judge
-from lab.figures import Percentiles
-from lab.history import History
+from lab.analysis import figures
+from lab.analysis.checks.judge import Check, judge
+from lab.analysis.figures import Percentiles
+from lab.analysis.history import History
+from lab.analysis.summary import summarize
+from lab.analysis.timeline import Entry
 from lab.render import render
 from lab.report.deeds import duration
 from lab.report.glossary import glossary
@@ -19,8 +21,6 @@ from lab.report.limits import limits
 from lab.report.plots import plots
 from lab.report.rows import SIGNS, rows
 from lab.report.words import sentence
-from lab.summary import summarize
-from lab.timeline import Entry
 
 HERE = Path(__file__).parent
 

@@ -4,9 +4,9 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from lab.checks.crowd import REFUSED
-from lab.figures import Second, percentiles
-from lab.history import History, Request
+from lab.analysis.checks.crowd import REFUSED
+from lab.analysis.figures import Second, percentiles
+from lab.analysis.history import History, Request
 from lab.report.figure import Panel, Trace
 from lab.report.view import View
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from lab import lanes
-from lab.figures import per_second
-from lab.history import History
-from lab.lanes import Interval, Lanes
+from lab.analysis import lanes
+from lab.analysis.figures import per_second
+from lab.analysis.history import History
+from lab.analysis.lanes import Interval, Lanes
 from lab.report import panels, tracks
 from lab.report.figure import Panel, figure
 from lab.report.tracks import Moment

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.checks.finding import Value
-from lab.checks.judge import REPORTED, Check, judgeable
-from lab.history import History
+from lab.analysis.checks.finding import Value
+from lab.analysis.checks.judge import REPORTED, Check, judgeable
+from lab.analysis.history import History
 
 NAMES = {
     "failed-gets": "reads that failed",

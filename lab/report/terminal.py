@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from lab.checks.judge import Check
-from lab.history import History
+from lab.analysis.checks.judge import Check
+from lab.analysis.history import History
+from lab.analysis.summary import summarize
+from lab.analysis.timeline import Entry
 from lab.report.limits import generator
 from lab.report.odds import odds
 from lab.report.rows import SIGNS, Row, rows
 from lab.report.words import sentence
-from lab.summary import summarize
-from lab.timeline import Entry
 
 HEAD = ("", "measured", "allowed", "check")
 

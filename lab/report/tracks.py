@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lab.lanes import BLIND, Interval, Lanes
+from lab.analysis.lanes import BLIND, Interval, Lanes
 from lab.report.figure import Panel, Trace
 from lab.report.view import View
 

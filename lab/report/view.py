@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from lab.history import History
+from lab.analysis.history import History
 
 MOST_BINS = 400
 COLOURS = 4

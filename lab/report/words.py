@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from lab.checks.judge import REPORTED, find
-from lab.checks.reaction import Reaction, detections, recoveries
-from lab.history import FaultSpan, History
+from lab.analysis.checks.judge import REPORTED, find
+from lab.analysis.checks.reaction import Reaction, detections, recoveries
+from lab.analysis.history import FaultSpan, History
 from lab.report.deeds import deed, duration
 
 OUTAGE_S = 1.0  # without an answer for longer than that, a user calls it an outage

@@ -43,7 +43,7 @@ class Module:
 
     @cached_property
     def imports(self) -> dict[str, str]:
-        """Each imported name with what it stands for: {'link': 'host.link', 'QEMU': 'host.names.QEMU'}."""
+        """Each imported name with what it stands for: {'link': 'host.private.link', 'QEMU': 'host.names.QEMU'}."""
         found = {}
         for it in ast.walk(self.tree):
             if isinstance(it, ast.ImportFrom):

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import lifecycle, status, topology
+from lab import topology
 from lab.errors import TimedOut
-from lab.machine import Machine
+from lab.nodes import lifecycle
+from lab.nodes.machine import Machine
+from lab.operations import status
 from lab.topology import ROOT, Lab
 from lab.wait import until
 

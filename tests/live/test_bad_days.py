@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import credentials
-from lab.databases import Database
-from lab.facts import databases_of
-from lab.machine import Machine
+from lab.mysql.databases import Database
+from lab.nodes.facts import databases_of
+from lab.nodes.machine import Machine
+from lab.state import credentials
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import invoke, must, wrong

@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
-from lab import facts, route, site
-from lab.machine import Machine
+from lab.nodes import facts, route, site
+from lab.nodes.machine import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import invoke, must
@@ -95,7 +95,7 @@ def test_an_unknown_node_is_refused(lab: Lab) -> None:
 
 def test_a_second_changing_command_is_refused(lab: Lab) -> None:
     """Exit code 7, naming the first; looking is still allowed."""
-    from lab import lock
+    from lab.state import lock
 
     with lock.held():
         done = invoke("lab.provision")
@@ -106,7 +106,7 @@ def test_a_second_changing_command_is_refused(lab: Lab) -> None:
 
 def test_a_secret_shows_in_no_process_list_and_no_log(lab: Lab, machines: dict[str, Machine]) -> None:
     """The generated passwords are looked for on each node while a converge just ran."""
-    from lab import credentials
+    from lab.state import credentials
 
     for password in credentials.passwords([]).values():
         for machine in machines.values():

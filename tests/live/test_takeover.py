@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import hypervisor, site
 from lab.errors import LabError
+from lab.nodes import hypervisor, site
 from lab.topology import ROOT, Lab
 from lab.wait import until
 from tests.live.conftest import UP_S, must, start, wrong

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
-from lab import backup_folder, choices, ledger, remembered, snapshots
-from lab.databases import Database
+from lab.faults import ledger
+from lab.mysql import remembered
+from lab.mysql.databases import Database
+from lab.operations import snapshots
+from lab.state import backup_folder, choices
 from lab.topology import ROOT
-from tests.unit import fake_site
-from tests.unit.fake_site import Site
-from tests.unit.pairs import OPEN, REPLICA, WEB1
-from tests.unit.simulated.pair import Pair, installed
+from tests.support import fake_site
+from tests.support.fake_site import Site
+from tests.support.pairs import OPEN, REPLICA, WEB1
+from tests.support.simulated.pair import Pair, installed
 
 Stored = Callable[[], dict[str, Any]]
 Make = Callable[..., Pair]

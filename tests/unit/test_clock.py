@@ -10,13 +10,14 @@ from types import ModuleType
 
 import pytest
 
-from lab import clock, load
-from lab.history import History
-from lab.plan import Load
+from lab import clock
+from lab.analysis.history import History
+from lab.analysis.summary import summarize
+from lab.experiment import load
+from lab.plan.plan import Load
 from lab.report.limits import limits
-from lab.summary import summarize
 from loadtests import generator, visit
-from tests.unit.timelines import changed, kind, quiet
+from tests.support.timelines import changed, kind, quiet
 
 HOUR_S = 3600.0
 SAYS = "from lab import clock; print(clock.now())"

@@ -5,14 +5,18 @@ from typing import Any
 
 import pytest
 
-from lab import hypervisor, ledger, observe, site, status, topology
-from lab.catalogue import Fault
-from lab.checks.judge import judge
-from lab.facts import NodeFacts, Server
-from lab.summary import summarize
-from tests.documented import examples, kinds, shape
-from tests.unit.pairs import PROMOTED
-from tests.unit.timelines import switched_off
+from lab import topology
+from lab.analysis.checks.judge import judge
+from lab.analysis.summary import summarize
+from lab.experiment import observe
+from lab.faults import ledger
+from lab.faults.catalogue import Fault
+from lab.nodes import hypervisor, site
+from lab.nodes.facts import NodeFacts, Server
+from lab.operations import status
+from tests.support.documented import examples, kinds, shape
+from tests.support.pairs import PROMOTED
+from tests.support.timelines import switched_off
 
 LAB = topology.load()
 SERVICES = ("nginx", "php8.4-fpm", "mysql")

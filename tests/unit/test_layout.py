@@ -19,7 +19,15 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {".git", ".venv", ".lab", ".vagrant", "runs", "__pycache__"}
 FILE_LINES, FUNCTION_LINES = 250, 40
 NOT_WITH_LOCUST = {"fabric", "invoke", "paramiko"}
-FOR_LOADTESTS = {"lab.clock", "lab.errors", "lab.progress", "lab.route", "lab.timeline", "lab.topology", "lab.wait"}
+FOR_LOADTESTS = {
+    "lab.clock",
+    "lab.errors",
+    "lab.progress",
+    "lab.nodes.route",
+    "lab.analysis.timeline",
+    "lab.topology",
+    "lab.wait",
+}
 
 
 def files() -> Iterator[Path]:

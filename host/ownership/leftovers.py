@@ -1,0 +1,231 @@
+"""What another or an earlier lab left on this machine: found, named with its owner, swept or kept.
+
+Only one lab fits on a machine. This checkout's own machines are kept, so that an interrupted command can be
+run again; what blocks that is swept, and so is everything of a checkout that is gone.
+"""
+
+import os
+import signal
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from host import processes
+from host.names import LIBVIRT_URI, POOL, PREFIX
+from host.ownership import inventory, owner, uploads
+from host.ownership.inventory import Domain, Inventory
+from lab import progress
+from lab.errors import RigBroken
+from lab.topology import Node
+
+UNDEFINE = ("--managed-save", "--snapshots-metadata", "--checkpoints-metadata", "--nvram")
+INTERRUPT = (signal.SIGINT, signal.SIGTERM)
+INTERRUPT_GRACE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """One thing to remove: machine, volume or network; who made it, and why it goes."""
+
+    kind: str
+    name: str
+    owner: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} of {self.owner}: {self.why}"
+
+
+@dataclass(frozen=True)
+class InUse:
+    """Another checkout (None: nobody knows which) whose lab works at this moment, and what of it runs."""
+
+    checkout: Path | None
+    runs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{_called(self.checkout)}: {', '.join(self.runs)} running"
+
+    @property
+    def way_out(self) -> str:
+        """The commands that free the machine."""
+        if self.checkout:
+            return f"cd {self.checkout} && .venv/bin/invoke lab.destroy"
+        return "; ".join(f"virsh -c {LIBVIRT_URI} destroy {name}" for name in self.runs)
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What is kept by name, what goes, and the other checkouts that are in use."""
+
+    kept: tuple[str, ...]
+    swept: tuple[Leftover, ...]
+    in_use: tuple[InUse, ...]
+
+
+@dataclass(frozen=True)
+class Checkouts:
+    """What is known of checkouts: ours and its machines' ids by node, which exist, which has a command running."""
+
+    ours: Path
+    ids: Mapping[str, str]
+    existing: Collection[Path]
+    owner: Path | None
+    busy: bool
+
+
+def take_over(checkout: Path, nodes: Iterable[Node], box: str = "") -> None:
+    """Make this machine the lab of `checkout`: name what is left of others, sweep it or refuse, then claim.
+
+    With CI=true a lab that is in use is swept too. libvirt must run: the private hypervisor is started before.
+    Raises RigBroken that names the checkout in use.
+    """
+    _end_orphans(checkout)
+    ours = tuple(nodes)
+    found = find_leftovers(checkout, ours)
+    if found.in_use:
+        _refuse_or_end(found)
+        found = find_leftovers(checkout, ours)
+    sweep(found)
+    uploads.remove_unfinished(box)
+    owner.claim(checkout)
+
+
+def find_leftovers(checkout: Path, nodes: Iterable[Node]) -> Leftovers:
+    """Look at what libvirt holds and judge each thing."""
+    present = inventory.take()
+    known = owner.owner()
+    folders = {domain.checkout for domain in present.domains} | {known.checkout if known else None}
+    checkouts = Checkouts(
+        ours=checkout,
+        ids=_ids(checkout, nodes),
+        existing=[folder for folder in folders if folder and (folder / "lab.yml").exists()],
+        owner=known.checkout if known else None,
+        busy=bool(known and processes.living(known.processes)),
+    )
+    return judge(present, checkouts)
+
+
+def judge(present: Inventory, checkouts: Checkouts) -> Leftovers:
+    """Decide about everything in `present`; changes nothing."""
+    whose = {domain.name: domain.checkout or checkouts.owner for domain in present.domains}
+    paths = {path for _, path in present.volumes}
+    why = {domain.name: _why_not_kept(domain, whose[domain.name], checkouts, paths) for domain in present.domains}
+    kept = [domain for domain in present.domains if not why[domain.name]]
+    swept = [Leftover("machine", name, _called(whose[name]), reason) for name, reason in why.items() if reason]
+    used = {disk for domain in kept for disk in domain.disks}
+    for name, path in present.volumes:
+        if path not in used:
+            makers = [domain.name for domain in present.domains if path in domain.disks]
+            maker = _called(whose[makers[0]] if makers else None)
+            swept.append(Leftover("volume", name, maker, "its machine goes" if makers else "it has no machine"))
+    if not kept:
+        maker = _called(checkouts.owner)
+        swept += [Leftover("network", it.name, maker, "no machine uses it") for it in present.own_networks]
+    return Leftovers(tuple(domain.name for domain in kept), tuple(swept), _in_use(present, whose, checkouts))
+
+
+def sweep(found: Leftovers) -> None:
+    """Remove what was found, saying each."""
+    for leftover in found.swept:
+        progress.say("host", f"sweeps {leftover}")
+        _remove(leftover.kind, leftover.name)
+
+
+def clear() -> None:
+    """Remove everything of the lab from libvirt, whatever state it is in."""
+    present = inventory.take()
+    for kind, names in (
+        ("machine", [domain.name for domain in present.domains]),
+        ("volume", [name for name, _ in present.volumes]),
+        ("network", [network.name for network in present.own_networks]),
+    ):
+        for name in names:
+            _remove(kind, name)
+
+
+def release(checkout: Path) -> None:
+    """Forget that this checkout owns the lab of this machine."""
+    owner.release(checkout)
+
+
+def verify_gone() -> list[str]:
+    """Everything of a lab that is still in libvirt, a line each; empty is clean."""
+    present = inventory.take()
+    return [
+        *(f"machine {domain.name}" for domain in present.domains),
+        *(f"volume {name}" for name, _ in present.volumes),
+        *(f"network {network.name}" for network in present.own_networks),
+    ]
+
+
+def _why_not_kept(domain: Domain, whose: Path | None, checkouts: Checkouts, volumes: Collection[Path]) -> str:
+    """Why a machine goes; '' keeps it."""
+    if whose != checkouts.ours:
+        return "that folder is gone" if whose and whose not in checkouts.existing else "it is not of this checkout"
+    node = domain.name.removeprefix(PREFIX)
+    if node not in checkouts.ids:
+        return "lab.yml has no such node"
+    if checkouts.ids[node] != domain.uuid:
+        return "half made, Vagrant does not know it"
+    if any(disk.name.startswith(PREFIX) and disk not in volumes for disk in domain.disks):
+        return "its disk is gone"
+    return ""
+
+
+def _in_use(present: Inventory, whose: Mapping[str, Path | None], checkouts: Checkouts) -> tuple[InUse, ...]:
+    """Other checkouts that exist and have a machine or a command running; a maker that nobody knows counts."""
+    running: dict[Path | None, list[str]] = {}
+    for domain in present.domains:
+        if domain.running:
+            running.setdefault(whose[domain.name], []).append(domain.name)
+    if checkouts.busy:
+        running.setdefault(checkouts.owner, []).append("a command")
+    return tuple(
+        InUse(folder, tuple(runs))
+        for folder, runs in running.items()
+        if folder != checkouts.ours and (folder is None or folder in checkouts.existing)
+    )
+
+
+def _called(folder: Path | None) -> str:
+    return str(folder) if folder else "an unknown owner"
+
+
+def _refuse_or_end(found: Leftovers) -> None:
+    if os.environ.get("CI") != "true":
+        raise RigBroken(
+            "host: this machine runs the lab of another checkout, and only one fits",
+            evidence="\n".join(map(str, found.in_use)),
+            hint="; ".join(it.way_out for it in found.in_use) + "; with CI=true it is swept",
+        )
+    progress.say("host", "CI=true: the lab of another checkout is swept, though it is in use")
+    known = owner.owner()
+    if known:
+        living = processes.living(known.processes)
+        processes.end(living, gentle=INTERRUPT, grace=INTERRUPT_GRACE_S)
+        _end_orphans(known.checkout)
+
+
+def _end_orphans(checkout: Path) -> None:
+    """A killed command leaves its Vagrant working, which would go on making machines behind our back."""
+    orphans = processes.orphaned_vagrants(checkout)
+    if orphans:
+        progress.say("host", f"ends the Vagrant of a command that was killed: {orphans[0]}")
+        processes.end(orphans, gentle=INTERRUPT, grace=INTERRUPT_GRACE_S)
+
+
+def _ids(checkout: Path, nodes: Iterable[Node]) -> dict[str, str]:
+    files = {node.name: checkout / ".vagrant/machines" / node.name / "libvirt/id" for node in nodes}
+    return {name: file.read_text().strip() if file.exists() else "" for name, file in files.items()}
+
+
+def _remove(kind: str, name: str) -> None:
+    if kind == "machine":
+        inventory.virsh("destroy", name, ok=(0, 1))  # 1: it does not run
+        inventory.virsh("undefine", name, *UNDEFINE)
+    elif kind == "volume":
+        inventory.virsh("vol-delete", name, "--pool", POOL)
+    else:
+        inventory.virsh("net-destroy", name, ok=(0, 1))
+        inventory.virsh("net-undefine", name, ok=(0, 1))  # 1: it was never more than running

@@ -1,0 +1,137 @@
+"""The network namespace of the private hypervisor, and the only way in and out of it."""
+
+import os
+from collections.abc import Sequence
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from host.names import LAST_RESORT_METRIC, NAMESPACE, ROUTE_METRIC, RUN, UPLINK_INSIDE, UPLINK_OUTSIDE
+from host.private import firewall, link, resolver
+from host.private.firewall import Rule
+from lab import process, progress
+
+TIMEOUT_S = 20.0
+FILE = Path("/run/netns") / NAMESPACE
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+FORWARDING_BEFORE = RUN / "ip_forward"
+
+ESTABLISHED = "-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"
+CLAMP = "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu"
+# Before libvirt's own rules, which reject what comes from outside.
+FIRST_INSIDE = (
+    Rule("filter", "FORWARD", f"-o {UPLINK_INSIDE} {ESTABLISHED}"),
+    Rule("filter", "FORWARD", f"-i {UPLINK_INSIDE} -j ACCEPT"),
+)
+# Guests reach out; nobody else's packets are forwarded into the lab. The last one goes to the head.
+OUTSIDE = (
+    Rule("filter", "FORWARD", f"-o {UPLINK_OUTSIDE} -j DROP"),
+    Rule("filter", "FORWARD", f"-o {UPLINK_OUTSIDE} {ESTABLISHED}"),
+    Rule("filter", "FORWARD", f"-i {UPLINK_OUTSIDE} -j ACCEPT"),
+)
+
+
+def exists() -> bool:
+    """Whether the namespace is there; after a power cut its name can be an empty file."""
+    return FILE.exists() and os.stat(FILE).st_dev != os.stat(FILE.parent).st_dev
+
+
+def inside(*argv: str) -> list[str]:
+    """The command line that runs `argv` in the namespace."""
+    return ["ip", "netns", "exec", NAMESPACE, *argv]
+
+
+def make(networks: Sequence[IPv4Network]) -> None:
+    """Create what is missing: guards, namespace, way in and out, routes, address translation."""
+    guard(networks)
+    if not exists():
+        FILE.unlink(missing_ok=True)
+        process.run(["ip", "netns", "add", NAMESPACE], timeout=TIMEOUT_S)
+    _guard_inside(networks)
+    way = link.make(inside())
+    for network in networks:
+        route = ["ip", "route", "replace", str(network), "via", str(link.inner(way))]
+        process.run([*route, "metric", str(ROUTE_METRIC)], timeout=TIMEOUT_S)
+    _forward()
+    for rule in _translations(way):
+        firewall.ensure(rule)
+    for rule in _rules_inside(way, networks):
+        firewall.ensure(rule, inside())
+    resolver.provide()
+
+
+def guard(networks: Sequence[IPv4Network]) -> None:
+    """Make lab addresses unreachable where nothing better is known, so that no packet can leave."""
+    for network in networks:
+        route = ["ip", "route", "replace", "unreachable", str(network), "metric", str(LAST_RESORT_METRIC)]
+        process.run(route, timeout=TIMEOUT_S)
+
+
+def unguard() -> None:
+    """Remove the last-resort routes; the last step of going away."""
+    shown = process.run(["ip", "-4", "route", "show", "type", "unreachable"], timeout=TIMEOUT_S).output
+    for line in shown.splitlines():
+        words = line.split()
+        if words[-2:] == ["metric", str(LAST_RESORT_METRIC)]:
+            process.run(["ip", "route", "del", *words], timeout=TIMEOUT_S, ok=(0, 2))
+
+
+def prefer_our_rules() -> None:
+    """Put the rules that let the hosting machine in before those of libvirt."""
+    firewall.put_first(FIRST_INSIDE, inside())
+
+
+def remove() -> None:
+    """Remove namespace, way in and what was changed outside; the guards stay."""
+    for rule in _translations(link.network()):
+        firewall.remove(rule)
+    link.remove()
+    if FILE.exists():
+        process.run(["ip", "netns", "del", NAMESPACE], timeout=TIMEOUT_S, ok=(0, 1))
+    FILE.unlink(missing_ok=True)
+    _stop_forwarding()
+    resolver.remove()
+
+
+def _guard_inside(networks: Sequence[IPv4Network]) -> None:
+    """The same inside; by rules, because libvirt takes a route to its network's range for a clash."""
+    for network in networks:
+        known = ["pref", "100", "to", str(network), "lookup", "main", "suppress_prefixlength", "0"]
+        rest = ["pref", "101", "to", str(network), "unreachable"]
+        for rule in (known, rest):
+            process.run(inside("ip", "rule", "add", *rule), timeout=TIMEOUT_S, ok=(0, 2))  # 2: it is there
+
+
+def _forward() -> None:
+    before = FORWARDING.read_text().strip()
+    if before != "1":
+        RUN.mkdir(parents=True, exist_ok=True)
+        FORWARDING_BEFORE.write_text(before)
+        FORWARDING.write_text("1")
+    process.run(inside("sh", "-c", f"echo 1 >{FORWARDING}"), timeout=TIMEOUT_S)
+
+
+def _stop_forwarding() -> None:
+    """As it was before the lab, unless another program that came later needs it, as Docker does."""
+    if not FORWARDING_BEFORE.exists():
+        return
+    others = firewall.listed("filter", "FORWARD") + firewall.listed("nat", "POSTROUTING") + firewall.others_hooks()
+    if others:
+        progress.say("host", f"leaves {FORWARDING} at 1: another program's rules forward, {others[0]!r}")
+    else:
+        FORWARDING.write_text(FORWARDING_BEFORE.read_text())
+    FORWARDING_BEFORE.unlink()
+
+
+def _translations(way: IPv4Network | None) -> list[Rule]:
+    if way is None:
+        return list(OUTSIDE)
+    return [*OUTSIDE, Rule("nat", "POSTROUTING", f"-s {way} ! -o {UPLINK_OUTSIDE} -j MASQUERADE")]
+
+
+def _rules_inside(way: IPv4Network, networks: Sequence[IPv4Network]) -> list[Rule]:
+    """To guests the hosting machine looks like the gateway of their network, as everywhere else."""
+    return [
+        Rule("mangle", "FORWARD", f"-o {UPLINK_INSIDE} {CLAMP}"),
+        Rule("nat", "POSTROUTING", f"-o {UPLINK_INSIDE} -j MASQUERADE"),
+        *(Rule("nat", "POSTROUTING", f"-s {way} -d {network} -j MASQUERADE") for network in networks),
+    ]

@@ -1,0 +1,54 @@
+"""Which fault explains what HAProxy says of a server, and for how long."""
+
+from bisect import bisect_left
+
+from lab.analysis.history import FaultSpan, History
+
+# A server that has one of these answers its checks all the same.
+UNNOTICED = (
+    "clock-skew",
+    "php-limit",
+    "replication-stop",
+    "replication-lag",
+    "replication-slow",
+    "large-transaction",
+)
+NEVER = float("inf")
+
+
+def taken(history: History, fault: FaultSpan) -> list[str]:
+    """The servers that a fault takes from the balancer: on its node, or where a partition cuts the way to it."""
+    webs = history.having("web")
+    if fault.kind in UNNOTICED:
+        return []
+    if _cuts_one_way(fault):
+        ends = {fault.node, fault.peer}
+        return [name for name in webs if name in ends and ends & set(history.having("balancer"))]
+    return [name for name in webs if name == fault.node]
+
+
+def shaken(history: History, fault: FaultSpan) -> list[str]:
+    """The servers that may be DOWN because of a fault: when the balancer itself suffers, all of them."""
+    on_balancer = fault.node in history.having("balancer") and fault.kind not in UNNOTICED
+    return history.having("web") if on_balancer and not _cuts_one_way(fault) else taken(history, fault)
+
+
+def _cuts_one_way(fault: FaultSpan) -> bool:
+    return fault.kind == "partition" and fault.peer not in ("", "all")
+
+
+def over(history: History, fault: FaultSpan, server: str) -> float:
+    """When a fault no longer explains a DOWN: the server was seen UP after the last check that it can have spoiled."""
+    if fault.healed is None:
+        return NEVER
+    samples = history.servers.get(server, [])
+    first = bisect_left(samples, fault.healed + notice_s(history), key=lambda sample: sample.at)
+    return next((sample.at for sample in samples[first:] if sample.is_up), NEVER)
+
+
+def notice_s(history: History) -> float:
+    """The longest that HAProxy's checks need to notice that a server is gone."""
+    limits = history.run.get("limits", {})
+    timeout = limits.get("check_timeout_s", 1.5)
+    again = limits.get("check_fastinter_s", 0.5) + timeout
+    return float(limits.get("check_inter_s", 1.0) + timeout + (limits.get("fall", 2) - 1) * again)

@@ -1,0 +1,136 @@
+"""Checks of a crowd: what was still answered, how soon the others were refused, and how soon all was as before.
+
+The crowd is there while the load is above the rate that it began with.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TypeAlias
+
+from lab.analysis.checks import sight
+from lab.analysis.checks.finding import Finding, found, nothing
+from lab.analysis.figures import percentiles
+from lab.analysis.history import History, Offer, Request
+
+Check: TypeAlias = Callable[[History], Finding]
+GOOD_S = 3.0
+REFUSED = 503
+NO_CROWD = "the load never rose above its first rate"
+
+
+def _of_the_site(check: Check) -> Check:
+    """A check of times that says nothing where the load used too much of the processor: it made them longer itself."""
+
+    @wraps(check)
+    def judged(history: History) -> Finding:
+        busy = sight.generator(history)
+        return nothing("s", busy) if busy else check(history)
+
+    return judged
+
+
+def goodput(history: History) -> Finding:
+    """The lowest rate of answers within 3 s while the crowd was there, as a share of what was possible.
+
+    Possible is the highest rate of answers in any part of the load, or what was sent, if that was less.
+    """
+    parts = [(it, _per_second(history, it)) for it in history.offers if it.seconds > 0]
+    peak = max((rate for _, rate in parts), default=0.0)
+    crowd = [(it, rate) for it, rate in parts if it in _crowd(history)]
+    if not crowd or not peak:
+        return nothing("ratio", NO_CROWD if peak else "nothing was answered within 3 s")
+    detail = "; ".join(f"{it.rate:g}/s sent: {rate:.1f}/s answered" for it, rate in parts)
+    share = min(rate / min(peak, it.rate) for it, rate in crowd)
+    return found(share, "ratio", detail, _missing(history))
+
+
+@_of_the_site
+def answer_time(history: History) -> Finding:
+    """The time of 99 % of the answers to reads while the crowd was there; a write waits for two databases besides."""
+    took = [_took(history, it) for it in _in_crowd(history) if it.is_answered and it.method == "GET"]
+    times = percentiles(took)
+    if not times:
+        return nothing("s", "nothing was answered" if _crowd(history) else NO_CROWD)
+    return found(times.p99, "s", f"of {times.count} answers; the slowest {max(took):.2f} s", _missing(history))
+
+
+@_of_the_site
+def refusal_time(history: History) -> Finding:
+    """The longest time until the balancer refused a request; 0 where it refused none. The site refuses later."""
+    if not history.requests:
+        return nothing("s", "no request was made")
+    took = [_took(history, it) for it in history.measured() if it.status == REFUSED and not it.served_by]
+    return found(max(took, default=0.0), "s", f"{len(took)} refused", _missing(history))
+
+
+def unanswered(history: History) -> Finding:
+    """Requests that got neither an answer nor a refusal, in the whole run."""
+    if not history.requests:
+        return nothing("requests", "no request was made")
+    bad = [it for it in history.requests if not it.is_answered and it.status != REFUSED]
+    gets = sum(it.method == "GET" for it in bad)
+    detail = f"of {len(history.requests)}; {gets} GET, {len(bad) - gets} POST"
+    return found(len(bad), "requests", detail, sight.client(history))
+
+
+@_of_the_site
+def recovery(history: History) -> Finding:
+    """After the crowd, how long until every request was answered within 3 s."""
+    crowd = _crowd(history)
+    after = [it for it in history.offers if crowd and it.start >= crowd[-1].stop]
+    if not after:
+        return nothing("s", "nothing was sent after the crowd" if crowd else NO_CROWD)
+    end = after[0].start
+    due = [it for it in history.requests if end <= it.intended < history.stop]
+    if not due:
+        return nothing("s", "no request was made after the crowd")
+    last = max((it.intended for it in due if not _is_normal(history, it)), default=end)
+    missing = "it was not as before until the end" if last >= due[-1].intended else _missing(history)
+    return found(last - end, "s", f"of {after[-1].stop - end:.0f} s that were watched", missing)
+
+
+def writes(history: History) -> Finding:
+    """Writes acknowledged a second while the crowd was there, as a share of those before it."""
+    crowd = _crowd(history)
+    before = [it for it in history.offers if crowd and it.stop <= crowd[0].start]
+    usual = _acknowledged(history, before)
+    if not usual:
+        return nothing("ratio", "no write was acknowledged before the crowd" if crowd else NO_CROWD)
+    now = _acknowledged(history, crowd)
+    return found(now / usual, "ratio", f"{usual:.2f}/s before, {now:.2f}/s in the crowd", _missing(history))
+
+
+def _crowd(history: History) -> list[Offer]:
+    first = history.offers[0].rate if history.offers else 0.0
+    return [it for it in history.offers if it.rate > first]
+
+
+def _in_crowd(history: History) -> list[Request]:
+    return [it for offer in _crowd(history) for it in _due(history, offer)]
+
+
+def _due(history: History, offer: Offer) -> list[Request]:
+    return [it for it in history.requests if offer.start <= it.intended < offer.stop]
+
+
+def _per_second(history: History, offer: Offer) -> float:
+    good = [it for it in _due(history, offer) if it.is_answered and _took(history, it) <= GOOD_S]
+    return len(good) / offer.seconds
+
+
+def _acknowledged(history: History, offers: Sequence[Offer]) -> float:
+    kept = [it for offer in offers for it in _due(history, offer) if it.method == "POST" and it.outcome == "ok"]
+    seconds = sum(it.seconds for it in offers)
+    return len(kept) / seconds if seconds else 0.0
+
+
+def _took(history: History, request: Request) -> float:
+    return (history.end if request.ended is None else request.ended) - request.intended
+
+
+def _is_normal(history: History, request: Request) -> bool:
+    return request.is_answered and _took(history, request) <= GOOD_S
+
+
+def _missing(history: History) -> str:
+    return "; ".join(filter(None, [sight.client(history), sight.generator(history)]))

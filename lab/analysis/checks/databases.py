@@ -1,0 +1,144 @@
+"""Checks of the databases: all the same in the end, and never two that take writes."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, groupby, product
+from math import inf
+
+from lab.analysis.checks import sight
+from lab.analysis.checks.finding import Finding, found, nothing
+from lab.analysis.history import BLIND_S, History
+from lab.mysql import gtid
+
+MISSES = "a time of less than 1.2 s may be missed"
+RESOLUTION_S = 0.2  # how much later one answer may come than another one
+EYES = ("database", "writable")
+# https://dev.mysql.com/doc/mysql-errors/8.4/en/client-error-reference.html#error_cr_connection_error
+NO_CONNECTION, NOBODY_LISTENS = "ERROR 2002 ", ("(2)", "(111)")  # errno: there is no socket, or nobody behind it
+
+
+@dataclass(frozen=True)
+class Look:
+    """Whether a database took writes at a moment, and for how many seconds it had; 0: it did not say."""
+
+    at: float
+    writable: bool
+    for_s: float = 0.0
+
+
+def gtid_equal(history: History) -> Finding:
+    """Whether all databases ended with the same transactions."""
+    sets = {entry.data["node"]: entry.data["gtid_executed"] for entry in history.seen("lab", "final")}
+    nodes = history.having("database")
+    if len(sets) < 2:
+        return nothing("", "fewer than two databases were read in the end")
+    pairs = [(one, other) for one in sets for other in sets if one != other]
+    more = [(one, other, gtid.count(gtid.minus(sets[one], sets[other]))) for one, other in pairs]
+    differences = [f"{one} has {count} that {other} has not" for one, other, count in more if count]
+    if differences:
+        return found(False, "", "; ".join(differences))
+    unread = [node for node in nodes if node not in sets]
+    return found(True, "", f"{len(sets)} databases", f"not read in the end: {', '.join(unread)}" if unread else "")
+
+
+def two_writable(history: History) -> Finding:
+    """How often two databases took writes at once.
+
+    A look at one that found it writable counts while another one was so before and after that look. Where no look fell
+    into such a time, what the looks say of how long it had been so tells: looks are a second apart, and one answer may
+    come 0.2 s later than another, so a shorter time than both may be missed.
+    """
+    nodes = history.having("database")
+    seen = {node: _looks(history, node) for node in nodes}
+    unseen = [node for node in nodes if not seen[node]]
+    if len(nodes) < 2 or unseen:
+        return nothing("moments", f"no state was seen of {', '.join(unseen) or 'a second database'}")
+    looks = {node: sorted([*seen[node], *_nobody_listened(history, node)], key=_when) for node in nodes}
+    sure = {node: _in_time(them) for node, them in looks.items()}
+    moments = [at for node in sure for at in _writable_beside(node, sure)] or _overlaps(sure)
+    told = f"from {history.clock(min(moments))} to {history.clock(max(moments))}" if moments else MISSES
+    blind = [
+        sight.database(history, node, [it.at for it in looks[node]], _unchanged(history, node, seen[node]))
+        for node in nodes
+    ]
+    return found(len(moments), "moments", told, "; ".join(filter(None, blind)))
+
+
+def _when(look: Look) -> float:
+    return look.at
+
+
+def _looks(history: History, node: str) -> list[Look]:
+    seen = [entry for eye in EYES for entry in history.states(eye).get(node, ())]
+    told = not _skewed(history, node)
+    return [Look(it.at, bool(it.data["writable"]), told * it.data.get("for_s", 0.0)) for it in seen]
+
+
+def _nobody_listened(history: History, node: str) -> list[Look]:
+    """When nobody listened on the server's socket: then it took no writes, as surely as if it had said so."""
+    blind = [entry for eye in EYES for entry in history.seen(eye, "blind") if entry.data["node"] == node]
+    errors = [entry for entry in blind if entry.data["why"].startswith(NO_CONNECTION)]
+    return [Look(entry.at, False) for entry in errors if entry.data["why"].strip().endswith(NOBODY_LISTENS)]
+
+
+def _unchanged(history: History, node: str, looks: Iterable[Look]) -> list[sight.Interval]:
+    """How far back each look tells the state."""
+    return [(it.at - it.for_s, it.at) for it in looks if it.for_s]
+
+
+def _skewed(history: History, node: str) -> bool:
+    """Whether somebody set the clock of a server: then it can't say for how long something was so."""
+    return any(it.kind == "clock-skew" and it.node == node for it in history.faults)
+
+
+def _in_time(looks: Sequence[Look]) -> list[Look]:
+    """Without the answers 'it takes writes' that came after the database was closed, as its later looks say."""
+    kept: list[Look] = []
+    closed = inf  # when it was, by the looks since it took writes last
+    for it in reversed(looks):
+        if not it.writable:
+            closed = min(closed, it.at - it.for_s)
+            kept.append(it)
+        elif it.at <= closed:
+            closed = inf
+            kept.append(it)
+    return kept[::-1]
+
+
+def _overlaps(looks: Mapping[str, Sequence[Look]]) -> list[float]:
+    """When times began in which two databases took writes."""
+    pairs = combinations([_open_times(them) for them in looks.values()], 2)
+    both = [(max(a, c), min(b, d)) for one, other in pairs for (a, b), (c, d) in product(one, other)]
+    return [start for start, stop in both if stop - start > RESOLUTION_S]
+
+
+def _open_times(looks: Sequence[Look]) -> list[sight.Interval]:
+    """When a database surely took writes: from when it was opened, as its looks say, to the last that found it so.
+
+    An answer comes late, never early: of several that tell one moment, the earliest is the nearest.
+    """
+    runs = [list(run) for _, run in groupby(looks, key=lambda look: look.writable)]
+    times: list[sight.Interval] = []
+    for before, run in zip([[], *runs[:-1]], runs, strict=True):
+        if run[0].writable:
+            begin = max([min(it.at - it.for_s for it in run), *(it.at for it in before[-1:])])
+            times.append((begin, run[-1].at))
+    return times
+
+
+def _writable_beside(node: str, looks: Mapping[str, Sequence[Look]]) -> list[float]:
+    others = [other for name, other in looks.items() if name != node]
+    return [it.at for it in looks[node] if it.writable and any(_writable_around(them, it.at) for them in others)]
+
+
+def _writable_around(looks: Sequence[Look], at: float) -> bool:
+    """Whether a database was writable in the last look until a moment and in the first one after it.
+
+    Two databases are never asked at the same instant: a promotion between the two questions is no fault.
+    """
+    after = bisect_right(looks, at, key=_when)
+    if after in (0, len(looks)):
+        return False
+    before, then = looks[after - 1 : after + 1]
+    return before.writable and then.writable and then.at - before.at <= BLIND_S

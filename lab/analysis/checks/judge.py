@@ -1,0 +1,142 @@
+"""From a timeline and what was expected to verdicts."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lab.analysis.checks import balancer, commands, crowd, databases, load, outages, reads, semi_sync, writes
+from lab.analysis.checks.finding import Finding, Value, nothing
+from lab.analysis.history import History
+from lab.analysis.timeline import Entry
+
+Verdict = Literal["pass", "fail", "inconclusive"]
+BOUNDS = ("at_most", "at_least", "equals", "reported")
+REPORTED = "reported"
+IN_THE_END = ("lost-writes", "duplicated-writes", "gtid-equal")
+
+CHECKS: Mapping[str, Callable[[History], Finding]] = {
+    "failed-gets": reads.failed,
+    "failed-gets-in-window": reads.failed_in_window,
+    "longest-outage": outages.reads,
+    "write-outage": outages.writes,
+    "detected": balancer.detected,
+    "recovered": balancer.recovered,
+    "slow-requests": outages.slow,
+    "false-downs": balancer.false_downs,
+    "acknowledged-writes": writes.acknowledged,
+    "lost-writes": writes.lost,
+    "lost-while-semi-sync-on": semi_sync.lost_while_on,
+    "duplicated-writes": writes.duplicated,
+    "unexpected-writes": writes.unexpected,
+    "unknown-writes": writes.unknown,
+    "stale-reads": reads.stale,
+    "gtid-equal": databases.gtid_equal,
+    "two-writable": databases.two_writable,
+    "arrival-rate": load.arrival_rate,
+    "balancer-retries": balancer.retries,
+    "requests-seen": load.requests_seen,
+    commands.FAILED: commands.failed,
+    "goodput": crowd.goodput,
+    "answer-time": crowd.answer_time,
+    "refusal-time": crowd.refusal_time,
+    "unanswered": crowd.unanswered,
+    "crowd-recovery": crowd.recovery,
+    "crowd-writes": crowd.writes,
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One judged expectation."""
+
+    name: str
+    verdict: Verdict
+    value: Value
+    unit: str
+    bound: str
+    detail: str
+
+
+def judge(entries: Iterable[Entry], expectations: Iterable[Mapping[str, Any]]) -> list[Check]:
+    """Judge each expectation: a name in `check`, and one of BOUNDS."""
+    history = History(entries)
+    return [_judge(history, expectation) for expectation in expectations]
+
+
+def _judge(history: History, expectation: Mapping[str, Any]) -> Check:
+    name = str(expectation["check"])
+    word = next((it for it in BOUNDS if it in expectation), "")
+    bound = expectation.get(word)
+    finding = find(history, name)
+    verdict = _compare(finding, word, bound)
+    if word == "at_least" and verdict == "fail" and not _whole(history):
+        verdict = "inconclusive"  # it may have been still to come
+    return Check(name, verdict, finding.value, finding.unit, _text(word, bound), finding.detail)
+
+
+def find(history: History, name: str) -> Finding:
+    """What one check finds; a check that crashes has seen nothing, and says why."""
+    if name not in CHECKS:
+        return nothing("", f"there is no check {name!r}")
+    try:
+        return CHECKS[name](history)
+    except Exception as error:  # whatever it was, it must not pass, and must not hide the other checks
+        return nothing("", f"the check could not judge this timeline: {type(error).__name__}: {error}")
+
+
+def _compare(finding: Finding, word: str, bound: Any) -> Verdict:
+    value = finding.value
+    if value is None or word not in BOUNDS:
+        return "inconclusive"
+    if not finding.enough:
+        broken = word in ("at_most", "equals") and value > bound
+        return "fail" if broken else "inconclusive"
+    if word == REPORTED:
+        return "pass"
+    kept = {"at_most": value <= bound, "at_least": value >= bound, "equals": value == bound}
+    return "pass" if kept[word] else "fail"
+
+
+def _text(word: str, bound: Any) -> str:
+    if word in ("", REPORTED):
+        return word
+    number = str(bound).lower() if isinstance(bound, bool) else f"{bound:g}"
+    return f"{word.replace('_', ' ')} {number}"
+
+
+def verdict(checks: Sequence[Check], entries: Iterable[Entry]) -> Literal["error", "fail", "inconclusive", "pass"]:
+    """The verdict of a run: a violation that was seen stands; a broken rig proves nothing else; the rest must be whole.
+
+    What is only reported does not count, unless nothing else was asked for.
+    """
+    history = History(entries)
+    judged = judgeable(checks, history)
+    if history.broken:
+        return "fail" if judged else "error"
+    counted = [it.verdict for it in judged if it.bound != REPORTED] or [it.verdict for it in judged]
+    if "fail" in counted:
+        return "fail"
+    return "pass" if _whole(history) and counted and set(counted) == {"pass"} else "inconclusive"
+
+
+def _whole(history: History) -> bool:
+    """Whether the run came to its own end."""
+    ends = history.seen("lab", "end")
+    return bool(history.run) and bool(ends) and ends[-1].data["complete"] is True and not history.broken
+
+
+def judgeable(checks: Sequence[Check], history: History) -> list[Check]:
+    """All checks; where the rig broke only the violations that it can't have made.
+
+    It makes requests fail and outages long, and takes records away: then fewer writes are known, and more are
+    unexpected. What the databases said stands, and that a command said no before.
+    """
+    if not history.broken:
+        return list(checks)
+    return [it for it in checks if it.verdict == "fail" and _stands(it, history)]
+
+
+def _stands(check: Check, history: History) -> bool:
+    if check.name in IN_THE_END:
+        return not writes.of(history).unread
+    return check.name == "two-writable" or (check.name == commands.FAILED and commands.refused(history))

@@ -1,0 +1,68 @@
+"""Checks of reads: those that failed, those that failed before HAProxy noticed, those of the past."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from lab.analysis.checks import sight
+from lab.analysis.checks.finding import Finding, found, nothing
+from lab.analysis.checks.reaction import Reaction, detections
+from lab.analysis.history import History, Request, acknowledged
+
+NO_READS = "no GET was made"
+LATE = "HTTP 404 for a note that was acknowledged too long ago"
+
+
+def failed(history: History) -> Finding:
+    """GETs without a proper answer, in the whole run.
+
+    A read of one note that got 404 is no failure, although its record says so, until the staleness that the
+    experiment allows has passed: a replica may not have the note yet.
+    """
+    reads = [it for it in history.requests if it.method == "GET"]
+    if not reads:
+        return nothing("GETs", NO_READS)
+    bad = [it for it in reads if not it.is_answered]
+    detail = f"of {len(reads)}{_reasons(bad)}"
+    return found(len(bad), "GETs", detail, sight.client(history))
+
+
+def failed_in_window(history: History) -> Finding:
+    """Failed GETs that were due after a fault began and before HAProxy stopped saying UP of the server it took."""
+    reactions = detections(history)
+    if not reactions:
+        return nothing("GETs", "no fault took a server from the balancer")
+    reads = in_window(history, reactions)
+    if not reads:
+        return nothing("GETs", "no GET was due between a fault and its detection")
+    bad = [it for it in reads if not it.is_answered]
+    missing = "; ".join(f"{it.server}: {it.missing}" for it in reactions if it.missing)
+    return found(len(bad), "GETs", f"of {len(reads)} in that time{_reasons(bad)}", missing or sight.client(history))
+
+
+def in_window(history: History, reactions: Sequence[Reaction]) -> list[Request]:
+    """The GETs that were due between the beginning of a fault and its detection."""
+    return [it for it in history.requests if it.method == "GET" and _within(it, reactions)]
+
+
+def stale(history: History) -> Finding:
+    """Reads of one note that got 404 although its write had been acknowledged before they were sent."""
+    known = acknowledged(history.requests)
+    reads = [it for it in history.requests if it.method == "GET" and (it.outcome == "ok" or it.is_absent)]
+    reads = [it for it in reads if known.get(it.token, it.sent) < it.sent]
+    if not reads:
+        return nothing("GETs", "no note was read after its write had been acknowledged")
+    old = [it for it in reads if it.is_absent]
+    detail = f"of {len(reads)} reads of acknowledged notes"
+    if old:
+        worst = max(it.sent - known[it.token] for it in old)
+        detail += f"; the worst {worst:.2f} s after the write was acknowledged"
+    return found(len(old), "GETs", detail, sight.client(history))
+
+
+def _within(request: Request, reactions: Sequence[Reaction]) -> bool:
+    return any(it.start <= request.intended < it.stop for it in reactions)
+
+
+def _reasons(requests: Sequence[Request]) -> str:
+    counted = Counter(LATE if it.late else it.reason or f"HTTP {it.status}" for it in requests).most_common(3)
+    return "".join(f"; {count} x {reason}" for reason, count in counted)

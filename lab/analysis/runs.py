@@ -1,0 +1,45 @@
+"""The folders that experiments leave behind: runs/<UTC time>-<name>/, and runs/latest."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab.analysis import timeline
+from lab.analysis.timeline import Entry
+from lab.errors import BadInput
+from lab.topology import ROOT
+
+RUNS = ROOT / "runs"
+LATEST = "latest"
+FORMAT = 2  # of the timeline; changes when an older one can't be judged any more
+OLDEST = 0  # said nothing of its format
+TIMELINE, EXPERIMENT, RECORD, LOGS = "timeline.jsonl", "experiment.yml", "record", "logs"
+
+
+def make(name: str, folder: Path = RUNS) -> Path:
+    """A new folder for a run of the experiment `name`; runs/latest leads to it."""
+    run = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"
+    run.mkdir(parents=True)
+    link = folder / LATEST
+    link.unlink(missing_ok=True)
+    link.symlink_to(run.name)
+    return run
+
+
+def find(word: str, folder: Path = RUNS) -> Path:
+    """The run of that name, path, or 'latest'; raises BadInput naming the newest ones."""
+    for path in (Path(word), folder / word):
+        if (path / TIMELINE).exists():
+            return path.resolve()
+    known = sorted((it.name for it in folder.glob("*-*") if (it / TIMELINE).exists()), reverse=True)[:5]
+    hint = f"the newest: {', '.join(known)}" if known else "make one: invoke experiment.run control"
+    raise BadInput(f"there is no run {word!r}", hint=hint)
+
+
+def read(folder: Path) -> list[Entry]:
+    """The timeline of a run; raises BadInput where another version of the lab wrote it in another format."""
+    entries = timeline.read(folder / TIMELINE)
+    said = next((it.data.get("format", OLDEST) for it in entries if (it.eye, it.kind) == ("lab", "run")), FORMAT)
+    if said != FORMAT:
+        what = f"{folder.name} has format {said}, this version of the lab reads format {FORMAT}"
+        raise BadInput(what, hint="judge it with the version that ran it, or run it again: invoke experiment.run NAME")
+    return entries

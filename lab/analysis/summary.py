@@ -1,0 +1,67 @@
+"""summary.json: the stable answer of a run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lab.analysis.checks.finding import Value
+from lab.analysis.checks.judge import Check, find, verdict
+from lab.analysis.checks.writes import of
+from lab.analysis.history import History
+from lab.analysis.risk import risk
+from lab.analysis.timeline import Entry
+
+TIMES = {"detected_s": "detected", "outage_s": "longest-outage", "recovered_s": "recovered"}
+WRITES = {"lost": "lost-writes", "duplicated": "duplicated-writes", "unexpected": "unexpected-writes"}
+
+
+def summarize(entries: Sequence[Entry], checks: Sequence[Check]) -> dict[str, Any]:
+    """Everything that scripts may rely on; what could not be told is None."""
+    history = History(entries)
+    return {
+        "name": history.run.get("name", ""),
+        "verdict": verdict(checks, entries),
+        "checks": [_check(check) for check in checks],
+        "requests": {method: _requests(history, method) for method in ("GET", "POST")},
+        "writes": _writes(history),
+        "faults": [
+            {"kind": it.kind, "node": it.node, "injected_at": it.injected, "healed_at": it.healed}
+            for it in history.faults
+        ],
+        "times": _told(history, TIMES),
+        "generator": {"cpu": _cpu(history)},
+        **risk(history),
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "verdict": check.verdict,
+        "value": check.value,
+        "unit": check.unit,
+        "bound": check.bound,
+    }
+
+
+def _requests(history: History, method: str) -> dict[str, int]:
+    """Outcomes counted; that a note is not there yet is an answer, as the check of failed GETs has it."""
+    words = ["ok" if it.is_answered else it.outcome for it in history.requests if it.method == method]
+    return {word: words.count(word) for word in ("ok", "failed", "unknown")}
+
+
+def _writes(history: History) -> dict[str, Value]:
+    writes = of(history)
+    told = _told(history, WRITES)
+    seen = {key: find(history, name).value or told[key] for key, name in WRITES.items()}  # what was seen stands
+    return {"acknowledged": len(writes.acknowledged), **seen, "unknown": len(writes.unknown)}
+
+
+def _told(history: History, names: dict[str, str]) -> dict[str, Value]:
+    findings = {key: find(history, name) for key, name in names.items()}
+    return {key: finding.value if finding.enough else None for key, finding in findings.items()}
+
+
+def _cpu(history: History) -> float | None:
+    """How much of a core the busiest process of the load used."""
+    said: list[float | None] = [it.data["cpu"] for it in history.seen("lab", "generator")]
+    return said[-1] if said else None

@@ -1,0 +1,155 @@
+"""The load of an experiment: Locust, started as a command, for it patches the process that it is in."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lab import clock
+from lab.errors import RigBroken
+from lab.plan.plan import Load, RateStep
+from lab.topology import ROOT
+from lab.wait import until
+
+LOCUST = Path(sys.executable).with_name("locust")
+FILE = "loadtests/open_loop.py"
+STARTER = "WEBLAB_LOAD_STARTER"  # in its environment: when this process is gone, kill -9 too, the load ends itself
+STARTS_S, ENDS_S = 60.0, 40.0  # requests under way at the end are waited for up to 17 s
+KILLED_S = 5.0
+LOG_LINES = 10
+
+
+@dataclass(frozen=True)
+class Running:
+    """The load while it runs; `record` is the folder where it writes down every request."""
+
+    process: "subprocess.Popen[bytes]"
+    record: Path
+    log: Path
+
+    def began(self) -> float:
+        """Wait for the first request; when it was meant to start, in Unix seconds. RigBroken where none comes."""
+        until(
+            "the load begins",
+            lambda: self._ended or self._first(),
+            STARTS_S,
+            every=0.1,
+            where="load",
+            evidence=self.last_lines,
+            hint=self._hint,
+        )
+        self.must_go_on()
+        return self._first()
+
+    def must_go_on(self) -> None:
+        """Raise RigBroken with its last lines where the load ended early."""
+        if self._ended:
+            raise self._broken("the load ended early")
+
+    def end(self) -> None:
+        """Stop the load; every request has ended and is recorded. Raises RigBroken where it did not run well."""
+        self.must_go_on()
+        if not _stop(self.process):
+            raise self._broken(f"the load did not end within {ENDS_S:g} s, it was killed")
+        if self.process.returncode:
+            raise self._broken("the load ended badly")
+
+    def cpu(self) -> float | None:
+        """How much of a core the busiest of its processes used, as a fraction; None where they did not say."""
+        said = [_read(path) for path in self.record.glob("generator-*.json")]
+        return max((round(it["cpu_s"] / it["wall_s"], 3) for it in said if it["wall_s"]), default=None)
+
+    def cpu_peak(self) -> float | None:
+        """The same of the ten seconds in which it used most; None for a load that was shorter."""
+        said = [_read(path).get("cpu_peak") for path in self.record.glob("generator-*.json")]
+        return max((round(it, 3) for it in said if it is not None), default=None)
+
+    def last_lines(self) -> str:
+        """The end of its log, as evidence."""
+        text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+        return "\n".join(text.splitlines()[-LOG_LINES:]) or "it said nothing"
+
+    @property
+    def _ended(self) -> bool:
+        return self.process.poll() is not None
+
+    @property
+    def _hint(self) -> str:
+        return f"see all that it said: {self.log}; and what is down: invoke lab.status"
+
+    def _broken(self, what: str) -> RigBroken:
+        code = self.process.returncode
+        how = "still there" if code is None else f"exit {code}" if code >= 0 else f"signal {-code}"
+        return RigBroken(f"{what} ({how})", evidence=self.last_lines(), hint=self._hint)
+
+    def _first(self) -> float:
+        for path in self.record.glob("requests-*.jsonl"):
+            line = path.read_text(encoding="utf-8").partition("\n")
+            if line[1]:
+                return float(json.loads(line[0])["intended"])
+        return 0.0
+
+
+def probes(load: Load) -> int:
+    """How often it looks, before it begins, whether anybody takes connections: HAProxy counts each as a request.
+
+    Every process does so, and where there are several, the one that leads them too.
+    """
+    return load.processes + (load.processes > 1)
+
+
+@contextmanager
+def running(load: Load, seed: int, longest_s: float, folder: Path, warm_up_s: float = 0.0) -> Iterator[Running]:
+    """Start the load, which ends by itself after `longest_s`; however the block ends, it does not outlive it.
+
+    Its later rates count from the end of the warm-up.
+    """
+    log = folder.parent / "locust.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(LOCUST), *_words(_after(load, warm_up_s), seed, longest_s, folder)],
+            cwd=ROOT,
+            env={**os.environ, STARTER: str(os.getpid()), clock.ZERO: clock.zero()},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Running(process, folder, log)
+    finally:
+        _stop(process)
+
+
+def _after(load: Load, warm_up_s: float) -> Load:
+    return replace(load, rates=tuple(RateStep(it.at + warm_up_s, it.rate) for it in load.rates))
+
+
+def _words(load: Load, seed: int, seconds: float, folder: Path) -> list[str]:
+    words: list[Any] = ["-f", FILE, "--headless", "-t", f"{seconds:.0f}s", "--rate", load.rate]
+    words += ["--write-share", load.write_share, "--seed", seed, "--record", folder]
+    words += ["--only-summary", "--json-file", folder.with_name("locust")]  # no tables after the last lines of its log
+    words += ["--rates", ",".join(f"{it.at:g}:{it.rate:g}" for it in load.rates)] if load.rates else []
+    words += ["--processes", load.processes] if load.processes > 1 else []
+    return [str(word) for word in words]
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> bool:
+    """Ask it to end, so that what is under way is recorded; whether it did, else it is killed."""
+    for signum, grace_s in ((signal.SIGTERM, ENDS_S), (signal.SIGKILL, KILLED_S)):
+        if process.poll() is None:
+            os.killpg(process.pid, signum)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(grace_s)
+            return signum == signal.SIGTERM
+    return False
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,172 @@
+"""The matrix: every shipped experiment, one after the other; what has its result is not run again."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lab import progress
+from lab.analysis import results
+from lab.analysis.results import Result
+from lab.errors import BadInput, LabError, did_you_mean
+from lab.plan.plan import Plan
+
+QUIET_S = 600.0  # how long an experiment in which nothing breaks is measured: rare false alarms take time to show
+ROUND_S, AROUND_S = 60.0, 60.0  # a first guess, until there are results
+WORST_FIRST = {"fail": 1, "error": 3, "inconclusive": 4}  # verdict and exit code
+
+
+@dataclass(frozen=True)
+class Row:
+    """An experiment as the matrix runs it until it has `times` results; `fingerprint`: of what they are results."""
+
+    plan: Plan
+    rounds: int
+    fingerprint: str
+    times: int = 1
+
+    @property
+    def name(self) -> str:
+        """Of the experiment."""
+        return self.plan.name
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What is done by those above; `perform` hands the folder of its run over, however that ended."""
+
+    perform: Callable[[Plan, int, Callable[[Path], None]], None]
+    reset: Callable[[], object]
+    say: Callable[[str], None]
+
+
+def rows(plans: Sequence[Plan], only: str, rounds: int, times: int = 1) -> list[Row]:
+    """All experiments, or those named in `only`, with commas between; raises BadInput that lists every mistake."""
+    known = {it.name: it for it in plans}
+    wanted = list(dict.fromkeys(name.strip() for name in only.split(",") if name.strip())) or list(known)
+    mistakes = [f"there is no {name}: {did_you_mean(name, known)}" for name in wanted if name not in known]
+    mistakes += [f"--{word} {it}: at least one" for word, it in (("rounds", rounds), ("times", times)) if it < 1]
+    if mistakes:
+        raise BadInput.listing("there is no such matrix", mistakes, hint="invoke experiment.list")
+    return [Row(known[name], _rounds(known[name], rounds), results.fingerprint(name), times) for name in wanted]
+
+
+def _rounds(plan: Plan, rounds: int) -> int:
+    """An experiment without a fault, or that tells a story, is run as it is written."""
+    return rounds if plan.faults and not plan.is_story else 0
+
+
+def left(wanted: Sequence[Row], done: Sequence[Result]) -> list[Row]:
+    """Each as often as it lacks a result of this code; that the rig broke is none."""
+    return [row for row in wanted for _ in range(row.times - sum(it != "error" for it in _verdicts(row, done)))]
+
+
+def play(todo: Sequence[Row], hands: Hands, host: Result, path: Path) -> None:
+    """Run the rows; each leaves its result in `path`, so that whoever is interrupted goes on where he was.
+
+    `host` is what the result says of the hosting machine. Where the lab is not whole it is reset, once a run.
+    """
+    for number, row in enumerate(todo):
+        done = results.load(path)
+        minutes = sum(_seconds(it, done) for it in todo[number:]) / 60
+        place = f"{number + 1} of {len(todo)}"
+        progress.say("matrix", f"{place}: {row.name}; about {minutes:.0f} minutes to the end")
+        _Row(row, len(results.of(done, row.name)), hands, host, path).run()
+        hands.say(f"{place}  {line(results.load(path)[-1])}")
+
+
+def exit_code(wanted: Sequence[Row], done: Sequence[Result]) -> int:
+    """0 if the latest results of every row passed, as many as it needs; else that of the worst."""
+    verdicts = {word for row in wanted for word in _verdicts(row, done)}
+    return next((code for word, code in WORST_FIRST.items() if word in verdicts), 0)
+
+
+def line(result: Result) -> str:
+    """A result in a line."""
+    took = f"{result['took_s'] / 60:.1f} min"
+    why = "".join(f"; {it}" for it in result["why"][:2])
+    if "reads" not in result:
+        return f"{result['verdict']:<12}  {result['name']}  {took}{why}"
+    window, whole = result["reads"]["window"], result["reads"]["whole"]
+    counted = f"{window['failed']} of {window['requests']} reads failed before HAProxy noticed"
+    counted += f", {whole['failed']} of {whole['requests']} in all"
+    return f"{result['verdict']:<12}  {result['name']}  {took}, {result['rounds']} rounds, {counted}{why}"
+
+
+def _verdicts(row: Row, done: Sequence[Result]) -> list[str]:
+    """Of this code, the newest first, as many as are needed; an error counts until the row is run again."""
+    found = [it["verdict"] for it in results.of(done, row.name, row.fingerprint, row.rounds)]
+    return [*found[:1], *(word for word in found[1:] if word != "error")][: row.times]
+
+
+def _guess_s(plan: Plan, rounds: int) -> float:
+    return AROUND_S + (rounds * ROUND_S if rounds else plan.measure_s if plan.faults else QUIET_S)
+
+
+def _seconds(row: Row, done: Sequence[Result]) -> float:
+    """How long a row will take: as long as the last time, or a guess that learns from the others."""
+    before = [it for it in results.of(done, row.name) if it["rounds"] == row.rounds and it["verdict"] != "error"]
+    if before:
+        return float(before[0]["took_s"])
+    known = [it for it in done if it["verdict"] != "error" and it["rounds"]]
+    guessed = sum(AROUND_S + it["rounds"] * ROUND_S for it in known)
+    return _guess_s(row.plan, row.rounds) * (sum(it["took_s"] for it in known) / guessed if known and row.rounds else 1)
+
+
+class _Row:
+    """One row while it runs; each time it is run with another seed, so at other moments."""
+
+    def __init__(self, row: Row, before: int, hands: Hands, host: Result, path: Path) -> None:
+        self.row, self.hands, self.path = row, hands, path
+        self.plan = replace(row.plan, seed=row.plan.seed + before)
+        if not row.plan.steps:
+            self.plan = replace(self.plan, measure_s=max(QUIET_S, row.plan.measure_s))
+        self.began, self.host, self.commit = time.monotonic(), dict(host), results.commit()
+        self.ran = False
+
+    def run(self) -> None:
+        """Run it; a lab that is not whole gets one reset, and what fails again is an error."""
+        try:
+            try:
+                self.perform()
+            except LabError as error:
+                if self.ran:
+                    raise
+                progress.say("matrix", f"resets the lab: {error.what}")
+                self.hands.reset()
+                self.perform()
+        except LabError as error:
+            if not self.ran:
+                self.keep(results.of_error(error, self.how()))
+            progress.say("matrix", f"{self.row.name}: {error.what}")
+
+    def perform(self) -> None:
+        """A run of its own."""
+        self.hands.perform(self.plan, self.row.rounds, self.judge)
+
+    def judge(self, folder: Path) -> None:
+        """Keep what came of it; of one that was interrupted only the violation that was seen."""
+        self.ran = True
+        result = results.of_run(folder, self.how())
+        if result["verdict"] == "fail" or not results.interrupted(folder):
+            self.keep(result)
+
+    def keep(self, result: Result) -> None:
+        """One line more."""
+        results.append(result, self.path)
+
+    def how(self) -> dict[str, Any]:
+        """When, with what and where the row was run."""
+        return {
+            "name": self.row.name,
+            "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+            "commit": self.commit,
+            "fingerprint": self.row.fingerprint,
+            "host": self.host,
+            "rounds": self.row.rounds,
+            "seed": self.plan.seed,
+            "rate": self.plan.load.rate,
+            "took_s": round(time.monotonic() - self.began),
+        }

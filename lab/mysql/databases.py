@@ -1,0 +1,243 @@
+"""MySQL servers as they answer: one question, and a pure reader of the answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.errors import BadInput
+from lab.mysql import gtid
+
+# Seconds without end, in milliseconds: the largest timeout that semi-sync takes, 49 days.
+WITHOUT_END_MS = 4294967295
+AVAILABLE_MS = 1000
+# What MySQL starts with, and what is left where semi-sync is switched off by hand: the site leaves no notes there.
+NONE = "none"
+DURABILITY = {
+    NONE: ("OFF", WITHOUT_END_MS),
+    "async": ("OFF", AVAILABLE_MS),
+    "available": ("ON", AVAILABLE_MS),
+    "durable": ("ON", WITHOUT_END_MS),
+}
+# What a choice means, and what it costs: https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html
+MEANS = {
+    "async": (
+        "a COMMIT returns at once, and the replica hears of it a moment later",
+        "no write ever waits; what a primary that dies had not sent is lost, though it was acknowledged",
+    ),
+    "available": (
+        "a COMMIT returns when the replica has it on its disk, or after a second without it: then semi-sync is OFF",
+        "no write waits long; what is acknowledged while semi-sync is OFF may be lost with the primary",
+    ),
+    "durable": (
+        "a COMMIT returns when the replica has it on its disk, however long that takes",
+        "no acknowledged write is lost with the primary; while no replica follows, writes wait and reads go on",
+    ),
+}
+
+# One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
+# The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
+CONNECT_S = 5
+# MySQL's Uptime follows a clock that can be set, and the clocks of two machines differ after one was paused: a process
+# is identified by the boot ID and its start time in clock ticks, proc_pid_stat(5).
+QUESTION = f"""mysql --connect-timeout={CONNECT_S} --vertical <<'END_OF_SQL'
+SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
+@@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS purged,
+(SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'site') AS has_site,
+(SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'site' AND table_name = 'notes'
+ AND column_name = 'token' AND column_key = 'PRI') AS unique_key,
+(SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'site' AND table_name = 'repeats'
+ AND column_name = 'id') AS has_repeats,
+(SELECT variable_value FROM performance_schema.global_variables
+ WHERE variable_name = 'rpl_semi_sync_source_enabled') AS semi_sync,
+(SELECT variable_value FROM performance_schema.global_variables
+ WHERE variable_name = 'rpl_semi_sync_source_timeout') AS semi_sync_timeout_ms,
+(SELECT variable_value FROM performance_schema.global_status
+ WHERE variable_name = 'Rpl_semi_sync_source_status') AS semi_sync_status,
+(SELECT variable_value FROM performance_schema.global_status
+ WHERE variable_name = 'Rpl_semi_sync_source_wait_sessions') AS semi_sync_waiting,
+(SELECT COUNT(*) FROM performance_schema.threads
+ WHERE processlist_state = 'waiting for handler commit') AS commits_behind;
+SHOW REPLICA STATUS;
+END_OF_SQL
+{{ read -r pid < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && read -r up rest < /proc/uptime &&
+  read -r stat < /proc/$pid/stat && set -- ${{stat##*) }} && echo "process_age: $(( ${{up%.*}} - ${{20}} / 100 ))" &&
+  read -r boot < /proc/sys/kernel/random/boot_id && echo "process_start: $boot ${{20}}"
+}} 2>/dev/null"""
+
+
+@dataclass(frozen=True)
+class Database:
+    """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to.
+
+    `received` is what came from the source, applied or not; `purged`: what can't be fetched from here any more.
+    `waits`: semi-sync is ON, each commit waits for a replica's answer; `waiting`: how many do at this moment.
+    `unique_key`: whether its table of notes has one; `has_repeats`: whether it has the site's younger table; where that
+    was not asked, it is taken for true. `age_s`: since its process started, by a clock that nobody sets. `start`: names
+    that start, '' if it is not known.
+    """
+
+    node: str
+    version: str
+    writable: bool
+    gtid_executed: str
+    has_site: bool
+    source: str = ""
+    receiving: bool = False
+    applying: bool = False
+    lag_s: int | None = None
+    error: str = ""
+    durability: str = "async"
+    stopped: bool = False
+    uuid: str = ""
+    unique_key: bool = True
+    has_repeats: bool = True
+    received: str = ""
+    purged: str = ""
+    waits: bool = False
+    age_s: int = 0
+    start: str = ""
+    waiting: int = 0
+    applier_error: str = ""
+
+    @property
+    def has(self) -> str:
+        """All transactions that this server has, those included that it has still to apply."""
+        return ",".join(filter(None, (self.gtid_executed, self.received)))
+
+    @property
+    def waits_for_none(self) -> bool:
+        """Whether the source's side of semi-sync is off: a replica needs that."""
+        return self.durability in (NONE, "async")
+
+    @property
+    def cannot_apply(self) -> bool:
+        """Whether its applier gave up: what it receives does not fit its data, or can't be read."""
+        return bool(self.applier_error) and not self.applying
+
+    @property
+    def replicating(self) -> bool:
+        """Whether both of the replica's threads run."""
+        return self.receiving and self.applying
+
+    @property
+    def role(self) -> str:
+        """'primary' where it is open for writes and applies nobody's, 'replica' where it has a source, or 'unassigned'.
+
+        A primary may have a source: while it changes roles with its replica, it listens to it.
+        """
+        if self.writable and not self.applying:
+            return "primary"
+        return "replica" if self.source else "unassigned"
+
+
+def lost(server: Database, other: Database) -> gtid.Intervals:
+    """What its machine wrote and a server has no more: a receiver skips its own server_id, so it needs a copy.
+
+    A machine that was made anew has another server_uuid than before: whatever the other one did not write counts.
+    https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#option_mysqld_replicate-same-server-id
+    """
+    lacks = gtid.minus(other.gtid_executed, server.gtid_executed)
+    return {source: it for source, it in lacks.items() if source not in made_by(other, lacks)}
+
+
+def made_by(server: Database, sets: gtid.Intervals) -> gtid.Intervals:
+    """Those of some transactions that a server wrote itself."""
+    return {source: it for source, it in sets.items() if source.partition(":")[0] == server.uuid}
+
+
+def errant(replica: Database, primary: Database) -> int:
+    """How many transactions the replica made itself that the primary has not.
+
+    Only those of its own server_uuid are counted: of the primary's it may have got some since that was asked.
+    """
+    return gtid.count(made_by(replica, gtid.minus(replica.gtid_executed, primary.gtid_executed)))
+
+
+def read(node: str, output: str) -> Database | None:
+    """The answer to QUESTION; None where the server did not answer."""
+    return from_rows(node, vertical(output))
+
+
+def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
+    """The same of an answer's rows: what the server says of itself, then its replica status, if it has one."""
+    if not rows or "gtid_executed" not in rows[0]:
+        return None
+    own, replica = rows[0], rows[1] if len(rows) > 1 else {}
+    lag = replica.get("Seconds_Behind_Source", "NULL")
+    return Database(
+        node=node,
+        version=own["version"],
+        writable=own["read_only"] == "0",
+        gtid_executed=_one_line(own["gtid_executed"]),
+        has_site=own["has_site"] == "1",
+        source=replica.get("Source_Host", ""),
+        receiving=replica.get("Replica_IO_Running") == "Yes",
+        applying=replica.get("Replica_SQL_Running") == "Yes",
+        lag_s=int(lag) if lag.isdigit() else None,
+        error=replica.get("Last_IO_Error", "") or replica.get("Last_SQL_Error", ""),
+        applier_error=replica.get("Last_SQL_Error", ""),
+        durability=_durability(own),
+        uuid=own.get("uuid", ""),
+        received=_one_line(replica.get("Retrieved_Gtid_Set", "")),
+        purged=_one_line(own.get("purged", "")),
+        waits=own.get("semi_sync_status") == "ON",
+        unique_key=own.get("unique_key", "1") == "1",
+        has_repeats=own.get("has_repeats", "1") == "1",
+        age_s=int(rows[-1].get("process_age", "0")),
+        start=rows[-1].get("process_start", ""),
+        waiting=_waiting(own),
+        stopped="No" in (replica.get("Replica_IO_Running"), replica.get("Replica_SQL_Running")),
+    )
+
+
+def _one_line(gtids: str) -> str:
+    return gtids.replace("\n", "").replace(" ", "")
+
+
+def _durability(own: Mapping[str, str]) -> str:
+    without_end = int(own.get("semi_sync_timeout_ms") or 0) == WITHOUT_END_MS
+    if own.get("semi_sync") != "ON":
+        return NONE if without_end else "async"
+    return "durable" if without_end else "available"
+
+
+def check_durability(value: str) -> str:
+    """The value, if it is one of the three that can be chosen; raises BadInput."""
+    if value not in MEANS:
+        raise BadInput(f"durability {value!r} is unknown", hint=f"one of: {', '.join(MEANS)}")
+    return value
+
+
+def _waiting(own: Mapping[str, str]) -> int:
+    """The commit that waits for a replica, and those that wait behind it for their turn to be written."""
+    first, behind = (int(own.get(name, "0") or 0) for name in ("semi_sync_waiting", "commits_behind"))
+    return first + behind if first else 0
+
+
+def durability_sql(value: str) -> str:
+    """SQL that makes commits on the primary as safe as `value` says.
+
+    Switched off and on, semi-sync that once gave up waiting begins anew: by itself it does with the next commit only.
+    """
+    enabled, timeout = DURABILITY[value]
+    switch = "SET GLOBAL rpl_semi_sync_source_enabled"
+    return f"{switch} = OFF;\nSET GLOBAL rpl_semi_sync_source_timeout = {timeout};\n{switch} = {enabled};"
+
+
+def vertical(output: str) -> list[dict[str, str]]:
+    """The rows of `mysql --vertical`; a value's further lines belong to the name above them."""
+    rows: list[dict[str, str]] = []
+    name = ""
+    for line in output.splitlines():
+        if line.startswith("*****"):
+            rows.append({})
+            continue
+        key, colon, value = line.partition(": ")
+        if rows and colon and key.strip().replace("_", "").isalnum():
+            name = key.strip()
+            rows[-1][name] = value.strip()
+        elif rows and line.rstrip().endswith(":") and line.strip()[:-1].replace("_", "").isalnum():
+            name = line.strip()[:-1]
+            rows[-1][name] = ""
+        elif rows and name:
+            rows[-1][name] += "\n" + line.strip()
+    return rows

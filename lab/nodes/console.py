@@ -1,0 +1,40 @@
+"""What a node's serial console printed: the hosting machine keeps it, whatever becomes of the node."""
+
+from pathlib import Path
+
+from lab import process
+from lab.errors import LabError
+from lab.nodes.hypervisor import PREFIX, QUICK_S
+from lab.topology import Node
+
+FOLDER = Path("/var/log/libvirt/qemu")
+# virtlogd begins a new file at 2 MiB and keeps three older ones, 0 being the youngest: virtlogd.conf.
+OLDER = (".2", ".1", ".0", "")
+
+
+def last_lines(node: Node, lines: int = 12) -> str:
+    """The last lines, as evidence; empty where there are none."""
+    return "\n".join([line.rstrip() for line in (text(node) or "").splitlines() if line.strip()][-lines:])
+
+
+def text(node: Node) -> str | None:
+    """All that is kept; None where nobody may read it."""
+    read = [_read(FOLDER / f"{PREFIX}{node.name}.console{older}") for older in OLDER]
+    return None if read[-1] is None else "".join(filter(None, read))
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except PermissionError:
+        return _as_root(path)
+    except OSError:
+        return None
+
+
+def _as_root(path: Path) -> str | None:
+    """Where this user may become root without a password."""
+    try:
+        return process.run(["sudo", "-n", "cat", str(path)], timeout=QUICK_S).output
+    except LabError:
+        return None

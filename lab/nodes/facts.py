@@ -1,0 +1,177 @@
+"""Questions to a node, one round trip each, and pure readers of the answers."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lab.errors import LabError
+from lab.mysql import databases, ending
+from lab.mysql.databases import Database
+from lab.nodes import console, hypervisor
+from lab.nodes.machine import Machine, together
+from lab.nodes.units import named
+from lab.topology import Lab, Node
+
+READY_TIMEOUT_S = 20.0
+MARK = "=weblab="
+UNITS = {"balancer": ["haproxy"], "nameserver": ["dnsmasq"], "web": ["nginx", "php*-fpm"], "database": ["mysql"]}
+
+BALANCER = "echo 'show stat' | socat -t 5 - UNIX-CONNECT:/run/haproxy/admin.sock"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One HAProxy server: `status` is HAProxy's own word, the last five count since HAProxy's start."""
+
+    backend: str
+    name: str
+    status: str
+    weight: int
+    check: str
+    queue: int = 0
+    sessions: int = 0
+    errors: int = 0
+    retries: int = 0
+    redispatches: int = 0
+
+
+def ready(machine: Machine) -> str:
+    """The node's /etc/os-release, once it answers on ssh: being reachable and what it is, in one."""
+    return machine.run("cat /etc/os-release", timeout=READY_TIMEOUT_S, title="waits for ssh").stdout
+
+
+def services(output: str) -> dict[str, str]:
+    """`systemctl show -p Id -p ActiveState` as unit -> state, without the '.service'."""
+    states: dict[str, str] = {}
+    for block in output.strip().split("\n\n"):
+        it = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if "Id" in it:
+            states[it["Id"].removesuffix(".service")] = it.get("ActiveState", "unknown")
+    return states
+
+
+def servers(output: str) -> list[Server]:
+    """HAProxy's `show stat` as the servers behind the balancer."""
+    text = output.removeprefix("# ").strip()
+    found = []
+    for row in csv.DictReader(io.StringIO(text)):
+        if row.get("svname") not in {"FRONTEND", "BACKEND", None}:
+            found.append(_server(row))
+    return found
+
+
+def queues(output: str) -> dict[str, int]:
+    """HAProxy's `show stat` as backend -> requests that wait for a slot, on any of its servers or on one."""
+    waiting: dict[str, int] = {}
+    for row in csv.DictReader(io.StringIO(output.removeprefix("# ").strip())):
+        if row.get("svname") not in {"FRONTEND", None}:
+            waiting[row["pxname"]] = waiting.get(row["pxname"], 0) + int(row["qcur"] or 0)
+    return waiting
+
+
+def _server(row: Mapping[str, str]) -> Server:
+    def number(*names: str) -> int:
+        return sum(int(row.get(name) or 0) for name in names)
+
+    words = row["pxname"], row["svname"], row["status"]
+    counted = number("qcur"), number("stot"), number("econ", "eresp"), number("wretr"), number("wredis")
+    return Server(*words, number("weight"), row["check_status"], *counted)
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """What one node answered: unit states, and the raw answers of its roles' questions."""
+
+    services: Mapping[str, str]
+    servers: list[Server] | None
+    database: Database | None
+    error: str = ""
+
+
+def requests(output: str) -> int | None:
+    """How many requests the site's frontend has taken since HAProxy's start; None where it does not tell."""
+    for row in csv.DictReader(io.StringIO(output.removeprefix("# ").strip())):
+        if (row.get("pxname"), row.get("svname")) == ("site", "FRONTEND"):
+            return int(row["req_tot"] or 0)
+    return None
+
+
+VERSIONS = """haproxy -v 2>/dev/null | head -n 1 | cut -d ' ' -f 1-3
+nginx -v 2>&1 | grep nginx/
+mysqld --version 2>/dev/null | cut -d ' ' -f 1-5
+basename "$(ls /usr/sbin/php-fpm* 2>/dev/null | head -n 1)"
+uname -r"""
+
+
+def versions(doors: Sequence[Machine]) -> dict[str, str]:
+    """What runs on each node, in a line."""
+    said = together(lambda door: door.script(f"{{ {VERSIONS}\n}} 2>/dev/null; exit 0", title="names versions"), doors)
+    return {
+        door.node.name: ", ".join(line.strip() for line in it.stdout.splitlines() if line.strip())
+        for door, it in zip(doors, said, strict=True)
+    }
+
+
+def units(roles: Sequence[str]) -> str:
+    """Bash that gives the units of a node with these roles, as systemctl takes them."""
+    return named(unit for role in roles for unit in UNITS[role])
+
+
+def ask(machine: Machine) -> NodeFacts:
+    """Everything that status shows about a node, in one round trip; an unreachable node is a fact too."""
+    roles = machine.node.roles
+    script = [f"systemctl show -p Id -p ActiveState {units(roles)}", f"echo {MARK}"]
+    script += [BALANCER if "balancer" in roles else "true", f"echo {MARK}"]
+    script += [databases.QUESTION if "database" in roles else "true"]
+    try:
+        answer = machine.script("exec 2>&1\n" + "\n".join(script) + "\nexit 0", timeout=15, title="status")
+    except LabError as error:
+        return NodeFacts({}, None, None, str(error))
+    unit_text, balancer_text, database_text = [*answer.stdout.split(f"{MARK}\n"), "", ""][:3]
+    states = {unit: state for unit, state in services(unit_text).items() if "*" not in unit}
+    return NodeFacts(
+        services=states,
+        servers=servers(balancer_text) if "pxname" in balancer_text else None,
+        database=databases.read(machine.node.name, database_text),
+    )
+
+
+def endings(lab: Lab, asked: Mapping[str, Database | None]) -> dict[str, str]:
+    """Why each database may have released commits that no replica confirmed; '' where that can't be.
+
+    Nobody has to know where a server is open. One that answers and is closed is asked too: its data may be new.
+    """
+    if any(it and it.writable for it in asked.values()):
+        return {}
+    return {name: _ending(lab.node(name)) for name in asked}
+
+
+def _ending(node: Node) -> str:
+    record = ""
+    if not hypervisor.off_because(node):
+        with suppress(LabError):  # a node that does not answer has no record to show, its console may have
+            record = Machine(node).script(f"{ending.ASK}\nexit 0", timeout=15, title="asks how MySQL ended").stdout
+    return ended_because(node, record)
+
+
+def ended_because(node: Node, record: str) -> str:
+    """Why a server that does not answer may have released commits, with what its node has on record; '' if not."""
+    return ending.doubt(node, hypervisor.off_because(node), record, console.text(node))
+
+
+def databases_of(doors: Sequence[Machine], first: str = "") -> dict[str, Database | None]:
+    """Every database server, asked at once; None for one that does not answer, or whose node does not.
+
+    `first` is bash that each node runs before; it says nothing.
+    """
+
+    def one(door: Machine) -> Database | None:
+        try:
+            answer = door.script(f"{first}\n{databases.QUESTION}\nexit 0".lstrip(), title="asks the database")
+        except LabError:
+            return None
+        return databases.read(door.node.name, answer.stdout)
+
+    return dict(zip((door.node.name for door in doors), together(one, doors), strict=True))

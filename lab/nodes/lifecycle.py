@@ -1,0 +1,113 @@
+"""Machines from nothing to 'answers on ssh', and back to nothing."""
+
+from collections.abc import Mapping
+
+from lab import progress
+from lab.errors import CommandFailed, LabError, RigBroken, TimedOut
+from lab.nodes import console, facts, hypervisor
+from lab.nodes.hypervisor import vagrant_here
+from lab.nodes.machine import SSH_CONFIG, Machine, together
+from lab.state import state_files
+from lab.topology import Lab, Node
+from lab.wait import until
+
+SSH_TIMEOUT_S = 90.0
+BOOT_TIMEOUT_S = 240.0
+
+
+def boot(lab: Lab, only: Node | None = None) -> None:
+    """Bring every machine of lab.yml up, or only one; machines that run already cost one question.
+
+    Raises RigBroken with console and lease table where a machine does not come up.
+    """
+    states = hypervisor.states(lab)
+    wanted = [only] if only else lab.nodes
+    for node in wanted:
+        if states[node.name] in hypervisor.STUCK:
+            progress.say(node.name, f"is {states[node.name]}: it is powered off first")
+            hypervisor.make_off(lab, node)
+    missing = [f"{node.name} ({states[node.name]})" for node in wanted if states[node.name] != "running"]
+    if missing:
+        progress.say("host", f"boots {', '.join(missing)}")
+        _keep({name: it for name, it in _known().items() if states.get(name) == "running"})
+        try:
+            vagrant_here().up(vm_name=only.name if only else None, provider=hypervisor.provider())
+        except (CommandFailed, TimedOut) as error:
+            raise _not_up(lab, error) from error
+    if {node.name for node in wanted} - _known().keys():
+        write_ssh_config(lab)
+
+
+def write_ssh_config(lab: Lab) -> None:
+    """Keep what `vagrant ssh-config` says, so that no later command has to start Vagrant.
+
+    It speaks of running machines only: what was known of the others stays.
+    """
+    running = [name for name, state in hypervisor.states(lab).items() if state == "running"]
+    _keep(_known() | _blocks(vagrant_here().say(["ssh-config", *running])))
+
+
+def _known() -> dict[str, str]:
+    """What is kept of each node; of one that is booted nothing until that has ended: it may get another address."""
+    return _blocks(SSH_CONFIG.read_text(encoding="utf-8")) if SSH_CONFIG.exists() else {}
+
+
+def _keep(blocks: Mapping[str, str]) -> None:
+    state_files.replace(SSH_CONFIG, "\n".join(blocks.values()))
+
+
+def _blocks(text: str) -> dict[str, str]:
+    blocks = [f"Host {block.rstrip()}\n" for block in text.split("Host ")[1:]] if "Host " in text else []
+    return {block.split()[1]: block for block in blocks}
+
+
+def machines(lab: Lab) -> list[Machine]:
+    """A door to each node; raises LabNotUp where no lab was started."""
+    return [Machine(node) for node in lab.nodes]
+
+
+def running(lab: Lab, role: str = "") -> list[Machine]:
+    """A door to each node that runs, or only to those with a role."""
+    states = hypervisor.states(lab)
+    return [it for it in machines(lab) if states[it.node.name] == "running" and role in ("", *it.node.roles)]
+
+
+def systems(doors: list[Machine], timeout: float = SSH_TIMEOUT_S) -> dict[str, str]:
+    """Wait until every node answers on ssh; each node's /etc/os-release."""
+    texts = together(lambda machine: answering(machine, timeout), doors)
+    return {machine.node.name: text for machine, text in zip(doors, texts, strict=True)}
+
+
+def answering(machine: Machine, timeout: float = BOOT_TIMEOUT_S) -> str:
+    """Wait until a node answers on ssh, with its console as evidence if it does not."""
+    return until(
+        "answers on ssh",
+        lambda: facts.ready(machine),
+        timeout,
+        where=machine.node.name,
+        evidence=lambda: f"console:\n{console.last_lines(machine.node)}",
+        hint=f"vagrant ssh {machine.node.name}; or make it anew: invoke lab.destroy lab.up",
+    )
+
+
+def halt(node: Node | None) -> None:
+    """Shut one machine or all of them down, gracefully."""
+    vagrant_here().halt(vm_name=node.name if node else None)
+
+
+def destroy() -> None:
+    """Remove the machines and their disks."""
+    vagrant_here().destroy()
+    SSH_CONFIG.unlink(missing_ok=True)
+
+
+def _not_up(lab: Lab, error: LabError) -> RigBroken:
+    evidence = [error.what, error.evidence]
+    for node in lab.nodes:
+        evidence.append(f"console of {node.name}:\n{console.last_lines(node)}")
+    evidence.append(f"addresses given:\n{hypervisor.leases()}")
+    return RigBroken(
+        "the machines did not come up",
+        evidence="\n".join(evidence),
+        hint="run it again: invoke lab.up; if it fails the same way: invoke lab.doctor, or invoke lab.destroy lab.up",
+    )

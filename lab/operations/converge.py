@@ -1,0 +1,190 @@
+"""All roles on all nodes: ask each node once, change what differs, then the databases together."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lab import progress
+from lab.desired import ensure
+from lab.desired.ensure import Desired, Found, Unit
+from lab.desired.target import Roles, Target
+from lab.errors import LabError, LabNotUp
+from lab.faults import protections
+from lab.mysql import databases
+from lab.mysql.databases import check_durability
+from lab.nodes import lifecycle, node_clock
+from lab.nodes.machine import Machine, together
+from lab.nodes.node_clock import step_clock
+from lab.release import Release
+from lab.replication import accounts, replication, rolling_restart
+from lab.replication.replication import Pair
+from lab.state import choices, credentials
+from lab.state.choices import WITHOUT
+from lab.topology import Lab, Node
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a converge changed, in words, each node's /etc/os-release, and the nodes that do not run."""
+
+    changed: list[str]
+    systems: dict[str, str]
+    off: list[str]
+
+
+@dataclass(frozen=True)
+class Converged:
+    """A node after its converge: what was changed, what it answered, and the units that wait for their turn."""
+
+    changed: list[str]
+    found: Found
+    later: tuple[Unit, ...] = ()
+
+
+def everything(
+    lab: Lab,
+    roles: Roles,
+    *,
+    only: Sequence[str] = (),
+    node: str = "",
+    dry_run: bool = False,
+    without: Sequence[str] = (),
+) -> Outcome:
+    """Converge every running node, or one, with `roles` or those named in `only`; `dry_run` shows what differs.
+
+    A second run on an unchanged lab changes nothing and costs two round trips a node. The databases are
+    made primary and replica only when all of them are there to be asked. MySQL restarts on one node after the
+    other; where only one node is converged, the pair is asked then too, for its primary has to be opened again.
+    `without` are protections that an experiment takes away: every converge that does not name them puts them back.
+    """
+    running = lifecycle.running(lab)
+    wanted = {name: role for name, role in roles.items() if name in (only or roles)}
+    doors = _chosen_doors(running, wanted, node)
+    systems = lifecycle.systems(doors)
+    releases = {name: Release.of(text) for name, text in systems.items()}
+    passwords = credentials.passwords(it.name for it in accounts.load(lab))
+    chosen = _chosen(without)
+
+    def one(door: Machine) -> Converged:
+        target = Target(lab, door.node, releases[door.node.name], chosen, passwords)
+        return _node(door, desired(target, wanted), dry_run)
+
+    asked_at = time.time()
+    results = dict(zip((door.node.name for door in doors), together(one, doors), strict=True))
+    changed = [change for it in results.values() for change in it.changed]
+    if "database" in wanted and not dry_run:
+        durability = check_durability(chosen.get("durability", "durable"))
+        unique_key = "unique-key" not in without
+        pair = Pair(lab, _servers(doors), releases, passwords, durability, _answers(results), asked_at, unique_key)
+        changed += _databases(pair, running, {name: it.later for name, it in results.items() if it.later})
+    off = [it.name for it in lab.nodes if it not in [door.node for door in running]]
+    if not (without or node or dry_run or off or len(wanted) < len(roles)):
+        _all_protected()
+    return Outcome(changed, systems, off)
+
+
+def _chosen(without: Sequence[str]) -> dict[str, Any]:
+    """The choices, and what is taken away: written down before it is, so that status tells whatever happens."""
+    checked = protections.checked(without)
+    if checked:
+        choices.save({WITHOUT: checked})
+    return {**choices.load(), WITHOUT: checked}
+
+
+def _all_protected() -> None:
+    chosen = choices.load()
+    if WITHOUT in chosen:
+        choices.forget(chosen.keys() - {WITHOUT})
+
+
+def _databases(pair: Pair, running: Sequence[Machine], waiting: Mapping[str, Sequence[Unit]]) -> list[str]:
+    """Make the databases primary and replica; before that, those restart that have to, in turn."""
+    doors = _servers(running) if waiting else pair.doors
+    whole = len(doors) == len(pair.lab.having("database"))
+    if not waiting:
+        return replication.converge(pair) if whole else []
+    missing = [door for door in doors if door.node.name not in pair.releases]
+    systems = {name: Release.of(text) for name, text in lifecycle.systems(missing).items()}
+    pair = replace(pair, doors=doors, releases={**pair.releases, **systems})
+    changed = _before_restart(_asked(pair)) if whole else []
+    rolling_restart.in_turn(pair.lab, running, waiting)
+    return changed + (replication.converge(_asked(pair)) if whole else [])
+
+
+def _servers(doors: Sequence[Machine]) -> list[Machine]:
+    return [door for door in doors if "database" in door.node.roles]
+
+
+def _before_restart(pair: Pair) -> list[str]:
+    """A replica that is new or was stopped can stand in for its primary only when it replicates.
+
+    Where that fails, the new configuration may be what helps.
+    """
+    try:
+        return replication.converge(pair)
+    except LabError as error:
+        progress.say("lab", f"before MySQL restarts: {error.what}")
+        return []
+
+
+def _asked(pair: Pair) -> Pair:
+    questions = {"database": databases.QUESTION, **replication.questions(pair.lab)}
+    asked_at = time.time()
+    found = together(lambda door: ensure.ask(door, Desired(questions=questions)), pair.doors)
+    answers = {door.node.name: it.answers for door, it in zip(pair.doors, found, strict=True)}
+    return replace(pair, answers=answers, asked_at=asked_at)
+
+
+def _answers(results: Mapping[str, Converged]) -> dict[str, Mapping[str, str]]:
+    return {name: it.found.answers for name, it in results.items() if "database" in it.found.answers}
+
+
+def _chosen_doors(running: Sequence[Machine], wanted: Roles, node: str) -> list[Machine]:
+    doors = [door for door in running if _of(door.node, wanted) and node in ("", door.node.name)]
+    if not doors:
+        who = node or "no machine with these roles"
+        raise LabNotUp(f"nothing was converged: {who} does not run", hint="invoke lab.up")
+    return doors
+
+
+def _of(node: Node, roles: Roles) -> list[str]:
+    return [role for role in roles if role in ("base", *node.roles)]
+
+
+def desired(target: Target, roles: Roles) -> Desired:
+    """All that a node should have: what each of its roles wants, of those that are given."""
+    own = _of(target.node, roles)
+    whole = Desired()
+    for role in own:
+        whole += roles[role](target)
+    if "database" in own:
+        whole += Desired(questions=replication.questions(target.lab))
+    return whole
+
+
+def _node(door: Machine, desired: Desired, dry_run: bool) -> Converged:
+    asked_at = time.time()
+    found = ensure.ask(door, desired)
+    clock = _clock(door, node_clock.error(found.answers, asked_at), dry_run)
+    difference = ensure.compare(desired, found)
+    name = door.node.name
+    if not difference:
+        progress.say(name, "is as it should be")
+        return Converged(clock, found)
+    if dry_run:
+        progress.say(name, f"would change: {difference}")
+        return Converged([*clock, f"{name}: {difference}\n{ensure.show(door, difference)}".rstrip()], found)
+    progress.say(name, f"changes: {difference}")
+    ensure.apply(door, difference)
+    found = ensure.ask(door, Desired(questions=desired.questions)) if "database" in desired.questions else found
+    progress.say(name, "configured")
+    return Converged([*clock, f"{name}: {difference}"], found, difference.later)
+
+
+def _clock(door: Machine, error: float, dry_run: bool) -> list[str]:
+    if not error:
+        return []
+    if not dry_run:
+        step_clock(door)
+    return [f"{door.node.name}: clock, it was {abs(error):.0f} s {'ahead' if error > 0 else 'behind'}"]

@@ -1,0 +1,66 @@
+"""The latest lines of every service's log, node by node."""
+
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.nodes import console
+from lab.nodes.lifecycle import machines
+from lab.nodes.machine import Machine, together
+from lab.topology import Lab
+
+UNITS = "haproxy dnsmasq nginx 'php*-fpm' mysql systemd-networkd"
+OWNER_ONLY = 0o700
+SAVE_S, SAVED_LINES, CONSOLE_LINES = 60.0, 20000, 200
+FILES = "/var/log/nginx/access.log /var/log/nginx/error.log /var/log/mysql/error.log /var/log/php*-fpm.log"
+
+
+def collect(lab: Lab, *, node: str = "", lines: int = 30) -> str:
+    """The last `lines` of the journal and of each log file, of one node or all; unreachable ones are named."""
+    doors = [door for door in machines(lab) if not node or door.node == lab.node(node)]
+    return "\n".join(together(lambda door: _one(door, lines), doors))
+
+
+def save(lab: Lab, folder: Path, since: float) -> None:
+    """Write every node's journal and log files to folder/<node>/, for this user alone.
+
+    `since` is in Unix seconds, for the journal.
+
+    The last lines of its console, where the hosting machine has them, are there too: all that a dead kernel leaves,
+    and the next start of the machine throws them away. The console's own file belongs to root alone.
+    """
+    folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+    folder.chmod(OWNER_ONLY)
+
+    def one(door: Machine) -> None:
+        where = folder / door.node.name
+        where.mkdir(exist_ok=True)
+        try:
+            text = door.script(_since(since), timeout=SAVE_S, title="hands over its logs").stdout
+        except LabError as error:
+            text = f"\n== not-to-be-had.log\n{error}\n"
+        text += f"\n== console.log\n{console.last_lines(door.node, CONSOLE_LINES)}"
+        for part in text.split("\n== ")[1:]:
+            name, _, content = part.partition("\n")
+            (where / f"{Path(name).name}").write_text(content, encoding="utf-8")
+
+    together(one, machines(lab))
+
+
+def _since(since: float) -> str:
+    units = " ".join(f"-u {unit}" for unit in UNITS.split())
+    journal = f"journalctl --no-pager -o short-iso-precise --since @{since:.0f} {units}"
+    file = f'[ -s "$file" ] && echo && echo "== $file" && tail -n {SAVED_LINES} "$file"'
+    return f"echo; echo '== journal.log'; {journal}\nfor file in {FILES}; do {file}; done\nexit 0"
+
+
+def _one(door: Machine, lines: int) -> str:
+    units = " ".join(f"-u {unit}" for unit in UNITS.split())
+    script = (
+        f"journalctl -b --no-pager -o short-iso -n {lines} {units}\n"
+        f'for file in {FILES}; do [ -s "$file" ] && echo "-- $file" && tail -n {lines} "$file"; done\nexit 0'
+    )
+    try:
+        text = door.script(script, timeout=60, title="reads its logs").stdout
+    except LabError as error:
+        text = str(error)
+    return "\n".join(f"{door.node.name:<6}{line}" for line in text.splitlines())

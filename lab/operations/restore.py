@@ -1,0 +1,150 @@
+"""Back to a snapshot, and not ready before everything is: clocks, services, replication, the page."""
+
+import time
+from collections.abc import Callable
+
+from lab import progress
+from lab.errors import CheckFailed, LabNotUp, TimedOut
+from lab.faults import ledger
+from lab.mysql import advice, gtid, remembered
+from lab.mysql.databases import Database
+from lab.nodes.facts import NodeFacts, ask, databases_of
+from lab.nodes.lifecycle import machines, running
+from lab.nodes.machine import Machine, together
+from lab.nodes.node_clock import step_clock_soon
+from lab.nodes.site import healthy
+from lab.operations import snapshots
+from lab.topology import Lab
+from lab.wait import until
+
+READY_S = 60.0
+WHOLE_S = 30.0
+TAKEN_OUT = (" is DRAIN", " is MAINT")
+
+
+def restore(lab: Lab, name: str, repair: Callable[[], object] = lambda: None) -> None:
+    """Put all machines back to a snapshot, step their clocks, and wait until the lab answers as it should.
+
+    Faults and what is remembered of the databases are forgotten. `repair` runs before the wait: with what a snapshot
+    of another configuration lacks, the lab may never answer as it should. Raises TimedOut naming what is not right.
+    """
+    with progress.stage("put back"):
+        snapshots.put_back(lab, name)
+        ledger.clear()  # a snapshot is of a lab without faults
+    doors = machines(lab)
+    with progress.stage("clocks"):
+        together(step_clock_soon, doors)
+    snapshots.is_back()  # from here on lab.provision completes it
+    repair()
+    with progress.stage("settle"):
+        settle(lab, doors)
+    progress.say("host", f"snapshot {name} is back")
+
+
+def settle(lab: Lab, doors: list[Machine]) -> None:
+    """Wait for services, equal databases and the page."""
+    trouble: list[str] = []
+
+    def right() -> bool:
+        trouble[:] = wrong(lab, doors)
+        return not trouble
+
+    until(
+        "services, databases and the page are right",
+        right,
+        READY_S,
+        where="lab",
+        evidence=lambda: "\n".join(trouble),
+        hint="see more: invoke lab.status; or repair: invoke lab.provision",
+    )
+
+
+def must_be_whole(lab: Lab) -> None:
+    """Wait a moment until nothing is wrong; raises CheckFailed where faults are active, LabNotUp else."""
+    if ledger.entries():
+        active = ", ".join(it["id"] for it in ledger.entries())
+        raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
+    doors = machines(lab)
+    trouble = _after_a_moment("the lab is whole", WHOLE_S, lambda: wrong(lab, doors))
+    if trouble:
+        what = "the lab is not whole, so nothing could be learned"
+        raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(doors))
+
+
+def must_be_up(lab: Lab, node: str = "") -> None:
+    """Wait a moment until the lab, or one node of it, is as it should be; raises CheckFailed naming what is not.
+
+    A server that somebody drained or took into maintenance is as it should be.
+    """
+    doors = running(lab) if node else machines(lab)
+
+    def missing() -> list[str]:
+        found = [line for line in wrong(lab, doors) if not line.endswith(TAKEN_OUT)]
+        return [line for line in found if not node or line.startswith((f"{node}: ", f"{node} ", f"HAProxy: {node} "))]
+
+    trouble = _after_a_moment(f"{node or 'the lab'} is up", READY_S, missing)
+    if trouble:
+        what = f"{node or 'the lab'} is not up: not everything is as it should be"
+        raise CheckFailed(what, evidence="\n".join(trouble), hint="see what to do: invoke lab.status")
+
+
+def _after_a_moment(what: str, within_s: float, trouble: Callable[[], list[str]]) -> list[str]:
+    """What is still wrong when it was given time to become right."""
+    last: list[str] = []
+
+    def right() -> bool:
+        last[:] = trouble()
+        return not last
+
+    try:
+        until(what, right, within_s, every=1, where="lab")
+    except TimedOut as error:
+        return last or [error.evidence]
+    return []
+
+
+def _next(doors: list[Machine]) -> str:
+    """lab.up, but where every database answers and their roles are not right: it never turns roles back."""
+    servers = [door for door in doors if "database" in door.node.roles]
+    asked, nodes = databases_of(servers), [door.node for door in servers]
+    only_roles = None not in asked.values() and advice.advise(nodes, asked, remembered.degraded(), {})
+    return "invoke db.status" if only_roles else "invoke lab.up"
+
+
+def wrong(lab: Lab, doors: list[Machine]) -> list[str]:
+    """What is not right yet, in words; one round trip a node."""
+    asked_at = time.time()
+    facts = dict(zip((door.node.name for door in doors), together(ask, doors), strict=True))
+    remembered.remember(asked_at, [it.database for it in facts.values()])
+    trouble = [line for name, it in facts.items() for line in _services(name, it)]
+    balancers = [facts[door.node.name] for door in doors if "balancer" in door.node.roles]
+    trouble += [line for it in balancers for line in _servers(it)]
+    trouble += _databases([it.database for it in facts.values() if it.database], len(lab.having("database")))
+    return trouble if trouble or healthy(lab) else ["the site does not answer"]
+
+
+def _services(name: str, facts: NodeFacts) -> list[str]:
+    if facts.error:
+        return [f"{name}: {facts.error.splitlines()[0]}"]
+    return [f"{name}: {unit} is {state}" for unit, state in facts.services.items() if state != "active"]
+
+
+def _servers(facts: NodeFacts) -> list[str]:
+    """Servers that are not UP; where HAProxy does not say, nobody knows that they are."""
+    if facts.servers is None:
+        return [] if facts.error else ["HAProxy: it can't be asked"]
+    return [f"HAProxy: {it.name} is {it.status}" for it in facts.servers if it.backend == "web" and it.status != "UP"]
+
+
+def _databases(known: list[Database], expected: int) -> list[str]:
+    """One primary, everybody else replicates from it and has nothing that it has not."""
+    primaries = [it for it in known if it.role == "primary"]
+    if len(known) < expected or len(primaries) != 1:
+        return [f"{len(known)} of {expected} databases answer, {len(primaries)} of them primary"]
+    primary = primaries[0]
+    trouble = [f"{it.node} does not replicate" for it in known if it is not primary and not it.replicating]
+    return trouble + [
+        f"{it.node} has transactions that {primary.node} has not"
+        for it in known
+        if not gtid.subset(it.gtid_executed, primary.gtid_executed)
+    ]

@@ -1,0 +1,158 @@
+"""Snapshots of all machines together, memory included: taken and put back while all are paused.
+
+libvirt keeps the snapshot NAME as NAME.1, then NAME.2, ...: it counts once all machines have it, and only
+then the one before it goes. What was cut off half-way is never used, and goes with the next of that name.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+from lab import process
+from lab.errors import BadInput, CheckFailed, LabError, RigBroken
+from lab.faults import ledger
+from lab.mysql import remembered
+from lab.nodes.hypervisor import LIBVIRT, PREFIX, provider, states
+from lab.topology import ROOT, Lab, Node
+
+CLEAN = "clean"
+NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,30}$")
+KEPT = re.compile(r"^(\S+)\.(\d+)$", re.MULTILINE)
+SNAPSHOT_S, POWER_S = 180.0, 30.0
+RESTORING = ROOT / ".lab" / "restoring"  # there while the machines may be of different times
+
+
+def take(lab: Lab, name: str) -> None:
+    """Keep the state of every running machine under `name`; an older one of that name is replaced.
+
+    Raises BadInput for a name that is none, CheckFailed where a machine does not run or a fault is active.
+    Whatever fails, the older one is still there.
+    """
+    _must_be_possible(name)
+    faults = [it["id"] for it in ledger.entries()]
+    if faults:
+        raise CheckFailed(f"no snapshot: {', '.join(faults)} is injected", hint="undo it: invoke fault.heal")
+    down = [f"{node} is {state}" for node, state in states(lab).items() if state != "running"]
+    if down:
+        raise CheckFailed(f"no snapshot: {', '.join(down)}", hint="start them: invoke lab.up")
+    generation = 1 + max((number for have in _kept(lab).values() for it, number in have if it == name), default=0)
+    try:
+        with paused(lab):
+            fresh = f"{name}.{generation}"
+            _on_all(lab, lambda node: _virsh("snapshot-create-as", node, fresh, timeout=SNAPSHOT_S))
+    except LabError:
+        with suppress(LabError):  # what failed first is to be told
+            _drop(lab, name, lambda number: number == generation)
+        raise
+    _drop(lab, name, lambda number: number < generation)
+
+
+def put_back(lab: Lab, name: str) -> None:
+    """Put every machine back to its snapshot `name`; all go on running together.
+
+    What is remembered of the databases is forgotten. The restore counts as half done until `is_back`. Raises BadInput
+    naming the snapshots that all machines have; RigBroken naming what is paused where it ended half-way: machines of
+    different times must not meet.
+    """
+    _must_be_possible(name)
+    known = _complete(lab)
+    if name not in known:
+        hint = f"there are: {', '.join(known)}" if known else "make one: invoke lab.snapshot NAME"
+        raise BadInput(f"no snapshot {name!r} of all machines", hint=hint)
+    kept = f"{name}.{known[name]}"
+    RESTORING.parent.mkdir(exist_ok=True)
+    RESTORING.write_text(name, encoding="utf-8")
+    remembered.forget()  # before too: what is known is of another time as soon as one machine is back
+    try:
+        _on_all(lab, lambda node: _virsh("snapshot-revert", node, kept, "--paused", "--force", timeout=SNAPSHOT_S))
+        _on_all(lab, lambda node: _virsh("resume", node))
+    except LabError as error:
+        what = f"snapshot {name} is not back: {_standing(lab)}"
+        raise RigBroken(what, evidence=str(error), hint=f"run it again: invoke lab.restore {name}") from error
+    remembered.forget()
+
+
+def is_back() -> None:
+    """The restore is done: machines and clocks."""
+    RESTORING.unlink(missing_ok=True)
+
+
+def must_be_back() -> None:
+    """Raise CheckFailed where a restore ended half-way: machines of different times must not go on together."""
+    if RESTORING.exists():
+        name = RESTORING.read_text(encoding="utf-8")
+        what = f"snapshot {name} was put back in part only"
+        raise CheckFailed(what, hint=f"invoke lab.restore {name}, or invoke lab.destroy")
+
+
+def names(lab: Lab) -> list[str]:
+    """The snapshots that every machine has, in order of the alphabet."""
+    return list(_complete(lab)) if provider() == "libvirt" else []
+
+
+def lacking(lab: Lab, name: str) -> list[str]:
+    """The nodes that have no snapshot of that name."""
+    return [node.name for node, have in _kept(lab).items() if name not in {it for it, _ in have}]
+
+
+@contextmanager
+def paused(lab: Lab) -> Iterator[None]:
+    """Hold all machines still; they go on whatever happens inside. Raises RigBroken naming those that do not."""
+    try:
+        _on_all(lab, lambda node: _virsh("suspend", node))
+        yield
+    finally:
+        _on_all(lab, lambda node: _virsh("resume", node, ok=(0, 1)))  # 1: it was not paused
+        still = [node for node, state in states(lab).items() if state == "paused"]
+        if still:
+            raise RigBroken(f"still paused: {', '.join(still)}", hint="let them go on: invoke lab.up")
+
+
+def _complete(lab: Lab) -> dict[str, int]:
+    """Each snapshot that every machine has, with its newest generation."""
+    return dict(sorted(set.intersection(*_kept(lab).values())))  # of one name the last, so the newest, stays
+
+
+def _kept(lab: Lab) -> dict[Node, set[tuple[str, int]]]:
+    """What libvirt has of each machine: names and generations."""
+    texts = {node: _virsh("snapshot-list", node, "--name") for node in lab.nodes}
+    return {node: {(name, int(number)) for name, number in KEPT.findall(text)} for node, text in texts.items()}
+
+
+def _drop(lab: Lab, name: str, which: Callable[[int], bool]) -> None:
+    """Remove generations of a snapshot; one that cannot be removed now goes with the next."""
+    kept = _kept(lab)
+
+    def drop(node: Node) -> None:
+        for it, number in sorted(kept[node]):
+            if it == name and which(number):
+                _virsh("snapshot-delete", node, f"{it}.{number}", ok=(0, 1), timeout=SNAPSHOT_S)
+
+    _on_all(lab, drop)
+
+
+def _must_be_possible(name: str) -> None:
+    if not NAME.match(name):
+        raise BadInput(f"{name!r} is no name for a snapshot", hint="use small letters, digits and '-', 31 at most")
+    if provider() != "libvirt":
+        raise RigBroken(
+            f"snapshots of running machines are only made with libvirt, this lab uses {provider()}",
+            hint="vagrant snapshot save NAME, for each machine that is off",
+        )
+
+
+def _standing(lab: Lab) -> str:
+    try:
+        return ", ".join(f"{node} is {state}" for node, state in states(lab).items())
+    except LabError as error:
+        return error.what
+
+
+def _on_all(lab: Lab, work: Callable[[Node], object]) -> None:
+    with ThreadPoolExecutor(max_workers=len(lab.nodes)) as pool:
+        list(pool.map(work, lab.nodes))
+
+
+def _virsh(command: str, node: Node, *words: str, ok: Sequence[int] = (0,), timeout: float = POWER_S) -> str:
+    return process.run([*LIBVIRT, command, PREFIX + node.name, *words], timeout=timeout, ok=ok).output

@@ -1,0 +1,226 @@
+"""What is true now: asked of hypervisor, nodes, balancer and databases; as data and as a table."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lab.errors import LabError, RigBroken
+from lab.faults import ledger, protections
+from lab.mysql import advice, remembered
+from lab.nodes import hypervisor, site
+from lab.nodes.facts import NodeFacts, ask, endings
+from lab.nodes.lifecycle import machines
+from lab.nodes.machine import Machine, together
+from lab.state import choices, lock
+from lab.topology import Lab
+
+RED, GREEN, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
+UP = "invoke lab.up (starts what is off, repairs what differs)"
+HEALS = "invoke fault.heal"
+HEAL = f"{HEALS} (undoes every fault that was injected)"
+PROVISION = "invoke lab.provision (repairs what differs)"
+STATES = ("running", "paused", "off", "absent")
+DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}
+
+
+def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
+    """The status in the shape of the stable interface; what can't be asked is null and in `errors`.
+
+    Who has doors already passes them: to open one costs an emulated node seconds.
+    Raises LabNotUp only where no lab exists in this checkout.
+    """
+    chosen = {**DEFAULTS, **choices.load()}
+    errors = protections.left(chosen)
+    states = _states(lab, errors)
+    asked_at = time.time()
+    with ThreadPoolExecutor(max_workers=1) as beside:  # the site takes as long to answer as all nodes together
+        answers = beside.submit(lambda: states[lab.having("balancer")[0].name] == "running" and site.healthy(lab))
+        facts = _ask(lab, doors, states, errors)
+    balancer = _balancer(lab, facts, chosen, errors)
+    up = any(it["status"].startswith("UP") for it in (balancer or {}).get("servers", ()))
+    return {
+        "stage": chosen["stage"],
+        "site": {
+            "url": lab.url,
+            "ok": answers.result() or (up and site.healthy(lab)),  # it may have come back since it was asked
+        },
+        "nodes": [
+            {
+                "name": node.name,
+                "ip": str(node.ip),
+                "state": _state(states[node.name], facts.get(node.name)),
+                "roles": list(node.roles),
+                "services": dict(facts[node.name].services) if node.name in facts else None,
+            }
+            for node in lab.nodes
+        ],
+        "balancer": balancer,
+        "database": _database(lab, facts, states, asked_at, errors),
+        "running": lock.running(),
+        "faults": ledger.entries(),
+        "errors": errors,
+    }
+
+
+def _states(lab: Lab, errors: list[str]) -> dict[str, str]:
+    try:
+        states = hypervisor.states(lab)
+    except RigBroken as error:
+        why = error.evidence.rpartition("\n")[2]
+        errors.append(f"{error.what}{why and f': {why}'}; next: invoke lab.up")
+        return {node.name: "unreachable" for node in lab.nodes}
+    errors += [f"{name}: the machine is {state}" for name, state in states.items() if state != "running"]
+    return states
+
+
+def _state(power: str, facts: NodeFacts | None) -> str:
+    """In a word of the stable interface; what the hypervisor calls it otherwise is among the errors."""
+    return "unreachable" if power not in STATES or (facts and facts.error) else power
+
+
+def _ask(lab: Lab, doors: Sequence[Machine], states: Mapping[str, str], errors: list[str]) -> dict[str, NodeFacts]:
+    running = [node.name for node in lab.nodes if states[node.name] == "running"]
+    try:
+        doors = [door for door in doors or machines(lab) if door.node.name in running]
+    except LabError as error:
+        errors.append(error.what)
+        return {}
+    answers = dict(zip((door.node.name for door in doors), together(ask, doors), strict=True))
+    errors += [f"{name}: {it.error.splitlines()[0]}" for name, it in answers.items() if it.error]
+    return answers
+
+
+def _balancer(
+    lab: Lab, facts: Mapping[str, NodeFacts], chosen: Mapping[str, Any], errors: list[str]
+) -> dict[str, Any] | None:
+    name = lab.having("balancer")[0].name
+    servers = facts[name].servers if name in facts else None
+    if servers is None:
+        errors.append(f"balancer: HAProxy on {name} can't be asked")
+        return None
+    shown = {server.name: server for server in servers if server.backend == "web"}
+    return {
+        "algorithm": chosen["algorithm"],
+        "mode": chosen["mode"],
+        "servers": [{"name": name, "status": server.status, "weight": server.weight} for name, server in shown.items()],
+    }
+
+
+def _database(
+    lab: Lab, facts: Mapping[str, NodeFacts], states: Mapping[str, str], asked_at: float, errors: list[str]
+) -> dict[str, Any] | None:
+    servers: list[dict[str, Any]] = []
+    for node in lab.having("database"):
+        it = facts[node.name].database if node.name in facts else None
+        if it is None:
+            errors.append(f"database: MySQL on {node.name} can't be asked")
+            continue
+        servers.append(
+            {
+                "name": node.name,
+                "role": it.role,
+                "writable": it.writable,
+                "replicating": it.replicating,
+                "lag_s": it.lag_s,
+                "gtid_executed": it.gtid_executed,
+            }
+        )
+    if not servers:
+        return None
+    asked = {node.name: facts[node.name].database if node.name in facts else None for node in lab.having("database")}
+    remembered.remember(asked_at, asked.values())
+    degraded = remembered.degraded()
+    advised = advice.advise(lab.having("database"), asked, degraded, endings(lab, asked), states)
+    primaries = [it for it in asked.values() if it and it.role == "primary"]
+    primary = primaries[0] if len(primaries) == 1 else None
+    chosen = choices.load().get("durability", "durable")
+    advised += advice.unchosen(primary, degraded, chosen) if primary else []
+    errors += [f"database: {line}" for line in advised]
+    return {
+        "primary": primary.node if primary else None,
+        "durability": advice.durability(primary, degraded) if primary else None,
+        "servers": servers,
+    }
+
+
+class _Paint:
+    """Green for what is right, red for what is not; `red` once something was not."""
+
+    def __init__(self, colour: bool) -> None:
+        self.colour = colour
+        self.red = False
+
+    def __call__(self, text: str, good: bool) -> str:
+        self.red |= not good
+        return f"{GREEN if good else RED}{text}{PLAIN}" if self.colour else text
+
+
+def table(status: Mapping[str, Any], *, colour: bool) -> str:
+    """The status for people; red where something is wrong, then what to do."""
+    paint = _Paint(colour)
+    ok = status["site"]["ok"]
+    lines = [f"site      {status['site']['url']}  {paint('answers', True) if ok else paint('does not answer', False)}"]
+    for node in status["nodes"]:
+        state = paint(f"{node['state']:<12}", node["state"] == "running")
+        services = [f"{unit} {paint(it, it == 'active')}" for unit, it in (node["services"] or {}).items()]
+        lines.append(f"{node['name']:<9} {node['ip']:<16} {state} {', '.join(services)}")
+    lines += _balancer_lines(status["balancer"], paint) + _database_lines(status["database"], paint)
+    lines += [f"running   {status['running']}"] if status["running"] else []
+    lines += [paint(f"fault     {it['id']}", False) for it in status["faults"]]
+    lines += [paint(f"wrong     {error}", False) for error in status["errors"]]
+    return "\n".join(lines + (_next(status) if paint.red else []))
+
+
+def _next(status: Mapping[str, Any]) -> list[str]:
+    """What an operator would do next; where a fault was injected, also how the exercise is undone."""
+    if status["running"]:
+        return ["next      let it end, or stop it with Ctrl-C where it runs"]
+    told = [error.partition("; next: ")[2] for error in status["errors"] if error.startswith("database: ")]
+    command = next(filter(None, told), "")
+    if status["faults"] and not command.startswith(HEALS):
+        undo = f"or        {HEALS} (undoes the exercise)"
+        return [f"next      {command} (as an operator would)", undo] if command else [f"next      {HEAL}"]
+    if command:
+        return [f"next      {command}"]
+    asked = all(node["state"] == "running" and node["services"] is not None for node in status["nodes"])
+    return [f"next      {PROVISION if asked else UP}"]
+
+
+def _balancer_lines(balancer: Mapping[str, Any] | None, paint: _Paint) -> list[str]:
+    if balancer is None:
+        return []
+    servers = [f"{it['name']} {paint(it['status'], it['status'] == 'UP')}" for it in balancer["servers"]]
+    return [f"balancer  {balancer['algorithm']}, {balancer['mode']}: {', '.join(servers)}"]
+
+
+def _database_lines(database: Mapping[str, Any] | None, paint: _Paint) -> list[str]:
+    if database is None:
+        return []
+    lines = [f"database  durability {database['durability'] or 'unknown: no primary answers'}"]
+    for it in database["servers"]:
+        replica = it["role"] == "replica"
+        good = it["replicating"] if replica else it["role"] == "primary"
+        words = [it["role"], "writable" if it["writable"] else "read-only"]
+        if replica:
+            words.append(_behind(it, database["primary"]))
+        lines.append(f"  {it['name']:<8} {paint(', '.join(words), good)}")
+    return lines
+
+
+def _behind(replica: Mapping[str, Any], primary: str | None) -> str:
+    """A replica whose source is gone believes for some seconds that it is not behind."""
+    if not replica["replicating"]:
+        return "not replicating"
+    return f"{replica['lag_s']} s behind" if primary else "replicating, its source does not answer"
+
+
+def wrong(status: Mapping[str, Any]) -> Sequence[str]:
+    """What is not as it should be, in words; empty for a healthy lab."""
+    found = [f"{it['id']} is injected" for it in status["faults"]] + list(status["errors"])
+    for node in status["nodes"]:
+        units = (node["services"] or {}).items()
+        found += [f"{node['name']}: {unit} is {state}" for unit, state in units if state != "active"]
+    servers = (status["balancer"] or {}).get("servers", [])
+    found += [f"HAProxy: {it['name']} is {it['status']}" for it in servers if it["status"] != "UP"]
+    return [*found, *([] if status["site"]["ok"] else ["the site does not answer"])]

@@ -1,0 +1,197 @@
+"""invoke db.rejoin: an old primary comes back as the replica of the new one, and commits are as safe as chosen."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from lab import progress
+from lab.errors import CheckFailed, CommandFailed, LabNotUp, TimedOut
+from lab.faults import ledger
+from lab.mysql import databases, gtid
+from lab.mysql.databases import Database
+from lab.nodes import hypervisor, lifecycle
+from lab.nodes.facts import databases_of
+from lab.replication import errant
+from lab.replication.attach import Resumed
+from lab.replication.cloning import clone
+from lab.replication.durability import commits, remembers
+from lab.replication.switch import Roles
+from lab.state.credentials import passwords
+from lab.topology import Lab
+from lab.wait import until
+
+STARTS_S, FOLLOWS_S = 240.0, 90.0
+
+
+def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
+    """Make a server the replica of the primary; returns in words what was done and why.
+
+    Transactions of its own are written to backups/, unless `discard`, and given up: then it gets a copy of all the
+    primary's data. Raises CheckFailed where a fault is active on the node, where there is no other server that is
+    primary, or where those transactions can't be written: then it keeps them.
+    """
+    roles = Roles.of(lab, name)
+    _no_faults(lab, name)
+    _start(lab, roles)
+    own, primary = _must_be_two(roles)
+    lines, resumed = _attach(roles, own, primary, discard=discard)
+    latest: dict[str, Database | None] = {}
+    try:
+        _follows(roles, primary.gtid_executed, resumed, latest)
+    except TimedOut as error:
+        lines += _copied_after_all(roles, latest, error)
+        _follows(roles, primary.gtid_executed, None, latest)
+    now = latest[primary.node]
+    assert now is not None
+    doors = [roles.other, roles.node]
+    commits(doors, roles.other, now.durability, roles.durability)
+    remembers(doors, roles.other)
+    return [*lines, f"commits on {primary.node} are {roles.durability}: {_safe(name, roles.durability)}"]
+
+
+def _safe(name: str, durability: str) -> str:
+    words = {
+        "durable": "each waits until {} has it too",
+        "available": "each waits a second at most until {} has it too",
+        "async": "none waits for {}",
+    }
+    return words[durability].format(name)
+
+
+def _no_faults(lab: Lab, name: str) -> None:
+    active = [fault.id for fault in ledger.active(lab) if name in (fault.node, fault.peer)]
+    if active:
+        raise CheckFailed(f"{name} can't rejoin: {', '.join(active)} is active", hint="invoke fault.heal")
+
+
+def _start(lab: Lab, roles: Roles) -> None:
+    """Both nodes answer, and MySQL runs on the one that comes back."""
+    node = roles.node.node
+    state = hypervisor.states(lab)[node.name]
+    if state == "absent":
+        raise LabNotUp(f"{node.name} can't rejoin: there is no such machine", hint="invoke lab.up")
+    if state != "running":
+        if state not in ("paused", *hypervisor.OFF):  # a saved one would go on with what it had in memory
+            hypervisor.make_off(lab, node)
+        progress.say(node.name, f"is {state}: it is started")
+        with suppress(CommandFailed):  # it runs by now
+            (hypervisor.resume if state == "paused" else hypervisor.power_on)(node)
+    lifecycle.answering(roles.node)
+    roles.node.script("timeout 180 systemctl start mysql", timeout=STARTS_S, title="starts MySQL")
+    until(
+        "MySQL answers",
+        lambda: databases_of([roles.node])[node.name],
+        STARTS_S,
+        every=1,
+        where=node.name,
+        hint="invoke lab.logs",
+    )
+
+
+def _must_be_two(roles: Roles) -> tuple[Database, Database]:
+    """The server that comes back, which is closed, and the other one, which is open."""
+    name, other = roles.node.node.name, roles.other.node.name
+    asked = databases_of([roles.node, roles.other])
+    own, primary = asked[name], asked[other]
+    if own and own.writable and primary and primary.writable:
+        raise CheckFailed(f"{name} and {other} are both writable: two primaries", hint="invoke lab.reset")
+    if own and own.writable:
+        raise CheckFailed(f"{name} is the primary itself", hint=f"make {other} its replica: invoke db.rejoin {other}")
+    if own is None or primary is None:
+        raise CheckFailed(f"MySQL on {name if own is None else other} does not answer", hint="invoke lab.status")
+    if not primary.writable:
+        hint = f"open one first: invoke db.promote {other}"
+        raise CheckFailed(f"{name} can't rejoin: {other} is not open for writes, so nobody is primary", hint=hint)
+    return own, primary
+
+
+def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) -> tuple[list[str], Resumed | None]:
+    """Attach it by GTID where it has nothing of its own, else with a copy of the primary's data."""
+    name, address = own.node, str(roles.other.node.ip)
+    alone = _errant(own, primary)
+    applies = own.replicating and own.waits_for_none  # else the source's side of semi-sync blocks its applier
+    if own.source == address and applies and not alone and not databases.lost(own, primary):
+        return [f"{name} replicates from {primary.node} already; nothing of its own"], None
+    why = _why_copied(own, primary, alone)
+    if why:
+        progress.say(name, why[0])
+        why += _kept(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
+        _copies(roles)
+    resumed = Resumed(roles.node, roles.other, roles.password, resumes=not why and own.source == address)
+    fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
+    return [*(why or [fetches]), f"{name} replicates from {primary.node}"], resumed
+
+
+def _copied_after_all(roles: Roles, latest: Mapping[str, Database | None], error: TimedOut) -> list[str]:
+    """A server that can't apply what it fetches has other data than the primary: it gets a copy of all.
+
+    Raises the error where that is not why it does not follow, or where it has what the primary has not.
+    """
+    own, primary = latest[roles.node.node.name], latest[roles.other.node.name]
+    if not (own and primary and own.cannot_apply and _has_only(own, primary)):
+        raise error
+    why = f"{own.node} can't apply what it fetches ({own.applier_error}): it got a copy of all data"
+    progress.say(own.node, why)
+    _copies(roles)
+    Resumed(roles.node, roles.other, roles.password, resumes=False)
+    return [why]
+
+
+def _has_only(own: Database, primary: Database) -> bool:
+    """Whether all that it has comes from the primary, which goes on writing meanwhile."""
+    alone = gtid.minus(own.has, primary.gtid_executed)
+    return databases.made_by(primary, alone) == alone
+
+
+def _copies(roles: Roles) -> None:
+    clone(roles.node, roles.other, passwords(["clone"])["clone"])
+
+
+def _kept(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> list[str]:
+    """Copy what only this server has; where that copy is, in words."""
+    if not alone:
+        return []
+    if discard:
+        return ["without a copy of them, as --discard says"]
+    return [f"before that they were written to {errant.keep(roles.node, alone, why)}, with the values of each row"]
+
+
+def _why_copied(own: Database, primary: Database, alone: gtid.Intervals) -> list[str]:
+    """Why a server gets a copy of all data, in words; empty where it can fetch what it missed."""
+    if alone:
+        lost = f"{gtid.count(alone)} transactions that {primary.node} never had: {gtid.text(alone)}"
+        return [f"{own.node} had {lost}", "histories can't be merged: it gave them up and got a copy of all data"]
+    if not gtid.subset(primary.purged, own.gtid_executed):
+        return [f"{primary.node} has thrown away the log of what {own.node} missed: it got a copy of all data"]
+    if not own.gtid_executed:
+        return [f"{own.node} is empty: it got a copy of all data"]
+    if databases.lost(own, primary):
+        return [f"{own.node} lost what it wrote itself, which no replica receives: it got a copy of all data"]
+    return []
+
+
+def _errant(own: Database, primary: Database) -> gtid.Intervals:
+    """Its transactions that the primary has not; of those that a replica gets meanwhile, only what it made itself."""
+    extra = gtid.minus(own.gtid_executed, primary.gtid_executed)
+    return databases.made_by(own, extra) if own.source else extra
+
+
+def _follows(roles: Roles, executed: str, resumed: Resumed | None, latest: dict[str, Database | None]) -> None:
+    """Until it has received what the primary had executed, replicates, is closed, and the other one is open alone.
+
+    `latest` gets what both servers were seen to be.
+    """
+    name, other = roles.node.node.name, roles.other.node.name
+
+    def right() -> bool:
+        latest.update(databases_of([roles.node, roles.other]))
+        own, primary = latest[name], latest[other]
+        if own and resumed:
+            resumed.look(own)
+        follows = bool(own and primary and own.replicating and not own.writable and primary.writable)
+        return follows and own is not None and gtid.subset(executed, own.has)
+
+    def said() -> str:
+        return "\n".join(f"{it.node}: {it.role} {it.error}" for it in latest.values() if it)
+
+    hint = "invoke db.status, invoke lab.logs"
+    until(f"{name} replicates from {other}", right, FOLLOWS_S, every=1, where=name, evidence=said, hint=hint)

@@ -1,0 +1,92 @@
+"""Experiments on the real lab, as a student runs them."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.analysis import runs, timeline
+from lab.faults import ledger
+from lab.plan.plan import EXPERIMENTS
+from lab.topology import ROOT, Lab
+from lab.wait import until
+from tests.live.conftest import INVOKE, invoke, must, wrong
+from tests.support import documented
+from tests.support.alive import told
+
+pytestmark = pytest.mark.live
+RUN_S = 420.0
+LOAD_ENDS_S = 25.0  # it notices within two seconds; then it waits for the requests under way, 17 s at most
+
+
+def latest() -> Path:
+    """The folder of the run that was made last."""
+    return (ROOT / "runs" / runs.LATEST).resolve()
+
+
+def test_nginx_dies_under_load_and_no_reader_notices(healthy: Lab) -> None:
+    """The whole way: load, fault, heal, judged and drawn; judged again without a machine it says the same."""
+    done = invoke("experiment.run", "web2-nginx-kill", timeout=RUN_S)
+    folder = latest()
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert summary["verdict"] == "pass" and summary["name"] == "web2-nginx-kill"
+    assert summary["requests"]["GET"]["failed"] == 0 and summary["requests"]["GET"]["ok"] > 400
+    assert summary["writes"]["lost"] == summary["writes"]["duplicated"] == summary["writes"]["unexpected"] == 0
+    (fault,) = summary["faults"]
+    assert fault["healed_at"] > fault["injected_at"]
+    assert {it.name for it in (folder / "logs").iterdir()} == {"lb1", "web1", "web2"}
+    assert "is DOWN" in (folder / "logs" / "lb1" / "journal.log").read_text(encoding="utf-8")
+    shipped = next(EXPERIMENTS.rglob("web2-nginx-kill.yml")).read_text(encoding="utf-8")
+    assert (folder / runs.EXPERIMENT).read_text(encoding="utf-8") == shipped
+    assert (folder / "report.html").stat().st_size < 6_000_000
+    promised = documented.kinds()
+    strange = [it for it in runs.read(folder) if promised.get((it.eye, it.kind)) != set(it.data)]
+    assert strange == [], "docs/interface.md does not tell of it"
+    again = invoke("experiment.report", folder.name)
+    assert again.returncode == 0 and again.stdout.splitlines()[:2] == done.stdout.splitlines()[:2]
+
+
+def test_an_interrupted_experiment_heals_and_keeps_what_was_seen(healthy: Lab) -> None:
+    """Ctrl-C while web2 stands still: exit 130, it goes on, nothing is injected any more, the run is not judged."""
+    words, pipe = [INVOKE, "experiment.run", "web2-freeze"], subprocess.PIPE
+    process = subprocess.Popen(words, cwd=ROOT, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        until("web2 is frozen", lambda: "web2-freeze" in [it["id"] for it in ledger.entries()], 180)
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=180)
+    finally:
+        process.kill()
+    assert process.returncode == 130, output.decode()
+    assert ledger.entries() == []
+    ends = [it for it in timeline.read(latest() / runs.TIMELINE) if it.kind == "end"]
+    assert [it.data["complete"] for it in ends] == [False]
+    assert json.loads((latest() / "summary.json").read_text(encoding="utf-8"))["verdict"] != "pass"
+    until("the lab is whole", lambda: not wrong(healthy), 120, every=2)
+
+
+@pytest.mark.slow
+def test_a_killed_experiment_can_be_healed_and_judged(healthy: Lab) -> None:
+    """kill -9: its load ends, status shows the fault, one command undoes it, and the run proves nothing."""
+    process = subprocess.Popen([INVOKE, "experiment.run", "web2-freeze"], cwd=ROOT, start_new_session=True)
+    try:
+        until("web2 is frozen", lambda: "web2-freeze" in [it["id"] for it in ledger.entries()], 180)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+    load = str(latest() / runs.RECORD)
+    until("no load of it lives", lambda: not told(load), LOAD_ENDS_S)
+    assert "fault     web2-freeze" in must("lab.status")
+    assert "web2-freeze" in must("fault.heal", timeout=RUN_S)
+    judged = invoke("experiment.report", "latest")
+    assert judged.returncode == 4 and "INCONCLUSIVE" in judged.stdout, judged.stdout
+    until("the lab is whole", lambda: not wrong(healthy), 120, every=2)
+
+
+def test_an_unknown_experiment_is_refused(lab: Lab) -> None:
+    """Exit 2, and the name that was meant."""
+    done = invoke("experiment.run", "web2-frezee")
+    assert done.returncode == 2 and "web2-freeze" in done.stderr

@@ -1,0 +1,22 @@
+"""The matrix: every experiment, its faults ten times each; what has a result of this code is not run again."""
+
+import subprocess
+
+import pytest
+
+from lab.analysis import results
+from lab.experiment import matrix
+from lab.plan import plan
+from lab.topology import ROOT, Lab
+from tests.live.conftest import INVOKE
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+MATRIX_S = 24 * 3600.0
+
+
+def test_every_row_passes(healthy: Lab, request: pytest.FixtureRequest) -> None:
+    """Each has a result of this code in the end; its progress is shown, for this takes hours."""
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        done = subprocess.run([INVOKE, "experiment.matrix"], cwd=ROOT, timeout=MATRIX_S)
+    assert done.returncode == 0, "see docs/matrix.md"
+    assert matrix.left(matrix.rows(plan.named(healthy), "", 10), results.load()) == []

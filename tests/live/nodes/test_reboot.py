@@ -1,0 +1,54 @@
+"""Each node is rebooted: what comes back by itself, and what waits until it is certain."""
+
+import pytest
+
+from lab.mysql import databases
+from lab.nodes import lifecycle, site
+from lab.nodes.facts import databases_of
+from lab.nodes.machine import Machine
+from lab.topology import Lab
+from lab.wait import until
+from tests.live.conftest import must, wrong
+
+pytestmark = pytest.mark.live
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+
+
+def reboot(door: Machine) -> None:
+    """Restart a machine as its administrator does, and wait until it answers with another boot id."""
+    before = door.run(BOOT_ID).stdout
+    door.run("systemctl --no-block reboot")
+
+    def another() -> bool:
+        door.close()
+        return door.run(BOOT_ID, timeout=10).stdout != before
+
+    until("boots", another, lifecycle.BOOT_TIMEOUT_S, every=2, where=door.node.name)
+
+
+def served_by(lab: Lab) -> set[str]:
+    """Who serves the next four pages."""
+    return {site.fetch(lab).headers.get("x-served-by", "") for _ in range(4)}
+
+
+@pytest.mark.parametrize("name", [pytest.param("lb1", marks=pytest.mark.slow), "web2"])
+def test_balancer_and_replica_come_back_by_themselves(healthy: Lab, machines: dict[str, Machine], name: str) -> None:
+    """Nobody has to do anything: the lab is whole again."""
+    reboot(machines[name])
+    until("the lab is healthy", lambda: not wrong(healthy), 120, every=2)
+    assert must("lab.provision").strip() == "nothing to change"
+
+
+def test_a_rebooted_primary_serves_readers_and_waits_with_writes(healthy: Lab, machines: dict[str, Machine]) -> None:
+    """It might not be the primary any more: it stays read-only until a converge is certain that it is."""
+    reboot(machines["web1"])
+    until("web1 serves readers", lambda: "web1" in served_by(healthy), 120, every=2)
+    asked = databases_of([machines["web1"], machines["web2"]])
+    assert [it.writable for it in asked.values() if it] == [False, False]
+    refused = site.fetch(healthy, "/api/notes", method="POST", body='{"token": "too-early", "body": "x"}')
+    assert refused.status == 503, refused.text
+    must("lab.provision")
+    asked = databases_of([machines["web1"], machines["web2"]])
+    assert [it.role for it in asked.values() if isinstance(it, databases.Database)] == ["primary", "replica"]
+    written = site.fetch(healthy, "/api/notes", method="POST", body='{"token": "after-the-reboot", "body": "x"}')
+    assert written.status in (200, 201), written.text

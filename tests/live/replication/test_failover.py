@@ -1,0 +1,113 @@
+"""Promotions on the real lab: planned and back, and a dead primary replaced with the commands that status names."""
+
+import pytest
+
+from lab.nodes import hypervisor, lifecycle, site
+from lab.nodes.facts import databases_of
+from lab.nodes.machine import Machine
+from lab.topology import Lab
+from lab.wait import until
+from tests.live.conftest import PROMOTE_S, REJOIN_S, invoke, must, primary, wrong
+from tests.live.nodes.test_lifecycle import leave_note
+
+pytestmark = pytest.mark.live
+
+
+def named(command: str) -> bool:
+    """Whether status names this command as the next."""
+    return f"next      invoke {command}" in must("lab.status")
+
+
+def test_roles_change_and_change_back(roles: Lab) -> None:
+    """No deploy: the site writes to the new primary, the old one follows; the same command again changes nothing."""
+    said = must("db.promote", "web2", timeout=PROMOTE_S)
+    assert len(said.splitlines()) == 3 and "web1 replicates from it" in said, said
+    assert (primary(roles), site.writer(roles, "")) == ("web2", "web2")
+    assert "nothing was changed" in must("db.promote", "web2")
+    assert must("db.status").splitlines()[0].startswith("web2: primary, writable, durability durable, semi-sync ON")
+    assert must("lab.provision").strip() == "nothing to change", "a converge does not turn roles back"
+    must("db.promote", "web1", timeout=PROMOTE_S)
+    assert primary(roles) == "web1" and wrong(roles) == []
+
+
+def test_a_dead_primary_is_replaced_and_comes_back_with_two_commands(roles: Lab) -> None:
+    """Each is named by status when it is due; in between commits are less safe than chosen, and status says so."""
+    hypervisor.power_off(roles.node("web1"))
+    until("status names the promotion", lambda: named("db.promote web2"), 60, every=2)
+    said = must("db.promote", "web2", timeout=PROMOTE_S)
+    assert "available (degraded by promote); next: invoke db.rejoin web1" in said
+    assert site.writer(roles, "") == "web2" and named("db.rejoin web1")
+    said = must("db.rejoin", "web1", timeout=REJOIN_S)
+    assert "commits on web2 are durable" in said, said
+    until("the lab is whole", lambda: not wrong(roles), 60, every=2)
+    must("db.promote", "web1", timeout=PROMOTE_S)
+    assert wrong(roles) == []
+
+
+def test_a_replica_that_threw_away_what_it_had_is_not_promoted(roles: Lab, machines: dict[str, Machine]) -> None:
+    """It started again while the primary was frozen: what it had confirmed and not applied may be on web1 only."""
+    must("fault.inject", "freeze", "web1")
+    try:
+        machines["web2"].run("systemctl restart mysql", timeout=120)
+        done = invoke("db.promote", "web2", timeout=PROMOTE_S)
+        assert done.returncode == 1 and "web1 was not seen after that" in done.stderr, done.stderr
+        assert "--accept-data-loss" in done.stderr and primary(roles) is None
+    finally:
+        must("fault.heal", timeout=REJOIN_S)
+    until("the lab is whole", lambda: not wrong(roles), 120, every=2)
+
+
+@pytest.mark.slow
+def test_a_replica_that_never_catches_up_costs_no_writes(roles: Lab) -> None:
+    """It applies everything ten minutes late: after a minute exit 1, web1 was never closed."""
+    must("fault.inject", "replication-lag", "web2", "--seconds", "600")
+    try:
+        leave_note(roles)
+        done = invoke("db.promote", "web2", timeout=PROMOTE_S)
+        assert done.returncode == 1 and "does not catch up within" in done.stderr, done.stderr
+        assert (primary(roles), site.writer(roles, "")) == ("web1", "web1")
+    finally:
+        must("fault.heal", timeout=REJOIN_S)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["web1", "web2"])
+def test_whatever_the_order_of_boots_nobody_takes_writes_unasked(
+    roles: Lab, machines: dict[str, Machine], first: str
+) -> None:
+    """Both lost their power after a change of roles: closed until the command that status names, then as before."""
+    both = [machines["web1"], machines["web2"]]
+    must("db.promote", "web2", timeout=PROMOTE_S)
+    for door in both:
+        hypervisor.power_off(door.node)
+        door.close()
+    for door in sorted(both, key=lambda it: it.node.name != first):
+        hypervisor.power_on(door.node)
+        lifecycle.answering(door)
+    until("both databases answer", lambda: None not in databases_of(both).values(), 120, every=2)
+    assert [it.node for it in databases_of(both).values() if it and it.writable] == []
+    assert named("lab.provision")
+    must("lab.provision", timeout=REJOIN_S)
+    assert (primary(roles), site.writer(roles, "")) == ("web2", "web2")
+    must("db.promote", "web1", timeout=PROMOTE_S)
+
+
+@pytest.mark.slow
+def test_what_may_be_lost_is_refused_and_named(roles: Lab) -> None:
+    """Asynchronous, so nobody knows what web1 acknowledged at the end: exit 1, and nothing was changed by it."""
+    must("db.durability", "async")
+    hypervisor.power_off(roles.node("web1"))
+    done = invoke("db.promote", "web2", timeout=PROMOTE_S)
+    assert done.returncode == 1 and "durability async, semi-sync OFF" in done.stderr, done.stderr
+    assert "--accept-data-loss" in done.stderr and primary(roles) is None
+    assert "may be lost: " in must("db.promote", "web2", "--accept-data-loss", timeout=PROMOTE_S)
+    must("db.rejoin", "web1", timeout=REJOIN_S)
+    must("db.promote", "web1", timeout=PROMOTE_S)
+    must("db.durability", "durable")
+
+
+@pytest.mark.parametrize("name", ["web3", "lb1"])
+def test_what_is_no_database_is_not_promoted(lab: Lab, name: str) -> None:
+    """Exit 2, and the names that can be."""
+    done = invoke("db.promote", name)
+    assert done.returncode == 2 and "next: " in done.stderr

@@ -1,0 +1,117 @@
+"""A lab on libvirt whose clean snapshot is taken and put back, for the tests of lab.operations.clean."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fabfile.roles import ROLES
+from lab import topology
+from lab.desired.target import Roles
+from lab.errors import CheckFailed
+from lab.mysql.databases import Database
+from lab.nodes import hypervisor, lifecycle
+from lab.nodes.machine import Answer
+from lab.operations import clean, converge, snapshots
+from lab.operations.converge import Outcome
+from lab.state import choices, credentials
+from lab.topology import Lab, Node
+from tests.support.pairs import OPEN, REPLICA
+
+LAB = topology.load()
+CONVERGED = ["put back", "converge", "healthy", "take"]
+SYSTEMS = {node.name: 'ID=debian\nVERSION_ID="13"\n' for node in LAB.nodes}
+
+
+class Host:
+    """A lab with its choices and snapshots; `events` are in the order they happened.
+
+    `written`: what visitors wrote so far, `meanwhile`: and write while a snapshot is taken or put back.
+    """
+
+    def __init__(self) -> None:
+        self.chosen: dict[str, Any] = {}
+        self.names: list[str] = []
+        self.events: list[str] = []
+        self.interrupt: Callable[[], None] = lambda: None
+        self.meanwhile = 0
+        self.power = "absent"
+        self.written = 0
+        self.primary: Database | None = OPEN
+
+    def take(self, lab: Lab, name: str) -> None:
+        """Stands in for snapshots.take."""
+        self.events.append("take")
+        self.names = [name]
+        self.written += self.meanwhile
+        self.interrupt()
+
+    def restore(self, lab: Lab, name: str, repair: Callable[[], object] = lambda: None) -> None:
+        """Stands in for lab.operations.restore.restore."""
+        self.events.append("put back")
+        self.written = self.meanwhile
+        repair()
+        self.events.append("healthy")
+
+    def converge(self, lab: Lab, roles: Roles) -> Outcome:
+        """Stands in for converge.everything."""
+        self.events.append("converge")
+        return Outcome(["a change"], SYSTEMS, [])
+
+    def forget(self, kept: Collection[str]) -> None:
+        """Stands in for choices.forget."""
+        self.chosen = {name: value for name, value in self.chosen.items() if name in kept}
+
+
+class Door:
+    """The way to a database's node."""
+
+    def __init__(self, host: Host, node: Node) -> None:
+        self.host, self.node = host, node
+
+    def script(self, text: str, *, title: str) -> Answer:
+        """How much visitors wrote, by the first database."""
+        assert "site.notes" in text and "site.repeats" in text and self.node.name == "web1"
+        return Answer(0, f"{self.host.written}\n", "")
+
+    def sql(self, text: str, title: str) -> None:
+        """Stands in for statements.sql."""
+        assert text == clean.EMPTY and self.node.name == "web1"
+        self.host.events.append("delete")
+        self.host.written = 0
+
+
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A lab on libvirt that was just made."""
+    it = Host()
+    monkeypatch.setattr(clean, "RECORD", tmp_path / "clean.yml")
+    monkeypatch.setattr(hypervisor, "FOUND", tmp_path / "vagrant.yml")
+    (tmp_path / "vagrant.yml").write_text("provider: libvirt\nbox: weblab/debian-13-123456789abc\n")
+    monkeypatch.setattr(snapshots, "names", lambda lab: it.names)
+    monkeypatch.setattr(snapshots, "take", it.take)
+    monkeypatch.setattr(snapshots, "lacking", lambda lab, name: [] if it.names else ["web3"])
+    monkeypatch.setattr(hypervisor, "states", lambda lab: {node.name: it.power for node in lab.nodes})
+    monkeypatch.setattr(lifecycle, "running", lambda lab, role: [Door(it, node) for node in lab.having(role)])
+    monkeypatch.setattr(
+        clean,
+        "databases_of",
+        lambda doors: {door.node.name: it.primary if door.node.name == "web1" else REPLICA for door in doors},
+    )
+    monkeypatch.setattr(clean, "sql", Door.sql)
+    monkeypatch.setattr(clean, "restore", it.restore)
+    monkeypatch.setattr(converge, "everything", it.converge)
+    monkeypatch.setattr(choices, "load", lambda: dict(it.chosen))
+    monkeypatch.setattr(choices, "forget", it.forget)
+    monkeypatch.setattr(credentials, "passwords", lambda names: dict.fromkeys(names, "secret"))
+    clean.begin(LAB)
+    it.power = "running"
+    return it
+
+
+def refusal() -> str:
+    """What lab.reset says."""
+    with pytest.raises(CheckFailed) as caught:
+        clean.reset(LAB, ROLES)
+    assert caught.value.hint == "make the lab anew: invoke lab.destroy lab.up"
+    return caught.value.what

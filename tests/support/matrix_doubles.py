@@ -1,0 +1,76 @@
+"""A lab for the matrix whose runs leave a timeline by hand."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab import topology
+from lab.analysis import results, runs, timeline
+from lab.analysis.timeline import Entry
+from lab.experiment import matrix
+from lab.experiment.matrix import Hands, Row
+from lab.plan.plan import Plan
+from tests.support.stories import shipped
+from tests.support.timelines import changed, failed, kind, lab, quiet, repeated
+
+LAB = topology.load()
+PLANS = shipped(LAB)
+EXPECT = [{"check": "failed-gets", "at_most": 0}]
+GOOD, BAD = repeated(1, 2, expect=EXPECT), [*repeated(1, 2, expect=EXPECT), failed(5.5)]
+INTERRUPTED = changed(GOOD, kind("end"), complete=False, why="interrupted")
+BROKEN = [*quiet(expect=EXPECT), lab(9, "broken", why="Locust died\nexit 1")]
+HOST = {"cpus": 2, "accelerator": "emulated"}
+Story = Sequence[Entry] | BaseException
+
+
+class Doubles:
+    """Plays a story a run: a timeline, or what is raised instead; notes what was asked for."""
+
+    def __init__(self, folder: Path, *stories: Story) -> None:
+        self.folder, self.stories = folder, list(stories)
+        self.asked: list[tuple[str, int, int, float]] = []
+        self.resets = 0
+        self.said: list[str] = []
+        self.path = folder / "matrix.jsonl"
+
+    def perform(self, it: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+        """Run an experiment."""
+        self.asked.append((it.name, rounds, it.seed, it.measure_s))
+        story = self.stories.pop(0)
+        if isinstance(story, BaseException):
+            raise story
+        run = self.folder / f"run-{len(self.asked)}"
+        run.mkdir()
+        timeline.append(run / runs.TIMELINE, story)
+        tell_folder(run)
+        (end,) = [entry for entry in story if entry.kind == "end"]
+        if end.data["why"] == "interrupted":
+            raise KeyboardInterrupt
+
+    def reset(self) -> None:
+        """Put the lab back."""
+        self.resets += 1
+
+    def play(self, rows: Sequence[Row], again: bool = False) -> int:
+        """The matrix, as the command does it."""
+        todo = matrix.left(rows, [] if again else self.kept)
+        matrix.play(todo, Hands(self.perform, self.reset, self.said.append), HOST, self.path)
+        return matrix.exit_code(rows, self.kept)
+
+    @property
+    def kept(self) -> list[dict[str, Any]]:
+        """All results."""
+        return results.load(self.path)
+
+    @property
+    def verdicts(self) -> list[tuple[str, str]]:
+        """Name and verdict of each result."""
+        return [(it["name"], it["verdict"]) for it in self.kept]
+
+
+def rows(*names: str, rounds: int = 2, times: int = 1) -> list[Row]:
+    """Rows of shipped experiments."""
+    return matrix.rows(PLANS, ",".join(names), rounds, times)
+
+
+TWO = ("web1-freeze", "web2-freeze")

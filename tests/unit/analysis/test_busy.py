@@ -1,0 +1,80 @@
+"""How busy the load client was: a number of requests says little without it. Told wherever a run is."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.analysis import results, runs, timeline
+from lab.analysis.checks.judge import judge
+from lab.analysis.history import History
+from lab.analysis.summary import summarize
+from lab.analysis.timeline import Entry
+from lab.experiment.load import Running
+from lab.report.limits import limits
+from lab.report.page import write
+from lab.report.terminal import terminal
+from tests.support.timelines import changed, kind, quiet, without
+
+UNKNOWN = "How busy the load client was is not known."
+
+
+def used(cpu: float | None, processes: int = 1) -> list[Entry]:
+    """A run whose generator said so."""
+    load = {"rate": 20, "write_share": 0.2, "processes": processes}
+    return changed(quiet(load=load, expect=[]), kind("generator"), cpu=cpu)
+
+
+def running(record: Path) -> Running:
+    """A load that ran and recorded there."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        return Running(process, record, record / "log")
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        (used(0.2), "The load client used 20 % of a core."),
+        (used(0.9), "The load client used 90 % of a core: too busy, the times are partly its own."),
+        (used(0.5, 2), "The busiest of 2 load processes used 50 % of a core."),
+        (used(0.9, 2), "The busiest of 2 load processes used 90 % of a core: too busy, the times are partly its own."),
+        (used(None), UNKNOWN),
+        (without(quiet(), kind("generator")), UNKNOWN),
+    ],
+    ids=["idle", "busy", "two idle", "two busy", "said nothing", "killed"],
+)
+def test_terminal_and_page_say_the_same(entries: list[Entry], told: str) -> None:
+    """Also where nobody knows."""
+    assert told in limits(History(entries), summarize(entries, []))
+    assert terminal(entries, judge(entries, [])).splitlines()[-1] == told
+
+
+@pytest.mark.parametrize("cpu", [0.2, None])
+def test_scripts_and_the_matrix_read_it(tmp_path: Path, cpu: float | None) -> None:
+    """A run without it still gets its page."""
+    timeline.append(tmp_path / runs.TIMELINE, used(cpu))
+    write(tmp_path, used(cpu))
+    assert json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["generator"] == {"cpu": cpu}
+    assert results.of_run(tmp_path, {"name": "quiet"})["generator"] == {"cpu": cpu}
+
+
+@pytest.mark.parametrize(
+    ("said", "cpu"),
+    [
+        ([(6.0, 10.0)], 0.6),
+        ([(6.0, 10.0), (7.0, 10.0)], 0.7),
+        ([(5.0, 10.0), (4.5, 5.0)], 0.9),
+        ([(0.0, 0.0)], None),
+        ([], None),
+    ],
+    ids=["one", "two", "one came later", "one that never ran", "none"],
+)
+def test_a_process_has_a_core_of_its_own(tmp_path: Path, said: list[tuple[float, float]], cpu: float | None) -> None:
+    """The busiest one counts: two that use 60 % and 70 % are not one that is overloaded."""
+    for number, (cpu_s, wall_s) in enumerate(said):
+        figures: dict[str, Any] = {"cpu_s": cpu_s, "wall_s": wall_s}
+        (tmp_path / f"generator-{number}.json").write_text(json.dumps(figures), encoding="utf-8")
+    assert running(tmp_path).cpu() == cpu

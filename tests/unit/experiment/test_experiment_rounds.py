@@ -1,0 +1,46 @@
+"""invoke experiment.run --rounds: refused before anything runs where a round would leave something out."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from commands import experiments
+from lab.state import lock
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], str]:
+    """What is said of an experiment in so many rounds; '' where it would have run."""
+    monkeypatch.setattr(lock, "held", lambda: nullcontext(False))
+    monkeypatch.setattr(experiments, "perform", lambda _lab, _plan, _rounds, tell: tell(None))
+    monkeypatch.setattr(experiments, "_report", lambda _: 0)
+
+    def run(name: str, rounds: int) -> str:
+        with pytest.raises(Exit) as ended:
+            experiments.run(Context(), name, rounds=rounds)
+        assert ended.value.code == (2 if ended.value.message else 0)
+        return ended.value.message or ""
+
+    return run
+
+
+def test_a_round_has_no_commands(refused: Callable[[str, int], str]) -> None:
+    """A story with a promotion would be told without it."""
+    said = refused("web1-power-off-promote", 3)
+    assert "web1-power-off-promote tells a story, which is run as it is written: a round has no commands" in said
+    assert "invoke experiment.run web1-power-off-promote" in said
+
+
+def test_all_that_is_wrong_is_said_at_once(refused: Callable[[str, int], str]) -> None:
+    """Nothing breaks in control."""
+    said = refused("control", -1)
+    assert "--rounds -1: at least one" in said and "control has no fault that could be injected again" in said
+
+
+@pytest.mark.parametrize(("name", "rounds"), [("web2-freeze", 3), ("web2-freeze", 0), ("planned-switch", 0)])
+def test_faults_are_repeated_and_stories_told(refused: Callable[[str, int], str], name: str, rounds: int) -> None:
+    """As asked."""
+    assert refused(name, rounds) == ""

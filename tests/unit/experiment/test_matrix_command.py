@@ -1,0 +1,147 @@
+"""invoke experiment.matrix: what it says, what it writes, and how it ends. The lab is a double."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from commands import matrix as command
+from lab import topology
+from lab.analysis import results, runs, timeline
+from lab.errors import BadInput, CheckFailed, Locked
+from lab.nodes import hypervisor
+from lab.operations import clean
+from lab.plan import plan
+from lab.plan.plan import Plan
+from lab.state import choices, lock
+from tests.support.stories import shipped
+from tests.support.timelines import repeated
+from tests.unit.conftest import Stored
+
+EXPECT = [{"check": "failed-gets", "at_most": 0}]
+LOAD = {"rate": 20, "write_share": 0.2}
+
+
+@pytest.fixture
+def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for results and table; a lab that is up, in which every experiment passes."""
+
+    def perform(_: object, it: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+        folder = tmp_path / (it.name if it.seed == 1 else f"{it.name}-{it.seed}")
+        folder.mkdir()
+        timeline.append(folder / runs.TIMELINE, repeated(1, expect=EXPECT, load=LOAD))
+        tell_folder(folder)
+
+    def states(_: object) -> dict[str, str]:
+        return {"lb1": "running", "web1": "running"}
+
+    monkeypatch.setattr(lock, "held", nullcontext)
+    monkeypatch.setattr(plan, "read", lambda lab: (shipped(lab), None))  # a user's draft is told
+    monkeypatch.setattr(command, "perform", perform)
+    monkeypatch.setattr(hypervisor, "states", states)
+    monkeypatch.setattr(hypervisor, "found", lambda: {"driver": "qemu"})
+    monkeypatch.setattr(command, "TABLE", tmp_path / "matrix.md")
+    monkeypatch.setattr(command, "RESULTS", tmp_path / "matrix.jsonl")
+    return tmp_path
+
+
+def matrix(**words: Any) -> int:
+    """The exit code."""
+    with pytest.raises(Exit) as ending:
+        command.matrix_(Context(), **words)
+    return ending.value.code
+
+
+def test_rows_leave_results_a_table_and_reports(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line a row; the second time there is nothing to do, and the answer is the same."""
+    assert matrix(only="web1-freeze,web2-freeze") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "2 rows, 0 of them have a result of this code; 2 runs to go"
+    assert [it.split()[:5] for it in said[1:]] == [
+        ["1", "of", "2", "pass", "web1-freeze"],
+        ["2", "of", "2", "pass", "web2-freeze"],
+    ]
+    assert [it["host"]["accelerator"] for it in results.load(docs / "matrix.jsonl")] == ["emulated"] * 2
+    assert "| web2-freeze | ✓ pass | - | - | 10 |" in (docs / "matrix.md").read_text(encoding="utf-8")
+    assert (docs / "web1-freeze" / "report.html").exists()
+    assert matrix(only="web1-freeze,web2-freeze") == 0
+    assert capsys.readouterr().out.splitlines() == ["2 rows, 2 of them have a result of this code; 0 runs to go"]
+
+
+def test_rows_that_have_enough_results_are_told(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And how many runs the others need."""
+    assert matrix(only="web1-freeze") == 0
+    capsys.readouterr()
+    assert matrix(only="web1-freeze,web2-freeze", times=2) == 0
+    assert capsys.readouterr().out.startswith("2 rows, 0 of them have 2 results of this code; 3 runs to go\n")
+    assert [it["seed"] for it in results.load(docs / "matrix.jsonl")] == [1, 2, 1, 2]
+
+
+def test_a_broken_draft_is_left_out(
+    docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what is wrong with it; all others are run."""
+    wrong = BadInput("draft.yml has 1 mistake")
+    monkeypatch.setattr(plan, "read", lambda _: (shipped(topology.load()), wrong))
+    assert matrix(only="web1-freeze") == 0
+    assert "left out: draft.yml has 1 mistake" in capsys.readouterr().out
+
+
+def test_a_broken_draft_that_appears_while_it_runs_does_not_end_it(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are read once."""
+    answers: list[tuple[list[Plan], BadInput | None]] = [(shipped(topology.load()), None)]
+
+    def read(_: object) -> tuple[list[Plan], BadInput | None]:
+        if not answers:
+            raise BadInput("draft.yml is not YAML")
+        return answers.pop()
+
+    monkeypatch.setattr(plan, "read", read)
+    assert matrix(only="web1-freeze,web2-freeze") == 0
+    assert "| web2-freeze | ✓ pass " in (docs / "matrix.md").read_text(encoding="utf-8")
+
+
+def test_without_a_lab_nothing_is_run(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3, and no row gets an error for it."""
+    monkeypatch.setattr(hypervisor, "states", lambda _: {"lb1": "running", "web1": "absent"})
+    assert matrix(only="web1-freeze") == 3
+    assert results.load(docs / "matrix.jsonl") == []
+
+
+@pytest.mark.parametrize("ending", [None, CheckFailed("there is no clean snapshot")], ids=["well", "badly"])
+def test_a_reset_between_rows_keeps_what_the_user_chose(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch, ending: CheckFailed | None
+) -> None:
+    """A reset forgets it; while it takes its minutes, a kill would find it set aside."""
+
+    def reset(*_: object) -> list[str]:
+        choices.forget([])
+        assert choices.load(choices.ASIDE) == {"mode": "active-passive"}
+        if ending:
+            raise ending
+        return []
+
+    monkeypatch.setattr(clean, "reset", reset)
+    choices.save({"mode": "active-passive"})
+    with pytest.raises(CheckFailed) if ending else nullcontext():
+        command._hands(topology.load(), []).reset()
+    assert stored() == {"mode": "active-passive"} and not choices.ASIDE.exists()
+
+
+def test_wrong_words_are_refused(docs: Path) -> None:
+    """Exit code 2."""
+    assert matrix(only="web1-frezee") == matrix(rounds=0) == matrix(times=0) == 2
+
+
+def test_a_matrix_beside_another_command_is_refused(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 7."""
+
+    def held() -> None:
+        raise Locked("locked by `invoke experiment.run control`")
+
+    monkeypatch.setattr(lock, "held", held)
+    assert matrix() == 7

@@ -1,0 +1,187 @@
+"""An experiment to its end: what the databases hold is read and judged, whatever it is. The lab is a double."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab import topology
+from lab.analysis import runs, timeline
+from lab.analysis.checks.judge import judge
+from lab.analysis.history import History
+from lab.analysis.summary import summarize
+from lab.errors import Unreachable
+from lab.experiment import closing, counted, experiment, finals, load, observe, way_back
+from lab.experiment.experiment import Hands, Run
+from lab.experiment.latest import Latest
+from lab.injection import injection
+from lab.mysql.databases import Database
+from lab.nodes import lifecycle
+from lab.nodes.machine import Answer
+from lab.operations import logs, restore
+from lab.plan import plan
+from lab.plan.plan import Expectation, Step
+from lab.topology import Node
+from tests.support import timelines
+from tests.support.pairs import OPEN, U1
+
+LAB = topology.load()
+EXPECT = (Expectation("gtid-equal", "equals", True), Expectation("lost-writes", "at_most", 0))
+COMMANDS = (*EXPECT, Expectation("failed-commands", "at_most", 0))
+PROMOTED = (Step(0, "command", command="db.promote web2"),)
+
+
+class Scene:
+    """What the databases hold in the end, whose node is silent, who is primary, what commands answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sets = {"web1": f"{U1}:1-50", "web2": f"{U1}:1-50"}
+        self.tokens = {"web1": ["t0", "t1"], "web2": ["t0", "t1"]}
+        self.silent = ""
+        self.primary = "web1"
+        self.answers: dict[str, int] = {}
+        self.whole = True
+
+    def asked(self, _: object) -> dict[str, Database | None]:
+        """In the place of facts.databases_of."""
+        sets = self.sets.items()
+        return {name: None if name == self.silent else replace(OPEN, node=name, gtid_executed=it) for name, it in sets}
+
+    def command(self, words: str, _: object) -> tuple[int, str]:
+        """A command of the lab."""
+        code = self.answers.get(words, 0)
+        if words.startswith("db.promote") and not code:
+            self.primary = words.split()[1]
+        return code, "what it said"
+
+    def perform(self, expect: Sequence[Expectation] = EXPECT, steps: tuple[Step, ...] = ()) -> dict[str, Any]:
+        """Run it; the summary of the timeline that it saved, and the details of the checks."""
+        it = replace(plan.find("control", LAB), expect=tuple(expect), steps=steps)
+        it = replace(it, warm_up_s=0.0, measure_s=0.2, settle_s=0.1)
+        hands = Hands(lambda wanted: None, self.command, lambda _: [record(0), record(1)])
+        experiment.run(LAB, it, hands, lambda folder: None)
+        entries = timeline.read(self.folder / runs.TIMELINE)
+        checks = judge(entries, History(entries).run["expect"])
+        return {**summarize(entries, checks), "details": {check.name: check.detail for check in checks}}
+
+
+def record(number: int) -> dict[str, Any]:
+    """A write that was acknowledged, as the load recorded it."""
+    it = timelines.write(number, f"t{number}")
+    return {"at": it.at, "eye": it.eye, "kind": it.kind, **it.data}
+
+
+class Door:
+    """A node; its database tells its notes."""
+
+    def __init__(self, node: Node, scene: Scene) -> None:
+        self.node, self.scene = node, scene
+
+    def run(self, text: str, **_: object) -> Answer:
+        """Each note once."""
+        if self.node.name == self.scene.silent:
+            raise Unreachable(f"{self.node.name} does not answer on ssh")
+        return Answer(0, "".join(f"{it}\t1\t0\n" for it in self.scene.tokens[self.node.name]), "")
+
+
+def introduce(it: Run) -> None:
+    """What the checks need to know."""
+    nodes = {node.name: list(node.roles) for node in LAB.nodes}
+    it.tell("run", **{**it.plan.as_data(), "nodes": nodes})
+    it._back.primary = "web1"
+
+
+@contextmanager
+def loaded(*_: object) -> Iterator[Any]:
+    """A load that sends nothing."""
+    yield SimpleNamespace(
+        began=lambda: 0.0, must_go_on=lambda: None, end=lambda: None, cpu=lambda: 0.1, cpu_peak=lambda: 0.1
+    )
+
+
+@contextmanager
+def watched(*_: object) -> Iterator[None]:
+    """Nobody looks."""
+    yield
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
+    """A lab that answers at once, and in which nothing is wrong."""
+    made = Scene(tmp_path)
+    for where, name, double in (
+        (runs, "make", lambda name: tmp_path),
+        (lifecycle, "machines", lambda lab: [Door(node, made) for node in LAB.nodes]),
+        (restore, "must_be_whole", lambda lab: None),
+        (Run, "introduce", introduce),
+        (observe, "watching", watched),
+        (load, "running", loaded),
+        (counted, "requests", lambda balancer: None),
+        (finals, "tokens", lambda doors: set()),
+        (finals, "databases_of", made.asked),
+        (injection, "heal_all", lambda lab, **_: []),
+        (logs, "save", lambda *_: None),
+        (closing, "tell_roles", lambda *_: None),
+        (way_back, "primary", lambda doors: made.primary or "web1"),
+        (Latest, "primary", lambda *_: made.primary),
+        (Latest, "wrong", lambda _: [] if made.whole else ["web1 is not seen replicating"]),
+        (way_back, "OPEN_S", 0.0),
+        (experiment, "AFTERWARDS_S", 0.0),
+    ):
+        monkeypatch.setattr(where, name, double)
+    return made
+
+
+def test_equal_databases_that_hold_every_write_pass(scene: Scene) -> None:
+    """Each is read, and nothing is lost."""
+    it = scene.perform()
+    assert (it["verdict"], it["writes"]["lost"]) == ("pass", 0)
+
+
+def test_databases_that_never_become_equal_fail(scene: Scene) -> None:
+    """That is the product's failure: both are read all the same, and what is lost is counted."""
+    scene.sets["web2"], scene.tokens["web2"] = f"{U1}:1-49", ["t0"]
+    it = scene.perform()
+    assert (it["verdict"], it["writes"]["lost"]) == ("fail", 1)
+    assert it["details"]["gtid-equal"] == "web1 has 1 that web2 has not"
+
+
+def test_a_database_that_can_not_be_read_proves_nothing(scene: Scene) -> None:
+    """What the other one holds may still be on its way there: the rig broke, no write is told as lost."""
+    scene.silent, scene.tokens["web2"] = "web1", ["t0"]
+    assert scene.perform()["verdict"] == "error"
+
+
+def test_two_silent_databases_are_not_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody answered: that is no same answer."""
+    monkeypatch.setattr(finals, "databases_of", lambda doors: {"web1": None, "web2": None})
+    assert finals.unequal([]) == ["web1 does not answer", "web2 does not answer"]
+
+
+def test_a_difference_that_no_check_asks_for_is_an_error(scene: Scene) -> None:
+    """It would pass otherwise, and nobody would be told."""
+    scene.sets["web2"] = f"{U1}:1-49"
+    assert scene.perform(EXPECT[1:])["verdict"] == "error"
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(1, "fail"), (3, "error")], ids=["said no", "the rig broke"])
+def test_a_way_back_that_says_no_is_a_failure_and_one_that_breaks_an_error(
+    scene: Scene, code: int, verdict: str
+) -> None:
+    """After a promotion that worked, the old primary can't rejoin."""
+    scene.answers["db.rejoin web1"] = code
+    assert scene.perform(COMMANDS, PROMOTED)["verdict"] == verdict
+
+
+def test_a_refused_promotion_is_not_hidden_by_a_lab_that_does_not_settle(scene: Scene) -> None:
+    """It said no before anything broke; without it the same end is an error."""
+    scene.whole = False
+    assert scene.perform(COMMANDS, PROMOTED)["verdict"] == "error"
+    (scene.folder / runs.TIMELINE).unlink()
+    scene.answers["db.promote web2"] = 1
+    assert scene.perform(COMMANDS, PROMOTED)["verdict"] == "fail"

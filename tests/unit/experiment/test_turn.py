@@ -1,0 +1,47 @@
+"""Who is primary while an experiment runs: brought about before, and given back."""
+
+import pytest
+
+from lab.errors import CheckFailed
+from lab.experiment import way_back
+from tests.unit.experiment import test_experiment
+from tests.unit.experiment.test_experiment import Scene
+
+scene = test_experiment.scene
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "commands"),
+    [
+        ("web1", "web1", []),
+        ("web2", "web1", ["db.promote web1", "measure", "db.promote web2"]),
+        ("web2", "", []),
+    ],
+)
+def test_the_roles_that_an_experiment_needs_are_brought_about(
+    scene: Scene, before: str, wanted: str, commands: list[str]
+) -> None:
+    """What it breaks is named by node: 'the primary loses its power' is not true of a replica."""
+    scene.primary = before
+    turn = way_back.Turn([], wanted, lambda words: scene.command(words, lambda: False))
+    turn.take()
+    assert turn.primary == (wanted or before) == scene.primary
+    scene.done += ["measure"] if turn.turned else []
+    turn.give_back()
+    assert scene.done == commands and scene.primary == before
+
+
+def test_roles_that_cannot_be_turned_end_the_run_before_it_begins(scene: Scene) -> None:
+    """With what the promotion said; nothing was measured."""
+    scene.primary, scene.exit_code = "web2", 1
+    with pytest.raises(CheckFailed, match="web1 can't be made primary") as caught:
+        way_back.Turn([], "web1", lambda words: scene.command(words, lambda: False)).take()
+    assert caught.value.evidence == "what it said"
+
+
+def test_a_run_turns_the_roles_before_it_measures_and_back_afterwards(scene: Scene) -> None:
+    """Whoever promoted web2 finds it promoted."""
+    scene.primary = "web2"
+    scene.whole_run()
+    assert [it for it in scene.done if it.startswith("db.promote")] == ["db.promote web1", "db.promote web2"]
+    assert scene.done.index("db.promote web1") < scene.done.index("db.promote web2") and scene.primary == "web2"

@@ -1,0 +1,142 @@
+"""Back to a snapshot: in which order, and what is forgotten whatever becomes of the wait."""
+
+import time
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from lab import topology
+from lab.errors import CheckFailed, TimedOut
+from lab.faults import ledger
+from lab.faults.catalogue import Fault
+from lab.mysql import remembered
+from lab.nodes.facts import NodeFacts, Server
+from lab.operations import restore, snapshots
+from tests.support.pairs import CLOSED, OPEN, PROMOTED, REPLICA, WEB1
+
+LAB = topology.load()
+
+
+class Door:
+    """web1."""
+
+    node = WEB1
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done, in order; a fault is active and a primary known."""
+    done: list[str] = []
+
+    def put_back(*_: object) -> None:
+        done.append("put back")
+
+    def wrong(*_: object) -> list[str]:
+        done.append("looks")
+        return []
+
+    monkeypatch.setattr(snapshots, "put_back", put_back)
+    monkeypatch.setattr(snapshots, "is_back", lambda: done.append("is back"))
+    monkeypatch.setattr(restore, "machines", lambda lab: [])
+    monkeypatch.setattr(restore, "together", lambda work, doors: done.append("clocks"))
+    monkeypatch.setattr(restore, "wrong", wrong)
+    ledger.add(Fault("power-off", "web1"), 1.0)
+    remembered.remember(time.time(), [OPEN, REPLICA])
+    return done
+
+
+def test_what_a_snapshot_lacks_is_repaired_before_the_lab_is_waited_for(events: list[str]) -> None:
+    """Machines and clocks first: without them nothing can be converged."""
+    restore.restore(LAB, "clean", lambda: events.append("repairs"))
+    assert events == ["put back", "clocks", "is back", "repairs", "looks"]
+
+
+def test_faults_are_gone_even_where_the_lab_does_not_settle(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were of a time that is no more."""
+    monkeypatch.setattr(restore, "wrong", lambda *_: ["HAProxy: web3 is DOWN"])
+    monkeypatch.setattr(restore, "READY_S", 0.0)
+    with pytest.raises(TimedOut) as caught:
+        restore.restore(LAB, "clean")
+    assert "web3 is DOWN" in caught.value.evidence
+    assert ledger.entries() == []
+
+
+def test_a_lab_with_active_faults_teaches_nothing(events: list[str]) -> None:
+    """Whatever its services say."""
+    with pytest.raises(CheckFailed, match="web1-power-off"):
+        restore.must_be_whole(LAB)
+    assert events == []
+
+
+def test_two_primaries_are_not_whole() -> None:
+    """Nor is none."""
+    assert restore._databases([OPEN, REPLICA], 2) == []
+    assert restore._databases([OPEN, PROMOTED], 2) == ["2 of 2 databases answer, 2 of them primary"]
+    assert restore._databases([CLOSED, REPLICA], 2) == ["2 of 2 databases answer, 0 of them primary"]
+
+
+def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer arrived late, and what it says is of a time before."""
+
+    def late(*_: object) -> list[NodeFacts]:
+        remembered.outdate()
+        return [NodeFacts({}, None, OPEN)]
+
+    monkeypatch.setattr(restore, "together", late)
+    restore.wrong(LAB, [cast(Any, Door)])
+    assert remembered.recall() is None
+
+
+SERVERS = [
+    Server("web", "web1", "DOWN", 100, ""),
+    Server("web", "web2", "UP", 100, ""),
+    Server("write", "web2", "", 1, ""),
+]
+SAID = {
+    "a server that is DOWN": (SERVERS[:2], ["HAProxy: web1 is DOWN"]),
+    "none": (SERVERS[1:], []),
+    "nothing": (None, ["HAProxy: it can't be asked"]),
+}
+
+
+@pytest.mark.parametrize(("servers", "told"), SAID.values(), ids=SAID)
+def test_what_haproxy_says_of_its_servers_is_looked_at(
+    servers: list[Server] | None, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An admin socket that does not answer says of nobody that it is UP."""
+    facts = [NodeFacts({}, servers, None), NodeFacts({}, None, OPEN), NodeFacts({}, None, REPLICA)]
+    doors: Any = [SimpleNamespace(node=node) for node in LAB.nodes]
+    monkeypatch.setattr(restore, "together", lambda *_: facts)
+    monkeypatch.setattr(restore, "healthy", lambda lab: True)
+    assert restore.wrong(LAB, doors) == told
+
+
+NOT_UP = {
+    "a server that checks took out": (["HAProxy: web2 is DOWN"], "", ["HAProxy: web2 is DOWN"]),
+    "a server that somebody drained": (["HAProxy: web2 is DRAIN", "HAProxy: web1 is MAINT"], "", []),
+    "a replica that stands still": (["web2 does not replicate"], "", ["web2 does not replicate"]),
+    "a replica that stands still, asked for": (["web2 does not replicate"], "web2", ["web2 does not replicate"]),
+    "another replica than the one asked for": (["web2 does not replicate"], "web1", []),
+    "another node than the one asked for": (["web1: nginx is inactive", "HAProxy: web1 is DOWN"], "web2", []),
+    "the one asked for": (
+        ["web2: nginx is inactive", "HAProxy: web2 is DOWN", "web1: ssh"],
+        "web2",
+        ["web2: nginx is inactive", "HAProxy: web2 is DOWN"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "node", "told"), NOT_UP.values(), ids=NOT_UP)
+def test_a_lab_is_not_called_up_while_something_is_wrong(
+    found: list[str], node: str, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 1 with what is wrong; a server that was taken out on purpose is no defect."""
+    monkeypatch.setattr(restore, "machines", lambda lab: [])
+    monkeypatch.setattr(restore, "running", lambda lab: [])
+    monkeypatch.setattr(restore, "READY_S", 0.0)
+    monkeypatch.setattr(restore, "wrong", lambda lab, doors: found)
+    with pytest.raises(CheckFailed) if told else nullcontext() as caught:
+        restore.must_be_up(LAB, node)
+    assert not caught or caught.value.evidence.splitlines() == told

@@ -1,0 +1,130 @@
+"""The folder of experiments: what is not one there is named, or is none of anybody's business."""
+
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from commands import experiments
+from lab import topology
+from lab.errors import BadInput
+from lab.plan import plan
+from tests.support.stories import shipped
+
+LAB = topology.load()
+RIGHT = "title: t\nquestion: q\nexpect: [{check: failed-gets, at_most: 0}]\n"
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_its_name_and_line(tmp_path: Path) -> None:
+    """An umlaut in Latin-1 is the usual one."""
+    path = tmp_path / "old.yml"
+    path.write_bytes(RIGHT.replace("question: q", "question: größer?").encode("latin-1"))
+    with pytest.raises(BadInput, match=r"old\.yml is not UTF-8 text \(line 2\)\nnext: save it as UTF-8"):
+        plan.load(path, LAB)
+
+
+def test_what_editors_and_systems_leave_beside_the_files_is_no_experiment(tmp_path: Path) -> None:
+    """A lock that points nowhere, a file of macOS, a folder."""
+    (tmp_path / "cut.yml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / ".#cut.yml").symlink_to("somebody@somewhere.1")
+    (tmp_path / "._cut.yml").write_bytes(b"\x00\x05\x16\x07")
+    (tmp_path / "folder.yml").mkdir()
+    assert [it.name for it in plan.named(LAB, tmp_path)] == ["cut"]
+
+
+def test_an_experiment_is_found_by_its_name_whatever_folder_it_is_in(tmp_path: Path) -> None:
+    """Two of the same name are refused: nobody could tell which one ran."""
+    for folder in ("web", "failover/late", ".hidden"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "web" / "slow.yml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / ".hidden" / "gone.yml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "failover" / "late" / "cut.yml").write_text(RIGHT, encoding="utf-8")
+    assert [it.name for it in plan.named(LAB, tmp_path)] == ["cut", "slow"]
+    assert plan.find("cut", LAB, tmp_path).name == "cut"
+    (tmp_path / "cut.yml").write_text(RIGHT, encoding="utf-8")
+    for look in (lambda: plan.find("cut", LAB, tmp_path), lambda: plan.named(LAB, tmp_path)):
+        with pytest.raises(BadInput, match=r"(?s)several files are called cut\.yml.*late/cut\.yml"):
+            look()
+    assert plan.find("slow", LAB, tmp_path).name == "slow"
+
+
+@pytest.fixture
+def drafts(tmp_path: Path) -> Path:
+    """A folder with one experiment that is right and two that are not."""
+    (tmp_path / "cut.yml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "a-draft.yml").write_text(f"{RIGHT}measure_s: long\n", encoding="utf-8")
+    (tmp_path / "b-draft.yml").write_text(f"{RIGHT}seed: -1\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_the_mistakes_of_all_files_are_told_at_once(drafts: Path) -> None:
+    """Each with its own file and line."""
+    with pytest.raises(BadInput, match=r"(?s)2 files have mistakes.*a-draft\.yml has 1.*line 4.*b-draft\.yml has 1"):
+        plan.named(LAB, drafts)
+
+
+def test_a_broken_draft_hides_no_other_experiment(
+    drafts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list has those that can be run, and then says what is wrong; exit code 2."""
+    monkeypatch.setattr(plan, "read", partial(plan.read, folder=drafts))
+    with pytest.raises(Exit, match="2 files have mistakes") as ending:
+        experiments.list_(Context())
+    assert capsys.readouterr().out.split() == ["cut", "t"]
+    assert ending.value.code == 2
+
+
+def test_a_file_with_another_ending_is_told_its_right_name(drafts: Path) -> None:
+    """It is not left out without a word."""
+    (drafts / "my-cut.yaml").write_text(RIGHT, encoding="utf-8")
+    with pytest.raises(BadInput, match=r"3 files have mistakes\n +my-cut\.yaml must be called my-cut\.yml"):
+        plan.named(LAB, drafts)
+    for name in ("my-cut", "my-cut.yaml", "experiments/my-cut.yaml"):
+        with pytest.raises(BadInput, match=r"my-cut\.yaml must be called my-cut\.yml"):
+            plan.find(name, LAB, drafts)
+
+
+@pytest.mark.parametrize("name", ["experiments/cut.yml", "cut.yml", "cut.yaml"])
+def test_a_name_that_a_shell_completed_is_answered_with_the_experiments(drafts: Path, name: str) -> None:
+    """People have a folder before their eyes, and commands take names."""
+    with pytest.raises(BadInput, match=r"did you mean cut\?"):
+        plan.find(name, LAB, drafts)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("steps:\n\t- {at: 1}", r"(?s)in draft\.yml, line 5.*next: indent with spaces: line 5 of draft\.yml"),
+        ("steps:\n\u00a0 - {at: 1, command: x}", "next: indent with spaces: line 5"),
+        ("steps:\n\u00a0 - {at: 1}", r"line 5: .*; indent with spaces: it has a no-break space"),
+        ("without: What happens: who notices?", r"(?s)in draft\.yml, line 4.*a text that has ': ' in it in quotes"),
+        ("load: &a\n  rate: *a", r"draft\.yml: what begins in line 4 holds itself"),
+        ("seed: 2026-02-30", r"draft\.yml is not YAML\n +day"),
+        ("- title: t", r"draft\.yml is not YAML"),
+    ],
+)
+def test_what_is_not_yaml_is_told_with_what_to_do(text: str, says: str) -> None:
+    """By the file's name, not by the parser's word for a text."""
+    with pytest.raises(BadInput, match=says):
+        plan.parse("draft", f"{RIGHT}{text}\n", LAB)
+
+
+@pytest.mark.parametrize(("text", "what"), [("- title: t\n", "a list"), ("title\n", "a text")])
+def test_a_file_without_settings_is_told_how_one_begins(text: str, what: str) -> None:
+    """It is not shown its whole content as a value."""
+    with pytest.raises(BadInput, match=f"must begin with settings like title:, not with {what}"):
+        plan.parse("draft", text, LAB)
+
+
+def test_what_a_user_adds_is_not_one_of_the_shipped_experiments(tmp_path: Path) -> None:
+    """Finished or not: the project's own checks are about those that git knows."""
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "cut.yml").write_text(RIGHT, encoding="utf-8")
+    for words in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    (tmp_path / "experiments" / "my-cut.yml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "experiments" / "draft.yml").write_text("title: 1\n", encoding="utf-8")
+    assert [it.name for it in shipped(LAB, tmp_path)] == ["cut"]

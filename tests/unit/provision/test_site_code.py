@@ -1,0 +1,79 @@
+"""What the site promises about a note, as its PHP says it: no PHP is needed here, the live tests run it."""
+
+import re
+from pathlib import Path
+
+SITE = Path(__file__).resolve().parents[3] / "provision" / "site"
+
+
+def body(file: str, function: str) -> str:
+    """A function of the site in one line, without comments."""
+    text = (SITE / file).read_text(encoding="utf-8")
+    found = re.search(rf"^function {function}\(.*?^}}$", text, re.MULTILINE | re.DOTALL)
+    assert found, f"{file} has no function {function}"
+    return " ".join(re.sub(r"^\s*//.*$", "", found[0], flags=re.MULTILINE).split())
+
+
+def in_order(text: str, *parts: str) -> bool:
+    """Whether all parts stand there, one after the other."""
+    return re.search(".*?".join(map(re.escape, parts)), text) is not None
+
+
+def test_a_note_is_acknowledged_only_after_a_second_question() -> None:
+    """Whether a replica can confirm is asked before COMMIT, whether it has is asked after it; 504 says: unknown."""
+    assert in_order(
+        body("notes.php", "leave_note"),
+        "[$db, $before] = primary_database($config, $give_up_at);",
+        "if (!is_confirmed($before, $before)) { throw new Problem(503,",
+        "$db->beginTransaction();",
+        "$db->commit(); return [201, confirmed($db, $before, $note)]; } catch (PDOException $error) {",
+        "throw new Problem(504, 'unknown');",
+    )
+    asks = "if ($note === null || ($before !== '' && !is_confirmed($before, confirmation($db)))) "
+    assert in_order(body("notes.php", "confirmed"), asks + "{ throw new Problem(504, 'unknown'); } return $note;")
+
+
+def test_a_note_that_is_known_already_is_asked_for_in_the_same_way() -> None:
+    """An earlier request may have left it without a replica: a commit behind it is confirmed, not its memory."""
+    assert in_order(
+        body("notes.php", "leave_note"),
+        "catch (PDOException $error) { must_be_known($error);",
+        "return [200, known_note($db, $token, $before, $give_up_at)]; }",
+    )
+    locked = "if (error_number($error) === LOCK_WAIT_TIMEOUT) { throw new Problem(504, 'unknown'); }"
+    assert locked in body("notes.php", "must_be_known")
+    assert in_order(
+        body("notes.php", "known_note"),
+        "if ($before !== '') { $db->prepare('INSERT INTO repeats (token) VALUES (?)')->execute([$token]); }",
+        "$db->commit(); return confirmed($db, $before, $note); } catch (PDOException $error) {",
+        "throw new Problem(504, 'unknown');",
+    )
+
+
+def test_two_equal_answers_that_end_with_on_confirm() -> None:
+    """Semi-sync that was off in between has counted that; where none is wanted, there is nothing to confirm."""
+    code = body("database.php", "is_confirmed")
+    assert "return $before === '' || ($after === $before && str_ends_with($after, ',ON'));" in code
+    asked = body("database.php", "confirmation")
+    assert "rpl_semi_sync_source_enabled" not in asked, "semi-sync that was switched off by hand confirms nothing"
+    assert in_order(asked, 'rpl_semi_sync_source_timeout = " . WITHOUT_END_MS', "source_no_times", "source_status")
+
+
+def test_only_a_server_that_takes_writes_gets_them_and_is_asked_how_it_confirms() -> None:
+    """Unless an experiment takes that protection away."""
+    answers = "return [$db, $config['confirms'] ? confirmation($db) : ''];"
+    assert in_order(body("database.php", "primary_database"), "if ($about['writable']) {", answers, "is read-only")
+
+
+def test_a_request_that_php_begins_late_is_refused() -> None:
+    """Its visitor has left: before anything is asked of a database, and so that no other server is asked instead."""
+    code = " ".join((SITE / "index.php").read_text(encoding="utf-8").split())
+    assert in_order(code, "try { must_be_recent($config); match (true) {", "catch (Problem")
+    late = "if (microtime(true) - (float) $_SERVER['ARRIVED_AT'] > $config['read_begins_within_s']) "
+    refuses = "{ throw new Problem(429, 'the site is too busy, nothing was done'); }"
+    assert late + refuses in body("index.php", "must_be_recent")
+
+
+def test_no_other_site_frames_the_page_or_moves_its_links() -> None:
+    """default-src says nothing of these two."""
+    assert "frame-ancestors 'none'; base-uri 'none'" in (SITE / "answer.php").read_text(encoding="utf-8")

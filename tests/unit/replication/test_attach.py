@@ -1,0 +1,53 @@
+"""A replica that was told to follow: where it does not go on, it is mended once."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from lab.mysql.databases import Database
+from lab.nodes.machine import Answer
+from lab.replication import attach
+from lab.topology import Node
+from tests.support.pairs import OPEN, REPLICA, U1, WEB1, WEB2
+
+
+@dataclass
+class Told:
+    """A door that keeps what its node is told."""
+
+    node: Node = WEB2
+    told: list[str] = field(default_factory=list)
+
+    def script(self, text: str, **_: object) -> Answer:
+        """Nothing fails."""
+        self.told.append(text)
+        return Answer(0, "", "")
+
+
+CANT_APPLY, CANT_RECEIVE = replace(REPLICA, applying=False), replace(REPLICA, receiving=False)
+FETCHES, RECEIVES = ["fetches"], ["receives"]
+LOOKS: dict[str, tuple[Database, Database | None, float, list[str]]] = {
+    "it can't apply": (CANT_APPLY, OPEN, 0.0, FETCHES),
+    "it goes on": (REPLICA, OPEN, 0.0, []),
+    "not yet": (CANT_APPLY, OPEN, 60.0, []),
+    "its source does not answer": (CANT_APPLY, None, 0.0, []),
+    "its source has less": (CANT_APPLY, replace(OPEN, gtid_executed=f"{U1}:1-49"), 0.0, []),
+    "it can't receive": (CANT_RECEIVE, None, 0.0, RECEIVES),
+}
+
+
+@pytest.mark.parametrize(("own", "source", "seconds", "mends"), LOOKS.values(), ids=LOOKS)
+def test_a_relay_log_is_given_up_only_where_it_can_not_be_applied_and_its_source_has_all_of_it(
+    monkeypatch: pytest.MonkeyPatch, own: Database, source: Database | None, seconds: float, mends: list[str]
+) -> None:
+    """And once; it is tried as it is for a while before. Who only can't receive keeps it: its applier runs."""
+    monkeypatch.setattr(attach, "RESUMES_S", seconds)
+    door: Any = Told()
+    other: Any = Told(WEB1)
+    monkeypatch.setattr(attach, "databases_of", lambda doors: {"web1": source, "web2": own})
+    resumed = attach.Resumed(door, other, "secret", resumes=True)
+    for _ in range(2):
+        resumed.look(own)
+    told = ["fetches" if "STOP REPLICA;" in it else "receives" for it in door.told if "SOURCE_HOST" in it]
+    assert told == mends

@@ -1,0 +1,156 @@
+"""The lock, the choices and the secrets: what .lab/ holds."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab.errors import BadInput, Locked
+from lab.state import choices, credentials, lock
+from lab.wait import until
+from tests.unit.conftest import Stored
+
+HOLD = """
+import sys
+from pathlib import Path
+from lab.state import lock
+with lock.held(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_command_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
+    """Exit code 7, and who holds it."""
+    path = tmp_path / "lock"
+    argv = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(Locked, match=rf"process {holder.pid}") as caught, lock.held(path):
+            pass
+        assert caught.value.exit_code == 7
+        holder.kill()
+    with lock.held(path):
+        pass
+
+
+PART = """
+import sys
+from pathlib import Path
+from lab.state import lock
+from lab import process
+with lock.held(Path(sys.argv[1])):
+    process.run(["sh", "-c", "echo started >&3; read end <&4"], timeout=60, keep=(*lock.descriptors(), 3, 4))
+"""
+
+
+def test_the_lock_is_held_until_the_last_part_of_a_command_has_ended(tmp_path: Path) -> None:
+    """kill -9 of an experiment leaves the promotion that it began: nothing else may be done beside that."""
+    path = tmp_path / "lock"
+    begun, tell, wait, leave = *os.pipe(), *os.pipe()
+    pipes = f"exec 3>&{tell} 4<&{wait}; exec '{sys.executable}' -c '{PART}' '{path}'"
+    with subprocess.Popen(["bash", "-c", pipes], pass_fds=(tell, wait)) as holder:
+        assert os.read(begun, 8) == b"started\n"
+        holder.kill()
+    with pytest.raises(Locked, match=rf"process {holder.pid}"), lock.held(path):
+        pass
+    os.close(leave)
+    until("the part has ended", lambda: _is_free(path), 10, every=0.05)
+    for end in (begun, tell, wait):
+        os.close(end)
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        with lock.held(path):
+            return True
+    except Locked:
+        return False
+
+
+def test_choices_are_kept_beside_earlier_ones(tmp_path: Path) -> None:
+    """A later choice does not forget the first."""
+    path = tmp_path / "choices.yml"
+    choices.save({"box": "local"}, path)
+    choices.save({"provider": "libvirt"}, path)
+    assert choices.load(path) == {"box": "local", "provider": "libvirt"}
+
+
+def test_choices_set_aside_come_back_once(stored: Stored) -> None:
+    """What was added or changed meanwhile goes; what is left away stays on record, and was nobody's choice."""
+    choices.save({"durability": "async", "box": "local", "without": ["retries"]})
+    choices.set_aside()
+    choices.save({"durability": "durable", "mode": "active-passive"})
+    assert choices.bring_back() and not choices.bring_back()
+    assert stored() == {"durability": "async", "box": "local", "without": ["retries"]}
+    choices.forget(["durability", "box"])
+    choices.set_aside()
+    assert not choices.bring_back(), "nothing was chosen meanwhile"
+    assert stored() == {"durability": "async", "box": "local"} and not choices.ASIDE.exists()
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "word"])
+def test_damaged_choices_are_named(tmp_path: Path, text: str) -> None:
+    """The file and the way out."""
+    path = tmp_path / "choices.yml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=r"choices\.yml"):
+        choices.load(path)
+
+
+def test_passwords_are_made_once_and_kept_private(tmp_path: Path) -> None:
+    """Mode 600, the same at the second call, new ones for new accounts only."""
+    path = tmp_path / "secrets.yml"
+    first = credentials.passwords(["a"], path)
+    both = credentials.passwords(["a", "b"], path)
+    assert both["a"] == first["a"] != both["b"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_secrets_file_is_named(tmp_path: Path) -> None:
+    """Removing it is the way out: a converge makes new passwords."""
+    path = tmp_path / "secrets.yml"
+    path.write_text("[")
+    with pytest.raises(BadInput, match="remove"):
+        credentials.passwords(["a"], path)
+
+
+@pytest.mark.parametrize("password", ["it's", 'say "so"', "back\\slash", "two\nlines", "", "x" * 33, "emm\u00e4"])
+def test_a_password_that_sql_would_not_take_as_it_is_is_refused(password: str, tmp_path: Path) -> None:
+    """All of them at once, with what may stand there; nothing is written."""
+    path = tmp_path / "secrets.yml"
+    path.write_text(yaml.safe_dump({"site": password, "clone": password, "root": "fine-1_A"}), encoding="utf-8")
+    before = path.read_text(encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        credentials.passwords(["site", "new"], path)
+    assert [line.split(":")[0] for line in caught.value.evidence.splitlines()] == ["- clone", "- site"]
+    assert path.read_text(encoding="utf-8") == before
+
+
+def test_the_command_that_runs_is_known_to_others(tmp_path: Path) -> None:
+    """By who holds the lock; one that was killed runs no more."""
+    path = tmp_path / "lock"
+    argv = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert f"process {holder.pid}" in lock.running(path)
+        holder.kill()
+    assert lock.running(path) == ""
+
+
+def test_a_process_that_got_the_number_of_a_killed_command_is_not_that_command(tmp_path: Path) -> None:
+    """After a power cut the record is still there, and most numbers are given out again."""
+    path = tmp_path / "lock"
+    argv = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.kill()
+    record = path.with_suffix(".holder")
+    record.write_text(record.read_text(encoding="utf-8").replace(str(holder.pid), str(os.getppid())), encoding="utf-8")
+    assert lock.running(path) == ""
