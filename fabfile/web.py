@@ -43,11 +43,16 @@ def desired(target: Target) -> Desired:
 
 
 def _queue(pools: str, unit: str) -> Command:
-    """How many may wait for PHP: a reload keeps the sockets, and with them the old number."""
+    """How many may wait for PHP: a reload keeps the sockets, and with them the old number.
+
+    A socket whose file is gone listens still, and nobody finds it.
+    """
     wanted = re.findall(r"^listen(?:\.backlog)? = (.+)$", pools, re.MULTILINE)
     pairs = zip(wanted[::2], wanted[1::2], strict=True)
-    ask = " && ".join(f"ss -Hxl src {socket} | grep -q ' {most} *{socket} '" for socket, most in pairs)
-    return Command("the queues of PHP", ask, f"{ask} || timeout 60 systemctl restart {unit}")
+    ask = " && ".join(
+        f"[ -S {socket} ] && ss -Hxl src {socket} | grep -q ' {most} *{socket} '" for socket, most in pairs
+    )
+    return Command("the queues of PHP", ask, f"{ask} || timeout 60 systemctl restart {unit}", in_turn=True)
 
 
 def site_files(folder: Path = SITE) -> tuple[File, ...]:

@@ -36,11 +36,15 @@ class Unit:
 
 @dataclass(frozen=True)
 class Command:
-    """Any other state: `ask` exits 0 when it holds, `do` makes it hold (both bash)."""
+    """Any other state: `ask` exits 0 when it holds, `do` makes it hold (both bash).
+
+    `in_turn`: it serves nobody meanwhile, so the nodes do it one after the other, after everything else.
+    """
 
     name: str
     ask: str
     do: str
+    in_turn: bool = False
 
 
 @dataclass(frozen=True)

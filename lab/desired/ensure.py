@@ -3,6 +3,7 @@
 import base64
 import difflib
 import hashlib
+import threading
 from collections.abc import Set
 
 from lab.desired.desired import Command, Desired, Difference, File, Found, Unit, fingerprint
@@ -26,6 +27,8 @@ __all__ = [
 
 PROBE_TIMEOUT_S = 60.0
 APPLY_TIMEOUT_S = 900.0
+TURN_TIMEOUT_S = 90.0
+_TURN = threading.Lock()
 UNIT_FILES = "/etc/systemd/system/"
 
 
@@ -59,12 +62,16 @@ def _reacts(unit: Unit, changed: Set[str], found: Found) -> bool:
 
 
 def apply(machine: Machine, difference: Difference) -> None:
-    """Change what differs: one round trip; a file that its checker refuses leaves everything as it was.
+    """Change what differs: one round trip, and one for each command in turn.
 
-    Raises CommandFailed with the step that failed and what it printed.
+    A file that its checker refuses leaves everything as it was. Raises CommandFailed with the step that failed and what
+    it printed.
     """
     try:
         machine.script(apply_script(difference), timeout=APPLY_TIMEOUT_S, title=f"changes: {str(difference)[:90]}")
+        for command in (it for it in difference.commands if it.in_turn):
+            with _TURN:
+                machine.script(command.do, timeout=TURN_TIMEOUT_S, title=command.name)
     except CommandFailed as error:
         error.hint = "correct the cause and run it again: invoke lab.provision"
         raise

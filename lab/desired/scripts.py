@@ -123,7 +123,7 @@ def apply_script(difference: Difference) -> str:
         lines += [_step(f"start {unit}"), f"timeout 120 systemctl enable --now {shlex.quote(unit)}"]
         lines.append(f"rm -f {_marker(unit)}")
     for command in difference.commands:
-        lines += [_step(command.name), command.do]
+        lines += [] if command.in_turn else [_step(command.name), command.do]
     return "\n".join([*lines, "} </dev/null", ""])
 
 

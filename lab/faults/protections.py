@@ -27,7 +27,7 @@ PROTECTIONS: Mapping[str, Protection] = {
     "admission": Protection(
         "a server gets no more requests than it can work on, the others wait briefly or are refused",
         "haproxy.cfg",
-        ("server ... maxconn 2", "timeout queue 1750ms", "option abortonclose"),
+        ("server ... maxconn 2", "timeout queue 1500ms", "option abortonclose"),
     ),
     "write-safety": Protection(
         "a write that may have arrived is never sent again",

@@ -169,3 +169,19 @@ def test_nothing_in_the_lock_file_is_unpinned() -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     starts = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
     assert [line for line in starts if not re.match(r"[\w.-]+==\S+( ;.*)? \\$", line)] == []
+
+
+def test_the_library_stays_in_packages() -> None:
+    """A listing of it reads as the architecture."""
+    flat = [path.name for path in (ROOT / "lab").glob("*.py") if path.name != "__init__.py"]
+    assert len(flat) <= 12, flat
+
+
+def test_the_page_on_the_architecture_names_what_is_there() -> None:
+    """Each path in it."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = [
+        it for it in re.findall(r"`([^`\s()]+)`", text) if "/" in it or it.endswith((".py", ".yml", ".md", ".toml"))
+    ]
+    assert len(named) > 50
+    assert [it for it in named if not (ROOT / it).exists()] == []

@@ -58,3 +58,10 @@ def test_a_pool_that_does_not_listen_is_seen(tmp_path: Path, listening: Any) -> 
     """One of three is not there."""
     listening(tmp_path, MOST, SOCKETS[:2])
     assert not holds(tmp_path, {})
+
+
+def test_a_socket_whose_file_is_gone_is_seen(tmp_path: Path, listening: Any) -> None:
+    """The kernel lists it still."""
+    listening(tmp_path, MOST)
+    (tmp_path / "read.sock").unlink()
+    assert not holds(tmp_path, {})
