@@ -10,7 +10,19 @@ PYTHON = ["lab", "host", "box", "fabfile", "commands"]
 TOGETHER = ["bootstrap.sh", "host-packages/install.sh", "host-packages/consent.sh"]  # one program, in three files
 OWN = {"bootstrap.sh", "invoke", "python", "locust"}  # of this checkout and its .venv
 TYPED = re.compile(r"^ {4,6}([a-z][a-z0-9-]*) ", re.MULTILINE)  # the first word of a line of code
-NO_COMMANDS = {"acknowledged", "balancer", "database", "last", "lb1", "site", "visitors", "web1", "web2"}  # shown
+NO_COMMANDS = {
+    "acknowledged",
+    "balancer",
+    "database",
+    "fabfile",
+    "inside",
+    "last",
+    "lb1",
+    "site",
+    "visitors",
+    "web1",
+    "web2",
+}  # shown
 ELSEWHERE = {"python3"}  # of macOS
 
 
