@@ -4,11 +4,11 @@ import signal
 
 from invoke.collection import Collection
 
-from commands import box, databases, experiments, faults, lab, matrix
+from commands import box, db, experiment, experiment_matrix, fault, lab
 
 # Started in the background by a shell, SIGINT is ignored and Vagrant would inherit that: nobody could interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-experiments.commands.add_task(matrix.matrix_, name="matrix")
-experiments.commands.add_task(matrix.table_, name="table")
-ns = Collection(lab.commands, databases.commands, faults.commands, experiments.commands, box.commands)
+experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")
+experiment.commands.add_task(experiment_matrix.table_, name="table")
+ns = Collection(lab.commands, db.commands, fault.commands, experiment.commands, box.commands)

@@ -6,7 +6,7 @@ import platform
 import shutil
 from pathlib import Path
 
-from box import catalogue, image, mirrors, recipe
+from box import image, installed, mirrors, recipe
 from box.recipe import Recipe
 from lab import progress
 from lab.errors import LabError, RigBroken
@@ -33,7 +33,7 @@ def name(*, plain: bool = False) -> str:
 def ensure(*, plain: bool = False) -> str:
     """Make sure that Vagrant has the box, and return its name; builds it only if it is not there."""
     wanted = recipe.for_host(plain=plain)
-    if catalogue.has(wanted.name):
+    if installed.has(wanted.name):
         progress.say("box", f"box in cache: {wanted.name}")
         return wanted.name
     reason = can_build()
@@ -50,8 +50,8 @@ def _build(wanted: Recipe) -> None:
     with image.workspace() as work:
         create_secret_files(work)
         package = image.build(wanted, work)
-        catalogue.add(wanted.name, package, work / "boot")
-    catalogue.remove_older(wanted.kind, wanted.name)
+        installed.add(wanted.name, package, work / "boot")
+    installed.remove_older(wanted.kind, wanted.name)
     progress.say("box", f"{wanted.name} is ready")
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from box import build, catalogue
+from box import build, installed
 from lab import process, progress
 from lab.errors import LabError, RigBroken
 from lab.topology import Lab
@@ -36,7 +36,7 @@ def _choose(lab: Lab, provider: str, emulated: bool, wanted: str) -> Chosen:
     if wanted:
         return Chosen(_get(wanted, "", provider), "as asked")
     if provider == "libvirt" and emulated:
-        reason = None if catalogue.has(build.name()) else build.can_build()
+        reason = None if installed.has(build.name()) else build.can_build()
         if reason is None:
             why = "built here, because installing packages in an emulated machine takes many minutes"
             return Chosen(build.ensure(), why)

@@ -11,7 +11,7 @@ from invoke.tasks import task
 from lab import topology
 from lab.errors import NO_ROOM, NOT_YOURS, LabError, explained
 from lab.faults import ledger
-from lab.nodes import hypervisor
+from lab.nodes import vm_power
 from lab.operations import snapshots
 from lab.state import choices, lock
 
@@ -51,7 +51,7 @@ def command(*, changes: bool, ends_restore: bool = False, **options: Any) -> Cal
 def _standing() -> str:
     """What is left as it is: machines, and faults that nobody heals by himself."""
     try:
-        states = hypervisor.states(topology.load())
+        states = vm_power.states(topology.load())
         active = ", ".join(str(it["id"]) for it in ledger.entries())
     except LabError as error:
         return error.what

@@ -11,16 +11,16 @@ from invoke.exceptions import Exit
 
 from commands.command import command, say
 from fabfile.roles import ROLES
-from host.ownership import remains
+from host.ownership import uninstall_hints
 from host.prepare import examine, prepare, remove
 from lab import progress, topology
 from lab.errors import CheckFailed, LabNotUp, Unreachable
 from lab.faults import ledger
-from lab.injection import injection
-from lab.mysql import remembered
+from lab.injection import inject_and_heal
+from lab.mysql import last_seen
 from lab.nodes import lifecycle, site
-from lab.nodes.machine import SSH_CONFIG
-from lab.operations import clean, converge, snapshots, status, welcome
+from lab.nodes.ssh import SSH_CONFIG
+from lab.operations import clean_snapshot, converge, snapshots, status, welcome
 from lab.operations.logs import collect as collect_logs
 from lab.operations.restore import must_be_up
 from lab.wait import working
@@ -42,9 +42,9 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
     with progress.stage("host and box"):
         prepare(lab, box=box, provider=provider)
     with progress.stage("boot"):
-        clean.begin(lab)
+        clean_snapshot.begin(lab)
         lifecycle.boot(lab, lab.node(node) if node else None)
-        injection.heal_all(lab)
+        inject_and_heal.heal_all(lab)
     with progress.stage("configure"):
         outcome = converge.everything(lab, ROLES)
     if outcome.off:
@@ -55,7 +55,7 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
         page = site.first_page(lab)
         must_be_up(lab)
     with progress.stage("clean snapshot"):
-        clean.keep(lab, ROLES, outcome.systems)
+        clean_snapshot.keep(lab, ROLES, outcome.systems)
     say(welcome.text(lab, page))
     if timings:
         say(progress.timings())
@@ -93,11 +93,11 @@ def destroy(c: Context, host: bool = False) -> None:
     """Remove the machines, their disks and networks, and verify that nothing is left."""
     lab = topology.load()
     remove(lab, host=host)
-    clean.RECORD.unlink(missing_ok=True)
+    clean_snapshot.RECORD.unlink(missing_ok=True)
     ledger.clear()
-    remembered.forget()
+    last_seen.forget()
     snapshots.RESTORING.unlink(missing_ok=True)
-    stays = remains.listed(topology.ROOT, lab.box.name) if host else []
+    stays = uninstall_hints.listed(topology.ROOT, lab.box.name) if host else []
     say("\n  ".join(["the lab is gone; what stays:", *stays]) if host else "the lab is gone")
 
 
@@ -123,14 +123,14 @@ def snapshot(c: Context, name: str) -> None:
 @command(changes=True, ends_restore=True, positional=["name"])
 def restore(c: Context, name: str) -> None:
     """Put all machines back to a snapshot, and wait until everything answers again."""
-    changed = clean.put_back(topology.load(), ROLES, name)
+    changed = clean_snapshot.put_back(topology.load(), ROLES, name)
     say("\n".join([f"the lab is as it was at snapshot {name}", *changed]))
 
 
 @command(changes=True, ends_restore=True)
 def reset(c: Context) -> None:
     """Put the lab back to how it was when it was made, and forget all choices."""
-    changed = clean.reset(topology.load(), ROLES)
+    changed = clean_snapshot.reset(topology.load(), ROLES)
     say("\n".join(["the lab is as it was when it was made", *changed]))
 
 
@@ -153,7 +153,7 @@ def _ssh(node: str, *words: str) -> int:
     name = topology.load().node(node).name
     if not SSH_CONFIG.exists():
         raise LabNotUp("no lab is up in this checkout", hint="start it: invoke lab.up")
-    clean.touched()
+    clean_snapshot.touched()
     code = subprocess.call(["ssh", "-F", str(SSH_CONFIG), *PATIENCE, name, *words])
     if code == SSH_FAILED:
         hint = f"see what the machine is doing: invoke lab.status, vagrant ssh {name}"

@@ -2,7 +2,7 @@
 
 from lab.desired.ensure import Desired, File, Unit
 from lab.desired.target import Target
-from lab.mysql import databases, ending
+from lab.mysql import server_state, shutdown
 
 # The package's unit waits without end for a server that does not stop, a frozen one for example.
 PATIENCE = "/etc/systemd/system/mysql.service.d/weblab.conf"
@@ -20,7 +20,7 @@ def desired(target: Target) -> Desired:
         packages=("mysql-server",),
         files=(
             File(conf, target.render("mysqld.cnf.j2"), check=check),
-            File(ending.RECORDER, target.render("mysql-record.j2"), check="sh -n %s"),
+            File(shutdown.RECORDER, target.render("mysql-record.j2"), check="sh -n %s"),
             File(PATIENCE, target.render("mysql-unit.conf.j2")),
             File(WATCHER, target.render("mysql-watch.j2"), mode="755", check="sh -n %s"),
             File(WATCH, target.render("mysql-watch.service.j2")),
@@ -39,5 +39,5 @@ def desired(target: Target) -> Desired:
                 on_change="systemctl restart weblab-mysql-watch",
             ),
         ),
-        questions={"database": databases.QUESTION},
+        questions={"database": server_state.QUESTION},
     )

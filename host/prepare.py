@@ -8,11 +8,11 @@ from host import permissions, preflight, provider
 from host.emulator import emulator_path
 from host.ownership import inventory, leftovers
 from host.preflight import Finding
-from host.private import private
+from host.private import hypervisor
 from host.provider import Provider
 from lab import progress
 from lab.errors import LabError, RigBroken
-from lab.nodes import hypervisor, lifecycle
+from lab.nodes import lifecycle, vm_power
 from lab.state import choices
 from lab.topology import ROOT, Lab
 
@@ -22,7 +22,7 @@ def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
 
     `box` and `provider` are remembered as choices. Raises RigBroken naming everything that stands in the way.
     """
-    permissions.close_state(hypervisor.FOUND.parent)
+    permissions.close_state(vm_power.FOUND.parent)
     wanted = {key: value for key, value in {"box": box, "provider": provider}.items() if value}
     if wanted:
         choices.save(wanted)
@@ -34,7 +34,7 @@ def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
     emulated = using.driver == "qemu"
     its_box = boxes.choose(lab, using.name, emulated=emulated, wanted=chosen.get("box", ""))
     found = {"provider": using.name, "driver": using.driver, "box": its_box.name}
-    hypervisor.save_found(found | ({"emulator": emulator_path()} if emulated else {}))
+    vm_power.save_found(found | ({"emulator": emulator_path()} if emulated else {}))
 
 
 def remove(lab: Lab, *, host: bool) -> None:
@@ -51,9 +51,9 @@ def remove(lab: Lab, *, host: bool) -> None:
         left = leftovers.verify_gone()
         if left:
             raise RigBroken("the lab is not gone", evidence="\n".join(left), hint="run it again: invoke lab.destroy")
-    hypervisor.FOUND.unlink(missing_ok=True)
+    vm_power.FOUND.unlink(missing_ok=True)
     if host and using.private:
-        private.stop()
+        hypervisor.stop()
 
 
 def examine(lab: Lab) -> list[Finding]:
@@ -67,7 +67,7 @@ def examine(lab: Lab) -> list[Finding]:
 
 def _take_over(lab: Lab, using: Provider, networks: Sequence[IPv4Network]) -> None:
     if using.private:
-        private.start(networks)
+        hypervisor.start(networks)
     if using.name == "libvirt":
         leftovers.take_over(ROOT, lab.nodes, lab.box.name)
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from lab import yaml_lines
+from lab import yaml_file
 from lab.errors import BadInput
-from lab.yaml_lines import Document, Mistake, invalid
+from lab.yaml_file import Document, Mistake, invalid
 
 ROOT = Path(__file__).resolve().parents[1]
 Role = Literal["nameserver", "balancer", "web", "database"]
@@ -108,7 +108,7 @@ class _Lab(_Strict):
 
 def load(path: Path = ROOT / "lab.yml") -> Lab:
     """Read and check lab.yml; raises BadInput that lists every mistake with its line and place."""
-    document = Document.read(path.name, yaml_lines.text(path) if path.exists() else "")
+    document = Document.read(path.name, yaml_file.text(path) if path.exists() else "")
     mistakes = list(document.duplicates())
     parsed: _Lab | None = None
     try:

@@ -22,7 +22,7 @@ from lab.clock import now
 from lab.errors import LabError, RigBroken
 from loadtests.arrivals import Arrival
 from loadtests.record import Request
-from loadtests.visit import Site, Visit
+from loadtests.request import Site, Visit
 
 ASK_EVERY_S = 1.0
 PEAK_S = 10.0  # a generator that is too busy in a crowd need not be so on average

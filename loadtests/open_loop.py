@@ -4,7 +4,7 @@
     locust -f loadtests/open_loop.py ... --processes 2     the rate is divided; so it is among --worker machines
 
 Requests start when rate and seed say so (loadtests/arrivals.py), and their time counts from there, in Locust's figures
-too. Nothing is ever sent again, and every request has a connection of its own (loadtests/visit.py). The folder then
+too. Nothing is ever sent again, and every request has a connection of its own (loadtests/request.py). The folder then
 holds, for each process, requests-<process>.jsonl (loadtests/record.py) and generator-<process>.json: processor time
 used, and how late requests started. Locust's number of users says nothing here.
 
@@ -26,11 +26,11 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from lab.errors import BadInput, LabError
-from loadtests import door, settings, starter
+from loadtests import parent_watch, settings, startup
 from loadtests.processes import Leader, Sender
-from loadtests.way import Way
+from loadtests.target_guard import Way
 
-LAB = door.lab()
+LAB = startup.lab()
 WAY = Way(LAB)
 LOAD = AsyncResult()  # this process's, once it is ready
 OPTIONS = (
@@ -56,7 +56,7 @@ class Nobody(User):
 
 def options(parser: LocustArgumentParser, **_: Any) -> None:
     """Options are text: loadtests/settings.py names all mistakes in them at once, a parser only the first."""
-    parser.set_defaults(**door.OF_THIS_MACHINE)
+    parser.set_defaults(**startup.OF_THIS_MACHINE)
     for name, default, text in OPTIONS:
         parser.add_argument(name, default=default, help=text, include_in_web_ui=False)
 
@@ -69,13 +69,13 @@ def start(environment: Environment, runner: LocalRunner | MasterRunner | WorkerR
             settings.check(vars(environment.parsed_options), _mistakes(host))
         WAY.reach(host)
     except LabError as error:
-        door.refuse(environment, runner, error)
+        startup.refuse(environment, runner, error)
     load = Leader(environment, runner) if isinstance(runner, MasterRunner) else Sender(environment, runner, WAY, host)
     # Added later than those of Locust's runner, which are called in reverse: it would leave before the end.
     events.quitting.add_listener(lambda **_: _finish(environment, load))
     LOAD.set(load)
-    if not door.is_forked(environment, runner):  # its leader ends it
-        gevent.spawn(starter.watch)
+    if not startup.is_forked(environment, runner):  # its leader ends it
+        gevent.spawn(parent_watch.watch)
 
 
 def begin(**_: Any) -> None:

@@ -13,13 +13,13 @@ from locust.rpc import Message
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from lab.errors import LabError, RigBroken
-from loadtests import door
+from loadtests import startup
 from loadtests.arrivals import arrivals, share
 from loadtests.generator import Generator
 from loadtests.record import Record, Request
+from loadtests.request import LONGEST_S, Site
 from loadtests.settings import Settings
-from loadtests.visit import LONGEST_S, Site
-from loadtests.way import Way
+from loadtests.target_guard import Way
 
 END, ENDED = "load-end", "load-ended"  # what the leader tells those that send, and what they answer
 SPARE_S = 5.0
@@ -33,7 +33,7 @@ class Sender:
         self.environment, self.runner, self.way, self.host = environment, runner, way, host
         self.refusal: LabError | None = None
         self._generator: Generator | None = None
-        self._parent = os.getppid() if door.is_forked(environment, runner) else 0
+        self._parent = os.getppid() if startup.is_forked(environment, runner) else 0
         if isinstance(runner, WorkerRunner):
             runner.register_message(END, lambda **_: self.end(), concurrent=True)  # a greenlet: the end takes seconds
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from lab.errors import BadInput
 from loadtests.arrivals import Rate
 from loadtests.record import FILES, taken
-from loadtests.visit import LONGEST_S
+from loadtests.request import LONGEST_S
 
 SPARE = 1.2
 HIGHEST = 400  # a second: more than this would use up the ports of this machine

@@ -23,14 +23,14 @@ from locust.exception import StopTest
 from locust.runners import Runner, WorkerRunner
 
 from lab.errors import LabError
-from loadtests import content, door
+from loadtests import content, startup
 from loadtests.outcome import judge, reason
-from loadtests.way import CONNECT_S, READ_S, LabAdapter, Way
+from loadtests.target_guard import CONNECT_S, READ_S, LabAdapter, Way
 
 TOLERATED = 0.01
 
 
-LAB = door.lab()
+LAB = startup.lab()
 WAY = Way(LAB)
 
 
@@ -118,7 +118,7 @@ class Writer(SiteUser):
 
 def offer(parser: Any, **_: Any) -> None:
     """What the browser's form holds and a command line may leave out."""
-    parser.set_defaults(num_users=20, spawn_rate=5, **door.OF_THIS_MACHINE)
+    parser.set_defaults(num_users=20, spawn_rate=5, **startup.OF_THIS_MACHINE)
 
 
 def start(environment: Environment, runner: Runner, **_: Any) -> None:
@@ -127,7 +127,7 @@ def start(environment: Environment, runner: Runner, **_: Any) -> None:
     try:
         WAY.reach(_host(environment))
     except LabError as error:
-        door.refuse(environment, runner, error)
+        startup.refuse(environment, runner, error)
 
 
 def finish(environment: Environment, **_: Any) -> None:

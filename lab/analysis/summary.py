@@ -6,8 +6,8 @@ from typing import Any
 from lab.analysis.checks.finding import Value
 from lab.analysis.checks.judge import Check, find, verdict
 from lab.analysis.checks.writes import of
+from lab.analysis.exposure import risk
 from lab.analysis.history import History
-from lab.analysis.risk import risk
 from lab.analysis.timeline import Entry
 
 TIMES = {"detected_s": "detected", "outage_s": "longest-outage", "recovered_s": "recovered"}

@@ -6,10 +6,10 @@ import hashlib
 import threading
 from collections.abc import Set
 
-from lab.desired.desired import Command, Desired, Difference, File, Found, Unit, fingerprint
 from lab.desired.scripts import apply_script, probe_script, read_probe, read_show, show_script
+from lab.desired.state import Command, Desired, Difference, File, Found, Unit, fingerprint
 from lab.errors import CommandFailed
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 
 __all__ = [
     "Command",

@@ -4,7 +4,7 @@ import base64
 import shlex
 from collections.abc import Sequence
 
-from lab.desired.desired import Desired, Difference, File, Found, Unit
+from lab.desired.state import Desired, Difference, File, Found, Unit
 
 MARK = "=weblab="
 PENDING = "/var/lib/weblab/pending"  # a file for each unit that has yet to react to its new files

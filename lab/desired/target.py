@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.desired.desired import Desired
+from lab.desired.state import Desired
 from lab.release import Release
 from lab.render import render
 from lab.topology import Lab, Node

@@ -2,7 +2,7 @@
 
 from lab.errors import LabError
 from lab.nodes import facts
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 
 
 def requests(balancer: Machine) -> int | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from lab import clock
 from lab.errors import RigBroken
-from lab.plan.plan import Load, RateStep
+from lab.plan.experiment_file import Load, RateStep
 from lab.topology import ROOT
 from lab.wait import until
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lab import progress
-from lab.analysis import results
-from lab.analysis.results import Result
+from lab.analysis import matrix_results
+from lab.analysis.matrix_results import Result
 from lab.errors import BadInput, LabError, did_you_mean
-from lab.plan.plan import Plan
+from lab.plan.experiment_file import Plan
 
 QUIET_S = 600.0  # how long an experiment in which nothing breaks is measured: rare false alarms take time to show
 ROUND_S, AROUND_S = 60.0, 60.0  # a first guess, until there are results
@@ -50,7 +50,7 @@ def rows(plans: Sequence[Plan], only: str, rounds: int, times: int = 1) -> list[
     mistakes += [f"--{word} {it}: at least one" for word, it in (("rounds", rounds), ("times", times)) if it < 1]
     if mistakes:
         raise BadInput.listing("there is no such matrix", mistakes, hint="invoke experiment.list")
-    return [Row(known[name], _rounds(known[name], rounds), results.fingerprint(name), times) for name in wanted]
+    return [Row(known[name], _rounds(known[name], rounds), matrix_results.fingerprint(name), times) for name in wanted]
 
 
 def _rounds(plan: Plan, rounds: int) -> int:
@@ -69,12 +69,12 @@ def play(todo: Sequence[Row], hands: Hands, host: Result, path: Path) -> None:
     `host` is what the result says of the hosting machine. Where the lab is not whole it is reset, once a run.
     """
     for number, row in enumerate(todo):
-        done = results.load(path)
+        done = matrix_results.load(path)
         minutes = sum(_seconds(it, done) for it in todo[number:]) / 60
         place = f"{number + 1} of {len(todo)}"
         progress.say("matrix", f"{place}: {row.name}; about {minutes:.0f} minutes to the end")
-        _Row(row, len(results.of(done, row.name)), hands, host, path).run()
-        hands.say(f"{place}  {line(results.load(path)[-1])}")
+        _Row(row, len(matrix_results.of(done, row.name)), hands, host, path).run()
+        hands.say(f"{place}  {line(matrix_results.load(path)[-1])}")
 
 
 def exit_code(wanted: Sequence[Row], done: Sequence[Result]) -> int:
@@ -97,7 +97,7 @@ def line(result: Result) -> str:
 
 def _verdicts(row: Row, done: Sequence[Result]) -> list[str]:
     """Of this code, the newest first, as many as are needed; an error counts until the row is run again."""
-    found = [it["verdict"] for it in results.of(done, row.name, row.fingerprint, row.rounds)]
+    found = [it["verdict"] for it in matrix_results.of(done, row.name, row.fingerprint, row.rounds)]
     return [*found[:1], *(word for word in found[1:] if word != "error")][: row.times]
 
 
@@ -107,7 +107,7 @@ def _guess_s(plan: Plan, rounds: int) -> float:
 
 def _seconds(row: Row, done: Sequence[Result]) -> float:
     """How long a row will take: as long as the last time, or a guess that learns from the others."""
-    before = [it for it in results.of(done, row.name) if it["rounds"] == row.rounds and it["verdict"] != "error"]
+    before = [it for it in matrix_results.of(done, row.name) if it["rounds"] == row.rounds and it["verdict"] != "error"]
     if before:
         return float(before[0]["took_s"])
     known = [it for it in done if it["verdict"] != "error" and it["rounds"]]
@@ -123,7 +123,7 @@ class _Row:
         self.plan = replace(row.plan, seed=row.plan.seed + before)
         if not row.plan.steps:
             self.plan = replace(self.plan, measure_s=max(QUIET_S, row.plan.measure_s))
-        self.began, self.host, self.commit = time.monotonic(), dict(host), results.commit()
+        self.began, self.host, self.commit = time.monotonic(), dict(host), matrix_results.commit()
         self.ran = False
 
     def run(self) -> None:
@@ -139,7 +139,7 @@ class _Row:
                 self.perform()
         except LabError as error:
             if not self.ran:
-                self.keep(results.of_error(error, self.how()))
+                self.keep(matrix_results.of_error(error, self.how()))
             progress.say("matrix", f"{self.row.name}: {error.what}")
 
     def perform(self) -> None:
@@ -149,13 +149,13 @@ class _Row:
     def judge(self, folder: Path) -> None:
         """Keep what came of it; of one that was interrupted only the violation that was seen."""
         self.ran = True
-        result = results.of_run(folder, self.how())
-        if result["verdict"] == "fail" or not results.interrupted(folder):
+        result = matrix_results.of_run(folder, self.how())
+        if result["verdict"] == "fail" or not matrix_results.interrupted(folder):
             self.keep(result)
 
     def keep(self, result: Result) -> None:
         """One line more."""
-        results.append(result, self.path)
+        matrix_results.append(result, self.path)
 
     def how(self) -> dict[str, Any]:
         """When, with what and where the row was run."""

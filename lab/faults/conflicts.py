@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab.faults.catalogue import ALL, KINDS, Fault
+from lab.faults.kinds import ALL, KINDS, Fault
 
 
 def conflicts(active: Sequence[Fault], new: Fault) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.errors import BadInput
-from lab.faults.catalogue import ALL, Fault, key_of
-from lab.state import state_files
+from lab.faults.kinds import ALL, Fault, key_of
+from lab.state import atomic_file
 from lab.topology import ROOT, Lab
 
 LEDGER = ROOT / ".lab" / "faults.json"
@@ -32,7 +32,7 @@ def active(lab: Lab) -> list[Fault]:
 
 def strike_gone(lab: Lab) -> list[str]:
     """Forget the faults of nodes that lab.yml has no more: nobody can heal them, and lab.up sweeps the machine."""
-    with state_files.alone(LEDGER):
+    with atomic_file.alone(LEDGER):
         found = entries()
         gone = [str(it["id"]) for it in found if not _is_here(lab, it)]
         if gone:
@@ -47,19 +47,19 @@ def _is_here(lab: Lab, entry: Mapping[str, Any]) -> bool:
 
 def add(fault: Fault, at: float) -> None:
     """Write a fault down; to be done before it is injected."""
-    with state_files.alone(LEDGER):
+    with atomic_file.alone(LEDGER):
         _write([*_others(fault), {**fault.as_data(), "injected_at": at}])
 
 
 def remove(fault: Fault) -> None:
     """Strike a fault out; to be done when it was seen to be gone."""
-    with state_files.alone(LEDGER):
+    with atomic_file.alone(LEDGER):
         _write(_others(fault))
 
 
 def clear() -> None:
     """Forget all faults: the machines are gone, or were put back to a time before them."""
-    with state_files.alone(LEDGER):
+    with atomic_file.alone(LEDGER):
         LEDGER.unlink(missing_ok=True)
 
 
@@ -72,4 +72,4 @@ def _without_time(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(found: Iterable[Mapping[str, Any]]) -> None:
-    state_files.replace(LEDGER, json.dumps(list(found), indent=1))
+    atomic_file.replace(LEDGER, json.dumps(list(found), indent=1))

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lab.errors import CheckFailed
-from lab.mysql import databases, gtid, promotion, remembered
-from lab.mysql.databases import Database
-from lab.mysql.doubts import Situation
+from lab.mysql import gtid, last_seen, promotion, server_state
+from lab.mysql.data_loss import Situation
+from lab.mysql.server_state import Database
 from lab.topology import Node
 
 Asked = Mapping[str, Database | None]
@@ -33,7 +33,7 @@ class _Sight:
     def situation(self, own: Database) -> Situation:
         nodes = {node.name: node for node in self.nodes}
         other = next(nodes[name] for name in self.asked if name != own.node)
-        seen, silent = remembered.recall(), self.ended.get(other.name, "")
+        seen, silent = last_seen.recall(), self.ended.get(other.name, "")
         gone = self.machines.get(other.name) == "absent"
         rival = self.asked[other.name]
         return Situation(nodes[own.node], other, own, rival, True, seen, time.time(), silent, gone)
@@ -47,7 +47,7 @@ def durability(primary: Database, degraded: str) -> str:
 
 def unchosen(primary: Database, degraded: str, chosen: str) -> list[str]:
     """Commits that are less or more safe than chosen, which somebody set by hand; a promotion's is told elsewhere."""
-    if primary.durability in (chosen, databases.NONE) or degraded == primary.node:
+    if primary.durability in (chosen, server_state.NONE) or degraded == primary.node:
         return []
     return [f"commits on {primary.node} are {primary.durability}, chosen is {chosen}; next: invoke lab.provision"]
 
@@ -126,11 +126,11 @@ def _is_salvaged(it: Situation) -> bool:
         return False
     if rival is None:
         known = it.seen.gtid_executed if it.seen and it.seen.node == it.other.name else own.gtid_executed
-        return not databases.made_by(own, gtid.minus(own.gtid_executed, known))
+        return not server_state.made_by(own, gtid.minus(own.gtid_executed, known))
     lacks = gtid.minus(rival.has, own.has)
     if gtid.minus(own.gtid_executed, rival.gtid_executed) or not gtid.subset(rival.purged, own.has):
         return False
-    return bool(lacks) and databases.made_by(rival, lacks) == lacks  # of its own machine's it would receive none
+    return bool(lacks) and server_state.made_by(rival, lacks) == lacks  # of its own machine's it would receive none
 
 
 def _is_allowed(it: Situation, *, accept_data_loss: bool = False) -> bool:
@@ -152,10 +152,10 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
             return [f"{what}; next: {_restarts(primary.node)}"]
     lines: list[str] = []
     for name, it in others:
-        errant = databases.errant(it, primary) if it and it.source else 0
+        errant = server_state.errant(it, primary) if it and it.source else 0
         if it and it.source and errant:
             lines.append(f"{name} has {errant} transactions of its own that {primary.node} has not")
-        elif it and it.source and databases.lost(it, primary):
+        elif it and it.source and server_state.lost(it, primary):
             lines.append(f"{name} lacks what it wrote itself, which no replica receives: it needs a copy")
         elif it and not it.source:
             own = gtid.count(gtid.minus(it.gtid_executed, primary.gtid_executed))
@@ -195,7 +195,7 @@ def _returns(sight: _Sight, name: str) -> str:
 
 def _without_durability(sight: _Sight, primary: Database) -> list[str]:
     """Somebody opened it, or switched semi-sync off, by hand; a converge, which sets it, needs every answer."""
-    if primary.durability != databases.NONE:
+    if primary.durability != server_state.NONE:
         return []
     silent = [name for name, it in sight.asked.items() if it is None]
     then = _returns(sight, silent[0]) if silent else "invoke lab.provision"

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from lab.errors import CheckFailed
 from lab.faults import ledger
-from lab.faults.catalogue import ALL
-from lab.mysql import databases, gtid
-from lab.mysql.databases import Database
-from lab.mysql.doubts import Situation, missing, unheld, was_given_up
+from lab.faults.kinds import ALL
+from lab.mysql import gtid, server_state
+from lab.mysql.data_loss import Situation, missing, unheld, was_given_up
+from lab.mysql.server_state import Database
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def decide(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
 def _following(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
     """The candidate has the other one as its source."""
     node, other = it.node.name, it.other.name
-    errant = databases.errant(it.own, rival)
+    errant = server_state.errant(it.own, rival)
     has_all = not rival.writable and gtid.subset(rival.gtid_executed, it.own.gtid_executed)
     if errant and has_all and not gtid.subset(it.own.purged, rival.has):
         why = f"{other} was closed, and {node} has all that it has; {other} can't fetch the rest, which {node} purged"
@@ -77,7 +77,7 @@ def _without_errant(it: Situation, rival: Database) -> str:
     if gtid.subset(rival.gtid_executed, it.own.gtid_executed):
         return f"fetch them for {other}: invoke db.promote {other} --salvage"
     reset = "put the lab back: invoke lab.reset"
-    if rival.source and databases.errant(rival, it.own):
+    if rival.source and server_state.errant(rival, it.own):
         return reset
     chosen = f"choose whose data stays: invoke db.promote {other} --accept-data-loss, then invoke db.rejoin {node}"
     return f"{chosen}; or {reset}"

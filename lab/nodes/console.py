@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lab import process
 from lab.errors import LabError
-from lab.nodes.hypervisor import PREFIX, QUICK_S
+from lab.nodes.vm_power import PREFIX, QUICK_S
 from lab.topology import Node
 
 FOLDER = Path("/var/log/libvirt/qemu")

@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from lab.errors import LabError
-from lab.mysql import databases, ending
-from lab.mysql.databases import Database
-from lab.nodes import console, hypervisor
-from lab.nodes.machine import Machine, together
-from lab.nodes.units import named
+from lab.mysql import server_state, shutdown
+from lab.mysql.server_state import Database
+from lab.nodes import console, vm_power
+from lab.nodes.services import named
+from lab.nodes.ssh import Machine, together
 from lab.topology import Lab, Node
 
 READY_TIMEOUT_S = 20.0
@@ -124,7 +124,7 @@ def ask(machine: Machine) -> NodeFacts:
     roles = machine.node.roles
     script = [f"systemctl show -p Id -p ActiveState {units(roles)}", f"echo {MARK}"]
     script += [BALANCER if "balancer" in roles else "true", f"echo {MARK}"]
-    script += [databases.QUESTION if "database" in roles else "true"]
+    script += [server_state.QUESTION if "database" in roles else "true"]
     try:
         answer = machine.script("exec 2>&1\n" + "\n".join(script) + "\nexit 0", timeout=15, title="status")
     except LabError as error:
@@ -134,7 +134,7 @@ def ask(machine: Machine) -> NodeFacts:
     return NodeFacts(
         services=states,
         servers=servers(balancer_text) if "pxname" in balancer_text else None,
-        database=databases.read(machine.node.name, database_text),
+        database=server_state.read(machine.node.name, database_text),
     )
 
 
@@ -150,15 +150,15 @@ def endings(lab: Lab, asked: Mapping[str, Database | None]) -> dict[str, str]:
 
 def _ending(node: Node) -> str:
     record = ""
-    if not hypervisor.off_because(node):
+    if not vm_power.off_because(node):
         with suppress(LabError):  # a node that does not answer has no record to show, its console may have
-            record = Machine(node).script(f"{ending.ASK}\nexit 0", timeout=15, title="asks how MySQL ended").stdout
+            record = Machine(node).script(f"{shutdown.ASK}\nexit 0", timeout=15, title="asks how MySQL ended").stdout
     return ended_because(node, record)
 
 
 def ended_because(node: Node, record: str) -> str:
     """Why a server that does not answer may have released commits, with what its node has on record; '' if not."""
-    return ending.doubt(node, hypervisor.off_because(node), record, console.text(node))
+    return shutdown.doubt(node, vm_power.off_because(node), record, console.text(node))
 
 
 def databases_of(doors: Sequence[Machine], first: str = "") -> dict[str, Database | None]:
@@ -169,9 +169,9 @@ def databases_of(doors: Sequence[Machine], first: str = "") -> dict[str, Databas
 
     def one(door: Machine) -> Database | None:
         try:
-            answer = door.script(f"{first}\n{databases.QUESTION}\nexit 0".lstrip(), title="asks the database")
+            answer = door.script(f"{first}\n{server_state.QUESTION}\nexit 0".lstrip(), title="asks the database")
         except LabError:
             return None
-        return databases.read(door.node.name, answer.stdout)
+        return server_state.read(door.node.name, answer.stdout)
 
     return dict(zip((door.node.name for door in doors), together(one, doors), strict=True))

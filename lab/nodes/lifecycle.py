@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from lab import progress
 from lab.errors import CommandFailed, LabError, RigBroken, TimedOut
-from lab.nodes import console, facts, hypervisor
-from lab.nodes.hypervisor import vagrant_here
-from lab.nodes.machine import SSH_CONFIG, Machine, together
-from lab.state import state_files
+from lab.nodes import console, facts, vm_power
+from lab.nodes.ssh import SSH_CONFIG, Machine, together
+from lab.nodes.vm_power import vagrant_here
+from lab.state import atomic_file
 from lab.topology import Lab, Node
 from lab.wait import until
 
@@ -20,18 +20,18 @@ def boot(lab: Lab, only: Node | None = None) -> None:
 
     Raises RigBroken with console and lease table where a machine does not come up.
     """
-    states = hypervisor.states(lab)
+    states = vm_power.states(lab)
     wanted = [only] if only else lab.nodes
     for node in wanted:
-        if states[node.name] in hypervisor.STUCK:
+        if states[node.name] in vm_power.STUCK:
             progress.say(node.name, f"is {states[node.name]}: it is powered off first")
-            hypervisor.make_off(lab, node)
+            vm_power.make_off(lab, node)
     missing = [f"{node.name} ({states[node.name]})" for node in wanted if states[node.name] != "running"]
     if missing:
         progress.say("host", f"boots {', '.join(missing)}")
         _keep({name: it for name, it in _known().items() if states.get(name) == "running"})
         try:
-            vagrant_here().up(vm_name=only.name if only else None, provider=hypervisor.provider())
+            vagrant_here().up(vm_name=only.name if only else None, provider=vm_power.provider())
         except (CommandFailed, TimedOut) as error:
             raise _not_up(lab, error) from error
     if {node.name for node in wanted} - _known().keys():
@@ -43,7 +43,7 @@ def write_ssh_config(lab: Lab) -> None:
 
     It speaks of running machines only: what was known of the others stays.
     """
-    running = [name for name, state in hypervisor.states(lab).items() if state == "running"]
+    running = [name for name, state in vm_power.states(lab).items() if state == "running"]
     _keep(_known() | _blocks(vagrant_here().say(["ssh-config", *running])))
 
 
@@ -53,7 +53,7 @@ def _known() -> dict[str, str]:
 
 
 def _keep(blocks: Mapping[str, str]) -> None:
-    state_files.replace(SSH_CONFIG, "\n".join(blocks.values()))
+    atomic_file.replace(SSH_CONFIG, "\n".join(blocks.values()))
 
 
 def _blocks(text: str) -> dict[str, str]:
@@ -68,7 +68,7 @@ def machines(lab: Lab) -> list[Machine]:
 
 def running(lab: Lab, role: str = "") -> list[Machine]:
     """A door to each node that runs, or only to those with a role."""
-    states = hypervisor.states(lab)
+    states = vm_power.states(lab)
     return [it for it in machines(lab) if states[it.node.name] == "running" and role in ("", *it.node.roles)]
 
 
@@ -105,7 +105,7 @@ def _not_up(lab: Lab, error: LabError) -> RigBroken:
     evidence = [error.what, error.evidence]
     for node in lab.nodes:
         evidence.append(f"console of {node.name}:\n{console.last_lines(node)}")
-    evidence.append(f"addresses given:\n{hypervisor.leases()}")
+    evidence.append(f"addresses given:\n{vm_power.leases()}")
     return RigBroken(
         "the machines did not come up",
         evidence="\n".join(evidence),

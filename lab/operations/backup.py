@@ -8,10 +8,10 @@ from pathlib import Path
 from lab import progress
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.mysql import gtid
-from lab.mysql.databases import Database
+from lab.mysql.server_state import Database
 from lab.nodes.facts import databases_of
 from lab.nodes.lifecycle import machines
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.state import backup_folder
 from lab.topology import Lab
 from lab.wait import pause, until

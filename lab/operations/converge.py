@@ -11,14 +11,14 @@ from lab.desired.ensure import Desired, Found, Unit
 from lab.desired.target import Roles, Target
 from lab.errors import LabError, LabNotUp
 from lab.faults import protections
-from lab.mysql import databases
-from lab.mysql.databases import check_durability
-from lab.nodes import lifecycle, node_clock
-from lab.nodes.machine import Machine, together
-from lab.nodes.node_clock import step_clock
+from lab.mysql import server_state
+from lab.mysql.server_state import check_durability
+from lab.nodes import clock_sync, lifecycle
+from lab.nodes.clock_sync import step_clock
+from lab.nodes.ssh import Machine, together
 from lab.release import Release
-from lab.replication import accounts, replication, rolling_restart
-from lab.replication.replication import Pair
+from lab.replication import accounts, assign_roles, rolling_restart
+from lab.replication.assign_roles import Pair
 from lab.state import choices, credentials
 from lab.state.choices import WITHOUT
 from lab.topology import Lab, Node
@@ -103,13 +103,13 @@ def _databases(pair: Pair, running: Sequence[Machine], waiting: Mapping[str, Seq
     doors = _servers(running) if waiting else pair.doors
     whole = len(doors) == len(pair.lab.having("database"))
     if not waiting:
-        return replication.converge(pair) if whole else []
+        return assign_roles.converge(pair) if whole else []
     missing = [door for door in doors if door.node.name not in pair.releases]
     systems = {name: Release.of(text) for name, text in lifecycle.systems(missing).items()}
     pair = replace(pair, doors=doors, releases={**pair.releases, **systems})
     changed = _before_restart(_asked(pair)) if whole else []
     rolling_restart.in_turn(pair.lab, running, waiting)
-    return changed + (replication.converge(_asked(pair)) if whole else [])
+    return changed + (assign_roles.converge(_asked(pair)) if whole else [])
 
 
 def _servers(doors: Sequence[Machine]) -> list[Machine]:
@@ -122,14 +122,14 @@ def _before_restart(pair: Pair) -> list[str]:
     Where that fails, the new configuration may be what helps.
     """
     try:
-        return replication.converge(pair)
+        return assign_roles.converge(pair)
     except LabError as error:
         progress.say("lab", f"before MySQL restarts: {error.what}")
         return []
 
 
 def _asked(pair: Pair) -> Pair:
-    questions = {"database": databases.QUESTION, **replication.questions(pair.lab)}
+    questions = {"database": server_state.QUESTION, **assign_roles.questions(pair.lab)}
     asked_at = time.time()
     found = together(lambda door: ensure.ask(door, Desired(questions=questions)), pair.doors)
     answers = {door.node.name: it.answers for door, it in zip(pair.doors, found, strict=True)}
@@ -159,14 +159,14 @@ def desired(target: Target, roles: Roles) -> Desired:
     for role in own:
         whole += roles[role](target)
     if "database" in own:
-        whole += Desired(questions=replication.questions(target.lab))
+        whole += Desired(questions=assign_roles.questions(target.lab))
     return whole
 
 
 def _node(door: Machine, desired: Desired, dry_run: bool) -> Converged:
     asked_at = time.time()
     found = ensure.ask(door, desired)
-    clock = _clock(door, node_clock.error(found.answers, asked_at), dry_run)
+    clock = _clock(door, clock_sync.error(found.answers, asked_at), dry_run)
     difference = ensure.compare(desired, found)
     name = door.node.name
     if not difference:

@@ -5,7 +5,7 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.nodes import console
 from lab.nodes.lifecycle import machines
-from lab.nodes.machine import Machine, together
+from lab.nodes.ssh import Machine, together
 from lab.topology import Lab
 
 UNITS = "haproxy dnsmasq nginx 'php*-fpm' mysql systemd-networkd"

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from lab import progress
 from lab.errors import CheckFailed, LabNotUp, TimedOut
 from lab.faults import ledger
-from lab.mysql import advice, gtid, remembered
-from lab.mysql.databases import Database
+from lab.mysql import advice, gtid, last_seen
+from lab.mysql.server_state import Database
+from lab.nodes.clock_sync import step_clock_soon
 from lab.nodes.facts import NodeFacts, ask, databases_of
 from lab.nodes.lifecycle import machines, running
-from lab.nodes.machine import Machine, together
-from lab.nodes.node_clock import step_clock_soon
 from lab.nodes.site import healthy
+from lab.nodes.ssh import Machine, together
 from lab.operations import snapshots
 from lab.topology import Lab
 from lab.wait import until
@@ -107,7 +107,7 @@ def _next(doors: list[Machine]) -> str:
     """lab.up, but where every database answers and their roles are not right: it never turns roles back."""
     servers = [door for door in doors if "database" in door.node.roles]
     asked, nodes = databases_of(servers), [door.node for door in servers]
-    only_roles = None not in asked.values() and advice.advise(nodes, asked, remembered.degraded(), {})
+    only_roles = None not in asked.values() and advice.advise(nodes, asked, last_seen.degraded(), {})
     return "invoke db.status" if only_roles else "invoke lab.up"
 
 
@@ -115,7 +115,7 @@ def wrong(lab: Lab, doors: list[Machine]) -> list[str]:
     """What is not right yet, in words; one round trip a node."""
     asked_at = time.time()
     facts = dict(zip((door.node.name for door in doors), together(ask, doors), strict=True))
-    remembered.remember(asked_at, [it.database for it in facts.values()])
+    last_seen.remember(asked_at, [it.database for it in facts.values()])
     trouble = [line for name, it in facts.items() for line in _services(name, it)]
     balancers = [facts[door.node.name] for door in doors if "balancer" in door.node.roles]
     trouble += [line for it in balancers for line in _servers(it)]

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from lab import process
 from lab.errors import BadInput, CheckFailed, LabError, RigBroken
 from lab.faults import ledger
-from lab.mysql import remembered
-from lab.nodes.hypervisor import LIBVIRT, PREFIX, provider, states
+from lab.mysql import last_seen
+from lab.nodes.vm_power import LIBVIRT, PREFIX, provider, states
 from lab.topology import ROOT, Lab, Node
 
 CLEAN = "clean"
@@ -63,14 +63,14 @@ def put_back(lab: Lab, name: str) -> None:
     kept = f"{name}.{known[name]}"
     RESTORING.parent.mkdir(exist_ok=True)
     RESTORING.write_text(name, encoding="utf-8")
-    remembered.forget()  # before too: what is known is of another time as soon as one machine is back
+    last_seen.forget()  # before too: what is known is of another time as soon as one machine is back
     try:
         _on_all(lab, lambda node: _virsh("snapshot-revert", node, kept, "--paused", "--force", timeout=SNAPSHOT_S))
         _on_all(lab, lambda node: _virsh("resume", node))
     except LabError as error:
         what = f"snapshot {name} is not back: {_standing(lab)}"
         raise RigBroken(what, evidence=str(error), hint=f"run it again: invoke lab.restore {name}") from error
-    remembered.forget()
+    last_seen.forget()
 
 
 def is_back() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from lab.errors import LabError, RigBroken
 from lab.faults import ledger, protections
-from lab.mysql import advice, remembered
-from lab.nodes import hypervisor, site
+from lab.mysql import advice, last_seen
+from lab.nodes import site, vm_power
 from lab.nodes.facts import NodeFacts, ask, endings
 from lab.nodes.lifecycle import machines
-from lab.nodes.machine import Machine, together
+from lab.nodes.ssh import Machine, together
 from lab.state import choices, lock
 from lab.topology import Lab
 
@@ -65,7 +65,7 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
 
 def _states(lab: Lab, errors: list[str]) -> dict[str, str]:
     try:
-        states = hypervisor.states(lab)
+        states = vm_power.states(lab)
     except RigBroken as error:
         why = error.evidence.rpartition("\n")[2]
         errors.append(f"{error.what}{why and f': {why}'}; next: invoke lab.up")
@@ -129,8 +129,8 @@ def _database(
     if not servers:
         return None
     asked = {node.name: facts[node.name].database if node.name in facts else None for node in lab.having("database")}
-    remembered.remember(asked_at, asked.values())
-    degraded = remembered.degraded()
+    last_seen.remember(asked_at, asked.values())
+    degraded = last_seen.degraded()
     advised = advice.advise(lab.having("database"), asked, degraded, endings(lab, asked), states)
     primaries = [it for it in asked.values() if it and it.role == "primary"]
     primary = primaries[0] if len(primaries) == 1 else None

@@ -4,11 +4,11 @@ import time
 
 from lab import progress
 from lab.errors import CommandFailed
-from lab.mysql import gtid, remembered
-from lab.mysql.databases import Database
+from lab.mysql import gtid, last_seen
+from lab.mysql.server_state import Database
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
-from lab.replication.statements import sql
+from lab.nodes.ssh import Machine
+from lab.replication.mysql_cli import sql
 
 RESUMES_S = 15.0
 # The source's side of semi-sync goes off first: on a replica it blocks the applier.
@@ -92,6 +92,6 @@ class Resumed:
 
     def _mend(self, own: Database, text: str, what: str) -> None:
         progress.say(own.node, f"does not go on by itself: {own.error}".rstrip(": "))
-        remembered.throws_away(own.has)
+        last_seen.throws_away(own.has)
         sql(self.door, text, what)
         self.latest = None

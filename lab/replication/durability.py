@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from lab import progress
 from lab.errors import CheckFailed, LabError
-from lab.mysql import databases, ending, remembered
-from lab.mysql.databases import Database
+from lab.mysql import last_seen, server_state, shutdown
+from lab.mysql.server_state import Database
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
-from lab.replication.statements import sql
+from lab.nodes.ssh import Machine
+from lab.replication.mysql_cli import sql
 from lab.wait import until
 
 RECEIVES_S = 20.0
@@ -44,10 +44,10 @@ def _released(primary: Database, wanted: str) -> None:
 def commits(doors: Sequence[Machine], primary: Machine, found: str, wanted: str) -> list[str]:
     """Make commits on the primary as safe as wanted, and remember both servers; its replica should be there."""
     if found != wanted:
-        remembered.outdate()  # before: who is interrupted here must not leave the old durability on record
-        sql(primary, databases.durability_sql(wanted), f"commits are {wanted}", first=ending.SETS)
-        remembered.remember(time.time(), databases_of(doors).values())
-    remembered.restored()
+        last_seen.outdate()  # before: who is interrupted here must not leave the old durability on record
+        sql(primary, server_state.durability_sql(wanted), f"commits are {wanted}", first=shutdown.SETS)
+        last_seen.remember(time.time(), databases_of(doors).values())
+    last_seen.restored()
     return [f"commits on {primary.node.name} are {wanted}"] if found != wanted else []
 
 
@@ -62,8 +62,8 @@ def remembers(doors: Sequence[Machine], primary: Machine) -> None:
     def known() -> bool:
         at = time.time()
         latest.update(databases_of(doors))
-        remembered.remember(at, latest.values())
-        seen = remembered.recall()
+        last_seen.remember(at, latest.values())
+        seen = last_seen.recall()
         followers = [it for it in latest.values() if it and it.replicating]
         return all(latest.values()) and all(seen and it.received and it.start == seen.replica_start for it in followers)
 
@@ -74,4 +74,4 @@ def remembers(doors: Sequence[Machine], primary: Machine) -> None:
             until("its replica is seen to receive", known, RECEIVES_S, where=primary.node.name)
     except LabError as error:
         progress.say(primary.node.name, f"was not seen with its replica (invoke db.status): {error.what}")
-    remembered.settled()
+    last_seen.settled()

@@ -1,8 +1,8 @@
 """A server that may still take writes is powered off before another one opens."""
 
 from lab import progress
-from lab.nodes import hypervisor
-from lab.nodes.machine import Machine
+from lab.nodes import vm_power
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 
 
@@ -12,12 +12,12 @@ def fence(lab: Lab, door: Machine, dead: bool) -> str:
     Such a MySQL starts read-only, but a saved machine does not start: it goes on with the memory it had. Raises
     TimedOut where the machine is not seen to be off.
     """
-    name, state = door.node.name, hypervisor.states(lab)[door.node.name]
-    if state in hypervisor.OFF:
+    name, state = door.node.name, vm_power.states(lab)[door.node.name]
+    if state in vm_power.OFF:
         return f"{name} is {state}"
     if dead and state == "running":
         return f"MySQL on {name} was not running, and starts read-only"
     progress.say(name, f"is powered off: it is {state}, and nobody knows whether it still takes writes")
-    hypervisor.make_off(lab, door.node)
+    vm_power.make_off(lab, door.node)
     door.close()
     return f"{name} was powered off"

@@ -6,15 +6,15 @@ from contextlib import suppress
 from lab import progress
 from lab.errors import CheckFailed, CommandFailed, LabNotUp, TimedOut
 from lab.faults import ledger
-from lab.mysql import databases, gtid
-from lab.mysql.databases import Database
-from lab.nodes import hypervisor, lifecycle
+from lab.mysql import gtid, server_state
+from lab.mysql.server_state import Database
+from lab.nodes import lifecycle, vm_power
 from lab.nodes.facts import databases_of
-from lab.replication import errant
+from lab.replication import errant_transactions
 from lab.replication.attach import Resumed
-from lab.replication.cloning import clone
+from lab.replication.clone import clone
 from lab.replication.durability import commits, remembers
-from lab.replication.switch import Roles
+from lab.replication.switchover import Roles
 from lab.state.credentials import passwords
 from lab.topology import Lab
 from lab.wait import until
@@ -66,15 +66,15 @@ def _no_faults(lab: Lab, name: str) -> None:
 def _start(lab: Lab, roles: Roles) -> None:
     """Both nodes answer, and MySQL runs on the one that comes back."""
     node = roles.node.node
-    state = hypervisor.states(lab)[node.name]
+    state = vm_power.states(lab)[node.name]
     if state == "absent":
         raise LabNotUp(f"{node.name} can't rejoin: there is no such machine", hint="invoke lab.up")
     if state != "running":
-        if state not in ("paused", *hypervisor.OFF):  # a saved one would go on with what it had in memory
-            hypervisor.make_off(lab, node)
+        if state not in ("paused", *vm_power.OFF):  # a saved one would go on with what it had in memory
+            vm_power.make_off(lab, node)
         progress.say(node.name, f"is {state}: it is started")
         with suppress(CommandFailed):  # it runs by now
-            (hypervisor.resume if state == "paused" else hypervisor.power_on)(node)
+            (vm_power.resume if state == "paused" else vm_power.power_on)(node)
     lifecycle.answering(roles.node)
     roles.node.script("timeout 180 systemctl start mysql", timeout=STARTS_S, title="starts MySQL")
     until(
@@ -109,7 +109,7 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
     name, address = own.node, str(roles.other.node.ip)
     alone = _errant(own, primary)
     applies = own.replicating and own.waits_for_none  # else the source's side of semi-sync blocks its applier
-    if own.source == address and applies and not alone and not databases.lost(own, primary):
+    if own.source == address and applies and not alone and not server_state.lost(own, primary):
         return [f"{name} replicates from {primary.node} already; nothing of its own"], None
     why = _why_copied(own, primary, alone)
     if why:
@@ -139,7 +139,7 @@ def _copied_after_all(roles: Roles, latest: Mapping[str, Database | None], error
 def _has_only(own: Database, primary: Database) -> bool:
     """Whether all that it has comes from the primary, which goes on writing meanwhile."""
     alone = gtid.minus(own.has, primary.gtid_executed)
-    return databases.made_by(primary, alone) == alone
+    return server_state.made_by(primary, alone) == alone
 
 
 def _copies(roles: Roles) -> None:
@@ -152,7 +152,10 @@ def _kept(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> li
         return []
     if discard:
         return ["without a copy of them, as --discard says"]
-    return [f"before that they were written to {errant.keep(roles.node, alone, why)}, with the values of each row"]
+    return [
+        f"before that they were written to {errant_transactions.keep(roles.node, alone, why)}, "
+        "with the values of each row"
+    ]
 
 
 def _why_copied(own: Database, primary: Database, alone: gtid.Intervals) -> list[str]:
@@ -164,7 +167,7 @@ def _why_copied(own: Database, primary: Database, alone: gtid.Intervals) -> list
         return [f"{primary.node} has thrown away the log of what {own.node} missed: it got a copy of all data"]
     if not own.gtid_executed:
         return [f"{own.node} is empty: it got a copy of all data"]
-    if databases.lost(own, primary):
+    if server_state.lost(own, primary):
         return [f"{own.node} lost what it wrote itself, which no replica receives: it got a copy of all data"]
     return []
 
@@ -172,7 +175,7 @@ def _why_copied(own: Database, primary: Database, alone: gtid.Intervals) -> list
 def _errant(own: Database, primary: Database) -> gtid.Intervals:
     """Its transactions that the primary has not; of those that a replica gets meanwhile, only what it made itself."""
     extra = gtid.minus(own.gtid_executed, primary.gtid_executed)
-    return databases.made_by(own, extra) if own.source else extra
+    return server_state.made_by(own, extra) if own.source else extra
 
 
 def _follows(roles: Roles, executed: str, resumed: Resumed | None, latest: dict[str, Database | None]) -> None:

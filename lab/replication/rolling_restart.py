@@ -1,7 +1,7 @@
 """MySQL restarts on one node after the other, the primary last: reads never fail.
 
 The roles stay: a planned switch would take fewer seconds from the writes, but can end in an emergency, and a converge
-must never power off a machine. The primary is closed before it stops, and replication.converge opens it again.
+must never power off a machine. The primary is closed before it stops, and assign_roles.converge opens it again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from lab.desired import ensure
 from lab.desired.ensure import Difference, Unit
 from lab.errors import CheckFailed, CommandFailed
 from lab.mysql import gtid
-from lab.mysql.databases import Database
+from lab.mysql.server_state import Database
 from lab.nodes import facts
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine, together
-from lab.replication.opening import AGAIN, open_server, opens
-from lab.replication.statements import sql
+from lab.nodes.ssh import Machine, together
+from lab.replication.mysql_cli import sql
+from lab.replication.open_for_writes import AGAIN, open_server, opens
 from lab.topology import Lab, Node
 from lab.wait import until
 

@@ -3,15 +3,15 @@
 from lab import progress
 from lab.errors import CheckFailed, CommandFailed, LabError, LabNotUp, TimedOut
 from lab.faults import ledger
-from lab.mysql import databases, gtid
-from lab.mysql.databases import Database
-from lab.nodes import hypervisor, lifecycle
+from lab.mysql import gtid, server_state
+from lab.mysql.server_state import Database
+from lab.nodes import lifecycle, vm_power
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.replication.attach import APPLY_RECEIVED, Resumed
-from lab.replication.opening import COORDINATOR
-from lab.replication.statements import sql
-from lab.replication.switch import Roles
+from lab.replication.mysql_cli import sql
+from lab.replication.open_for_writes import COORDINATOR
+from lab.replication.switchover import Roles
 from lab.topology import Lab
 from lab.wait import until
 
@@ -50,18 +50,18 @@ def salvage(lab: Lab, roles: Roles) -> None:
 def _start(lab: Lab, door: Machine) -> None:
     """The machine runs and answers, and its MySQL is started anew; one that hangs loses its power first."""
     node = door.node
-    state = hypervisor.states(lab)[node.name]
+    state = vm_power.states(lab)[node.name]
     if state == "absent":
         hint = "there is nothing to fetch from: leave --salvage out, and accept what may be lost"
         raise LabNotUp(f"nothing can be fetched from {node.name}: there is no such machine", hint=hint)
     progress.say(node.name, f"is {state}: it is started read-only, to fetch from it what only it has")
-    if state not in ("running", "paused", *hypervisor.OFF) or (state == "running" and not _reached(door)):
-        hypervisor.make_off(lab, node)
+    if state not in ("running", "paused", *vm_power.OFF) or (state == "running" and not _reached(door)):
+        vm_power.make_off(lab, node)
         state = "off"
     if state == "paused":
-        hypervisor.resume(node)
+        vm_power.resume(node)
     elif state != "running":
-        hypervisor.power_on(node)
+        vm_power.power_on(node)
     door.close()
     lifecycle.answering(door)
     try:
@@ -101,9 +101,9 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
     """Replication brings what is missing, whatever stopped it before; nobody is open meanwhile."""
     node, other = roles.node.node.name, roles.other.node.name
     lacks = gtid.minus(rival.gtid_executed, own.gtid_executed)
-    if databases.errant(own, rival):
+    if server_state.errant(own, rival):
         return  # both have transactions of their own: the promotion says what can be chosen
-    if not own.gtid_executed or databases.lost(own, rival):
+    if not own.gtid_executed or server_state.lost(own, rival):
         raise CheckFailed(
             f"{node} is not promoted: it lacks what it wrote itself, or all, and only a copy can give it that",
             evidence=f"{other} has: {rival.gtid_executed}\n{node} has: {own.has}",

@@ -6,11 +6,11 @@ from lab import progress
 from lab.errors import CheckFailed
 from lab.mysql import gtid
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine, Shell
+from lab.nodes.ssh import Machine, Shell
 from lab.replication.attach import APPLY_RECEIVED
-from lab.replication.clients import CAUGHT_UP, tell
-from lab.replication.opening import DROPS_TORN, KILL_S, LEAVE_S, SCRIPT_S, ended_unless_open, leaves_and_opens
-from lab.replication.switch import Roles
+from lab.replication.open_for_writes import DROPS_TORN, KILL_S, LEAVE_S, SCRIPT_S, ended_unless_open, leaves_and_opens
+from lab.replication.session import CAUGHT_UP, tell
+from lab.replication.switchover import Roles
 
 APPLY_S = 60
 DELAY = "SELECT COALESCE(MAX(DESIRED_DELAY), 0) FROM performance_schema.replication_applier_configuration"

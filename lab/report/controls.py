@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from lab.analysis import results
-from lab.analysis.results import Result
-from lab.plan.plan import Expectation, Plan
+from lab.analysis import matrix_results
+from lab.analysis.matrix_results import Result
+from lab.plan.experiment_file import Expectation, Plan
+from lab.report.check_rows import NAMES
 from lab.report.grid import NONE, NOT_RUN, grid
-from lab.report.rows import NAMES
 
 HEAD = """## Controls: what must be found
 
@@ -21,7 +21,7 @@ LOAD = "arrival-rate"  # says that enough was sent, not that anything was found
 
 def section(plans: Sequence[Plan], done: Sequence[Result]) -> str:
     """Heading, what it is for, and the table."""
-    found = [_control(it, results.of(done, it.name)) for it in plans if _is_control(it)]
+    found = [_control(it, matrix_results.of(done, it.name)) for it in plans if _is_control(it)]
     return f"{HEAD}\n{grid(COLUMNS, found)}"
 
 

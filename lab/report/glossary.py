@@ -1,8 +1,8 @@
 """What the words in the lanes mean, for whoever reads them for the first time."""
 
-from lab.analysis import lanes
+from lab.analysis import state_intervals
 from lab.analysis.history import History
-from lab.analysis.lanes import BLIND
+from lab.analysis.state_intervals import BLIND
 
 MEANINGS = {
     "UP 1/": ("UP 1/2", "HAProxy missed a check of it, and still sends it requests"),
@@ -18,6 +18,6 @@ MEANINGS = {
 
 def glossary(history: History) -> list[tuple[str, str]]:
     """Each word that stands in a lane of this run and needs one, with its meaning."""
-    drawn = (lanes.servers(history), lanes.databases(history), lanes.power(history))
+    drawn = (state_intervals.servers(history), state_intervals.databases(history), state_intervals.power(history))
     said = {it.label for kind in drawn for lane in kind.values() for it in lane}
     return [meaning for word, meaning in MEANINGS.items() if any(word in label for label in said)]

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lab.analysis import results
-from lab.analysis.results import Result
-from lab.analysis.risk import share_below
-from lab.plan.plan import Plan
-from lab.report import controls, kept
+from lab.analysis import matrix_results
+from lab.analysis.exposure import share_below
+from lab.analysis.matrix_results import Result
+from lab.plan.experiment_file import Plan
+from lab.report import acknowledged_writes, controls
+from lab.report.check_rows import SIGNS
+from lab.report.confidence import short
 from lab.report.grid import NONE, NOT_RUN, grid
-from lab.report.odds import short
-from lab.report.rows import SIGNS
 
 HEAD = """# The matrix: every shipped experiment, its faults injected again and again
 
@@ -42,12 +42,12 @@ SOURCES = ("experiment", "when (UTC)", "verdict", "commit", "rounds, seed", "hos
 
 def table(plans: Sequence[Plan], done: Sequence[Result]) -> str:
     """The whole file; each of `plans` is a row."""
-    latest = {it.name: results.of(done, it.name)[:2] for it in plans}
+    latest = {it.name: matrix_results.of(done, it.name)[:2] for it in plans}
     parts = [
         HEAD,
         f"{_counted(latest, done)}\n",
         grid(COLUMNS, [_came(name, two) for name, two in latest.items()]),
-        kept.section(plans, done),
+        acknowledged_writes.section(plans, done),
         controls.section(plans, done),
         "## Where the results come from\n",
         grid(SOURCES, [_source(it) for two in latest.values() for it in two]).removesuffix("\n"),

@@ -8,19 +8,19 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from lab.analysis import figures
+from lab.analysis import metrics
 from lab.analysis.checks.judge import Check, judge
-from lab.analysis.figures import Percentiles
 from lab.analysis.history import History
+from lab.analysis.metrics import Percentiles
 from lab.analysis.summary import summarize
 from lab.analysis.timeline import Entry
 from lab.render import render
-from lab.report.deeds import duration
+from lab.report.caveats import limits
+from lab.report.check_rows import SIGNS, rows
+from lab.report.fault_phrases import duration
 from lab.report.glossary import glossary
-from lab.report.limits import limits
+from lab.report.narrative import sentence
 from lab.report.plots import plots
-from lab.report.rows import SIGNS, rows
-from lab.report.words import sentence
 
 HERE = Path(__file__).parent
 
@@ -61,7 +61,7 @@ def page(history: History, checks: Sequence[Check], summary: Mapping[str, Any], 
 def _latencies(history: History) -> list[tuple[str, str, list[str]]]:
     found = []
     for method, words in (("GET", "reads"), ("POST", "writes")):
-        latency = figures.latency(history, method)
+        latency = metrics.latency(history, method)
         for how, percentiles in (("as users felt them", latency.corrected), ("naive", latency.naive)):
             if percentiles:
                 found.append((f"{words}, {how}", str(percentiles.count), _times(percentiles)))

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from lab.analysis import lanes
-from lab.analysis.figures import per_second
+from lab.analysis import state_intervals
 from lab.analysis.history import History
-from lab.analysis.lanes import Interval, Lanes
-from lab.report import panels, tracks
-from lab.report.figure import Panel, figure
-from lab.report.tracks import Moment
-from lab.report.view import View
+from lab.analysis.metrics import per_second
+from lab.analysis.state_intervals import Interval, Lanes
+from lab.report import request_plots, state_lanes
+from lab.report.axes import View
+from lab.report.plot_layout import Panel, figure
+from lab.report.state_lanes import Moment
 
 PHASES = {"warm-up": "warm-up", "measure": "measured", "settle": "settling"}
 
@@ -20,17 +20,17 @@ def plots(history: History) -> dict[str, Any]:
     ends = [history.end if fault.healed is None else fault.healed for fault in history.faults]
     bands = [(view.since(fault.inject), view.since(end)) for fault, end in zip(history.faults, ends, strict=True)]
     marks = [view.since(entry.at) for entry in history.seen("lab", "command")]
-    crowd = [panels.crowd(history, view)] if len(history.offers) > 1 else []
+    crowd = [request_plots.crowd(history, view)] if len(history.offers) > 1 else []
     shown = [_done(history, view), *crowd, *_requests(history, view), *_seen(history, view)]
     return figure(shown, (view.first, view.last), bands, marks)
 
 
 def _requests(history: History, view: View) -> list[Panel]:
     return [
-        panels.outcomes("Reads per second", per_second(history, "GET"), view),
-        panels.outcomes("Writes per second", per_second(history, "POST"), view),
-        panels.latency(history.requests, view),
-        panels.answered(history.requests, view),
+        request_plots.outcomes("Reads per second", per_second(history, "GET"), view),
+        request_plots.outcomes("Writes per second", per_second(history, "POST"), view),
+        request_plots.latency(history.requests, view),
+        request_plots.answered(history.requests, view),
     ]
 
 
@@ -38,8 +38,8 @@ def _done(history: History, view: View) -> Panel:
     commands = [
         Moment(entry.data["words"], entry.at, entry.data["exit_code"] == 0) for entry in history.seen("lab", "command")
     ]
-    rows: Lanes = {"phase": _phases(history), **lanes.faults(history), **{it.lane: [] for it in commands}}
-    return tracks.panel("What was done", rows, view, commands)
+    rows: Lanes = {"phase": _phases(history), **state_intervals.faults(history), **{it.lane: [] for it in commands}}
+    return state_lanes.panel("What was done", rows, view, commands)
 
 
 def _phases(history: History) -> list[Interval]:
@@ -51,11 +51,11 @@ def _phases(history: History) -> list[Interval]:
 def _seen(history: History, view: View) -> list[Panel]:
     """The lanes of each eye; an eye that saw nothing at all has none."""
     seen = {
-        "What HAProxy said of its servers": lanes.servers(history),
-        "What the databases were": lanes.databases(history),
-        "What the machines were": lanes.power(history),
+        "What HAProxy said of its servers": state_intervals.servers(history),
+        "What the databases were": state_intervals.databases(history),
+        "What the machines were": state_intervals.power(history),
     }
-    return [tracks.panel(title, _ordered(rows, history), view) for title, rows in seen.items() if rows]
+    return [state_lanes.panel(title, _ordered(rows, history), view) for title, rows in seen.items() if rows]
 
 
 def _ordered(rows: Lanes, history: History) -> Lanes:

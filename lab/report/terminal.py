@@ -6,10 +6,10 @@ from lab.analysis.checks.judge import Check
 from lab.analysis.history import History
 from lab.analysis.summary import summarize
 from lab.analysis.timeline import Entry
-from lab.report.limits import generator
-from lab.report.odds import odds
-from lab.report.rows import SIGNS, Row, rows
-from lab.report.words import sentence
+from lab.report.caveats import generator
+from lab.report.check_rows import SIGNS, Row, rows
+from lab.report.confidence import odds
+from lab.report.narrative import sentence
 
 HEAD = ("", "measured", "allowed", "check")
 

@@ -1,4 +1,4 @@
--- Applied by lab/replication/notes.py on the primary; the replica receives it.
+-- Applied by lab/replication/schema.py on the primary; the replica receives it.
 -- Valid for MySQL 8.0, 8.4 and 9.x. Running it again changes nothing.
 
 CREATE DATABASE IF NOT EXISTS site CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci;

@@ -12,7 +12,7 @@ import pytest
 from lab import topology
 from lab.errors import TimedOut
 from lab.nodes import lifecycle
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.operations import status
 from lab.topology import ROOT, Lab
 from lab.wait import until

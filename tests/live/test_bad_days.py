@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.mysql.databases import Database
+from lab.mysql.server_state import Database
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.state import credentials
 from lab.topology import Lab
 from lab.wait import until

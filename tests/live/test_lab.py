@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from lab.nodes import facts, route, site
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import invoke, must

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabError
-from lab.nodes import hypervisor, site
+from lab.nodes import site, vm_power
 from lab.topology import ROOT, Lab
 from lab.wait import until
 from tests.live.conftest import UP_S, must, start, wrong
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 def states(lab: Lab) -> list[str]:
     """The machines' states, [] where nobody can say."""
     try:
-        return sorted(hypervisor.states(lab).values())
+        return sorted(vm_power.states(lab).values())
     except LabError:
         return []
 

@@ -1,4 +1,4 @@
-"""A lab on libvirt whose clean snapshot is taken and put back, for the tests of lab.operations.clean."""
+"""A lab on libvirt whose clean snapshot is taken and put back, for the tests of lab.operations.clean_snapshot."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -10,10 +10,10 @@ from fabfile.roles import ROLES
 from lab import topology
 from lab.desired.target import Roles
 from lab.errors import CheckFailed
-from lab.mysql.databases import Database
-from lab.nodes import hypervisor, lifecycle
-from lab.nodes.machine import Answer
-from lab.operations import clean, converge, snapshots
+from lab.mysql.server_state import Database
+from lab.nodes import lifecycle, vm_power
+from lab.nodes.ssh import Answer
+from lab.operations import clean_snapshot, converge, snapshots
 from lab.operations.converge import Outcome
 from lab.state import choices, credentials
 from lab.topology import Lab, Node
@@ -76,8 +76,8 @@ class Door:
         return Answer(0, f"{self.host.written}\n", "")
 
     def sql(self, text: str, title: str) -> None:
-        """Stands in for statements.sql."""
-        assert text == clean.EMPTY and self.node.name == "web1"
+        """Stands in for mysql_cli.sql."""
+        assert text == clean_snapshot.EMPTY and self.node.name == "web1"
         self.host.events.append("delete")
         self.host.written = 0
 
@@ -85,26 +85,26 @@ class Door:
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A lab on libvirt that was just made."""
     it = Host()
-    monkeypatch.setattr(clean, "RECORD", tmp_path / "clean.yml")
-    monkeypatch.setattr(hypervisor, "FOUND", tmp_path / "vagrant.yml")
+    monkeypatch.setattr(clean_snapshot, "RECORD", tmp_path / "clean.yml")
+    monkeypatch.setattr(vm_power, "FOUND", tmp_path / "vagrant.yml")
     (tmp_path / "vagrant.yml").write_text("provider: libvirt\nbox: weblab/debian-13-123456789abc\n")
     monkeypatch.setattr(snapshots, "names", lambda lab: it.names)
     monkeypatch.setattr(snapshots, "take", it.take)
     monkeypatch.setattr(snapshots, "lacking", lambda lab, name: [] if it.names else ["web3"])
-    monkeypatch.setattr(hypervisor, "states", lambda lab: {node.name: it.power for node in lab.nodes})
+    monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: it.power for node in lab.nodes})
     monkeypatch.setattr(lifecycle, "running", lambda lab, role: [Door(it, node) for node in lab.having(role)])
     monkeypatch.setattr(
-        clean,
+        clean_snapshot,
         "databases_of",
         lambda doors: {door.node.name: it.primary if door.node.name == "web1" else REPLICA for door in doors},
     )
-    monkeypatch.setattr(clean, "sql", Door.sql)
-    monkeypatch.setattr(clean, "restore", it.restore)
+    monkeypatch.setattr(clean_snapshot, "sql", Door.sql)
+    monkeypatch.setattr(clean_snapshot, "restore", it.restore)
     monkeypatch.setattr(converge, "everything", it.converge)
     monkeypatch.setattr(choices, "load", lambda: dict(it.chosen))
     monkeypatch.setattr(choices, "forget", it.forget)
     monkeypatch.setattr(credentials, "passwords", lambda names: dict.fromkeys(names, "secret"))
-    clean.begin(LAB)
+    clean_snapshot.begin(LAB)
     it.power = "running"
     return it
 
@@ -112,6 +112,6 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 def refusal() -> str:
     """What lab.reset says."""
     with pytest.raises(CheckFailed) as caught:
-        clean.reset(LAB, ROLES)
+        clean_snapshot.reset(LAB, ROLES)
     assert caught.value.hint == "make the lab anew: invoke lab.destroy lab.up"
     return caught.value.what

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from lab import topology
-from lab.analysis import results, runs, timeline
+from lab.analysis import matrix_results, run_folder, timeline
 from lab.analysis.timeline import Entry
 from lab.experiment import matrix
 from lab.experiment.matrix import Hands, Row
-from lab.plan.plan import Plan
+from lab.plan.experiment_file import Plan
 from tests.support.stories import shipped
 from tests.support.timelines import changed, failed, kind, lab, quiet, repeated
 
@@ -41,7 +41,7 @@ class Doubles:
             raise story
         run = self.folder / f"run-{len(self.asked)}"
         run.mkdir()
-        timeline.append(run / runs.TIMELINE, story)
+        timeline.append(run / run_folder.TIMELINE, story)
         tell_folder(run)
         (end,) = [entry for entry in story if entry.kind == "end"]
         if end.data["why"] == "interrupted":
@@ -60,7 +60,7 @@ class Doubles:
     @property
     def kept(self) -> list[dict[str, Any]]:
         """All results."""
-        return results.load(self.path)
+        return matrix_results.load(self.path)
 
     @property
     def verdicts(self) -> list[tuple[str, str]]:

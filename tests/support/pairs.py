@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lab import topology
-from lab.mysql.databases import Database
+from lab.mysql.server_state import Database
 
 LAB = topology.load()
 WEB1, WEB2 = LAB.having("database")

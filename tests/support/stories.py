@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from lab.plan import plan
-from lab.plan.plan import Plan
+from lab.plan import experiment_file
+from lab.plan.experiment_file import Plan
 from lab.topology import ROOT, Lab
 
 ENDS = ("mysql-stop", "shutdown", "power-button")
@@ -23,4 +23,8 @@ def shipped(lab: Lab, root: Path = ROOT) -> list[Plan]:
     )
     folder = root / "experiments"
     names = [Path(line).stem for line in listed.stdout.splitlines() if (root / line).exists()]
-    return [plan.find(name, lab, folder) for name in sorted(names)] if names else plan.named(lab, folder)
+    return (
+        [experiment_file.find(name, lab, folder) for name in sorted(names)]
+        if names
+        else experiment_file.named(lab, folder)
+    )

@@ -6,7 +6,7 @@ All times are seconds since measuring began.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lab.analysis.runs import FORMAT
+from lab.analysis.run_folder import FORMAT
 from lab.analysis.timeline import Entry
 
 T0 = 1_700_000_000.0

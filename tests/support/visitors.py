@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import TypeAlias
 
 from lab.nodes import facts, route
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 
 CROWD = 100

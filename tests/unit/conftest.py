@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from lab.faults import ledger
-from lab.mysql import remembered
-from lab.mysql.databases import Database
+from lab.mysql import last_seen
+from lab.mysql.server_state import Database
 from lab.operations import snapshots
 from lab.state import backup_folder, choices
 from lab.topology import ROOT
@@ -48,9 +48,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger of faults, what is remembered of the databases, and choices set aside, are files of the test's."""
     monkeypatch.setattr(choices, "ASIDE", tmp_path / "ledger" / "aside.yml")
-    monkeypatch.setattr(remembered, "SEEN", tmp_path / "ledger" / "primary-seen.json")
-    monkeypatch.setattr(remembered, "OPENING", tmp_path / "ledger" / "primary-opening.json")
-    monkeypatch.setattr(remembered, "DEGRADED", tmp_path / "ledger" / "degraded.json")
+    monkeypatch.setattr(last_seen, "SEEN", tmp_path / "ledger" / "primary-seen.json")
+    monkeypatch.setattr(last_seen, "OPENING", tmp_path / "ledger" / "primary-opening.json")
+    monkeypatch.setattr(last_seen, "DEGRADED", tmp_path / "ledger" / "degraded.json")
     monkeypatch.setattr(backup_folder, "FOLDER", tmp_path / "ledger" / "backups")
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger" / "faults.json")
     monkeypatch.setattr(snapshots, "RESTORING", tmp_path / "ledger" / "restoring")
@@ -105,7 +105,7 @@ def make(
             return stack.enter_context(installed(monkeypatch, pair))
 
         pairs: list[Pair] = []
-        remembered.remember(time.time(), [OPEN, REPLICA])
+        last_seen.remember(time.time(), [OPEN, REPLICA])
         yield made
         stack.close()
         for it in pairs if not request.node.get_closest_marker("xfail") else []:

@@ -14,9 +14,9 @@ from lab import clock
 from lab.analysis.history import History
 from lab.analysis.summary import summarize
 from lab.experiment import load
-from lab.plan.plan import Load
-from lab.report.limits import limits
-from loadtests import generator, visit
+from lab.plan.experiment_file import Load
+from lab.report.caveats import limits
+from loadtests import generator, request
 from tests.support.timelines import changed, kind, quiet
 
 HOUR_S = 3600.0
@@ -56,7 +56,7 @@ def test_the_load_is_told_of_the_clock_of_its_run(tmp_path: Path, monkeypatch: p
     assert json.loads(said.read_text(encoding="utf-8")) == float(clock.zero())
 
 
-@pytest.mark.parametrize("module", [generator, visit], ids=["when a request is due", "when it is sent and ends"])
+@pytest.mark.parametrize("module", [generator, request], ids=["when a request is due", "when it is sent and ends"])
 def test_the_load_reads_no_other_clock(module: ModuleType) -> None:
     """A request that took an hour because somebody set the clock would be an outage that nobody had."""
     assert vars(module)["now"] is clock.now

@@ -8,10 +8,10 @@ import pytest
 from lab import topology
 from lab.analysis.checks.judge import judge
 from lab.analysis.summary import summarize
-from lab.experiment import observe
+from lab.experiment import observers
 from lab.faults import ledger
-from lab.faults.catalogue import Fault
-from lab.nodes import hypervisor, site
+from lab.faults.kinds import Fault
+from lab.nodes import site, vm_power
 from lab.nodes.facts import NodeFacts, Server
 from lab.operations import status
 from tests.support.documented import examples, kinds, shape
@@ -32,7 +32,7 @@ def test_the_status_is_the_documented_one(monkeypatch: pytest.MonkeyPatch) -> No
     fault = Fault("freeze", "web2")
     known = {"lb1": NodeFacts({}, [Server("web", "web1", "UP", 100, "L7OK")], None)}
     known["web2"] = NodeFacts(dict.fromkeys(SERVICES, "active"), None, PROMOTED)
-    monkeypatch.setattr(hypervisor, "states", lambda lab: dict.fromkeys(("lb1", "web1", "web2"), "running"))
+    monkeypatch.setattr(vm_power, "states", lambda lab: dict.fromkeys(("lb1", "web1", "web2"), "running"))
     monkeypatch.setattr(site, "healthy", lambda _: True)
     monkeypatch.setattr(status, "_ask", lambda *_: known)
     monkeypatch.setattr(ledger, "entries", lambda: [{**fault.as_data(), "injected_at": 1.0}])
@@ -55,8 +55,8 @@ ENTRIES = re.compile(r"""Entry\([^"]*"([a-z]+)", "([a-z]+)\"""")
 def written() -> set[tuple[str, str]]:
     """Whatever the code can write on a timeline, by eye and kind."""
     code = "\n".join(path.read_text(encoding="utf-8") for path in (topology.ROOT / "lab").rglob("*.py"))
-    eyes = {eye.name for eye in observe.eyes(LAB)}
-    watched = {*observe.KINDS.items(), *((eye, "blind") for eye in eyes)}
+    eyes = {eye.name for eye in observers.eyes(LAB)}
+    watched = {*observers.KINDS.items(), *((eye, "blind") for eye in eyes)}
     return {*ENTRIES.findall(code), *(("lab", kind) for kind in TELLS.findall(code)), *watched, ("client", "request")}
 
 

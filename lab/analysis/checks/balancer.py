@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from lab.analysis.checks import sight
-from lab.analysis.checks.blame import over, shaken
+from lab.analysis.checks import coverage
+from lab.analysis.checks.attribution import over, shaken
+from lab.analysis.checks.detection import Reaction, detections, recoveries
 from lab.analysis.checks.finding import Finding, found, nothing
-from lab.analysis.checks.reaction import Reaction, detections, recoveries
 from lab.analysis.history import History, Sample
 
 
@@ -38,7 +38,7 @@ def false_downs(history: History) -> Finding:
         return nothing("times", f"HAProxy was not asked about {', '.join(unasked) or 'any server'}")
     downs = [(at, name) for name in webs for at in _unexplained(history, name)]
     detail = "; ".join(f"{name} at {history.clock(at)}" for at, name in sorted(downs))
-    return found(len(downs), "times", detail, sight.balancer(history))
+    return found(len(downs), "times", detail, coverage.balancer(history))
 
 
 def _unexplained(history: History, server: str) -> list[float]:
@@ -71,7 +71,7 @@ def retries(history: History) -> Finding:
                 totals[word] += _grown(last.get(key, count), count)
                 last[key] = count
     detail = ", ".join(f"{count} {word}" for word, count in totals.items())
-    return found(sum(totals.values()), "tries", detail, sight.balancer(history))
+    return found(sum(totals.values()), "tries", detail, coverage.balancer(history))
 
 
 def _grown(before: int, now: int) -> int:

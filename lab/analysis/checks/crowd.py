@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TypeAlias
 
-from lab.analysis.checks import sight
+from lab.analysis.checks import coverage
 from lab.analysis.checks.finding import Finding, found, nothing
-from lab.analysis.figures import percentiles
 from lab.analysis.history import History, Offer, Request
+from lab.analysis.metrics import percentiles
 
 Check: TypeAlias = Callable[[History], Finding]
 GOOD_S = 3.0
@@ -23,7 +23,7 @@ def _of_the_site(check: Check) -> Check:
 
     @wraps(check)
     def judged(history: History) -> Finding:
-        busy = sight.generator(history)
+        busy = coverage.generator(history)
         return nothing("s", busy) if busy else check(history)
 
     return judged
@@ -70,7 +70,7 @@ def unanswered(history: History) -> Finding:
     bad = [it for it in history.requests if not it.is_answered and it.status != REFUSED]
     gets = sum(it.method == "GET" for it in bad)
     detail = f"of {len(history.requests)}; {gets} GET, {len(bad) - gets} POST"
-    return found(len(bad), "requests", detail, sight.client(history))
+    return found(len(bad), "requests", detail, coverage.client(history))
 
 
 @_of_the_site
@@ -133,4 +133,4 @@ def _is_normal(history: History, request: Request) -> bool:
 
 
 def _missing(history: History) -> str:
-    return "; ".join(filter(None, [sight.client(history), sight.generator(history)]))
+    return "; ".join(filter(None, [coverage.client(history), coverage.generator(history)]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations, groupby, product
 from math import inf
 
-from lab.analysis.checks import sight
+from lab.analysis.checks import coverage
 from lab.analysis.checks.finding import Finding, found, nothing
 from lab.analysis.history import BLIND_S, History
 from lab.mysql import gtid
@@ -59,7 +59,7 @@ def two_writable(history: History) -> Finding:
     moments = [at for node in sure for at in _writable_beside(node, sure)] or _overlaps(sure)
     told = f"from {history.clock(min(moments))} to {history.clock(max(moments))}" if moments else MISSES
     blind = [
-        sight.database(history, node, [it.at for it in looks[node]], _unchanged(history, node, seen[node]))
+        coverage.database(history, node, [it.at for it in looks[node]], _unchanged(history, node, seen[node]))
         for node in nodes
     ]
     return found(len(moments), "moments", told, "; ".join(filter(None, blind)))
@@ -82,7 +82,7 @@ def _nobody_listened(history: History, node: str) -> list[Look]:
     return [Look(entry.at, False) for entry in errors if entry.data["why"].strip().endswith(NOBODY_LISTENS)]
 
 
-def _unchanged(history: History, node: str, looks: Iterable[Look]) -> list[sight.Interval]:
+def _unchanged(history: History, node: str, looks: Iterable[Look]) -> list[coverage.Interval]:
     """How far back each look tells the state."""
     return [(it.at - it.for_s, it.at) for it in looks if it.for_s]
 
@@ -113,13 +113,13 @@ def _overlaps(looks: Mapping[str, Sequence[Look]]) -> list[float]:
     return [start for start, stop in both if stop - start > RESOLUTION_S]
 
 
-def _open_times(looks: Sequence[Look]) -> list[sight.Interval]:
+def _open_times(looks: Sequence[Look]) -> list[coverage.Interval]:
     """When a database surely took writes: from when it was opened, as its looks say, to the last that found it so.
 
     An answer comes late, never early: of several that tell one moment, the earliest is the nearest.
     """
     runs = [list(run) for _, run in groupby(looks, key=lambda look: look.writable)]
-    times: list[sight.Interval] = []
+    times: list[coverage.Interval] = []
     for before, run in zip([[], *runs[:-1]], runs, strict=True):
         if run[0].writable:
             begin = max([min(it.at - it.for_s for it in run), *(it.at for it in before[-1:])])

@@ -1,6 +1,6 @@
 """Checks of the load itself: without them a quiet generator looks like a healthy site."""
 
-from lab.analysis.checks import sight
+from lab.analysis.checks import coverage
 from lab.analysis.checks.finding import Finding, found, nothing
 from lab.analysis.history import History
 
@@ -13,7 +13,7 @@ def arrival_rate(history: History) -> Finding:
     sent = sum(history.start <= it.sent < history.stop for it in history.requests)
     detail = f"{sent} of {due:.0f} in {seconds:.0f} s"
     cut_off = "" if history.seen("lab", "end") else "the run was killed: when its load ended is not known"
-    return found(sent / due, "ratio", detail, sight.client(history) or cut_off)
+    return found(sent / due, "ratio", detail, coverage.client(history) or cut_off)
 
 
 def requests_seen(history: History) -> Finding:

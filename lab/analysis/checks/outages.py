@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
-from lab.analysis.checks import sight
+from lab.analysis.checks import coverage
 from lab.analysis.checks.finding import Finding, found, nothing
 from lab.analysis.history import History, Request
 
@@ -29,7 +29,7 @@ def slow(history: History) -> Finding:
     late = [it for it in requests if it.ended is None or it.ended - it.intended > SLOW_S]
     gets = sum(it.method == "GET" for it in late)
     detail = f"of {len(requests)}; {gets} GET, {len(late) - gets} POST"
-    return found(len(late), "requests", detail, sight.client(history))
+    return found(len(late), "requests", detail, coverage.client(history))
 
 
 def _outage(history: History, method: str) -> Finding:
@@ -38,7 +38,7 @@ def _outage(history: History, method: str) -> Finding:
         return nothing("s", f"no {method} was made")
     first, last = longest(requests)
     detail = f"from {history.clock(first)} to {history.clock(last)}"
-    return found(last - first, "s", detail, sight.client(history))
+    return found(last - first, "s", detail, coverage.client(history))
 
 
 def longest(requests: Sequence[Request]) -> tuple[float, float]:

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from lab.analysis.checks import sight
+from lab.analysis.checks import coverage
+from lab.analysis.checks.detection import Reaction, detections
 from lab.analysis.checks.finding import Finding, found, nothing
-from lab.analysis.checks.reaction import Reaction, detections
 from lab.analysis.history import History, Request, acknowledged
 
 NO_READS = "no GET was made"
@@ -23,7 +23,7 @@ def failed(history: History) -> Finding:
         return nothing("GETs", NO_READS)
     bad = [it for it in reads if not it.is_answered]
     detail = f"of {len(reads)}{_reasons(bad)}"
-    return found(len(bad), "GETs", detail, sight.client(history))
+    return found(len(bad), "GETs", detail, coverage.client(history))
 
 
 def failed_in_window(history: History) -> Finding:
@@ -36,7 +36,7 @@ def failed_in_window(history: History) -> Finding:
         return nothing("GETs", "no GET was due between a fault and its detection")
     bad = [it for it in reads if not it.is_answered]
     missing = "; ".join(f"{it.server}: {it.missing}" for it in reactions if it.missing)
-    return found(len(bad), "GETs", f"of {len(reads)} in that time{_reasons(bad)}", missing or sight.client(history))
+    return found(len(bad), "GETs", f"of {len(reads)} in that time{_reasons(bad)}", missing or coverage.client(history))
 
 
 def in_window(history: History, reactions: Sequence[Reaction]) -> list[Request]:
@@ -56,7 +56,7 @@ def stale(history: History) -> Finding:
     if old:
         worst = max(it.sent - known[it.token] for it in old)
         detail += f"; the worst {worst:.2f} s after the write was acknowledged"
-    return found(len(old), "GETs", detail, sight.client(history))
+    return found(len(old), "GETs", detail, coverage.client(history))
 
 
 def _within(request: Request, reactions: Sequence[Reaction]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.analysis.checks import sight
+from lab.analysis.checks import coverage
 from lab.analysis.checks.finding import Finding, found, nothing
 from lab.analysis.history import History
 
@@ -77,7 +77,7 @@ def acknowledged(history: History) -> Finding:
     writes = of(history)
     if not writes.attempts:
         return nothing("writes", NO_WRITES)
-    return found(len(writes.acknowledged), "writes", f"of {len(writes.attempts)} sent", sight.client(history))
+    return found(len(writes.acknowledged), "writes", f"of {len(writes.attempts)} sent", coverage.client(history))
 
 
 def lost(history: History) -> Finding:
@@ -124,7 +124,7 @@ def unknown(history: History) -> Finding:
     if not writes.attempts:
         return nothing("writes", NO_WRITES)
     detail = f"of {len(writes.attempts)} sent; {len(writes.unknown & writes.present)} appeared"
-    return found(len(writes.unknown), "writes", detail, sight.client(history))
+    return found(len(writes.unknown), "writes", detail, coverage.client(history))
 
 
 def counted(count: int, detail: str, writes: Writes) -> Finding:

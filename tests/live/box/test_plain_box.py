@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.state import choices
 from lab.topology import Lab
 from tests.live.conftest import must, wrong

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from lab import topology
-from lab.mysql import databases
-from lab.nodes.machine import Machine
-from lab.plan import plan
+from lab.mysql import server_state
+from lab.nodes.ssh import Machine
+from lab.plan import experiment_file
 from lab.state import choices
 from lab.topology import Lab
 from tests.live.conftest import must, wrong
@@ -28,7 +28,7 @@ def protected(healthy: Lab) -> Iterator[Lab]:
 
 @pytest.mark.parametrize("it", UNPROTECTED, ids=lambda it: it.name)
 def test_a_control_finds_trouble_and_leaves_no_trace(
-    protected: Lab, machines: dict[str, Machine], it: plan.Plan
+    protected: Lab, machines: dict[str, Machine], it: experiment_file.Plan
 ) -> None:
     """It passes, which means that it found what it must; after it all is as before, and status shows nothing red."""
     haproxy = machines["lb1"].run("cat /etc/haproxy/haproxy.cfg").stdout
@@ -38,5 +38,5 @@ def test_a_control_finds_trouble_and_leaves_no_trace(
     assert "without" not in choices.load() and wrong(protected) == []
     assert machines["lb1"].run("cat /etc/haproxy/haproxy.cfg").stdout == haproxy
     for node in protected.having("database"):
-        server = databases.read(node.name, machines[node.name].script(databases.QUESTION, title="asks").stdout)
+        server = server_state.read(node.name, machines[node.name].script(server_state.QUESTION, title="asks").stdout)
         assert server is not None and server.unique_key

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.analysis import runs, timeline
+from lab.analysis import run_folder, timeline
 from lab.faults import ledger
-from lab.plan.plan import EXPERIMENTS
+from lab.plan.experiment_file import EXPERIMENTS
 from lab.topology import ROOT, Lab
 from lab.wait import until
 from tests.live.conftest import INVOKE, invoke, must, wrong
@@ -24,7 +24,7 @@ LOAD_ENDS_S = 25.0  # it notices within two seconds; then it waits for the reque
 
 def latest() -> Path:
     """The folder of the run that was made last."""
-    return (ROOT / "runs" / runs.LATEST).resolve()
+    return (ROOT / "runs" / run_folder.LATEST).resolve()
 
 
 def test_nginx_dies_under_load_and_no_reader_notices(healthy: Lab) -> None:
@@ -41,10 +41,10 @@ def test_nginx_dies_under_load_and_no_reader_notices(healthy: Lab) -> None:
     assert {it.name for it in (folder / "logs").iterdir()} == {"lb1", "web1", "web2"}
     assert "is DOWN" in (folder / "logs" / "lb1" / "journal.log").read_text(encoding="utf-8")
     shipped = next(EXPERIMENTS.rglob("web2-nginx-kill.yml")).read_text(encoding="utf-8")
-    assert (folder / runs.EXPERIMENT).read_text(encoding="utf-8") == shipped
+    assert (folder / run_folder.EXPERIMENT).read_text(encoding="utf-8") == shipped
     assert (folder / "report.html").stat().st_size < 6_000_000
     promised = documented.kinds()
-    strange = [it for it in runs.read(folder) if promised.get((it.eye, it.kind)) != set(it.data)]
+    strange = [it for it in run_folder.read(folder) if promised.get((it.eye, it.kind)) != set(it.data)]
     assert strange == [], "docs/interface.md does not tell of it"
     again = invoke("experiment.report", folder.name)
     assert again.returncode == 0 and again.stdout.splitlines()[:2] == done.stdout.splitlines()[:2]
@@ -62,7 +62,7 @@ def test_an_interrupted_experiment_heals_and_keeps_what_was_seen(healthy: Lab) -
         process.kill()
     assert process.returncode == 130, output.decode()
     assert ledger.entries() == []
-    ends = [it for it in timeline.read(latest() / runs.TIMELINE) if it.kind == "end"]
+    ends = [it for it in timeline.read(latest() / run_folder.TIMELINE) if it.kind == "end"]
     assert [it.data["complete"] for it in ends] == [False]
     assert json.loads((latest() / "summary.json").read_text(encoding="utf-8"))["verdict"] != "pass"
     until("the lab is whole", lambda: not wrong(healthy), 120, every=2)
@@ -77,7 +77,7 @@ def test_a_killed_experiment_can_be_healed_and_judged(healthy: Lab) -> None:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
-    load = str(latest() / runs.RECORD)
+    load = str(latest() / run_folder.RECORD)
     until("no load of it lives", lambda: not told(load), LOAD_ENDS_S)
     assert "fault     web2-freeze" in must("lab.status")
     assert "web2-freeze" in must("fault.heal", timeout=RUN_S)

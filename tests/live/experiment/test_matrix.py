@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from lab.analysis import results
+from lab.analysis import matrix_results
 from lab.experiment import matrix
-from lab.plan import plan
+from lab.plan import experiment_file
 from lab.topology import ROOT, Lab
 from tests.live.conftest import INVOKE
 
@@ -19,4 +19,4 @@ def test_every_row_passes(healthy: Lab, request: pytest.FixtureRequest) -> None:
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         done = subprocess.run([INVOKE, "experiment.matrix"], cwd=ROOT, timeout=MATRIX_S)
     assert done.returncode == 0, "see docs/matrix.md"
-    assert matrix.left(matrix.rows(plan.named(healthy), "", 10), results.load()) == []
+    assert matrix.left(matrix.rows(experiment_file.named(healthy), "", 10), matrix_results.load()) == []

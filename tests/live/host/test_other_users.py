@@ -16,7 +16,7 @@ import pytest
 
 from box import image
 from host.names import IMAGES, LIBVIRT_URI, NAMESPACE, PREFIX, RUN, STATE
-from host.private import private
+from host.private import hypervisor
 from lab.topology import ROOT, Lab
 
 pytestmark = [
@@ -122,7 +122,7 @@ def listening() -> list[Path]:
 @pytest.fixture(scope="module")
 def found(lab: Lab) -> Found:
     """Everything that the running lab left; only where its libvirtd is its own, for the system's has its own rules."""
-    if not private.running():
+    if not hypervisor.running():
         pytest.skip("the lab uses the system's libvirtd")
     secret = {
         "state": files(ROOT / ".lab"),

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from lab.faults import ledger
-from lab.faults.catalogue import Fault
-from lab.injection import guest_faults
-from lab.nodes import hypervisor
-from lab.nodes.machine import Machine
+from lab.faults.kinds import Fault
+from lab.injection import guest
+from lab.nodes import vm_power
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import invoke, must, start, wrong
@@ -105,7 +105,7 @@ def test_a_fault_inside_a_node_is_real_and_goes(
 def test_a_fault_of_a_whole_machine_is_real_and_goes(no_faults: Lab, kind: str, state: str) -> None:
     """The hypervisor tells it from outside; nothing else can break there; a second heal finds nothing."""
     must("fault.inject", kind, "web2")
-    assert hypervisor.states(no_faults)["web2"] == state
+    assert vm_power.states(no_faults)["web2"] == state
     shown = {it["name"]: it["state"] for it in json.loads(must("lab.status", "--json"))["nodes"]}
     assert shown["web2"] in {state, "unreachable"}
     refused = invoke("fault.inject", "service-stop", "web2", "--service", "nginx")
@@ -125,7 +125,7 @@ def test_a_skewed_clock_is_put_back(no_faults: Lab, machines: dict[str, Machine]
 
 def test_a_network_fault_ends_by_itself(no_faults: Lab, machines: dict[str, Machine]) -> None:
     """Whoever injected it is killed: a timer in the guest heals it, and `fault.heal` then finds it gone."""
-    made = guest_faults.scripts(Fault("slow", "web2", options={"delay_ms": 100}), no_faults)
+    made = guest.scripts(Fault("slow", "web2", options={"delay_ms": 100}), no_faults)
 
     def shows(question: str) -> bool:
         return machines["web2"].script(question, ok=(0, 1), title="sees").exit_code == 0

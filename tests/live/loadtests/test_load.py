@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.nodes import facts
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import ROOT, Lab
 
 pytestmark = pytest.mark.live

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.nodes import lifecycle, site
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.state import choices
 from lab.topology import Lab
 from tests.live.conftest import invoke, must, wrong

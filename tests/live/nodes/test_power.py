@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from lab.errors import LabError
-from lab.nodes import hypervisor, lifecycle, site
-from lab.nodes.machine import Machine
+from lab.nodes import lifecycle, site, vm_power
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import pause, until
 from tests.live.conftest import wrong
@@ -53,7 +53,7 @@ def test_a_server_powered_off_under_requests_is_not_missed(healthy: Lab, machine
     web2 = healthy.node("web2")
     with Visitors(healthy) as visitors:
         until("visitors are served by both", lambda: visitors.seen.keys() >= {"web1", "web2"}, 20)
-        hypervisor.power_off(web2)
+        vm_power.power_off(web2)
         machines["web2"].close()
         until("HAProxy sees web2 down", lambda: _haproxy(machines, "web2") == "DOWN", 20)
         served = visitors.seen["web1"]
@@ -62,7 +62,7 @@ def test_a_server_powered_off_under_requests_is_not_missed(healthy: Lab, machine
         body = json.dumps({"token": token, "body": "sent while web2 was off"})
         unsure = site.fetch(healthy, "/api/notes", method="POST", body=body, timeout=20)
         assert unsure.status == 504, "durable: no write is acknowledged while the replica is gone"
-        hypervisor.power_on(web2)
+        vm_power.power_on(web2)
         lifecycle.answering(machines["web2"])
         until("the lab is healthy", lambda: not wrong(healthy), 120, every=2)
         before = visitors.seen["web2"]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lab.mysql import databases
+from lab.mysql import server_state
 from lab.nodes import lifecycle, site
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import must, wrong
@@ -49,6 +49,6 @@ def test_a_rebooted_primary_serves_readers_and_waits_with_writes(healthy: Lab, m
     assert refused.status == 503, refused.text
     must("lab.provision")
     asked = databases_of([machines["web1"], machines["web2"]])
-    assert [it.role for it in asked.values() if isinstance(it, databases.Database)] == ["primary", "replica"]
+    assert [it.role for it in asked.values() if isinstance(it, server_state.Database)] == ["primary", "replica"]
     written = site.fetch(healthy, "/api/notes", method="POST", body='{"token": "after-the-reboot", "body": "x"}')
     assert written.status in (200, 201), written.text

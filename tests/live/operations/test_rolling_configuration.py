@@ -13,7 +13,7 @@ import pytest
 from fabfile.database import PATIENCE
 from lab.errors import LabError
 from lab.nodes import site
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import must, primary, wrong

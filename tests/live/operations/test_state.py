@@ -7,7 +7,7 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
-from lab.nodes.machine import SSH_CONFIG
+from lab.nodes.ssh import SSH_CONFIG
 from lab.topology import Lab, Node
 
 pytestmark = pytest.mark.live

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from lab.nodes import facts
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.state import choices
 from lab.topology import Lab
 from lab.wait import pause, until

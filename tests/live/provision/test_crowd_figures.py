@@ -15,7 +15,7 @@ import pytest
 
 from lab import progress
 from lab.nodes import route
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import pause
 from tests.live.conftest import must

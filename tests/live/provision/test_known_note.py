@@ -6,7 +6,7 @@ import secrets
 import pytest
 
 from lab.nodes import site
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import must, wrong

@@ -10,7 +10,7 @@ import pytest
 
 from lab import progress
 from lab.nodes import route
-from lab.nodes.machine import Machine, together
+from lab.nodes.ssh import Machine, together
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import must, wrong

@@ -11,7 +11,7 @@ import pytest
 
 from lab import progress
 from lab.nodes import route, site
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.state import choices
 from lab.topology import Lab
 from tests.live.conftest import must

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lab.errors import LabError
-from lab.nodes import hypervisor, lifecycle, site
+from lab.nodes import lifecycle, site, vm_power
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import PROMOTE_S, REJOIN_S, UP_S, invoke, must, primary, wrong
@@ -88,7 +88,7 @@ def test_only_the_replica_comes_back_after_all_was_shut_down(roles: Lab, machine
     assert leave(roles, before) == 201
     must("lab.down", timeout=UP_S)
     for name in ("lb1", "web2"):
-        hypervisor.power_on(roles.node(name))
+        vm_power.power_on(roles.node(name))
         lifecycle.answering(machines[name])
     until("web2 answers", lambda: "web2: replica" in invoke("db.status").stdout, 240, every=2)
     refused = invoke("db.promote", "web2", timeout=PROMOTE_S)

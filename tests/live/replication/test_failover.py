@@ -2,9 +2,9 @@
 
 import pytest
 
-from lab.nodes import hypervisor, lifecycle, site
+from lab.nodes import lifecycle, site, vm_power
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import PROMOTE_S, REJOIN_S, invoke, must, primary, wrong
@@ -32,7 +32,7 @@ def test_roles_change_and_change_back(roles: Lab) -> None:
 
 def test_a_dead_primary_is_replaced_and_comes_back_with_two_commands(roles: Lab) -> None:
     """Each is named by status when it is due; in between commits are less safe than chosen, and status says so."""
-    hypervisor.power_off(roles.node("web1"))
+    vm_power.power_off(roles.node("web1"))
     until("status names the promotion", lambda: named("db.promote web2"), 60, every=2)
     said = must("db.promote", "web2", timeout=PROMOTE_S)
     assert "available (degraded by promote); next: invoke db.rejoin web1" in said
@@ -79,10 +79,10 @@ def test_whatever_the_order_of_boots_nobody_takes_writes_unasked(
     both = [machines["web1"], machines["web2"]]
     must("db.promote", "web2", timeout=PROMOTE_S)
     for door in both:
-        hypervisor.power_off(door.node)
+        vm_power.power_off(door.node)
         door.close()
     for door in sorted(both, key=lambda it: it.node.name != first):
-        hypervisor.power_on(door.node)
+        vm_power.power_on(door.node)
         lifecycle.answering(door)
     until("both databases answer", lambda: None not in databases_of(both).values(), 120, every=2)
     assert [it.node for it in databases_of(both).values() if it and it.writable] == []
@@ -96,7 +96,7 @@ def test_whatever_the_order_of_boots_nobody_takes_writes_unasked(
 def test_what_may_be_lost_is_refused_and_named(roles: Lab) -> None:
     """Asynchronous, so nobody knows what web1 acknowledged at the end: exit 1, and nothing was changed by it."""
     must("db.durability", "async")
-    hypervisor.power_off(roles.node("web1"))
+    vm_power.power_off(roles.node("web1"))
     done = invoke("db.promote", "web2", timeout=PROMOTE_S)
     assert done.returncode == 1 and "durability async, semi-sync OFF" in done.stderr, done.stderr
     assert "--accept-data-loss" in done.stderr and primary(roles) is None

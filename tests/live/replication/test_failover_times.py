@@ -5,9 +5,9 @@ import time
 import pytest
 
 from lab import progress
-from lab.nodes import hypervisor, lifecycle
+from lab.nodes import lifecycle, vm_power
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import PROMOTE_S, REJOIN_S, must, wrong
@@ -23,11 +23,11 @@ WRITE_BY_HAND = "SET GLOBAL super_read_only = OFF; CREATE DATABASE by_hand; SET 
 def old_primary(roles: Lab, machines: dict[str, Machine]) -> Machine:
     """web1, replaced by web2 while it was off; it runs again, closed and without a source, and missed a note."""
     door = machines["web1"]
-    hypervisor.power_off(door.node)
+    vm_power.power_off(door.node)
     door.close()
     must("db.promote", "web2", timeout=PROMOTE_S)
     leave_note(roles)
-    hypervisor.power_on(door.node)
+    vm_power.power_on(door.node)
     lifecycle.answering(door)
     until("MySQL answers", lambda: databases_of([door])["web1"], STARTS_S, every=2, where="web1")
     return door

@@ -9,7 +9,7 @@ import pytest
 
 from lab import progress
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from tests.live.conftest import PROMOTE_S, must, primary, start, wrong
 

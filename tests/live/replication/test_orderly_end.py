@@ -12,7 +12,7 @@ import pytest
 from lab import progress
 from lab.nodes import site
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import PROMOTE_S, REJOIN_S, invoke, must, primary, start, wrong

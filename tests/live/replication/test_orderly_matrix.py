@@ -11,8 +11,8 @@ import pytest
 
 from lab import progress
 from lab.errors import LabError
-from lab.nodes import hypervisor, lifecycle, site
-from lab.nodes.machine import Machine
+from lab.nodes import lifecycle, site, vm_power
+from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import PROMOTE_S, invoke, must, primary
@@ -75,7 +75,7 @@ def held(door: Machine) -> list[str]:
 def listens_again(lab: Lab, replica: str) -> None:
     """Heal what keeps the replica from answering; what only keeps it from receiving stays."""
     if replica.startswith("power-off"):
-        hypervisor.power_on(lab.node("web2"))
+        vm_power.power_on(lab.node("web2"))
         lifecycle.answering(Machine(lab.node("web2")))
     elif replica.startswith("service-freeze"):
         Machine(lab.node("web2")).run("systemctl kill -s CONT mysql")

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
-from lab.mysql.databases import Database
+from lab.mysql.server_state import Database
 from lab.topology import Node
 from tests.support.pairs import OPEN, REPLICA, WEB1, WEB2
 from tests.support.simulated import programs

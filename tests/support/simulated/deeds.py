@@ -5,8 +5,8 @@ from contextlib import suppress
 
 from lab.errors import LabError
 from lab.faults import ledger
-from lab.mysql import gtid, remembered
-from lab.replication import durability, failover, rejoin
+from lab.mysql import gtid, last_seen
+from lab.replication import durability, promote_replica, rejoin
 from lab.state import choices
 from tests.support.pairs import LAB
 from tests.support.simulated.errors import SqlError
@@ -24,7 +24,7 @@ def _durability(value: str) -> Event:
 
 
 def _promote(pair: Pair, it: Server) -> None:
-    failover.promote(LAB, it.node.name)
+    promote_replica.promote(LAB, it.node.name)
 
 
 def _rejoin(pair: Pair, it: Server) -> None:
@@ -84,7 +84,7 @@ def state(pair: Pair) -> str:
     """All that an event may change, without what visitors write all the time."""
     servers = [(_own(it), it.runs, it.silent, it.purged, it.starts, it.variables, it.copies) for it in pair.servers]
     replicas = [{**vars(it.replica), "server": "", "received": ""} for it in pair.servers]
-    files = [it.exists() for it in (remembered.OPENING, remembered.DEGRADED)]
+    files = [it.exists() for it in (last_seen.OPENING, last_seen.DEGRADED)]
     return str((servers, replicas, pair.power, pair.off_because, pair.cut, ledger.entries(), choices.load(), files))
 
 

@@ -6,7 +6,7 @@ An event that has nothing to strike, a stopped replication without a source say,
 from collections.abc import Callable, Mapping
 
 from lab.faults import ledger
-from lab.faults.catalogue import ALL, Fault
+from lab.faults.kinds import ALL, Fault
 from tests.support.simulated.mysql import SEMI_SYNC, Server
 from tests.support.simulated.pair import Pair
 from tests.support.simulated.replica import BOTH, Replica

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from lab.mysql.databases import DURABILITY, NONE, WITHOUT_END_MS, Database
+from lab.mysql.server_state import DURABILITY, NONE, WITHOUT_END_MS, Database
 from lab.topology import Node
 from tests.support.simulated.errors import LOST, SqlError
 from tests.support.simulated.gtid_sets import following, union

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from lab.mysql import ending
+from lab.mysql import shutdown
 from lab.render import render
 from tests.support.simulated import programs
 from tests.support.simulated.cluster import Cluster
@@ -17,7 +17,7 @@ PROGRAMS = Path(__file__).with_name("programs.sh")
 BASH = shutil.which("bash") or "/bin/bash"
 CGROUP = "/sys/fs/cgroup"
 # What a node keeps in files, and their names in a folder of the test's.
-KEPT = {"/run/weblab": "run", "/var/log/mysql": "log", ending.RECORDER: "recorder"}
+KEPT = {"/run/weblab": "run", "/var/log/mysql": "log", shutdown.RECORDER: "recorder"}
 KEPT |= {"/proc/uptime": "uptime", "/proc/$pid/stat": "stat", "/proc/sys/kernel/random/boot_id": "boot"}
 SERIAL = "/dev/ttyS0"
 UP_S, HERTZ = 100000, 100
@@ -160,7 +160,7 @@ class Nodes:
         for path in (self.folder / name / "run" / "mysql", self.folder / name / "console"):
             path.parent.mkdir(exist_ok=True)
             with path.open("a", encoding="utf-8") as file:
-                file.write(f"{ending.PREFIX}{line}\n")
+                file.write(f"{shutdown.PREFIX}{line}\n")
 
     def console(self, name: str) -> str | None:
         """What a node's console shows; None where nobody may read it."""

@@ -1,4 +1,4 @@
-"""The simulated pair in the place of the lab's machines, for code that talks to nodes through lab.nodes.machine."""
+"""The simulated pair in the place of the lab's machines, for code that talks to nodes through lab.nodes.ssh."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,12 +8,12 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import pytest
 
 from lab import progress, wait
-from lab.mysql import ending
-from lab.mysql.databases import Database
-from lab.nodes import console, hypervisor, machine
+from lab.mysql import shutdown
+from lab.mysql.server_state import Database
+from lab.nodes import console, ssh, vm_power
 from lab.nodes import site as site_
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Answer, Machine, Shell
+from lab.nodes.ssh import Answer, Machine, Shell
 from lab.state import credentials
 from lab.topology import Lab
 from lab.wait import pause
@@ -46,9 +46,9 @@ class Pair(Cluster):
         self.nodes = Nodes(self, folder)
         for it in self.servers:
             it.files = str(folder / it.node.name / "data")
-            self.note(it.node.name, ending.STARTED)
+            self.note(it.node.name, shutdown.STARTED)
             if it.may_write:
-                self.note(it.node.name, f"{ending.OPENED} 0")
+                self.note(it.node.name, f"{shutdown.OPENED} 0")
         self.scripts: list[tuple[str, str]] = []
         self.sent: list[str] = []
         self.interruptions: list[Interruption] = []
@@ -156,19 +156,19 @@ def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
         run, begin = lambda: told(door, text, title=title, **options), lambda: _begin(door, text, **options)
         return pair.step(door.node.name, text, run, begin)
 
-    monkeypatch.setattr(machine, "SSH_CONFIG", Path(__file__))
-    monkeypatch.setattr(machine, "POLL_S", 0.005)
+    monkeypatch.setattr(ssh, "SSH_CONFIG", Path(__file__))
+    monkeypatch.setattr(ssh, "POLL_S", 0.005)
     monkeypatch.setattr(wait, "pause", pair.pause)
     monkeypatch.setattr(Machine, "_shell", lambda door, timeout: pair.nodes.shell(door.node.name))
     monkeypatch.setattr(Machine, "script", sends)
     monkeypatch.setattr(Machine, "told", tells)
-    monkeypatch.setattr(hypervisor, "states", lambda lab: dict(pair.power))
-    monkeypatch.setattr(hypervisor, "power_off", pair.power_off)
-    monkeypatch.setattr(hypervisor, "power_on", pair.power_on)
-    monkeypatch.setattr(hypervisor, "resume", pair.power_on)
-    monkeypatch.setattr(hypervisor, "_discard", pair.power_off)
+    monkeypatch.setattr(vm_power, "states", lambda lab: dict(pair.power))
+    monkeypatch.setattr(vm_power, "power_off", pair.power_off)
+    monkeypatch.setattr(vm_power, "power_on", pair.power_on)
+    monkeypatch.setattr(vm_power, "resume", pair.power_on)
+    monkeypatch.setattr(vm_power, "_discard", pair.power_off)
     monkeypatch.setattr(console, "text", lambda node: pair.nodes.console(node.name))
-    monkeypatch.setattr(hypervisor, "off_because", pair.off)
+    monkeypatch.setattr(vm_power, "off_because", pair.off)
     monkeypatch.setattr(site_, "writer", pair.writer)
     monkeypatch.setattr(credentials, "passwords", lambda names: dict.fromkeys(names, "secret"))
     monkeypatch.setattr(progress, "say", lambda *_: None)

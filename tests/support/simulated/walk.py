@@ -9,12 +9,12 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.faults import ledger
-from lab.mysql import databases, ending, gtid
+from lab.mysql import gtid, server_state, shutdown
 from lab.nodes.facts import NodeFacts
-from lab.nodes.machine import Machine
+from lab.nodes.ssh import Machine
 from lab.operations import status
 from lab.release import Release
-from lab.replication import failover, rejoin, replication
+from lab.replication import assign_roles, promote_replica, rejoin
 from lab.state import choices
 from tests.support.pairs import LAB
 from tests.support.simulated.deeds import passes
@@ -130,7 +130,7 @@ def _steps(pair: Pair, line: str, story: Story) -> str:
 
 def _promote(pair: Pair, words: Sequence[str]) -> None:
     accepts, salvages = "--accept-data-loss" in words, "--salvage" in words
-    failover.promote(LAB, words[0], accept_data_loss=accepts, salvage=salvages)
+    promote_replica.promote(LAB, words[0], accept_data_loss=accepts, salvage=salvages)
 
 
 def _rejoin(pair: Pair, words: Sequence[str]) -> None:
@@ -176,15 +176,15 @@ def provision(pair: Pair, _: Sequence[str] = ()) -> None:
         answers = {door.node.name: _answers(pair, door) for door in doors}
         passwords = {"replication": "secret", "clone": "secret"}
         releases = {door.node.name: Release.of(SYSTEM) for door in doors}
-        replication.converge(replication.Pair(LAB, doors, releases, passwords, chosen, answers, asked_at))
+        assign_roles.converge(assign_roles.Pair(LAB, doors, releases, passwords, chosen, answers, asked_at))
 
 
 def _answers(pair: Pair, door: Machine) -> dict[str, str]:
     """What the probe of a converge gets; a server that is not let in has another password than the lab."""
     replica = pair.server(door.node.name).replica
     word = "another" if replica.denied else "secret"
-    record = door.script(f"{ending.ASK}\nexit 0", title="asks for the record").stdout
-    database = door.script(f"{databases.QUESTION}\nexit 0", title="asks the database").stdout
+    record = door.script(f"{shutdown.ASK}\nexit 0", title="asks for the record").stdout
+    database = door.script(f"{server_state.QUESTION}\nexit 0", title="asks the database").stdout
     source = f"@source {hashlib.sha256(word.encode()).hexdigest()}"
     return {"database": database, "record": record, "accounts": source}
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from lab.analysis import results, runs, timeline
+from lab.analysis import matrix_results, run_folder, timeline
 from lab.analysis.checks.judge import judge
 from lab.analysis.history import History
 from lab.analysis.summary import summarize
 from lab.analysis.timeline import Entry
 from lab.experiment.load import Running
-from lab.report.limits import limits
+from lab.report.caveats import limits
 from lab.report.page import write
 from lab.report.terminal import terminal
 from tests.support.timelines import changed, kind, quiet, without
@@ -55,10 +55,10 @@ def test_terminal_and_page_say_the_same(entries: list[Entry], told: str) -> None
 @pytest.mark.parametrize("cpu", [0.2, None])
 def test_scripts_and_the_matrix_read_it(tmp_path: Path, cpu: float | None) -> None:
     """A run without it still gets its page."""
-    timeline.append(tmp_path / runs.TIMELINE, used(cpu))
+    timeline.append(tmp_path / run_folder.TIMELINE, used(cpu))
     write(tmp_path, used(cpu))
     assert json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["generator"] == {"cpu": cpu}
-    assert results.of_run(tmp_path, {"name": "quiet"})["generator"] == {"cpu": cpu}
+    assert matrix_results.of_run(tmp_path, {"name": "quiet"})["generator"] == {"cpu": cpu}
 
 
 @pytest.mark.parametrize(

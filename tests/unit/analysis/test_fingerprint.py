@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.analysis import results
+from lab.analysis import matrix_results
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ def test_a_result_is_one_of_what_can_change_it(tmp_path: Path, path: str, matter
     for name in ("lab/a.py", "lab.yml", "experiments/control.yml", path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before = 1\n", encoding="utf-8")
-    before = results.fingerprint("control", tmp_path)
+    before = matrix_results.fingerprint("control", tmp_path)
     (tmp_path / path).write_text("after = 1\n", encoding="utf-8")
-    assert (results.fingerprint("control", tmp_path) != before) == matters
+    assert (matrix_results.fingerprint("control", tmp_path) != before) == matters
 
 
 def test_the_order_of_statements_and_files_does_not_matter(tmp_path: Path) -> None:
@@ -39,10 +39,10 @@ def test_the_order_of_statements_and_files_does_not_matter(tmp_path: Path) -> No
     for name in ("lab.yml", "experiments/control.yml", "lab/b.py", "lab/a.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(one + two if name == "lab/b.py" else "", encoding="utf-8")
-    before = results.fingerprint("control", tmp_path)
+    before = matrix_results.fingerprint("control", tmp_path)
     (tmp_path / "lab/b.py").write_text(one, encoding="utf-8")
     (tmp_path / "lab/a.py").write_text(two, encoding="utf-8")
-    assert results.fingerprint("control", tmp_path) == before
+    assert matrix_results.fingerprint("control", tmp_path) == before
 
 
 @pytest.mark.parametrize("call", ["", "events.init.add_listener(other)\n"], ids=["taken away", "changed"])
@@ -51,9 +51,9 @@ def test_what_a_file_does_when_it_is_read_matters(tmp_path: Path, call: str) -> 
     for name in ("lab.yml", "experiments/control.yml", "loadtests/a.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("events.init.add_listener(start)\n", encoding="utf-8")
-    before = results.fingerprint("control", tmp_path)
+    before = matrix_results.fingerprint("control", tmp_path)
     (tmp_path / "loadtests/a.py").write_text(call, encoding="utf-8")
-    assert results.fingerprint("control", tmp_path) != before
+    assert matrix_results.fingerprint("control", tmp_path) != before
 
 
 MOVES = {
@@ -71,7 +71,7 @@ def test_code_that_is_moved_keeps_its_results(tmp_path: Path, here: str, there: 
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("", encoding="utf-8")
     (tmp_path / "lab" / "a.py").write_text("def one() -> int:\n    return 1\n", encoding="utf-8")
-    before = results.fingerprint("control", tmp_path)
+    before = matrix_results.fingerprint("control", tmp_path)
     (tmp_path / "lab" / "a.py").write_text(here, encoding="utf-8")
     (tmp_path / "lab" / "checks" / "b.py").write_text(there, encoding="utf-8")
-    assert (results.fingerprint("control", tmp_path) == before) is same
+    assert (matrix_results.fingerprint("control", tmp_path) == before) is same

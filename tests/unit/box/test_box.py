@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from box import build, catalogue, image, mirrors, recipe
+from box import build, image, installed, mirrors, recipe
 from lab.errors import RigBroken
 
 KIND = "weblab/debian-13-"
@@ -21,8 +21,8 @@ def copy_of_the_recipe(folder: Path) -> Path:
 def test_the_name_tells_release_kind_and_hash() -> None:
     """Twelve hex digits follow the release, and 'plain' sets the second kind apart."""
     baked, plain = (recipe.Recipe(recipe.TRIXIE, plain=plain) for plain in (False, True))
-    assert catalogue.older({baked.name}, KIND, keep="") == {baked.name}
-    assert catalogue.older({plain.name}, f"{KIND}plain-", keep="") == {plain.name}
+    assert installed.older({baked.name}, KIND, keep="") == {baked.name}
+    assert installed.older({plain.name}, f"{KIND}plain-", keep="") == {plain.name}
 
 
 @pytest.mark.parametrize("changed", ["hooks/seal.sh", "guest/common/etc/hosts", "Vagrantfile.template", "recipe.py"])
@@ -39,7 +39,7 @@ def test_options_change_the_hash_and_other_files_do_not(tmp_path: Path) -> None:
     """What does not end in the box must not cause a build."""
     folder = copy_of_the_recipe(tmp_path)
     before = recipe.fingerprint(folder, "options")
-    (folder / "catalogue.py").write_text("changed")
+    (folder / "installed.py").write_text("changed")
     assert recipe.fingerprint(folder, "options") == before
     assert recipe.fingerprint(folder, "other options") != before
 
@@ -108,7 +108,7 @@ def test_no_mirror_is_a_reason(good_machine: pytest.MonkeyPatch) -> None:
 
 def test_a_cached_box_is_not_built_again(good_machine: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """One line says so."""
-    good_machine.setattr(catalogue, "has", lambda _: True)
+    good_machine.setattr(installed, "has", lambda _: True)
     name = build.ensure()
     assert name == build.name()
     assert f"box in cache: {name}" in capsys.readouterr().err
@@ -117,7 +117,7 @@ def test_a_cached_box_is_not_built_again(good_machine: pytest.MonkeyPatch, capsy
 def test_older_boxes_are_those_of_the_same_kind() -> None:
     """A plain box, another's box and the one to keep are not among them."""
     names = {OLD, NEW, PLAIN, "weblab/trial", "weblab/debian-13-today"}
-    assert catalogue.older(names, KIND, keep=NEW) == {OLD}
+    assert installed.older(names, KIND, keep=NEW) == {OLD}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_older_boxes_are_those_of_the_same_kind() -> None:
 )
 def test_a_volume_names_its_box(volume: str, box: str) -> None:
     """Machines' own disks name themselves."""
-    assert catalogue.box_of(volume) == box
+    assert installed.box_of(volume) == box
 
 
 def test_the_kernel_of_a_box_has_a_folder_of_its_own() -> None:

@@ -13,13 +13,13 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import fabfile
-from commands import command, databases, experiments, faults, lab
-from lab.analysis import runs
+from commands import command, db, experiment, fault, lab
+from lab.analysis import run_folder
 from lab.errors import Locked
 from lab.faults import ledger
-from lab.nodes import hypervisor, lifecycle
-from lab.operations import clean, snapshots
-from lab.replication import failover
+from lab.nodes import lifecycle, vm_power
+from lab.operations import clean_snapshot, snapshots
+from lab.replication import promote_replica
 from lab.state import choices, lock
 
 
@@ -32,7 +32,7 @@ def fake_ssh(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None
     config.write_text("Host web1\n  HostName 127.0.0.1\n  LogLevel FATAL\n")
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     monkeypatch.setattr(lab, "SSH_CONFIG", config)
-    monkeypatch.setattr(clean, "RECORD", folder / "clean.yml")
+    monkeypatch.setattr(clean_snapshot, "RECORD", folder / "clean.yml")
 
 
 def test_a_terminal_of_another_alphabet_makes_no_failure_of_a_run_that_passed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_an_interrupted_role_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_whoever_interrupts_reads_what_still_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Machines as they are, and a fault that is still active, with the command that undoes it."""
-    monkeypatch.setattr(hypervisor, "states", lambda _: {"web1": "running", "web2": "paused"})
+    monkeypatch.setattr(vm_power, "states", lambda _: {"web1": "running", "web2": "paused"})
     monkeypatch.setattr(ledger, "entries", lambda: [{"id": "web2-freeze"}])
     assert command._standing() == (
         "web1 is running, web2 is paused; active: web2-freeze (undo: invoke fault.heal); "
@@ -106,9 +106,9 @@ def test_a_choice_of_durability_says_what_it_means_in_three_lines(monkeypatch: p
     monkeypatch.setattr(lock, "held", nullcontext)
     monkeypatch.setattr(lifecycle, "running", lambda *_: [])
     monkeypatch.setattr(choices, "save", lambda _: None)
-    monkeypatch.setattr(databases, "commit", lambda *_: [f"commits on web1 are {value}"])
-    monkeypatch.setattr(databases, "say", said.append)
-    databases.durability(Context(), value)
+    monkeypatch.setattr(db, "commit", lambda *_: [f"commits on web1 are {value}"])
+    monkeypatch.setattr(db, "say", said.append)
+    db.durability(Context(), value)
     lines = said[0].splitlines()
     assert lines[0] == f"commits on web1 are {value}" and len(lines) == 3 and lines[1].startswith("a COMMIT returns")
 
@@ -122,15 +122,15 @@ def test_a_full_disk_and_another_users_files_are_told(monkeypatch: pytest.Monkey
     def find(*_: object) -> Path:
         raise OSError(trouble, os.strerror(trouble), "runs/x/report.html")
 
-    monkeypatch.setattr(runs, "find", find)
+    monkeypatch.setattr(run_folder, "find", find)
     trouble = number
     with pytest.raises(Exit) as ending:
-        experiments.report_(Context(), "latest")
+        experiment.report_(Context(), "latest")
     assert ending.value.code == 3 and says in str(ending.value.message)
     assert "runs/x/report.html" in str(ending.value.message)
     trouble = errno.EISDIR
     with pytest.raises(IsADirectoryError):
-        experiments.report_(Context(), "latest")
+        experiment.report_(Context(), "latest")
 
 
 def test_two_experiments_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ def test_two_experiments_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(lock, "held", held)
     with pytest.raises(Exit) as ending:
-        experiments.run(Context(), "no-such-experiment")
+        experiment.run(Context(), "no-such-experiment")
     assert ending.value.code == 7 and "experiment.run control" in str(ending.value.message)
 
 
@@ -150,23 +150,23 @@ def test_nothing_is_promoted_after_half_a_restore(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(lock, "held", partial(lock.held, tmp_path / "lock"))
     snapshots.RESTORING.write_text("one")
     with pytest.raises(Exit) as ending:
-        databases.promote(Context(), "web2")
+        db.promote(Context(), "web2")
     assert ending.value.code == 1 and "invoke lab.restore one" in str(ending.value.message)
     with pytest.raises(Exit, match="snapshot one was put back in part"):
-        faults.heal(Context())
+        fault.heal(Context())
     with pytest.raises(Exit, match="snapshot one was put back in part"):
         fabfile.ns["database"](Context())
-    monkeypatch.setattr(clean, "reset", lambda lab, roles: [])
+    monkeypatch.setattr(clean_snapshot, "reset", lambda lab, roles: [])
     lab.reset(Context())
 
 
 def test_a_promotion_while_a_rejoin_runs_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Exit code 7 and what runs, before any database is asked; when that is over, the promotion is let in."""
     monkeypatch.setattr(lock, "held", partial(lock.held, tmp_path / "lock"))
-    monkeypatch.setattr(failover, "promote", lambda lab, name, **_: [f"{name} is the primary"])
+    monkeypatch.setattr(promote_replica, "promote", lambda lab, name, **_: [f"{name} is the primary"])
     monkeypatch.setattr(sys, "argv", ["/lab/.venv/bin/invoke", "db.rejoin", "web1"])
     with lock.held(), pytest.raises(Exit) as ending:
-        databases.promote(Context(), "web2")
+        db.promote(Context(), "web2")
     said = str(ending.value.message)
     assert ending.value.code == 7 and "locked by `invoke db.rejoin web1`" in said and "next: wait for it" in said
-    databases.promote(Context(), "web2")
+    db.promote(Context(), "web2")

@@ -9,11 +9,11 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from commands import lab as commands
-from host.ownership import remains
+from host.ownership import uninstall_hints
 from lab.errors import CheckFailed
-from lab.injection import injection
+from lab.injection import inject_and_heal
 from lab.nodes import lifecycle, site
-from lab.operations import clean, converge, welcome
+from lab.operations import clean_snapshot, converge, welcome
 from lab.operations.converge import Outcome
 from lab.state import lock
 
@@ -25,12 +25,17 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """A lab that boots, converges and shows its page; what is done in the end."""
     ends: list[str] = []
     monkeypatch.setattr(lock, "held", nullcontext)
-    for owner, name in ((clean, "begin"), (lifecycle, "boot"), (injection, "heal_all"), (site, "first_page")):
+    for owner, name in (
+        (clean_snapshot, "begin"),
+        (lifecycle, "boot"),
+        (inject_and_heal, "heal_all"),
+        (site, "first_page"),
+    ):
         monkeypatch.setattr(owner, name, lambda *_: None)
     for name in ("prepare", "remove"):
         monkeypatch.setattr(commands, name, lambda *_, **__: None)
-    monkeypatch.setattr(clean, "keep", lambda *_: ends.append("keeps the clean snapshot"))
-    monkeypatch.setattr(clean, "RECORD", tmp_path / "clean.yml")
+    monkeypatch.setattr(clean_snapshot, "keep", lambda *_: ends.append("keeps the clean snapshot"))
+    monkeypatch.setattr(clean_snapshot, "RECORD", tmp_path / "clean.yml")
     monkeypatch.setattr(welcome, "text", lambda *_: "The lab is up")
     return ends
 
@@ -71,7 +76,7 @@ def test_what_stays_is_told_where_everything_was_to_go(
     done: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: bool
 ) -> None:
     """With the box of lab.yml."""
-    monkeypatch.setattr(remains, "listed", lambda checkout, box: [f"{checkout.name} {box}"])
+    monkeypatch.setattr(uninstall_hints, "listed", lambda checkout, box: [f"{checkout.name} {box}"])
     commands.destroy(Context(), host=host)
     told = capsys.readouterr().out
     assert told.startswith("the lab is gone; what stays:\n" if host else "the lab is gone\n")

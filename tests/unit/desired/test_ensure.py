@@ -12,7 +12,7 @@ import pytest
 
 from lab.desired.ensure import Command, Desired, Difference, File, Found, Unit, apply, compare, fingerprint, show
 from lab.desired.scripts import apply_script, probe_script, read_probe
-from lab.nodes.machine import Answer, Machine
+from lab.nodes.ssh import Answer, Machine
 from lab.wait import pause
 from tests.support.fake_node import bash, fake, places
 

@@ -18,16 +18,16 @@ from lab.analysis.checks.judge import judge
 from lab.analysis.history import History
 from lab.analysis.timeline import Entry
 from lab.clock import now
-from lab.plan import plan
+from lab.plan import experiment_file
 from lab.topology import ROOT
 from loadtests.record import Record, merge
-from loadtests.visit import Site, Visit
+from loadtests.request import Site, Visit
 from tests.support import fake_site
 from tests.support.stories import shipped
 from tests.support.timelines import changed, final, kind, lab, of, quiet, run, without
 
 LAB = topology.load()
-CONTROL = plan.find("control", LAB)
+CONTROL = experiment_file.find("control", LAB)
 INVOKE = Path(sys.executable).with_name("invoke")
 
 
@@ -101,7 +101,7 @@ def test_a_client_that_really_sends_again_is_found_out(
 @pytest.mark.parametrize("name", [it.name for it in shipped(LAB) if it.name.startswith("control-")])
 def test_a_control_that_finds_nothing_fails(name: str) -> None:
     """A quiet run, judged by what the control expects."""
-    it = plan.find(name, LAB)
+    it = experiment_file.find(name, LAB)
     checks = {check.name: check.verdict for check in judge(quiet(), it.as_data()["expect"])}
     assert checks[it.expect[0].check] == "fail"
     assert it.expect[0].bound == "at_least"

@@ -7,7 +7,7 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from commands import experiments
+from commands import experiment
 from lab.state import lock
 
 
@@ -15,12 +15,12 @@ from lab.state import lock
 def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], str]:
     """What is said of an experiment in so many rounds; '' where it would have run."""
     monkeypatch.setattr(lock, "held", lambda: nullcontext(False))
-    monkeypatch.setattr(experiments, "perform", lambda _lab, _plan, _rounds, tell: tell(None))
-    monkeypatch.setattr(experiments, "_report", lambda _: 0)
+    monkeypatch.setattr(experiment, "perform", lambda _lab, _plan, _rounds, tell: tell(None))
+    monkeypatch.setattr(experiment, "_report", lambda _: 0)
 
     def run(name: str, rounds: int) -> str:
         with pytest.raises(Exit) as ended:
-            experiments.run(Context(), name, rounds=rounds)
+            experiment.run(Context(), name, rounds=rounds)
         assert ended.value.code == (2 if ended.value.message else 0)
         return ended.value.message or ""
 

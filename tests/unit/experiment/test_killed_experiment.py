@@ -12,9 +12,9 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import fabfile
-from commands import experiments
+from commands import experiment
 from commands.command import command
-from lab.experiment import experiment
+from lab.experiment import runner
 from lab.operations import converge
 from lab.operations.converge import Outcome
 from lab.state import choices, lock
@@ -40,11 +40,11 @@ def run(stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(converge, "everything", lambda *_, **__: Outcome([], {}, []))
 
     def play(moment: Callable[[], None]) -> None:
-        def middle(lab: object, it: object, hands: experiment.Hands, *_: object) -> None:
+        def middle(lab: object, it: object, hands: runner.Hands, *_: object) -> None:
             hands.converge({"durability": "durable"})
             moment()
 
-        monkeypatch.setattr(experiment, "run", middle)
+        monkeypatch.setattr(runner, "run", middle)
         process = multiprocessing.get_context("fork").Process(target=_quietly)
         process.start()
         process.join(30)
@@ -55,7 +55,7 @@ def run(stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def _quietly() -> None:
     """No run folder, so no verdict, in a run that is played."""
     with pytest.raises((Exit, IndexError)):
-        experiments.run(Context(), "control")
+        experiment.run(Context(), "control")
 
 
 def killed() -> None:

@@ -13,7 +13,7 @@ import pytest
 from lab.errors import LabError, RigBroken, TimedOut
 from lab.experiment import load
 from lab.experiment.load import Running
-from lab.plan.plan import Load
+from lab.plan.experiment_file import Load
 from lab.wait import until
 from loadtests.record import merge
 from tests.support.alive import told

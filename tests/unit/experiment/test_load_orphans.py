@@ -20,7 +20,7 @@ STARTER = """
 import sys
 from pathlib import Path
 from lab.experiment import load
-from lab.plan.plan import Load
+from lab.plan.experiment_file import Load
 from lab.wait import pause
 with load.running(Load(40, 0.5, int(sys.argv[2])), 1, 60, Path(sys.argv[1])):
     pause(60)

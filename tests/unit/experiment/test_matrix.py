@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.analysis import results
+from lab.analysis import matrix_results
 from lab.analysis.timeline import Entry
 from lab.errors import BadInput, LabError, LabNotUp
 from lab.experiment import matrix
 from lab.experiment.matrix import Row
-from lab.plan import plan
+from lab.plan import experiment_file
 from tests.support.matrix_doubles import BAD, BROKEN, EXPECT, GOOD, HOST, INTERRUPTED, LAB, PLANS, TWO, Doubles, rows
 from tests.support.timelines import changed, kind, quiet
 
@@ -20,8 +20,8 @@ def test_every_shipped_experiment_is_a_row(monkeypatch: pytest.MonkeyPatch) -> N
     """In order of their names; what breaks nothing, or has commands in its story, is run as it is written."""
     assert [it.name for it in matrix.rows(PLANS, "", 10)] == [it.name for it in PLANS]
     assert [it.rounds for it in rows("control", "two-faults", "web1-freeze", rounds=10)] == [0, 10, 10]
-    told = plan.load(Path(__file__).parents[1] / "cases" / "plans" / "whole.yml", LAB)
-    monkeypatch.setattr(results, "fingerprint", str)
+    told = experiment_file.load(Path(__file__).parents[1] / "cases" / "plans" / "whole.yml", LAB)
+    monkeypatch.setattr(matrix_results, "fingerprint", str)
     assert [it.rounds for it in matrix.rows([told], "", 10)] == [0]
 
 
@@ -52,7 +52,7 @@ def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
     two = {"injections": 2, "injections_hit": 0, "share_below": 0.776393}
     assert kept["reads"]["window"] == {"requests": 48, "failed": 0, **two}
     assert (kept["detection"]["median_s"], kept["detection"]["max_s"], kept["writes"]["lost"]) == (1.5, 2.0, 0)
-    assert kept["fingerprint"] == results.fingerprint("web1-freeze")
+    assert kept["fingerprint"] == matrix_results.fingerprint("web1-freeze")
     assert it.said == [
         "1 of 1  pass          web1-freeze  0.0 min, 2 rounds, 0 of 48 reads failed before HAProxy noticed, "
         "0 of 720 in all"
@@ -170,7 +170,7 @@ def test_the_time_left_learns_from_results(tmp_path: Path, capsys: pytest.Captur
     it = Doubles(tmp_path, GOOD, GOOD, GOOD)
     it.play(rows("web1-freeze"))
     assert "1 of 1: web1-freeze; about 3 minutes to the end" in capsys.readouterr().err
-    results.append({**it.kept[0], "took_s": 1800}, it.path)
+    matrix_results.append({**it.kept[0], "took_s": 1800}, it.path)
     it.play(rows(*TWO), again=True)
     told = [line for line in capsys.readouterr().err.splitlines() if "minutes to the end" in line]
     assert told[0].endswith("1 of 2: web1-freeze; about 45 minutes to the end")

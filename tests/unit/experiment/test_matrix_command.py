@@ -9,14 +9,14 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from commands import matrix as command
+from commands import experiment_matrix as command
 from lab import topology
-from lab.analysis import results, runs, timeline
+from lab.analysis import matrix_results, run_folder, timeline
 from lab.errors import BadInput, CheckFailed, Locked
-from lab.nodes import hypervisor
-from lab.operations import clean
-from lab.plan import plan
-from lab.plan.plan import Plan
+from lab.nodes import vm_power
+from lab.operations import clean_snapshot
+from lab.plan import experiment_file
+from lab.plan.experiment_file import Plan
 from lab.state import choices, lock
 from tests.support.stories import shipped
 from tests.support.timelines import repeated
@@ -33,17 +33,17 @@ def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def perform(_: object, it: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
         folder = tmp_path / (it.name if it.seed == 1 else f"{it.name}-{it.seed}")
         folder.mkdir()
-        timeline.append(folder / runs.TIMELINE, repeated(1, expect=EXPECT, load=LOAD))
+        timeline.append(folder / run_folder.TIMELINE, repeated(1, expect=EXPECT, load=LOAD))
         tell_folder(folder)
 
     def states(_: object) -> dict[str, str]:
         return {"lb1": "running", "web1": "running"}
 
     monkeypatch.setattr(lock, "held", nullcontext)
-    monkeypatch.setattr(plan, "read", lambda lab: (shipped(lab), None))  # a user's draft is told
+    monkeypatch.setattr(experiment_file, "read", lambda lab: (shipped(lab), None))  # a user's draft is told
     monkeypatch.setattr(command, "perform", perform)
-    monkeypatch.setattr(hypervisor, "states", states)
-    monkeypatch.setattr(hypervisor, "found", lambda: {"driver": "qemu"})
+    monkeypatch.setattr(vm_power, "states", states)
+    monkeypatch.setattr(vm_power, "found", lambda: {"driver": "qemu"})
     monkeypatch.setattr(command, "TABLE", tmp_path / "matrix.md")
     monkeypatch.setattr(command, "RESULTS", tmp_path / "matrix.jsonl")
     return tmp_path
@@ -65,7 +65,7 @@ def test_rows_leave_results_a_table_and_reports(docs: Path, capsys: pytest.Captu
         ["1", "of", "2", "pass", "web1-freeze"],
         ["2", "of", "2", "pass", "web2-freeze"],
     ]
-    assert [it["host"]["accelerator"] for it in results.load(docs / "matrix.jsonl")] == ["emulated"] * 2
+    assert [it["host"]["accelerator"] for it in matrix_results.load(docs / "matrix.jsonl")] == ["emulated"] * 2
     assert "| web2-freeze | ✓ pass | - | - | 10 |" in (docs / "matrix.md").read_text(encoding="utf-8")
     assert (docs / "web1-freeze" / "report.html").exists()
     assert matrix(only="web1-freeze,web2-freeze") == 0
@@ -78,7 +78,7 @@ def test_rows_that_have_enough_results_are_told(docs: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert matrix(only="web1-freeze,web2-freeze", times=2) == 0
     assert capsys.readouterr().out.startswith("2 rows, 0 of them have 2 results of this code; 3 runs to go\n")
-    assert [it["seed"] for it in results.load(docs / "matrix.jsonl")] == [1, 2, 1, 2]
+    assert [it["seed"] for it in matrix_results.load(docs / "matrix.jsonl")] == [1, 2, 1, 2]
 
 
 def test_a_broken_draft_is_left_out(
@@ -86,7 +86,7 @@ def test_a_broken_draft_is_left_out(
 ) -> None:
     """With what is wrong with it; all others are run."""
     wrong = BadInput("draft.yml has 1 mistake")
-    monkeypatch.setattr(plan, "read", lambda _: (shipped(topology.load()), wrong))
+    monkeypatch.setattr(experiment_file, "read", lambda _: (shipped(topology.load()), wrong))
     assert matrix(only="web1-freeze") == 0
     assert "left out: draft.yml has 1 mistake" in capsys.readouterr().out
 
@@ -100,16 +100,16 @@ def test_a_broken_draft_that_appears_while_it_runs_does_not_end_it(docs: Path, m
             raise BadInput("draft.yml is not YAML")
         return answers.pop()
 
-    monkeypatch.setattr(plan, "read", read)
+    monkeypatch.setattr(experiment_file, "read", read)
     assert matrix(only="web1-freeze,web2-freeze") == 0
     assert "| web2-freeze | ✓ pass " in (docs / "matrix.md").read_text(encoding="utf-8")
 
 
 def test_without_a_lab_nothing_is_run(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3, and no row gets an error for it."""
-    monkeypatch.setattr(hypervisor, "states", lambda _: {"lb1": "running", "web1": "absent"})
+    monkeypatch.setattr(vm_power, "states", lambda _: {"lb1": "running", "web1": "absent"})
     assert matrix(only="web1-freeze") == 3
-    assert results.load(docs / "matrix.jsonl") == []
+    assert matrix_results.load(docs / "matrix.jsonl") == []
 
 
 @pytest.mark.parametrize("ending", [None, CheckFailed("there is no clean snapshot")], ids=["well", "badly"])
@@ -125,7 +125,7 @@ def test_a_reset_between_rows_keeps_what_the_user_chose(
             raise ending
         return []
 
-    monkeypatch.setattr(clean, "reset", reset)
+    monkeypatch.setattr(clean_snapshot, "reset", reset)
     choices.save({"mode": "active-passive"})
     with pytest.raises(CheckFailed) if ending else nullcontext():
         command._hands(topology.load(), []).reset()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.analysis import results
+from lab.analysis import matrix_results
 from tests.support.matrix_doubles import BAD, BROKEN, GOOD, INTERRUPTED, Doubles, rows
 
 
@@ -38,6 +38,6 @@ def test_the_time_left_counts_every_run(tmp_path: Path, capsys: pytest.CaptureFi
     it = Doubles(tmp_path, GOOD, GOOD, GOOD, GOOD)
     it.play(rows("web1-freeze"))
     capsys.readouterr()
-    results.append({**it.kept[0], "took_s": 600}, it.path)
+    matrix_results.append({**it.kept[0], "took_s": 600}, it.path)
     it.play(rows("web1-freeze", times=4))
     assert "1 of 2: web1-freeze; about 20 minutes to the end" in capsys.readouterr().err

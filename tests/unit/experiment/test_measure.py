@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 
 from lab import topology
-from lab.analysis import runs, timeline
+from lab.analysis import run_folder, timeline
 from lab.analysis.checks.judge import judge
 from lab.analysis.history import History
 from lab.analysis.summary import summarize
 from lab.errors import Unreachable
-from lab.experiment import closing, counted, experiment, finals, load, observe, way_back
-from lab.experiment.experiment import Hands, Run
-from lab.experiment.latest import Latest
-from lab.injection import injection
-from lab.mysql.databases import Database
+from lab.experiment import counted, final_reads, load, observers, role_recovery, runner, teardown
+from lab.experiment.live_state import Latest
+from lab.experiment.runner import Hands, Run
+from lab.injection import inject_and_heal
+from lab.mysql.server_state import Database
 from lab.nodes import lifecycle
-from lab.nodes.machine import Answer
+from lab.nodes.ssh import Answer
 from lab.operations import logs, restore
-from lab.plan import plan
-from lab.plan.plan import Expectation, Step
+from lab.plan import experiment_file
+from lab.plan.experiment_file import Expectation, Step
 from lab.topology import Node
 from tests.support import timelines
 from tests.support.pairs import OPEN, U1
@@ -61,11 +61,11 @@ class Scene:
 
     def perform(self, expect: Sequence[Expectation] = EXPECT, steps: tuple[Step, ...] = ()) -> dict[str, Any]:
         """Run it; the summary of the timeline that it saved, and the details of the checks."""
-        it = replace(plan.find("control", LAB), expect=tuple(expect), steps=steps)
+        it = replace(experiment_file.find("control", LAB), expect=tuple(expect), steps=steps)
         it = replace(it, warm_up_s=0.0, measure_s=0.2, settle_s=0.1)
         hands = Hands(lambda wanted: None, self.command, lambda _: [record(0), record(1)])
-        experiment.run(LAB, it, hands, lambda folder: None)
-        entries = timeline.read(self.folder / runs.TIMELINE)
+        runner.run(LAB, it, hands, lambda folder: None)
+        entries = timeline.read(self.folder / run_folder.TIMELINE)
         checks = judge(entries, History(entries).run["expect"])
         return {**summarize(entries, checks), "details": {check.name: check.detail for check in checks}}
 
@@ -115,23 +115,23 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     """A lab that answers at once, and in which nothing is wrong."""
     made = Scene(tmp_path)
     for where, name, double in (
-        (runs, "make", lambda name: tmp_path),
+        (run_folder, "make", lambda name: tmp_path),
         (lifecycle, "machines", lambda lab: [Door(node, made) for node in LAB.nodes]),
         (restore, "must_be_whole", lambda lab: None),
         (Run, "introduce", introduce),
-        (observe, "watching", watched),
+        (observers, "watching", watched),
         (load, "running", loaded),
         (counted, "requests", lambda balancer: None),
-        (finals, "tokens", lambda doors: set()),
-        (finals, "databases_of", made.asked),
-        (injection, "heal_all", lambda lab, **_: []),
+        (final_reads, "tokens", lambda doors: set()),
+        (final_reads, "databases_of", made.asked),
+        (inject_and_heal, "heal_all", lambda lab, **_: []),
         (logs, "save", lambda *_: None),
-        (closing, "tell_roles", lambda *_: None),
-        (way_back, "primary", lambda doors: made.primary or "web1"),
+        (teardown, "tell_roles", lambda *_: None),
+        (role_recovery, "primary", lambda doors: made.primary or "web1"),
         (Latest, "primary", lambda *_: made.primary),
         (Latest, "wrong", lambda _: [] if made.whole else ["web1 is not seen replicating"]),
-        (way_back, "OPEN_S", 0.0),
-        (experiment, "AFTERWARDS_S", 0.0),
+        (role_recovery, "OPEN_S", 0.0),
+        (runner, "AFTERWARDS_S", 0.0),
     ):
         monkeypatch.setattr(where, name, double)
     return made
@@ -159,8 +159,8 @@ def test_a_database_that_can_not_be_read_proves_nothing(scene: Scene) -> None:
 
 def test_two_silent_databases_are_not_equal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody answered: that is no same answer."""
-    monkeypatch.setattr(finals, "databases_of", lambda doors: {"web1": None, "web2": None})
-    assert finals.unequal([]) == ["web1 does not answer", "web2 does not answer"]
+    monkeypatch.setattr(final_reads, "databases_of", lambda doors: {"web1": None, "web2": None})
+    assert final_reads.unequal([]) == ["web1 does not answer", "web2 does not answer"]
 
 
 def test_a_difference_that_no_check_asks_for_is_an_error(scene: Scene) -> None:
@@ -182,6 +182,6 @@ def test_a_refused_promotion_is_not_hidden_by_a_lab_that_does_not_settle(scene: 
     """It said no before anything broke; without it the same end is an error."""
     scene.whole = False
     assert scene.perform(COMMANDS, PROMOTED)["verdict"] == "error"
-    (scene.folder / runs.TIMELINE).unlink()
+    (scene.folder / run_folder.TIMELINE).unlink()
     scene.answers["db.promote web2"] = 1
     assert scene.perform(COMMANDS, PROMOTED)["verdict"] == "fail"

@@ -3,11 +3,11 @@
 import pytest
 
 from lab.errors import CheckFailed
-from lab.experiment import way_back
-from tests.unit.experiment import test_experiment
-from tests.unit.experiment.test_experiment import Scene
+from lab.experiment import role_recovery
+from tests.unit.experiment import test_runner
+from tests.unit.experiment.test_runner import Scene
 
-scene = test_experiment.scene
+scene = test_runner.scene
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_the_roles_that_an_experiment_needs_are_brought_about(
 ) -> None:
     """What it breaks is named by node: 'the primary loses its power' is not true of a replica."""
     scene.primary = before
-    turn = way_back.Turn([], wanted, lambda words: scene.command(words, lambda: False))
+    turn = role_recovery.Turn([], wanted, lambda words: scene.command(words, lambda: False))
     turn.take()
     assert turn.primary == (wanted or before) == scene.primary
     scene.done += ["measure"] if turn.turned else []
@@ -35,7 +35,7 @@ def test_roles_that_cannot_be_turned_end_the_run_before_it_begins(scene: Scene) 
     """With what the promotion said; nothing was measured."""
     scene.primary, scene.exit_code = "web2", 1
     with pytest.raises(CheckFailed, match="web1 can't be made primary") as caught:
-        way_back.Turn([], "web1", lambda words: scene.command(words, lambda: False)).take()
+        role_recovery.Turn([], "web1", lambda words: scene.command(words, lambda: False)).take()
     assert caught.value.evidence == "what it said"
 
 

@@ -8,9 +8,9 @@ import yaml
 
 from lab import topology
 from lab.errors import BadInput
-from lab.faults import catalogue
-from lab.faults.catalogue import KINDS, Fault
+from lab.faults import kinds
 from lab.faults.conflicts import conflicts
+from lab.faults.kinds import KINDS, Fault
 
 CASES = Path(__file__).parents[1] / "cases" / "faults"
 LAB = topology.load()
@@ -30,7 +30,7 @@ def words(value: object) -> str:
 @pytest.mark.parametrize("case", cases("mistakes.yml"), ids=lambda case: words(case["given"]))
 def test_every_mistake_of_a_fault_is_named(case: dict[str, Any]) -> None:
     """Kind, node, what the kind takes, and whether the node has what it breaks."""
-    found = catalogue.mistakes(LAB, case["given"])
+    found = kinds.mistakes(LAB, case["given"])
     told = [f"{key}: {text}" if key else text for key, text in found]
     assert told == case["says"].splitlines()
 
@@ -77,14 +77,14 @@ def test_options_do_not_make_another_fault() -> None:
     late = Fault.parse(LAB, {"kind": "slow", "node": "web2", "delay_ms": 30})
     lossy = Fault.parse(LAB, {"kind": "slow", "node": "web2", "loss_percent": 3})
     assert late != lossy
-    assert late.key == lossy.key == catalogue.key_of({"kind": "slow", "node": "web2"}) == ("slow", "web2", "", "")
+    assert late.key == lossy.key == kinds.key_of({"kind": "slow", "node": "web2"}) == ("slow", "web2", "", "")
 
 
 def test_a_fault_is_named_for_healing_without_its_options() -> None:
     """Its place is still checked."""
     given = {"kind": "slow", "node": "web2"}
-    assert list(catalogue.mistakes(LAB, given, complete=False)) == []
-    assert list(catalogue.mistakes(LAB, {"kind": "service-kill", "node": "web2"}, complete=False)) != []
+    assert list(kinds.mistakes(LAB, given, complete=False)) == []
+    assert list(kinds.mistakes(LAB, {"kind": "service-kill", "node": "web2"}, complete=False)) != []
 
 
 def test_every_kind_says_what_it_does_and_asks_only_for_what_it_takes() -> None:

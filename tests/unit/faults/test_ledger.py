@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from lab.faults import ledger
-from lab.faults.catalogue import Fault
+from lab.faults.kinds import Fault
 
 FAULTS = 150
 BEGIN = """
 import os, resource, signal, sys
 from pathlib import Path
 from lab.faults import ledger
-from lab.faults.catalogue import Fault
+from lab.faults.kinds import Fault
 ledger.LEDGER = Path(sys.argv[1])
 """
 WRITES = f"""

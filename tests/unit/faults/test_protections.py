@@ -9,19 +9,19 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from commands import experiments
+from commands import experiment
 from lab import topology
 from lab.analysis.history import History
 from lab.analysis.summary import summarize
 from lab.errors import CommandFailed, LabError
-from lab.experiment import deciding, experiment
+from lab.experiment import effective_config, runner
 from lab.faults.protections import PROTECTIONS
-from lab.mysql.databases import Database
+from lab.mysql.server_state import Database
 from lab.operations import converge
 from lab.operations.converge import Outcome
-from lab.plan import plan
-from lab.replication import notes
-from lab.report.limits import limits
+from lab.plan import experiment_file
+from lab.replication import schema
+from lab.report.caveats import limits
 from lab.state import choices, lock
 from tests.support.stories import shipped
 from tests.support.timelines import quiet
@@ -51,7 +51,7 @@ class Primary(Door):
 def test_the_key_is_taken_away_and_put_back_once(has: bool, wanted: bool, does: str) -> None:
     """What is as wanted is left alone; of two notes with one token only the first stays."""
     door = Primary()
-    changed = notes.key(door, replace(PLAIN, unique_key=has), wanted=wanted)  # type: ignore[arg-type]
+    changed = schema.key(door, replace(PLAIN, unique_key=has), wanted=wanted)  # type: ignore[arg-type]
     assert bool(changed) == bool(door.scripts) == bool(does)
     assert does in "".join(door.scripts)
     assert ("DELETE extra" in "".join(door.scripts)) == (wanted and not has)
@@ -60,8 +60,8 @@ def test_the_key_is_taken_away_and_put_back_once(has: bool, wanted: bool, does: 
 def test_a_table_that_was_just_made_has_its_key() -> None:
     """Before that, nobody could say that it had one."""
     fresh = replace(PLAIN, has_site=False, unique_key=False)
-    assert notes.key(Primary(), fresh, wanted=True) == []  # type: ignore[arg-type]
-    assert notes.key(Primary(), fresh, wanted=False)  # type: ignore[arg-type]
+    assert schema.key(Primary(), fresh, wanted=True) == []  # type: ignore[arg-type]
+    assert schema.key(Primary(), fresh, wanted=False)  # type: ignore[arg-type]
 
 
 def test_the_report_shows_what_was_missing_and_what_was_there() -> None:
@@ -69,10 +69,10 @@ def test_the_report_shows_what_was_missing_and_what_was_there() -> None:
     text = (Path(__file__).parents[1] / "cases/templates/lb1/haproxy-without-redispatch.cfg").read_text(
         encoding="utf-8"
     )
-    shown = {it["file"]: it["lines"] for it in deciding.missing(["redispatch", "unique-key"])}
+    shown = {it["file"]: it["lines"] for it in effective_config.missing(["redispatch", "unique-key"])}
     assert shown["Not in haproxy.cfg for this run"] == ["option redispatch 1"]
     assert "Not in schema.sql for this run" in shown
-    assert ["no option redispatch"] in [it["lines"] for it in deciding.lines(text)]
+    assert ["no option redispatch"] in [it["lines"] for it in effective_config.lines(text)]
 
 
 def test_a_report_says_that_it_is_of_a_control() -> None:
@@ -116,8 +116,8 @@ class Trial:
             choices.forget(choices.load().keys() - {"without"})
         return Outcome([], {}, [])
 
-    def run(self, lab: object, it: plan.Plan, hands: experiment.Hands, tell: object, rounds: int) -> None:
-        """Stands in for experiment.run."""
+    def run(self, lab: object, it: experiment_file.Plan, hands: runner.Hands, tell: object, rounds: int) -> None:
+        """Stands in for runner.run."""
         hands.converge({"durability": "durable"})
         hands.converge({})
         if self.ending:
@@ -134,9 +134,9 @@ def trial(stored: Stored, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ca
         held = lock.held
         monkeypatch.setattr(lock, "held", lambda: held(tmp_path / "lock"))
         monkeypatch.setattr(converge, "everything", it.everything)
-        monkeypatch.setattr(experiment, "run", it.run)
+        monkeypatch.setattr(runner, "run", it.run)
         with pytest.raises((Exit, IndexError)) as caught:  # no run folder, so no verdict, in a run that is played
-            experiments.run(Context(), "control-resent-writes")
+            experiment.run(Context(), "control-resent-writes")
         it.code = getattr(caught.value, "code", None)
         return it
 

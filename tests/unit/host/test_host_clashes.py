@@ -8,14 +8,14 @@ import pytest
 
 from host import addresses, preflight, prepare, provider
 from host.addresses import Shown
-from host.ownership import inventory, leftovers, remains
+from host.ownership import inventory, leftovers, uninstall_hints
 from host.ownership.inventory import Inventory, Network
 from host.ownership.leftovers import Checkouts
-from host.private import private
+from host.private import hypervisor
 from host.provider import Provider
 from lab import topology
 from lab.errors import RigBroken
-from lab.nodes import hypervisor, lifecycle
+from lab.nodes import lifecycle, vm_power
 from lab.state import choices
 
 LAB = topology.load()
@@ -34,11 +34,11 @@ BOX = "/images/bento-VAGRANTSLASH-ubuntu-24.04_vagrant_box_image_1.img"
 def touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object]:
     """A machine without libvirtd; what the lab does to it."""
     done: list[object] = []
-    monkeypatch.setattr(hypervisor, "FOUND", tmp_path / ".lab/vagrant.yml")
+    monkeypatch.setattr(vm_power, "FOUND", tmp_path / ".lab/vagrant.yml")
     monkeypatch.setattr(choices, "load", dict)
     monkeypatch.setattr(provider, "choose", lambda wanted: Provider("libvirt", "qemu", True, "a private one"))
     monkeypatch.setattr(inventory, "take", Inventory)
-    monkeypatch.setattr(private, "start", lambda networks: done.append([str(it) for it in networks]))
+    monkeypatch.setattr(hypervisor, "start", lambda networks: done.append([str(it) for it in networks]))
     monkeypatch.setattr(leftovers, "take_over", lambda *args: done.append("take over"))
     return done
 
@@ -151,7 +151,7 @@ def test_what_stays_is_listed_with_its_size_and_what_removes_it(
     """Boxes, images, logs, state; what is not there is not named."""
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     for name in ("IMAGES", "KERNELS", "LOGS", "STATE"):
-        monkeypatch.setattr(remains, name, tmp_path / name)
+        monkeypatch.setattr(uninstall_hints, name, tmp_path / name)
     files = ["vagrant/boxes/weblab-VAGRANTSLASH-a/0/box.img", "LOGS/weblab_web1.log", "LOGS/other.log", "runs/r/x"]
     downloaded = ["vagrant/boxes/org-VAGRANTSLASH-os", "IMAGES/org-VAGRANTSLASH-os_vagrant_box_image_1_box.img"]
     for file in (*files, f"{downloaded[0]}/1/box.img", downloaded[1], "vagrant/boxes/org-VAGRANTSLASH-else/1/box.img"):
@@ -162,5 +162,5 @@ def test_what_stays_is_listed_with_its_size_and_what_removes_it(
     )
     others = [f"{it}, 3 MB: rm -r {it} (if nothing else uses org/os)" for it in map(tmp_path.joinpath, downloaded)]
     ours = [f"{path}, 3 MB: rm -r {path}" for path in (boxes, logs, runs)]
-    assert remains.listed(tmp_path, "org/os")[:-3] == [*ours, *others]
-    assert remains.listed(tmp_path, "weblab/a")[:-3] == ours
+    assert uninstall_hints.listed(tmp_path, "org/os")[:-3] == [*ours, *others]
+    assert uninstall_hints.listed(tmp_path, "weblab/a")[:-3] == ours

@@ -17,8 +17,8 @@ from lab.clock import now
 from lab.errors import BadInput, LabNotUp
 from lab.topology import Lab
 from loadtests.record import Record, Request, merge
-from loadtests.visit import Site, Visit
-from loadtests.way import LabAdapter, Way
+from loadtests.request import Site, Visit
+from loadtests.target_guard import LabAdapter, Way
 from tests.support import fake_site
 
 LAB = replace(topology.load(), network=IPv4Network("127.0.0.0/8"))

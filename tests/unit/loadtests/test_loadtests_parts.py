@@ -13,7 +13,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 from lab import topology
 from lab.errors import BadInput
 from loadtests.outcome import judge, reason
-from loadtests.way import LabAdapter, Way
+from loadtests.target_guard import LabAdapter, Way
 from tests.support import fake_site
 
 POOL = HTTPConnectionPool("127.0.0.1")

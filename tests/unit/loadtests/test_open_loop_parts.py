@@ -18,7 +18,7 @@ from loadtests import settings
 from loadtests.arrivals import Rate, arrivals, share
 from loadtests.generator import Generator, peak
 from loadtests.record import Record, Request, merge
-from loadtests.visit import Site, Visit
+from loadtests.request import Site, Visit
 
 LAB = replace(topology.load(), network=IPv4Network("127.0.0.0/8"))
 STEADY = [Rate(0, 20)]

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from lab.faults import ledger
-from lab.faults.catalogue import Fault
-from lab.mysql import promotion, remembered
+from lab.faults.kinds import Fault
+from lab.mysql import last_seen, promotion
 from lab.mysql.advice import advise
-from lab.mysql.databases import Database
-from lab.mysql.doubts import Situation
+from lab.mysql.data_loss import Situation
 from lab.mysql.promotion import decide
-from lab.mysql.tree import tree
+from lab.mysql.replication_tree import tree
+from lab.mysql.server_state import Database
 from tests.support.pairs import CLOSED, OPEN, PROMOTED, REPLICA, U1, U2, WEB1, WEB2
 
 BACK = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True, gtid_executed=PROMOTED.gtid_executed)
@@ -48,7 +48,7 @@ def test_each_trouble_names_its_next_command(
     web1: Database | None, web2: Database | None, degraded: str, command: str
 ) -> None:
     """One line, one command."""
-    remembered.remember(time.time(), [OPEN, REPLICA])
+    last_seen.remember(time.time(), [OPEN, REPLICA])
     (line,) = advise((WEB1, WEB2), {"web1": web1, "web2": web2}, degraded, {})
     assert f"; next: invoke {command}" in line
 
@@ -80,7 +80,7 @@ UNREADABLE = replace(STOPPED, gtid_executed=f"{U1}:1-49", error="Relay log read 
 )
 def test_a_replica_that_can_not_apply_is_not_promoted_in_circles(web1: Database | None, command: str) -> None:
     """What it can't apply is fetched; lab.provision would start it in vain."""
-    remembered.remember(time.time(), [OPEN, REPLICA])
+    last_seen.remember(time.time(), [OPEN, REPLICA])
     (line,) = advise((WEB1, WEB2), {"web1": web1, "web2": UNREADABLE}, "", {})
     assert f"next: invoke {command}" in line
 
@@ -106,7 +106,7 @@ CLOSED_AND_APART = {
 @pytest.mark.parametrize(("web2", "command"), CLOSED_AND_APART.values(), ids=CLOSED_AND_APART.keys())
 def test_a_replica_that_can_not_reach_its_closed_source_is_not_waited_for(web2: Database, command: str) -> None:
     """lab.provision would wait a minute and fail."""
-    remembered.remember(time.time(), [OPEN])
+    last_seen.remember(time.time(), [OPEN])
     (line,) = advise((WEB1, WEB2), {"web1": CLOSED, "web2": web2}, "", {"web1": "web1: MySQL was told to stop"})
     assert line.endswith(f"; next: {command}")
 
@@ -144,7 +144,7 @@ def test_machines_that_are_off_are_started_before_anything() -> None:
 
 def test_a_machine_that_is_no_more_is_not_salvaged() -> None:
     """Only accepting it is left."""
-    remembered.remember(time.time(), [OPEN, REPLICA])
+    last_seen.remember(time.time(), [OPEN, REPLICA])
     ended, machines = {"web1": "web1 is off, and nobody pulled its plug"}, {"web1": "absent", "web2": "running"}
     (line,) = advise((WEB1, WEB2), {"web1": None, "web2": REPLICA}, "", ended, machines)
     assert line.endswith("; next: invoke db.promote web2 --accept-data-loss")
@@ -152,7 +152,7 @@ def test_a_machine_that_is_no_more_is_not_salvaged() -> None:
 
 def test_what_neither_server_has_any_more_is_accepted_and_not_salvaged() -> None:
     """Both answer and have the same: nothing can be fetched."""
-    remembered.remember(time.time(), [replace(OPEN, gtid_executed=f"{U1}:1-55")])
+    last_seen.remember(time.time(), [replace(OPEN, gtid_executed=f"{U1}:1-55")])
     (line,) = advise((WEB1, WEB2), {"web1": CLOSED, "web2": replace(CLOSED, node="web2", uuid=U2)}, "", {})
     assert line.endswith("--accept-data-loss")
 
@@ -181,7 +181,7 @@ def as_web2(it: Database | None) -> Database | None:
 def test_a_promotion_that_is_named_is_not_refused(one: str, other: str, ended: str) -> None:
     """Whatever both answered: as it stands there, or with --salvage, which asks again when it has fetched the rest."""
     asked = {"web1": STATES[one], "web2": as_web2(STATES[other])}
-    remembered.remember(time.time(), [OPEN])
+    last_seen.remember(time.time(), [OPEN])
     nodes = {"web1": WEB1, "web2": WEB2}
     for line in advise((WEB1, WEB2), asked, "", {"web1": ended, "web2": ended}):
         command, _, option = line.partition("invoke db.promote ")[2].partition(" --")
@@ -190,7 +190,7 @@ def test_a_promotion_that_is_named_is_not_refused(one: str, other: str, ended: s
             continue
         rival = "web1" if command == "web2" else "web2"
         assert own is not None
-        it = Situation(nodes[command], nodes[rival], own, asked[rival], True, remembered.recall(), time.time(), ended)
+        it = Situation(nodes[command], nodes[rival], own, asked[rival], True, last_seen.recall(), time.time(), ended)
         decide(it, accept_data_loss=option == "accept-data-loss")
 
 

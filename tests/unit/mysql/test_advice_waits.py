@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lab.faults import ledger
-from lab.faults.catalogue import Fault
+from lab.faults.kinds import Fault
 from lab.mysql.advice import advise, unchosen
 from lab.operations import status
 from tests.support.pairs import OPEN, REPLICA, WEB1, WEB2

@@ -11,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from lab.mysql import ending
+from lab.mysql import shutdown
 from lab.render import FOLDER, render
 from lab.wait import pause, until
 
@@ -25,8 +25,8 @@ GAVE_UP = (
     "2026-01-01T00:00:00.000001Z 9 [Warning] [MY-011153] [Repl] Timeout waiting for reply of binlog "
     "(file: binlog.000002, pos: 397), semi-sync up to file binlog.000002, position 197.\n"
 )
-STOPPED = f"{ending.PREFIX}{ending.STOP}"
-SYSTEM = f"{ending.PREFIX}{ending.SYSTEM_STOPS}"
+STOPPED = f"{shutdown.PREFIX}{shutdown.STOP}"
+SYSTEM = f"{shutdown.PREFIX}{shutdown.SYSTEM_STOPS}"
 SOON_S = 10.0
 linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the nodes have /proc")
 
@@ -146,7 +146,7 @@ def test_semi_sync_that_gave_up_goes_on_record(watch: Watch) -> None:
     watch.start()
     watch.say(GAVE_UP)
     watch.soon("it is noted", lambda: len(watch.record) == 1)
-    assert watch.record[0].startswith(f"{ending.PREFIX}{ending.GAVE_UP}")
+    assert watch.record[0].startswith(f"{shutdown.PREFIX}{shutdown.GAVE_UP}")
 
 
 def test_a_forced_shutdown_of_the_system_goes_on_record(watch: Watch) -> None:
@@ -195,7 +195,7 @@ def test_the_stop_of_an_earlier_mysql_is_not_noted_again(watch: Watch) -> None:
         watch.say(line)
     watch.start()
     watch.say(GAVE_UP.replace("000001Z", "000002Z"))
-    watch.soon("the new release is noted", lambda: bool(watch.record) and ending.GAVE_UP in watch.record[-1])
+    watch.soon("the new release is noted", lambda: bool(watch.record) and shutdown.GAVE_UP in watch.record[-1])
     assert len(watch.record) == 1
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from lab.errors import CheckFailed
-from lab.mysql.databases import Database
-from lab.mysql.doubts import Situation
+from lab.mysql.data_loss import Situation
+from lab.mysql.last_seen import Seen
 from lab.mysql.promotion import Promotion, decide, emergency
-from lab.mysql.remembered import Seen
+from lab.mysql.server_state import Database
 from tests.support.pairs import APART, CLOSED, OPEN, PROMOTED, REPLICA, U1, U2, WEB1, WEB2
 
 NOW = 1000.0

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lab import topology
-from lab.mysql import databases
-from lab.mysql.databases import Database
+from lab.mysql import server_state
+from lab.mysql.server_state import Database
 from lab.nodes import facts
 from lab.replication import accounts
 
@@ -21,7 +21,7 @@ def recorded(name: str) -> str:
 
 def test_a_primary_is_read() -> None:
     """Open, without a source, waiting for its replica without end."""
-    it = databases.read("web1", recorded("mysql-9.7-web1.txt"))
+    it = server_state.read("web1", recorded("mysql-9.7-web1.txt"))
     assert it is not None
     assert (it.role, it.writable, it.source, it.durability) == ("primary", True, "", "durable")
     assert it.has_site and it.version.startswith("9.7")
@@ -30,7 +30,7 @@ def test_a_primary_is_read() -> None:
 
 def test_a_replica_is_read() -> None:
     """Both threads run, nothing is behind."""
-    it = databases.read("web2", recorded("mysql-9.7-web2.txt"))
+    it = server_state.read("web2", recorded("mysql-9.7-web2.txt"))
     assert it is not None
     assert (it.role, it.writable, it.source) == ("replica", False, "192.168.56.11")
     assert (it.replicating, it.stopped, it.lag_s, it.error) == (True, False, 0, "")
@@ -45,7 +45,7 @@ def test_an_older_replica_that_was_primary_once_is_read(version: str) -> None:
     """
     one, two = "22e60e32-e6f2-11f1-91f8-525400d3d3e4:1-36", "33e60e32-e6f2-11f1-91f8-525400d3d3e4:1-2"
     text = recorded("mysql-9.7-web2.txt").replace("9.7.4-2", version).replace(one, f"{one},\n{two}")
-    it = databases.read("web2", text.replace(f"{one[:-4]}36\n", f"{one[:-4]}30-36,\n{two}\n"))
+    it = server_state.read("web2", text.replace(f"{one[:-4]}36\n", f"{one[:-4]}30-36,\n{two}\n"))
     assert it is not None
     assert (it.version, it.role, it.replicating, it.gtid_executed) == (version, "replica", True, f"{one},{two}")
     assert it.received == f"{one[:-4]}30-36,{two}"
@@ -55,7 +55,7 @@ def test_an_older_replica_that_was_primary_once_is_read(version: str) -> None:
 def test_a_stopped_thread_is_told_from_one_that_connects(said: str, replicating: bool, stopped: bool) -> None:
     """The first needs START REPLICA, the second only time."""
     text = recorded("mysql-9.7-web2.txt").replace("Replica_IO_Running: Yes", f"Replica_IO_Running: {said}")
-    it = databases.read("web2", text)
+    it = server_state.read("web2", text)
     assert it is not None
     assert (it.replicating, it.stopped) == (replicating, stopped)
 
@@ -65,20 +65,20 @@ def test_whether_commits_wait_now_is_read(said: str, waits: bool) -> None:
     """What is chosen and what is so differ: semi-sync gives up after its timeout. So do purged logs."""
     mark = "semi_sync_timeout_ms: 4294967295"
     text = recorded("mysql-9.7-web1.txt").replace(mark, f"{mark}\n    semi_sync_status: {said}\n  purged: a:1-3,\nb:1")
-    it = databases.read("web1", text)
+    it = server_state.read("web1", text)
     assert it is not None and (it.waits, it.purged) == (waits, "a:1-3,b:1")
 
 
 def test_the_age_of_a_server_is_read() -> None:
     """By the clock of the kernel, which nobody sets: the last lines, behind both answers; and which start it was."""
-    it = databases.read("web2", recorded("mysql-9.7-web2.txt") + "process_age: 61\nprocess_start: b007 812\n")
+    it = server_state.read("web2", recorded("mysql-9.7-web2.txt") + "process_age: 61\nprocess_start: b007 812\n")
     assert it is not None and (it.age_s, it.start) == (61, "b007 812")
 
 
 @pytest.mark.parametrize("text", ["", "ERROR 2002 (HY000): Can't connect to local MySQL server through socket"])
 def test_a_server_that_does_not_answer_is_none(text: str) -> None:
     """Not an empty one: nobody is opened while it is silent."""
-    assert databases.read("web1", text) is None
+    assert server_state.read("web1", text) is None
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_server_that_does_not_answer_is_none(text: str) -> None:
 def test_durability_is_what_the_server_does(semi_sync: str, timeout: str, durability: str) -> None:
     """Read off the variables, not off a choice."""
     text = recorded("mysql-9.7-web1.txt").replace("semi_sync: ON", f"semi_sync: {semi_sync}")
-    it = databases.read("web1", text.replace("4294967295", timeout))
+    it = server_state.read("web1", text.replace("4294967295", timeout))
     assert it is not None and it.durability == durability
 
 
@@ -121,5 +121,5 @@ def test_transactions_of_a_replicas_own_are_counted() -> None:
     ours, theirs = "aaaaaaaa-0000-0000-0000-000000000001", "bbbbbbbb-0000-0000-0000-000000000002"
     primary = Database("web1", "9.7.0", True, f"{ours}:1-10,{theirs}:1-3", True, uuid=ours)
     replica = Database("web2", "9.7.0", False, f"{ours}:1-12,{theirs}:1-5", True, source="192.168.56.11", uuid=theirs)
-    assert databases.errant(replica, primary) == 2
-    assert databases.errant(replace(replica, gtid_executed=f"{ours}:1-12,{theirs}:1-3"), primary) == 0
+    assert server_state.errant(replica, primary) == 2
+    assert server_state.errant(replace(replica, gtid_executed=f"{ours}:1-12,{theirs}:1-3"), primary) == 0

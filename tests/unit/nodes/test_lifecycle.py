@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab import topology
-from lab.nodes import hypervisor, lifecycle
+from lab.nodes import lifecycle, vm_power
 
 LAB = topology.load()
 
@@ -31,9 +31,9 @@ def test_a_stuck_machine_is_powered_off_before_vagrant_starts_it(
 ) -> None:
     """It can't be started in that state; one that was saved goes on where it was."""
     done: list[str] = []
-    monkeypatch.setattr(hypervisor, "states", lambda lab: {"lb1": "running", "web1": "pmsuspended", "web2": "saved"})
-    monkeypatch.setattr(hypervisor, "make_off", lambda lab, node: done.append(f"{node.name} off"))
-    monkeypatch.setattr(hypervisor, "provider", lambda: "libvirt")
+    monkeypatch.setattr(vm_power, "states", lambda lab: {"lb1": "running", "web1": "pmsuspended", "web2": "saved"})
+    monkeypatch.setattr(vm_power, "make_off", lambda lab, node: done.append(f"{node.name} off"))
+    monkeypatch.setattr(vm_power, "provider", lambda: "libvirt")
     monkeypatch.setattr(lifecycle, "vagrant_here", lambda: Vagrant(done))
     monkeypatch.setattr(lifecycle, "write_ssh_config", lambda lab: None)
     monkeypatch.setattr(lifecycle, "SSH_CONFIG", tmp_path / "ssh-config")
@@ -49,8 +49,8 @@ def test_a_boot_that_was_interrupted_leaves_no_address_of_before(
     vagrant, config = Vagrant([]), tmp_path / "ssh-config"
     config.write_text("\n".join(f"Host {name}\n  HostName before" for name in states), encoding="utf-8")
     monkeypatch.setattr(lifecycle, "SSH_CONFIG", config)
-    monkeypatch.setattr(hypervisor, "states", lambda lab: states)
-    monkeypatch.setattr(hypervisor, "provider", lambda: "libvirt")
+    monkeypatch.setattr(vm_power, "states", lambda lab: states)
+    monkeypatch.setattr(vm_power, "provider", lambda: "libvirt")
     monkeypatch.setattr(lifecycle, "vagrant_here", lambda: vagrant)
 
     def interrupted(**_: Any) -> None:

@@ -14,7 +14,7 @@ from lab import process, topology
 from lab.errors import BadInput, LabNotUp
 from lab.nodes import route
 from lab.process import Finished
-from loadtests.way import Way
+from loadtests.target_guard import Way
 
 LAB = topology.load()
 BALANCER = "192.168.56.10"

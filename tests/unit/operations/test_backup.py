@@ -9,8 +9,8 @@ import pytest
 
 from lab import topology
 from lab.errors import BadInput, CheckFailed, Unreachable
-from lab.mysql.databases import Database
-from lab.nodes.machine import Answer
+from lab.mysql.server_state import Database
+from lab.nodes.ssh import Answer
 from lab.operations import backup
 from lab.state import backup_folder
 

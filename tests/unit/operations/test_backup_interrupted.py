@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab.errors import CheckFailed, CommandFailed
-from lab.nodes.machine import Answer
+from lab.nodes.ssh import Answer
 from lab.operations import backup
 from tests.unit.operations import test_backup
 from tests.unit.operations.test_backup import DUMP, FOLLOWS, LAB, PRIMARY, Door, Doors, answering

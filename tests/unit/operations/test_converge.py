@@ -15,12 +15,12 @@ from lab.desired.ensure import Desired, fingerprint
 from lab.desired.target import Target
 from lab.errors import BadInput, LabNotUp
 from lab.faults.protections import PROTECTIONS, checked
-from lab.mysql import remembered
-from lab.nodes import lifecycle, node_clock
-from lab.nodes.machine import Answer
+from lab.mysql import last_seen
+from lab.nodes import clock_sync, lifecycle
+from lab.nodes.ssh import Answer
 from lab.operations import converge
 from lab.release import Release
-from lab.replication import accounts, replication, rolling_restart
+from lab.replication import accounts, assign_roles, rolling_restart
 from lab.state import choices, credentials
 from lab.topology import Node
 from tests.support.pairs import PROMOTED
@@ -106,12 +106,12 @@ def test_a_probe_that_was_asked_before_a_promotion_does_not_bring_the_old_primar
     probe = Door.script
 
     def promoted_meanwhile(door: Door, text: str, **options: object) -> Answer:
-        remembered.remember(time.time(), [PROMOTED])
+        last_seen.remember(time.time(), [PROMOTED])
         return probe(door, text, **options)
 
     monkeypatch.setattr(Door, "script", promoted_meanwhile)
     converge.everything(LAB, ROLES)
-    seen = remembered.recall()
+    seen = last_seen.recall()
     assert seen is not None and seen.node == "web2"
 
 
@@ -157,7 +157,7 @@ def test_no_node_restarts_mysql_by_itself(doors: list[Door], monkeypatch: pytest
     for door in doors[1:]:
         differs(door, CNF)
     for name, step in (("in_turn", "restart"), ("converge", "pair")):
-        module: Any = rolling_restart if name == "in_turn" else replication
+        module: Any = rolling_restart if name == "in_turn" else assign_roles
 
         def note(*words: Any, step: str = step) -> list[str]:
             order.append(f"{step} {' '.join(words[2])}".strip() if step == "restart" else step)
@@ -204,7 +204,7 @@ def test_a_busy_node_that_answers_late_has_no_wrong_clock(
 ) -> None:
     """Ten seconds pass between question and answer: a clock that was right in between is right."""
     monkeypatch.setattr(time, "time", lambda: 1010.0)
-    assert node_clock.error({"clock": str(1000 + ahead)}, asked_at=1000) == error
+    assert clock_sync.error({"clock": str(1000 + ahead)}, asked_at=1000) == error
 
 
 def test_a_converge_writes_down_what_it_takes_away_before_it_does(

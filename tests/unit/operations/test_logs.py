@@ -8,7 +8,7 @@ import pytest
 from lab import topology
 from lab.errors import Unreachable
 from lab.nodes import console
-from lab.nodes.machine import Answer
+from lab.nodes.ssh import Answer
 from lab.operations import logs
 from lab.topology import Node
 

@@ -10,8 +10,8 @@ import pytest
 from lab import topology
 from lab.errors import CheckFailed, TimedOut
 from lab.faults import ledger
-from lab.faults.catalogue import Fault
-from lab.mysql import remembered
+from lab.faults.kinds import Fault
+from lab.mysql import last_seen
 from lab.nodes.facts import NodeFacts, Server
 from lab.operations import restore, snapshots
 from tests.support.pairs import CLOSED, OPEN, PROMOTED, REPLICA, WEB1
@@ -43,7 +43,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(restore, "together", lambda work, doors: done.append("clocks"))
     monkeypatch.setattr(restore, "wrong", wrong)
     ledger.add(Fault("power-off", "web1"), 1.0)
-    remembered.remember(time.time(), [OPEN, REPLICA])
+    last_seen.remember(time.time(), [OPEN, REPLICA])
     return done
 
 
@@ -81,12 +81,12 @@ def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(monk
     """The answer arrived late, and what it says is of a time before."""
 
     def late(*_: object) -> list[NodeFacts]:
-        remembered.outdate()
+        last_seen.outdate()
         return [NodeFacts({}, None, OPEN)]
 
     monkeypatch.setattr(restore, "together", late)
     restore.wrong(LAB, [cast(Any, Door)])
-    assert remembered.recall() is None
+    assert last_seen.recall() is None
 
 
 SERVERS = [

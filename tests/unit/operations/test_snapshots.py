@@ -10,10 +10,10 @@ import pytest
 from lab import process, topology
 from lab.errors import BadInput, CheckFailed, CommandFailed, RigBroken
 from lab.faults import ledger
-from lab.faults.catalogue import Fault
-from lab.mysql import remembered
-from lab.nodes import hypervisor, node_clock
-from lab.nodes.machine import Answer, Machine
+from lab.faults.kinds import Fault
+from lab.mysql import last_seen
+from lab.nodes import clock_sync, vm_power
+from lab.nodes.ssh import Answer, Machine
 from lab.operations import snapshots
 from tests.support.pairs import OPEN
 
@@ -63,7 +63,7 @@ def virsh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Virsh:
     """Three running machines without snapshots."""
     it = Virsh()
     monkeypatch.setattr(process, "run", it.run)
-    monkeypatch.setattr(hypervisor, "FOUND", tmp_path / "vagrant.yml")
+    monkeypatch.setattr(vm_power, "FOUND", tmp_path / "vagrant.yml")
     (tmp_path / "vagrant.yml").write_text("provider: libvirt\n")
     return it
 
@@ -158,7 +158,7 @@ def test_half_a_way_back_names_what_is_paused_and_can_be_run_again(virsh: Virsh,
     virsh.broken = {(command, "weblab_web2")}
     with pytest.raises(RigBroken, match="snapshot one is not back") as caught:
         snapshots.put_back(LAB, "one")
-    for node, state in hypervisor.states(LAB).items():
+    for node, state in vm_power.states(LAB).items():
         assert f"{node} is {state}" in caught.value.what
     assert "paused" in caught.value.what and f"{command} does not work" in caught.value.evidence
     assert caught.value.hint == "run it again: invoke lab.restore one"
@@ -189,7 +189,7 @@ def test_a_clock_is_set_to_the_time_after_connecting(monkeypatch: pytest.MonkeyP
     """Read before, it would be late by as long as ssh takes, which is seconds on an emulated processor."""
     door = SlowDoor()
     monkeypatch.setattr(time, "time", lambda: door.clock)
-    node_clock.step_clock(cast(Machine, door))
+    clock_sync.step_clock(cast(Machine, door))
     assert float(door.set_to) == door.clock
 
 
@@ -227,18 +227,18 @@ def test_what_is_known_of_the_databases_goes_with_the_machines(virsh: Virsh) -> 
 
     def look(command: str, domain: str) -> None:
         if command in ("snapshot-revert", "resume"):
-            known.append(remembered.recall() is not None)
-            remembered.remember(time.time(), [OPEN])
+            known.append(last_seen.recall() is not None)
+            last_seen.remember(time.time(), [OPEN])
 
-    remembered.remember(time.time(), [OPEN])
+    last_seen.remember(time.time(), [OPEN])
     virsh.before = look
     snapshots.put_back(LAB, "one")
-    assert known[0] is False and remembered.recall() is None
+    assert known[0] is False and last_seen.recall() is None
 
 
 def test_a_name_that_is_none_forgets_nothing(virsh: Virsh) -> None:
     """A slip of the finger must not cost what a promotion needs to know."""
-    remembered.remember(time.time(), [OPEN])
+    last_seen.remember(time.time(), [OPEN])
     with pytest.raises(BadInput, match="no snapshot 'oen'"):
         snapshots.put_back(LAB, "oen")
-    assert remembered.recall() is not None
+    assert last_seen.recall() is not None

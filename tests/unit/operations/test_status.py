@@ -7,8 +7,8 @@ import pytest
 
 from lab import topology
 from lab.errors import CommandFailed, LabNotUp, RigBroken
-from lab.mysql import remembered
-from lab.nodes import hypervisor, site
+from lab.mysql import last_seen
+from lab.nodes import site, vm_power
 from lab.nodes.facts import NodeFacts, Server
 from lab.operations import status
 from lab.state import choices
@@ -136,22 +136,22 @@ def test_a_network_that_is_cut_is_healed_before_anything_else() -> None:
 
 def test_status_remembers_the_primary_and_tells_a_lowered_durability(monkeypatch: pytest.MonkeyPatch) -> None:
     """web1 is off and web2 was promoted: in the data, with the command that comes next."""
-    remembered.degrade("web2")
+    last_seen.degrade("web2")
     known = {"web2": NodeFacts({}, None, PROMOTED)}
-    monkeypatch.setattr(hypervisor, "states", lambda lab: {"lb1": "running", "web1": "off", "web2": "running"})
+    monkeypatch.setattr(vm_power, "states", lambda lab: {"lb1": "running", "web1": "off", "web2": "running"})
     monkeypatch.setattr(site, "healthy", lambda _: True)
     monkeypatch.setattr(status, "_ask", lambda *_: known)
     now = status.collect(LAB)
     assert now["database"]["primary"] == "web2"
     assert now["database"]["durability"] == "available (degraded by promote)"
     assert status.table(now, colour=False).splitlines()[-1] == "next      invoke db.rejoin web1"
-    seen = remembered.recall()
+    seen = last_seen.recall()
     assert seen is not None and seen.node == "web2"
 
 
 def test_a_state_that_the_interface_does_not_name_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scripts know five words; the hypervisor's own stands among the errors."""
-    monkeypatch.setattr(hypervisor, "states", lambda lab: {"lb1": "running", "web1": "pmsuspended", "web2": "off"})
+    monkeypatch.setattr(vm_power, "states", lambda lab: {"lb1": "running", "web1": "pmsuspended", "web2": "off"})
     monkeypatch.setattr(site, "healthy", lambda _: True)
     monkeypatch.setattr(status, "_ask", lambda *_: {})
     now = status.collect(LAB)
@@ -180,7 +180,7 @@ def test_a_hypervisor_that_does_not_answer_is_a_status_too(
     def states(_: Lab) -> dict[str, str]:
         raise error
 
-    monkeypatch.setattr(hypervisor, "states", states)
+    monkeypatch.setattr(vm_power, "states", states)
     monkeypatch.setattr(site, "healthy", lambda _: pytest.fail("the site was asked"))
     now = status.collect(LAB)
     assert [it["state"] for it in now["nodes"]] == ["unreachable"] * 3
@@ -194,14 +194,14 @@ def test_where_no_lab_exists_there_is_no_status(monkeypatch: pytest.MonkeyPatch)
     def states(_: Lab) -> dict[str, str]:
         raise LabNotUp("no lab exists in this checkout")
 
-    monkeypatch.setattr(hypervisor, "states", states)
+    monkeypatch.setattr(vm_power, "states", states)
     with pytest.raises(LabNotUp):
         status.collect(LAB)
 
 
 def test_a_protection_that_is_missing_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
     """While a negative control runs, and after one that was killed; a converge puts it back."""
-    monkeypatch.setattr(hypervisor, "states", lambda lab: {node.name: "running" for node in lab.nodes})
+    monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: "running" for node in lab.nodes})
     monkeypatch.setattr(site, "healthy", lambda _: True)
     monkeypatch.setattr(status, "_ask", lambda *_: {})
     monkeypatch.setattr(choices, "load", lambda: {"without": ["retries", "unique-key"]})
@@ -218,7 +218,7 @@ def test_a_protection_that_is_missing_is_red(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_site_that_came_back_meanwhile_answers(says: str, ok: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked again where HAProxy says that a server is UP: 'does not answer' beside 'UP' helps nobody."""
     answers = iter([False, True])
-    monkeypatch.setattr(hypervisor, "states", lambda lab: {node.name: "running" for node in lab.nodes})
+    monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: "running" for node in lab.nodes})
     monkeypatch.setattr(site, "healthy", lambda lab: next(answers))
     servers = [Server("web", "web1", says, 100, "L7OK")]
     monkeypatch.setattr(status, "_ask", lambda *_: {"lb1": NodeFacts({}, servers, None)})
@@ -246,7 +246,7 @@ def test_the_site_is_asked_while_the_nodes_are(monkeypatch: pytest.MonkeyPatch) 
         meeting.wait()
         return {}
 
-    monkeypatch.setattr(hypervisor, "states", lambda lab: {node.name: "running" for node in lab.nodes})
+    monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: "running" for node in lab.nodes})
     monkeypatch.setattr(site, "healthy", healthy)
     monkeypatch.setattr(status, "_ask", ask)
     assert status.collect(LAB)["site"]["ok"] is True

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from lab import topology
-from lab.faults.catalogue import KINDS, SERVICES
+from lab.faults.kinds import KINDS, SERVICES
 from lab.faults.protections import PROTECTIONS
-from lab.plan import plan
-from lab.plan.plan import Plan
+from lab.plan import experiment_file
+from lab.plan.experiment_file import Plan
 from tests.support.stories import CROWDS, LONG, ORDERLY, TORN, shipped
 
 LAB = topology.load()
@@ -85,7 +85,7 @@ def test_they_are_listed_by_name() -> None:
     """The names are those of files; beside them there may be those of a user."""
     names = [it.name for it in PLANS]
     assert names == sorted(names)
-    assert {f"{name}.yml" for name in names} <= {path.name for path in plan.EXPERIMENTS.rglob("*.yml")}
+    assert {f"{name}.yml" for name in names} <= {path.name for path in experiment_file.EXPERIMENTS.rglob("*.yml")}
 
 
 def test_a_single_fault_is_named_by_its_node() -> None:

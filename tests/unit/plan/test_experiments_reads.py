@@ -4,7 +4,7 @@ import pytest
 
 from lab import topology
 from lab.analysis.history import STALENESS_S
-from lab.plan.plan import Plan
+from lab.plan.experiment_file import Plan
 from tests.support.stories import shipped
 
 PLANS = shipped(topology.load())

@@ -8,10 +8,10 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from commands import experiments
+from commands import experiment
 from lab import topology
 from lab.errors import BadInput
-from lab.plan import plan
+from lab.plan import experiment_file
 from tests.support.stories import shipped
 
 LAB = topology.load()
@@ -23,7 +23,7 @@ def test_a_file_that_is_not_utf_8_is_refused_with_its_name_and_line(tmp_path: Pa
     path = tmp_path / "old.yml"
     path.write_bytes(RIGHT.replace("question: q", "question: größer?").encode("latin-1"))
     with pytest.raises(BadInput, match=r"old\.yml is not UTF-8 text \(line 2\)\nnext: save it as UTF-8"):
-        plan.load(path, LAB)
+        experiment_file.load(path, LAB)
 
 
 def test_what_editors_and_systems_leave_beside_the_files_is_no_experiment(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_what_editors_and_systems_leave_beside_the_files_is_no_experiment(tmp_pa
     (tmp_path / ".#cut.yml").symlink_to("somebody@somewhere.1")
     (tmp_path / "._cut.yml").write_bytes(b"\x00\x05\x16\x07")
     (tmp_path / "folder.yml").mkdir()
-    assert [it.name for it in plan.named(LAB, tmp_path)] == ["cut"]
+    assert [it.name for it in experiment_file.named(LAB, tmp_path)] == ["cut"]
 
 
 def test_an_experiment_is_found_by_its_name_whatever_folder_it_is_in(tmp_path: Path) -> None:
@@ -42,13 +42,13 @@ def test_an_experiment_is_found_by_its_name_whatever_folder_it_is_in(tmp_path: P
     (tmp_path / "web" / "slow.yml").write_text(RIGHT, encoding="utf-8")
     (tmp_path / ".hidden" / "gone.yml").write_text(RIGHT, encoding="utf-8")
     (tmp_path / "failover" / "late" / "cut.yml").write_text(RIGHT, encoding="utf-8")
-    assert [it.name for it in plan.named(LAB, tmp_path)] == ["cut", "slow"]
-    assert plan.find("cut", LAB, tmp_path).name == "cut"
+    assert [it.name for it in experiment_file.named(LAB, tmp_path)] == ["cut", "slow"]
+    assert experiment_file.find("cut", LAB, tmp_path).name == "cut"
     (tmp_path / "cut.yml").write_text(RIGHT, encoding="utf-8")
-    for look in (lambda: plan.find("cut", LAB, tmp_path), lambda: plan.named(LAB, tmp_path)):
+    for look in (lambda: experiment_file.find("cut", LAB, tmp_path), lambda: experiment_file.named(LAB, tmp_path)):
         with pytest.raises(BadInput, match=r"(?s)several files are called cut\.yml.*late/cut\.yml"):
             look()
-    assert plan.find("slow", LAB, tmp_path).name == "slow"
+    assert experiment_file.find("slow", LAB, tmp_path).name == "slow"
 
 
 @pytest.fixture
@@ -63,16 +63,16 @@ def drafts(tmp_path: Path) -> Path:
 def test_the_mistakes_of_all_files_are_told_at_once(drafts: Path) -> None:
     """Each with its own file and line."""
     with pytest.raises(BadInput, match=r"(?s)2 files have mistakes.*a-draft\.yml has 1.*line 4.*b-draft\.yml has 1"):
-        plan.named(LAB, drafts)
+        experiment_file.named(LAB, drafts)
 
 
 def test_a_broken_draft_hides_no_other_experiment(
     drafts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The list has those that can be run, and then says what is wrong; exit code 2."""
-    monkeypatch.setattr(plan, "read", partial(plan.read, folder=drafts))
+    monkeypatch.setattr(experiment_file, "read", partial(experiment_file.read, folder=drafts))
     with pytest.raises(Exit, match="2 files have mistakes") as ending:
-        experiments.list_(Context())
+        experiment.list_(Context())
     assert capsys.readouterr().out.split() == ["cut", "t"]
     assert ending.value.code == 2
 
@@ -81,17 +81,17 @@ def test_a_file_with_another_ending_is_told_its_right_name(drafts: Path) -> None
     """It is not left out without a word."""
     (drafts / "my-cut.yaml").write_text(RIGHT, encoding="utf-8")
     with pytest.raises(BadInput, match=r"3 files have mistakes\n +my-cut\.yaml must be called my-cut\.yml"):
-        plan.named(LAB, drafts)
+        experiment_file.named(LAB, drafts)
     for name in ("my-cut", "my-cut.yaml", "experiments/my-cut.yaml"):
         with pytest.raises(BadInput, match=r"my-cut\.yaml must be called my-cut\.yml"):
-            plan.find(name, LAB, drafts)
+            experiment_file.find(name, LAB, drafts)
 
 
 @pytest.mark.parametrize("name", ["experiments/cut.yml", "cut.yml", "cut.yaml"])
 def test_a_name_that_a_shell_completed_is_answered_with_the_experiments(drafts: Path, name: str) -> None:
     """People have a folder before their eyes, and commands take names."""
     with pytest.raises(BadInput, match=r"did you mean cut\?"):
-        plan.find(name, LAB, drafts)
+        experiment_file.find(name, LAB, drafts)
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_a_name_that_a_shell_completed_is_answered_with_the_experiments(drafts: 
 def test_what_is_not_yaml_is_told_with_what_to_do(text: str, says: str) -> None:
     """By the file's name, not by the parser's word for a text."""
     with pytest.raises(BadInput, match=says):
-        plan.parse("draft", f"{RIGHT}{text}\n", LAB)
+        experiment_file.parse("draft", f"{RIGHT}{text}\n", LAB)
 
 
 @pytest.mark.parametrize(("text", "what"), [("- title: t\n", "a list"), ("title\n", "a text")])
 def test_a_file_without_settings_is_told_how_one_begins(text: str, what: str) -> None:
     """It is not shown its whole content as a value."""
     with pytest.raises(BadInput, match=f"must begin with settings like title:, not with {what}"):
-        plan.parse("draft", text, LAB)
+        experiment_file.parse("draft", text, LAB)
 
 
 def test_what_a_user_adds_is_not_one_of_the_shipped_experiments(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lab.mysql.databases import Database
-from lab.nodes.machine import Answer
+from lab.mysql.server_state import Database
+from lab.nodes.ssh import Answer
 from lab.replication import attach
 from lab.topology import Node
 from tests.support.pairs import OPEN, REPLICA, U1, WEB1, WEB2

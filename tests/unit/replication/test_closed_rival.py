@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lab.errors import CheckFailed
-from lab.mysql.remembered import Seen
-from lab.replication import failover
+from lab.mysql.last_seen import Seen
+from lab.replication import promote_replica
 from tests.support.pairs import APART, CLOSED, LAB, REPLICA, U1, U2, WEB2
 from tests.unit.conftest import Make
 from tests.unit.mysql.test_promotion import CONNECTING, SEEN, promote, refusal
@@ -90,8 +90,8 @@ def test_the_relay_log_is_applied_before_it_is_left_where_the_primary_was_made_a
     assert pair.lost("web2")
     pair.web2.replica.stuck = True
     with pytest.raises(CheckFailed, match="does not catch up"):
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     assert pair.events == ["web1 closed"] and pair.web2.thrown_away == ""
     pair.web2.replica.stuck = False
-    failover.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     assert pair.writable() == ["web2"] and pair.lost("web2") == "" and pair.web2.thrown_away == ""

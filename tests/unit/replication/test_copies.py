@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from lab.errors import CheckFailed
-from lab.mysql import remembered
-from lab.replication import attach, failover, rejoin, salvage
+from lab.mysql import last_seen
+from lab.replication import attach, promote_replica, rejoin, salvage
 from tests.support.pairs import CLOSED, LAB, PROMOTED, U1
 from tests.support.simulated.errors import SqlError
 from tests.support.simulated.pair import Pair
@@ -36,16 +36,16 @@ def follows(pair: Pair) -> bool:
 def test_a_copy_that_failed_leaves_an_empty_server(make: Make) -> None:
     """MySQL drops the data first and keeps its history: a server without notes would seem to have all of them."""
     pair = make(replace(CLOSED, gtid_executed=f"{U1}:1-50,{U3}:1-2"), PROMOTED)
-    remembered.remember(time.time(), [PROMOTED])
+    last_seen.remember(time.time(), [PROMOTED])
     pair.web1.refused["CLONE INSTANCE FROM"] = SqlError(3862, "Clone Donor Error")
     with pytest.raises(CheckFailed, match="copying the data failed"):
         rejoin.rejoin(LAB, "web1")
     assert pair.web1.executed == "", "the history went before the data"
     pair.web2.stop()
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web2 only"):
-        failover.promote(LAB, "web1")
+        promote_replica.promote(LAB, "web1")
     pair.web2.start()
-    failover.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     assert pair.writable() == ["web2"] and pair.web1.replica.source == "", "an empty server can't fetch all by GTID"
     pair.web1.refused.clear()
     rejoin.rejoin(LAB, "web1")
@@ -67,9 +67,9 @@ def test_a_salvage_that_fetched_what_can_not_be_applied_names_the_one_that_has_a
     pair.power_off(pair.web1.node)
     pair.web2.replica.differs = True
     with pytest.raises(CheckFailed) as caught:
-        failover.promote(LAB, "web2", salvage=True)
+        promote_replica.promote(LAB, "web2", salvage=True)
     assert "invoke db.promote web1, then invoke db.rejoin web2" in caught.value.hint
-    failover.promote(LAB, "web1")
+    promote_replica.promote(LAB, "web1")
     assert pair.writable() == ["web1"] and pair.lost("web1") == ""
     rejoin.rejoin(LAB, "web2")
     assert pair.web2.copied_from == "web1"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lab.errors import CheckFailed
-from lab.replication import attach, failover
+from lab.replication import attach, promote_replica
 from lab.replication.rejoin import rejoin
 from tests.support.pairs import CLOSED, LAB, REPLICA, U1
 from tests.support.simulated.pair import Pair
@@ -31,7 +31,7 @@ def refusal(pair: Pair) -> CheckFailed:
     """Why web2 is not promoted; nobody is open then who was not before."""
     before = pair.writable()
     with pytest.raises(CheckFailed) as caught:
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     assert pair.writable() == before
     return caught.value
 
@@ -41,7 +41,7 @@ def test_where_the_primary_answers_the_replica_fetches_it_anew(make: Make) -> No
     pair = damaged(make())
     assert "invoke db.rejoin web2; then promote again" in refusal(pair).hint
     rejoin(LAB, "web2")
-    failover.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""
 
 
@@ -50,7 +50,7 @@ def test_where_the_primary_is_gone_it_is_started_for_that(make: Make) -> None:
     pair = damaged(make())
     pair.power_off(pair.web1.node)
     assert "db.promote web2 --salvage" in refusal(pair).hint
-    failover.promote(LAB, "web2", salvage=True)
+    promote_replica.promote(LAB, "web2", salvage=True)
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""
 
 
@@ -59,7 +59,7 @@ def test_where_it_is_gone_for_good_the_loss_can_be_accepted(make: Make) -> None:
     pair = damaged(make())
     pair.power_off(pair.web1.node)
     pair.may_lose, given_up = True, pair.web2.replica.unapplied
-    told = "\n".join(failover.promote(LAB, "web2", accept_data_loss=True))
+    told = "\n".join(promote_replica.promote(LAB, "web2", accept_data_loss=True))
     assert pair.writable() == ["web2"] and f"gives up {given_up}" in told
 
 
@@ -67,7 +67,7 @@ def test_a_closed_server_that_was_to_listen_is_left_as_it_was(make: Make) -> Non
     """A source of its own would be in the way of the commands that are named."""
     pair = damaged(make(CLOSED, replace(REPLICA, gtid_executed=f"{U1}:1-49")))
     assert "db.promote web2 --salvage" in refusal(pair).hint and pair.web1.replica.source == ""
-    failover.promote(LAB, "web2", salvage=True)
+    promote_replica.promote(LAB, "web2", salvage=True)
     assert pair.writable() == ["web2"]
 
 
@@ -77,7 +77,7 @@ def test_where_the_old_primary_was_made_anew_the_loss_can_be_accepted(make: Make
     pair = damaged(make(empty, replace(REPLICA, gtid_executed=f"{U1}:1-49")))
     pair.may_lose = True
     assert "db.promote web2 --accept-data-loss" in refusal(pair).hint
-    failover.promote(LAB, "web2", accept_data_loss=True)
+    promote_replica.promote(LAB, "web2", accept_data_loss=True)
     assert pair.writable() == ["web2"]
 
 
@@ -88,7 +88,7 @@ def test_what_was_to_be_fetched_anew_and_was_not_is_missed(make: Make) -> None:
     pair.power_off(pair.web1.node)
     pair.interrupt("web2", "SOURCE_AUTO_POSITION", KeyboardInterrupt(), after=True)
     with pytest.raises(KeyboardInterrupt):
-        failover.promote(LAB, "web2", salvage=True)
+        promote_replica.promote(LAB, "web2", salvage=True)
     pair.interruptions.clear()
     pair.power_off(pair.web1.node)
     assert "that a promotion saw" in refusal(pair).evidence

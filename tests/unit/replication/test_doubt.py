@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from lab.errors import CheckFailed
-from lab.mysql import remembered
-from lab.mysql.ending import GAVE_UP, STARTED, STOP, SYSTEM_STOPS
-from lab.nodes import hypervisor
-from lab.replication import failover, rejoin
+from lab.mysql import last_seen
+from lab.mysql.shutdown import GAVE_UP, STARTED, STOP, SYSTEM_STOPS
+from lab.nodes import vm_power
+from lab.replication import promote_replica, rejoin
 from lab.topology import Node
 from tests.support.pairs import LAB
 from tests.support.simulated.pair import Pair
@@ -112,10 +112,10 @@ def test_an_orderly_end_is_a_doubt(make: Make, ends: Ends) -> None:
     pair.begin()
     before = dict(pair.power)
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only") as caught:
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     assert ORDERLY[ends] in caught.value.evidence and "invoke db.promote web2 --salvage" in caught.value.hint
     assert pair.changes == [] and pair.events == [] and pair.power == before
-    lines = failover.promote(LAB, "web2", accept_data_loss=True)
+    lines = promote_replica.promote(LAB, "web2", accept_data_loss=True)
     assert "web2 opened" in pair.events and ORDERLY[ends] in lines[-1]
 
 
@@ -127,7 +127,7 @@ def test_a_sudden_end_is_none(make: Make, ends: Ends) -> None:
     pair.visit()
     assert pair.web1.waiting
     ends(pair)
-    failover.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""
 
 
@@ -139,31 +139,31 @@ def test_a_primary_that_is_told_to_stop_while_it_is_fenced_is_a_doubt_too(
     pair = make()
     state(pair)
     pair.begin()
-    power_off = hypervisor.power_off
+    power_off = vm_power.power_off
 
     def just_too_late(node: Node) -> None:
         pair.note("web1", STOP)
         power_off(node)
 
-    monkeypatch.setattr(hypervisor, "power_off", just_too_late)
+    monkeypatch.setattr(vm_power, "power_off", just_too_late)
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only") as caught:
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     assert "MySQL was told to stop" in caught.value.evidence and "--salvage" in caught.value.hint
     assert pair.events == ["web1 powered off", "web1 closed"]
     pair.later()
-    failover.promote(LAB, "web2", salvage=True)
+    promote_replica.promote(LAB, "web2", salvage=True)
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""
 
 
 def test_a_server_that_was_promoted_keeps_a_record_of_its_own(make: Make) -> None:
     """web2 is promoted, web1 rejoins, and web2 loses its power: how it ended is known, so web1 opens."""
     pair = make(power="off")
-    failover.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     rejoin.rejoin(LAB, "web1")
-    remembered.remember(time.time(), pair.asked().values())
+    last_seen.remember(time.time(), pair.asked().values())
     pair.web1.replica.work(1)
     pair.power_off(pair.web2.node)
-    failover.promote(LAB, "web1")
+    promote_replica.promote(LAB, "web1")
     assert pair.writable() == ["web1"] and pair.lost("web1") == ""
 
 
@@ -173,5 +173,5 @@ def test_what_was_stopped_before_it_was_opened_is_no_doubt(make: Make) -> None:
     for line in (STOP, "exited success exited 0", "started", "opened 0"):
         pair.note("web1", line)
     pair.crash(pair.web1)
-    failover.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     assert pair.writable() == ["web2"]

@@ -7,9 +7,9 @@ import pytest
 
 from lab import progress
 from lab.errors import BadInput, CheckFailed
-from lab.mysql import databases, ending, remembered
+from lab.mysql import last_seen, server_state, shutdown
 from lab.nodes.facts import databases_of
-from lab.replication import durability, failover
+from lab.replication import durability, promote_replica
 from tests.support.pairs import CLOSED, LAB, OPEN, PROMOTED, WEB2
 from tests.support.simulated.mysql import WRITERS
 from tests.support.simulated.pair import Pair
@@ -23,14 +23,14 @@ FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
 @pytest.fixture
 def pair(make: Make) -> Pair:
     """web2 was promoted, web1 does not answer, commits are not what was chosen."""
-    remembered.degrade("web2")
+    last_seen.degrade("web2")
     return make(CLOSED, PROMOTED, silent=True)
 
 
 def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Pair) -> None:
     """Durable without a replica: writes wait, and that is what was asked for."""
     lines = durability.commit(pair.doors, "durable")
-    assert pair.web2.durability == "durable" and remembered.degraded() == ""
+    assert pair.web2.durability == "durable" and last_seen.degraded() == ""
     assert lines[0] == "commits on web2 are durable" and "writes wait until one does" in lines[1]
 
 
@@ -41,7 +41,7 @@ def test_durable_again_is_no_doubt(make: Make) -> None:
         durability.commit(pair.doors, wanted)
     pair.web2.replica.work(1)
     pair.crash(pair.web1)
-    failover.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     assert pair.writable() == ["web2"]
 
 
@@ -49,16 +49,16 @@ def test_durable_again_is_no_doubt(make: Make) -> None:
 def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_again: bool) -> None:
     """What the primary had when it was set is remembered: the replica has it, or that is the doubt."""
     pair = make(replace(OPEN, durability="available") if set_again else OPEN)
-    pair.note("web1", ending.GAVE_UP)
+    pair.note("web1", shutdown.GAVE_UP)
     durability.commit(pair.doors, "durable")
-    remembered.remember(time.time(), databases_of(pair.doors).values())
+    last_seen.remember(time.time(), databases_of(pair.doors).values())
     pair.web2.replica.work(1)
     pair.crash(pair.web1)
     if set_again:
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     else:
         with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only") as caught:
-            failover.promote(LAB, "web2")
+            promote_replica.promote(LAB, "web2")
         assert "gave up waiting" in caught.value.evidence
     assert pair.writable() == (["web2"] if set_again else [])
 
@@ -77,7 +77,7 @@ def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_o
     pair.interrupt("web1", "rpl_semi_sync_source_enabled = OFF", KeyboardInterrupt(), after=True)
     with pytest.raises(KeyboardInterrupt):
         durability.commit(pair.doors, "async")
-    assert pair.web1.durability == "async" and remembered.recall() is None
+    assert pair.web1.durability == "async" and last_seen.recall() is None
 
 
 @pytest.mark.parametrize("waits", [True, False])
@@ -98,21 +98,21 @@ def test_commits_that_wait_return_when_they_become_less_safe_and_that_is_said_be
 
 def test_without_a_primary_the_choice_waits(make: Make) -> None:
     """Exit code 1; the mark stays."""
-    remembered.degrade("web2")
+    last_seen.degrade("web2")
     pair = make(CLOSED, silent=True)
     with pytest.raises(CheckFailed, match="0 databases are open"):
         durability.commit(pair.doors, "durable")
-    assert remembered.degraded() == "web2" and pair.changes == []
+    assert last_seen.degraded() == "web2" and pair.changes == []
 
 
 def test_semi_sync_that_gave_up_begins_anew() -> None:
     """Switched off and on: by itself it waits for the next commit, and until then nobody would know."""
-    text = databases.durability_sql("durable")
+    text = server_state.durability_sql("durable")
     assert text.index("enabled = OFF") < text.index("timeout = 4294967295") < text.index("enabled = ON")
-    assert databases.durability_sql("async").endswith("enabled = OFF;")
+    assert server_state.durability_sql("async").endswith("enabled = OFF;")
 
 
 def test_a_value_that_there_is_not_is_refused() -> None:
     """Exit code 2, with the three."""
     with pytest.raises(BadInput, match="unknown"):
-        databases.check_durability("safe")
+        server_state.check_durability("safe")

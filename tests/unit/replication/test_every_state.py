@@ -15,7 +15,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from lab.nodes import lifecycle
-from lab.replication import attach, cloning, durability, failover, rejoin, replication, salvage
+from lab.replication import assign_roles, attach, clone, durability, promote_replica, rejoin, salvage
 from tests.support.simulated.deeds import EVENTS, happens
 from tests.support.simulated.pair import Pair
 from tests.support.simulated.walk import walk
@@ -24,14 +24,14 @@ from tests.unit.conftest import Make
 NODES = ("web1", "web2")
 WAITS = {
     (attach, "RESUMES_S"): 0.3,
-    (cloning, "STARTS_S"): 3.0,
-    (cloning, "ENDS_S"): 3.0,
+    (clone, "STARTS_S"): 3.0,
+    (clone, "ENDS_S"): 3.0,
     (durability, "RECEIVES_S"): 1.0,
-    (failover, "VERIFIED_S"): 2.0,
-    (failover, "FOLLOWED_S"): 1.0,
+    (promote_replica, "VERIFIED_S"): 2.0,
+    (promote_replica, "FOLLOWED_S"): 1.0,
     (rejoin, "STARTS_S"): 3.0,
     (rejoin, "FOLLOWS_S"): 2.0,
-    (replication, "SETTLE_S"): 1.5,
+    (assign_roles, "SETTLE_S"): 1.5,
     (salvage, "STARTS_S"): 3.0,
     (salvage, "FETCH_S"): 2.0,
 }
@@ -115,7 +115,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for (module, name), seconds in WAITS.items():
         monkeypatch.setattr(module, name, seconds)
     monkeypatch.setattr(lifecycle, "answering", functools.partial(lifecycle.answering, timeout=1.0))
-    monkeypatch.setattr(replication, "_wrong_accounts", lambda *_: [])
+    monkeypatch.setattr(assign_roles, "_wrong_accounts", lambda *_: [])
 
 
 def healthy(make: Make) -> Pair:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from lab.errors import TimedOut
-from lab.mysql import remembered
+from lab.mysql import last_seen
 from lab.mysql.promotion import Promotion
-from lab.nodes.machine import Machine, together
-from lab.replication import failover, fencing, opening, situation
-from lab.replication.switch import Roles
+from lab.nodes.ssh import Machine, together
+from lab.replication import fencing, open_for_writes, promote_replica, survey
+from lab.replication.switchover import Roles
 from tests.support.pairs import LAB, OPEN, PROMOTED
 from tests.unit.conftest import Make
 
@@ -27,7 +27,7 @@ def test_a_server_that_does_not_answer_is_not_called_closed(make: Make) -> None:
     """A promotion that gave up says so: nobody knows what that server does later."""
     pair = make(power="off")
     pair.web2.silent = True
-    assert opening.shut(pair.doors[1]) == "unknown"
+    assert open_for_writes.shut(pair.doors[1]) == "unknown"
 
 
 def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(
@@ -38,18 +38,18 @@ def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(
 
     def late(work: Callable[[Machine], Any], doors: Sequence[Machine]) -> list[Any]:
         answers = together(work, doors)
-        remembered.outdate()
+        last_seen.outdate()
         return answers
 
-    monkeypatch.setattr(situation, "together", late)
-    situation.ask(LAB, Roles.of(LAB, "web2"))
-    assert remembered.recall() is None
+    monkeypatch.setattr(survey, "together", late)
+    survey.ask(LAB, Roles.of(LAB, "web2"))
+    assert last_seen.recall() is None
 
 
 def test_two_servers_that_take_writes_are_no_good_end(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A planned change of roles looks at both."""
     pair = make(OPEN, PROMOTED)
     pair.may_lose = True
-    monkeypatch.setattr(failover, "VERIFIED_S", 0.0)
+    monkeypatch.setattr(promote_replica, "VERIFIED_S", 0.0)
     with pytest.raises(TimedOut, match="web2 is the only primary"):
-        failover._verified(LAB, Roles.of(LAB, "web2"), Promotion("planned", "as a test wants", attach=False), "")
+        promote_replica._verified(LAB, Roles.of(LAB, "web2"), Promotion("planned", "as a test wants", attach=False), "")

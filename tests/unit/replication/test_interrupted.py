@@ -6,12 +6,12 @@ from unittest.mock import Mock
 import pytest
 
 from lab.errors import CheckFailed
-from lab.mysql import remembered
-from lab.mysql.databases import Database
-from lab.nodes import hypervisor
+from lab.mysql import last_seen
+from lab.mysql.server_state import Database
+from lab.nodes import vm_power
 from lab.nodes.facts import databases_of
-from lab.nodes.machine import Machine
-from lab.replication import durability, failover
+from lab.nodes.ssh import Machine
+from lab.replication import durability, promote_replica
 from lab.topology import Node
 from tests.support.pairs import LAB
 from tests.support.simulated.errors import SqlError
@@ -30,10 +30,10 @@ def interrupted(pair: Pair, step: tuple[str, str], *, after: bool) -> None:
     """Interrupt a promotion at a step, then run it again."""
     interruption = pair.interrupt(*step, KeyboardInterrupt(), after=after)
     with pytest.raises(KeyboardInterrupt):
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     assert interruption.happened and len(pair.writable()) < 2
     pair.interruptions.clear()
-    failover.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""
 
 
@@ -61,7 +61,7 @@ def test_every_script_that_changes_something_is_interrupted_here(
 ) -> None:
     """A new step of a promotion gets a row of its own."""
     pair = make(power=power)
-    failover.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     changing = [it for it in pair.scripts if any(word in it[1] for word in ("SET GLOBAL", "REPLICA;", "THREAD;"))]
     assert changing
     for node, text in changing:
@@ -74,10 +74,10 @@ def test_what_a_command_that_was_killed_left_opens_nobody_beside_the_next_one(ma
     pair.interrupt("web2", OPEN, KeyboardInterrupt(), when="while it runs")
     pair.web2.held = ["STOP REPLICA"]
     with pytest.raises(KeyboardInterrupt):
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     pair.interruptions.clear()
     pair.web2.held.clear()
-    failover.promote(LAB, "web1")
+    promote_replica.promote(LAB, "web1")
     pair.later()
     assert pair.events == ["web1 closed", "web1 opened"]
 
@@ -85,17 +85,17 @@ def test_what_a_command_that_was_killed_left_opens_nobody_beside_the_next_one(ma
 def test_who_is_interrupted_while_he_fences_has_opened_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The survivor opens only after that; again, the old primary is fenced and the survivor opens."""
     pair = make(power="paused")
-    fence = hypervisor.power_off
+    fence = vm_power.power_off
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(hypervisor, "power_off", interrupt)
+    monkeypatch.setattr(vm_power, "power_off", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     assert pair.events == []
-    monkeypatch.setattr(hypervisor, "power_off", fence)
-    failover.promote(LAB, "web2")
+    monkeypatch.setattr(vm_power, "power_off", fence)
+    promote_replica.promote(LAB, "web2")
     assert pair.events == ["web1 powered off", "web1 closed", "web2 opened"]
 
 
@@ -104,14 +104,14 @@ def test_that_a_promotion_begins_is_on_record_before_it_does_anything(
 ) -> None:
     """Its process may be killed at once: the next one must know which server may have been opened."""
     pair, marks = make(power="paused"), list[str]()
-    fence = hypervisor.power_off
+    fence = vm_power.power_off
 
     def notes(node: Node) -> None:
-        marks.append(remembered.OPENING.read_text(encoding="utf-8") if remembered.OPENING.exists() else "")
+        marks.append(last_seen.OPENING.read_text(encoding="utf-8") if last_seen.OPENING.exists() else "")
         fence(node)
 
-    monkeypatch.setattr(hypervisor, "power_off", notes)
-    failover.promote(LAB, "web2")
+    monkeypatch.setattr(vm_power, "power_off", notes)
+    promote_replica.promote(LAB, "web2")
     assert len(marks) == 1 and '"web2"' in marks[0] and pair.writable() == ["web2"]
 
 
@@ -123,8 +123,8 @@ def test_a_promotion_that_changed_nothing_is_no_doubt_later(make: Make, ends: bo
     if not ends:
         pair.web2.refused["KILL"] = SqlError(1021, "Disk full")
     with pytest.raises(CheckFailed, match="nothing was changed"):
-        failover.promote(LAB, "web2")
-    seen = remembered.recall()
+        promote_replica.promote(LAB, "web2")
+    seen = last_seen.recall()
     assert seen and (seen.node, seen.opening) == ("web1", opening)
 
 
@@ -134,8 +134,8 @@ def test_after_a_planned_promotion_the_replica_has_something_in_its_relay_log(
     """Nobody writes; by what it had the next promotion finds out whether its relay log was thrown away since."""
     pair = make()
     monkeypatch.setattr(pair, "visit", lambda: None)
-    failover.promote(LAB, "web2")
-    seen = remembered.recall()
+    promote_replica.promote(LAB, "web2")
+    seen = last_seen.recall()
     assert seen and seen.replica_received
 
 
@@ -144,7 +144,7 @@ def test_what_came_after_a_promotion_that_was_killed_is_missed_where_it_is_throw
     pair = make()
     pair.interrupt("web2", CATCH_UP, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     pair.interruptions.clear()
     with pair.lock:
         pair.visit()
@@ -152,7 +152,7 @@ def test_what_came_after_a_promotion_that_was_killed_is_missed_where_it_is_throw
         pair.web2.replica.reset(everything=True)
     pair.power_off(pair.web1.node)
     with pytest.raises(CheckFailed, match="acknowledged writes may be"):
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
 
 
 def test_a_change_of_roles_that_went_on_alone_leaves_something_in_the_relay_log(
@@ -163,10 +163,10 @@ def test_a_change_of_roles_that_went_on_alone_leaves_something_in_the_relay_log(
     monkeypatch.setattr(pair, "visit", lambda: None)
     pair.interrupt("web1", FOLLOW, KeyboardInterrupt(), after=True)
     with pytest.raises(KeyboardInterrupt):
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     pair.interruptions.clear()
-    failover.promote(LAB, "web2")
-    seen = remembered.recall()
+    promote_replica.promote(LAB, "web2")
+    seen = last_seen.recall()
     assert seen and (seen.node, seen.opening) == ("web2", "") and seen.replica_received
 
 
@@ -175,12 +175,12 @@ def test_a_promotion_that_failed_twice_has_no_doubt_of_itself(make: Make, monkey
     pair = make(power="off")
     pair.web2.slow["rpl_semi_sync_source_timeout ="] = 30
     with pytest.raises(CheckFailed, match="it could not open"):
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     pair.web2.slow.clear()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(failover, "fence", Mock(side_effect=KeyboardInterrupt))
-        failover.promote(LAB, "web2")
-    failover.promote(LAB, "web2")
+        patch.setattr(promote_replica, "fence", Mock(side_effect=KeyboardInterrupt))
+        promote_replica.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""
 
 
@@ -195,8 +195,8 @@ def test_a_replica_that_is_silent_for_a_moment_is_asked_again(make: Make, monkey
         return answers
 
     monkeypatch.setattr(durability, "databases_of", asked)
-    failover.promote(LAB, "web2")
-    seen = remembered.recall()
+    promote_replica.promote(LAB, "web2")
+    seen = last_seen.recall()
     assert seen and seen.node == "web2" and seen.replica_start
 
 
@@ -207,4 +207,4 @@ def test_a_promotion_whose_replica_is_lost_just_then_has_not_failed(
     pair = make()
     monkeypatch.setattr(pair, "visit", lambda: None)
     pair.web2.refused["CREATE DATABASE"] = SqlError(1317, "Query execution was interrupted")
-    assert "web2 is the primary" in failover.promote(LAB, "web2")[0]
+    assert "web2 is the primary" in promote_replica.promote(LAB, "web2")[0]

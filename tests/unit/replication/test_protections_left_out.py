@@ -2,11 +2,11 @@
 
 import pytest
 
-from lab.replication import failover
+from lab.replication import promote_replica
 from lab.state import choices, lock
 from tests.support.pairs import LAB
 from tests.unit.conftest import Make
-from tests.unit.replication.test_failover import FENCED
+from tests.unit.replication.test_promote_replica import FENCED
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_a_users_promotion_has_all_protections(make: Make, left: str) -> None:
     """Also where a control was killed, and what it took away is on record until the next converge."""
     choices.save({"without": [left]})
     pair = make(power="paused")
-    lines = failover.promote(LAB, "web2")
+    lines = promote_replica.promote(LAB, "web2")
     assert pair.lost("web2") == "" and pair.events == FENCED and "without" not in lines[1]
 
 
@@ -30,7 +30,7 @@ def test_without_the_relay_log_the_source_is_left_at_once(make: Make) -> None:
     choices.save({"without": ["relay-log"]})
     pair = make(power="paused")
     pair.may_lose = True
-    lines = failover.promote(LAB, "web2")
+    lines = promote_replica.promote(LAB, "web2")
     assert pair.web2.thrown_away == pair.lost("web2") != "" and pair.events == FENCED
     assert "web1 was powered off" in lines[1] and "without relay-log: web2 throws away" in lines[1]
 
@@ -40,7 +40,7 @@ def test_without_fencing_the_old_primary_is_left_as_it_is(make: Make) -> None:
     """A control takes that away; all is applied all the same, and the answer says who may take writes."""
     choices.save({"without": ["fencing"]})
     pair = make(power="paused")
-    told = failover.promote(LAB, "web2")[1]
+    told = promote_replica.promote(LAB, "web2")[1]
     assert pair.events == ["web2 opened"] and pair.two_writable and pair.lost("web2") == ""
     assert "without fencing" in told and "may take writes beside web2" in told
     pair.two_writable.clear()

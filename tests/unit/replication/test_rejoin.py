@@ -6,12 +6,12 @@ import pytest
 
 from lab.errors import CheckFailed
 from lab.faults import ledger
-from lab.faults.catalogue import Fault
-from lab.mysql import gtid, remembered
-from lab.mysql.databases import Database
-from lab.nodes.machine import Machine
-from lab.replication import attach, failover, rejoin
-from lab.replication.statements import sql
+from lab.faults.kinds import Fault
+from lab.mysql import gtid, last_seen
+from lab.mysql.server_state import Database
+from lab.nodes.ssh import Machine
+from lab.replication import attach, promote_replica, rejoin
+from lab.replication.mysql_cli import sql
 from lab.state import backup_folder
 from tests.support.pairs import CLOSED, LAB, OPEN, PROMOTED, REPLICA, U1, U2, WEB2
 from tests.support.simulated.errors import SqlError
@@ -32,9 +32,9 @@ def follows(pair: Pair) -> bool:
 def test_an_old_primary_without_anything_of_its_own_fetches_what_it_missed(make: Make) -> None:
     """No copy; commits become what was chosen when it follows, and not before."""
     pair = make(OLD, PROMOTED, dead=True)
-    remembered.degrade("web2")
+    last_seen.degrade("web2")
     lines = rejoin.rejoin(LAB, "web1")
-    assert follows(pair) and pair.events == [] and not pair.web1.copied_from and remembered.degraded() == ""
+    assert follows(pair) and pair.events == [] and not pair.web1.copied_from and last_seen.degraded() == ""
     assert "fetches by GTID" in lines[0] and "commits on web2 are durable" in lines[-1]
     texts = [text for _, text in pair.changes]
     assert texts.index("START REPLICA") < texts.index("SET GLOBAL rpl_semi_sync_source_timeout = 4294967295")
@@ -62,7 +62,7 @@ def test_who_rejoined_can_take_over_at_once(make: Make, only_there: str) -> None
     rejoin.rejoin(LAB, "web1")
     pair.web1.replica.work(1)
     pair.crash(pair.web2)
-    failover.promote(LAB, "web1")
+    promote_replica.promote(LAB, "web1")
     assert pair.writable() == ["web1"]
 
 
@@ -221,7 +221,7 @@ def test_who_rejoined_has_something_in_its_relay_log(make: Make, monkeypatch: py
     pair = make(replace(CLOSED, gtid_executed=PROMOTED.gtid_executed), PROMOTED)
     monkeypatch.setattr(pair, "visit", lambda: None)
     rejoin.rejoin(LAB, "web1")
-    seen = remembered.recall()
+    seen = last_seen.recall()
     assert seen and seen.replica_received
 
 

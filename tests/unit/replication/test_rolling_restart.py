@@ -11,9 +11,9 @@ from lab.desired import ensure
 from lab.desired.ensure import Difference, Unit
 from lab.desired.scripts import apply_script
 from lab.errors import CheckFailed, CommandFailed, TimedOut
-from lab.mysql.databases import Database
+from lab.mysql.server_state import Database
 from lab.nodes import facts
-from lab.nodes.machine import Answer
+from lab.nodes.ssh import Answer
 from lab.replication import rolling_restart
 from lab.topology import Node
 from tests.support.pairs import CLOSED, LAB, OPEN, REPLICA, U1, WEB1, WEB2

@@ -6,10 +6,10 @@ import pytest
 
 from lab.errors import CheckFailed, LabNotUp
 from lab.faults import ledger
-from lab.faults.catalogue import Fault
+from lab.faults.kinds import Fault
 from lab.mysql import gtid
-from lab.mysql.databases import Database
-from lab.replication import failover, salvage
+from lab.mysql.server_state import Database
+from lab.replication import promote_replica, salvage
 from tests.support.pairs import APART, CLOSED, LAB, OPEN, REPLICA, U1, U2
 from tests.support.simulated.pair import Pair, When
 from tests.unit.conftest import Make
@@ -37,7 +37,7 @@ def stopped(pair: Pair) -> Pair:
 
 def salvages(pair: Pair) -> None:
     """web2 opens with all that was acknowledged, and web1 takes no writes."""
-    failover.promote(LAB, "web2", salvage=True)
+    promote_replica.promote(LAB, "web2", salvage=True)
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""
     assert "web1 opened" not in pair.events
 
@@ -46,7 +46,7 @@ def test_what_only_the_old_primary_has_is_fetched_before_the_other_one_opens(mak
     """Without it the promotion refuses, says how many and names it."""
     pair = stopped(make())
     with pytest.raises(CheckFailed, match="may be on web1 only") as caught:
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     assert "invoke db.promote web2 --salvage" in caught.value.hint and pair.changes == []
     salvages(pair)
     assert pair.events == ["web2 opened"] and pair.web1.replicating
@@ -59,7 +59,7 @@ def test_a_salvage_that_is_interrupted_is_completed(make: Make, step: tuple[str,
     pair = stopped(make())
     interruption = pair.interrupt(*step, KeyboardInterrupt(), when=when)
     with pytest.raises(KeyboardInterrupt):
-        failover.promote(LAB, "web2", salvage=True)
+        promote_replica.promote(LAB, "web2", salvage=True)
     assert interruption.happened and "web1" not in pair.writable()
     pair.interruptions.clear()
     salvages(pair)
@@ -116,7 +116,7 @@ def test_a_mysql_that_hangs_is_killed_and_starts_read_only(make: Make, monkeypat
 def test_a_machine_that_is_frozen_goes_on_as_the_primary_it_was_and_is_closed_first(make: Make) -> None:
     """It did not start anew, so there is nothing to fetch that a planned promotion does not bring."""
     pair = make(power="paused")
-    failover.promote(LAB, "web2", salvage=True)
+    promote_replica.promote(LAB, "web2", salvage=True)
     assert pair.events == ["web1 powered on", "web1 closed", "web2 opened"] and pair.lost("web2") == ""
 
 
@@ -125,9 +125,9 @@ def test_where_there_is_no_old_primary_any_more_there_is_nothing_to_fetch(make: 
     pair = stopped(make())
     pair.power["web1"] = "absent"
     with pytest.raises(LabNotUp, match="no such machine") as caught:
-        failover.promote(LAB, "web2", salvage=True)
+        promote_replica.promote(LAB, "web2", salvage=True)
     assert "leave --salvage out" in caught.value.hint and pair.changes == [] and pair.events == []
-    failover.promote(LAB, "web2", accept_data_loss=True)
+    promote_replica.promote(LAB, "web2", accept_data_loss=True)
     assert pair.events == ["web2 opened"]
     pair.may_lose = True
 
@@ -137,7 +137,7 @@ def test_a_mysql_that_does_not_start_is_shown_and_nothing_is_changed(make: Make)
     pair = stopped(make())
     pair.web1.broken = True
     with pytest.raises(CheckFailed, match="MySQL on web1 does not start") as caught:
-        failover.promote(LAB, "web2", salvage=True)
+        promote_replica.promote(LAB, "web2", salvage=True)
     assert "/dev/vda1 10G 10G 0" in caught.value.evidence and "fault.heal" in caught.value.hint
     assert pair.changes == [] and pair.events == []
     pair.web1.broken = False
@@ -149,9 +149,9 @@ def test_what_the_old_primary_has_purged_is_not_waited_for(make: Make) -> None:
     pair = stopped(make())
     pair.web1.purged = pair.web1.executed
     with pytest.raises(CheckFailed, match="web1 has purged") as caught:
-        failover.promote(LAB, "web2", salvage=True)
+        promote_replica.promote(LAB, "web2", salvage=True)
     assert "invoke db.promote web1, then invoke db.rejoin web2" in caught.value.hint and pair.events == []
-    failover.promote(LAB, "web1")
+    promote_replica.promote(LAB, "web1")
     assert pair.writable() == ["web1"] and pair.lost("web1") == ""
 
 
@@ -163,7 +163,7 @@ def test_a_network_that_is_cut_on_purpose_is_healed_first(make: Make, monkeypatc
     ledger.add(fault, 1.0)
     with monkeypatch.context() as context, pytest.raises(CheckFailed, match="web2 is not promoted") as caught:
         context.setattr(salvage, "FETCH_S", 0.05)
-        failover.promote(LAB, "web2", salvage=True)
+        promote_replica.promote(LAB, "web2", salvage=True)
     assert f"{fault.id} is active: invoke fault.heal; then the same again" in caught.value.hint and pair.events == []
     ledger.remove(fault)
     pair.cut = False
@@ -179,7 +179,7 @@ def test_a_closed_primary_that_is_cut_off_and_has_nothing_more_stops_no_promotio
     pair.web1.stop()
     pair.web1.start()
     pair.begin()
-    lines = failover.promote(LAB, "web2", salvage=salvages_first)
+    lines = promote_replica.promote(LAB, "web2", salvage=salvages_first)
     assert pair.events == ["web1 powered off", "web2 opened"] and pair.lost("web2") == ""
     assert "closed and cut off" in lines[0] and not any(line.startswith("may be lost") for line in lines)
 
@@ -192,17 +192,17 @@ def test_an_empty_server_is_not_filled_by_what_its_receiver_skips(make: Make) ->
     pair.web1.executed = ""
     pair.web1.start()
     with pytest.raises(CheckFailed, match="only a copy can give it that") as caught:
-        failover.promote(LAB, "web1", salvage=True)
+        promote_replica.promote(LAB, "web1", salvage=True)
     assert pair.writable() == [] and pair.web2.thrown_away == "" and pair.web2.replica.unapplied == ""
     assert "invoke db.promote web2, then invoke db.rejoin web1" in caught.value.hint
-    failover.promote(LAB, "web2", accept_data_loss=True)
+    promote_replica.promote(LAB, "web2", accept_data_loss=True)
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""
 
 
 def follow(hint: str) -> None:
     """Run the first command that a hint names."""
     name, *flags = hint.partition("invoke db.promote ")[2].partition(";")[0].partition(",")[0].split()
-    failover.promote(LAB, name, accept_data_loss="--accept-data-loss" in flags, salvage="--salvage" in flags)
+    promote_replica.promote(LAB, name, accept_data_loss="--accept-data-loss" in flags, salvage="--salvage" in flags)
 
 
 @pytest.mark.parametrize("web2", [APART, REPLICA], ids=["it has no source", "it follows"])
@@ -210,7 +210,7 @@ def test_where_both_have_transactions_of_their_own_a_person_chooses(make: Make, 
     """Nothing is fetched; the hint is a command that is not refused."""
     pair = stopped(make(OPEN, replace(web2, gtid_executed=f"{U1}:1-50,{U2}:1-2")))
     with pytest.raises(CheckFailed, match=r"both servers have|web2 is not promoted: it has 2") as caught:
-        failover.promote(LAB, "web2", salvage=True)
+        promote_replica.promote(LAB, "web2", salvage=True)
     assert pair.changes == [] and pair.events == []
     follow(caught.value.hint)
     assert len(pair.writable()) == 1
@@ -221,6 +221,6 @@ def test_a_replica_that_has_more_than_its_closed_source_gives_it_away(make: Make
     """web2 made two itself, and web1 is closed: it can't rejoin while nobody is primary, so web1 fetches them."""
     pair = make(CLOSED, replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-2"))
     with pytest.raises(CheckFailed, match="web2 is not promoted: it has 2") as caught:
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     follow(caught.value.hint)
     assert pair.events == ["web1 opened"] and gtid.subset(f"{U2}:1-2", pair.web1.executed)

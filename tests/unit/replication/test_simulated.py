@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from lab.errors import CommandFailed
-from lab.replication.clients import client, tell
-from lab.replication.statements import sql
+from lab.replication.mysql_cli import sql
+from lab.replication.session import client, tell
 from lab.wait import until
 from tests.support.pairs import CLOSED, OPEN, REPLICA, U1
 from tests.support.simulated.mysql import Server

@@ -9,9 +9,9 @@ import pytest
 
 from lab import progress
 from lab.errors import CheckFailed, Unreachable
-from lab.nodes import hypervisor
-from lab.replication import failover, survivor
-from lab.replication.clients import ALL_ENDED
+from lab.nodes import vm_power
+from lab.replication import promote_replica, survivor
+from lab.replication.session import ALL_ENDED
 from lab.replication.survivor import LET_GO
 from lab.topology import Node
 from lab.wait import pause
@@ -36,7 +36,7 @@ def pair(make: Make) -> Pair:
 def gives_up(pair: Pair, why: str) -> CheckFailed:
     """A promotion that says that web2 is not open for certain."""
     with pytest.raises(CheckFailed, match=f"web2 was not promoted{why}") as caught:
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
     assert "invoke db.promote web2" in caught.value.hint and pair.events == []
     return caught.value
 
@@ -60,7 +60,7 @@ def loses_its_relay_log(pair: Pair) -> CheckFailed:
 def completes(pair: Pair) -> None:
     """The same again, when whatever it was is over."""
     pair.interruptions.clear()
-    assert "only in part" not in "\n".join(failover.promote(LAB, "web2"))
+    assert "only in part" not in "\n".join(promote_replica.promote(LAB, "web2"))
     assert pair.events == ["web2 opened"] and pair.lost("web2") == "" and pair.web2.replica.source == ""
 
 
@@ -68,7 +68,7 @@ def completes(pair: Pair) -> None:
 def test_a_relay_log_that_ends_inside_a_transaction_holds_nobody_up(pair: Pair, delay: int) -> None:
     """All whole transactions are applied, and the torn one is dropped and named: nobody was told that it is kept."""
     pair.web2.replica.torn, pair.web2.replica.delay, pair.nodes.patient = True, delay, False
-    said = failover.promote(LAB, "web2")
+    said = promote_replica.promote(LAB, "web2")
     assert f"{pair.web2.uuid}:1 only in part" in "\n".join(said)
     assert pair.events == ["web2 opened"] and pair.lost("web2") == "" and pair.web2.thrown_away == ""
 
@@ -104,7 +104,7 @@ def test_what_somebody_throws_away_meanwhile_is_missed(pair: Pair) -> None:
     error = loses_its_relay_log(pair)
     assert "all that it had" in error.evidence and error.hint.endswith("invoke db.promote web2 --salvage")
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only"):
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
 
 
 @pytest.mark.parametrize("words", ["received_transaction_set", "GTID_SUBSET"])
@@ -115,7 +115,7 @@ def test_a_promotion_that_is_killed_when_something_was_thrown_away_is_not_forgot
         loses_its_relay_log(pair)
     pair.interruptions.clear()
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only"):
-        failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
 
 
 def test_a_survivor_that_does_not_answer_for_a_moment_has_lost_nothing(
@@ -160,10 +160,10 @@ def test_what_arrives_after_all_was_applied_is_applied_too(make: Make, monkeypat
         off(node)
 
     pair.record = seen  # type: ignore[method-assign]
-    monkeypatch.setattr(hypervisor, "power_off", late)
+    monkeypatch.setattr(vm_power, "power_off", late)
     with pytest.raises(CheckFailed, match="web2 was not promoted: it could not open; it is closed"):
-        failover.promote(LAB, "web2")
-    failover.promote(LAB, "web2")
+        promote_replica.promote(LAB, "web2")
+    promote_replica.promote(LAB, "web2")
     assert pair.events == ["web1 powered off", "web1 closed", "web2 opened"] and pair.lost("web2") == ""
 
 
@@ -229,7 +229,7 @@ def test_what_goes_on_when_the_connection_is_lost_is_ended(pair: Pair, held: str
 def test_a_connection_that_is_lost_once_it_is_open_is_no_failure(pair: Pair) -> None:
     """It is asked again, and answers that it is open."""
     pair.interrupt("web2", OPEN, GONE, when="after")
-    assert "web2 is the primary" in failover.promote(LAB, "web2")[0]
+    assert "web2 is the primary" in promote_replica.promote(LAB, "web2")[0]
     assert pair.events == ["web2 opened"]
 
 
@@ -242,5 +242,5 @@ def test_who_can_not_see_it_closed_does_not_say_that_it_is(pair: Pair, when: Whe
     gives_up(pair, " for certain: it could not open, and nobody can say whether it opens later")
     pair.web2.held.clear()
     pair.interruptions.clear()
-    assert "only in part" not in "\n".join(failover.promote(LAB, "web2"))
+    assert "only in part" not in "\n".join(promote_replica.promote(LAB, "web2"))
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""

@@ -1,0 +1,92 @@
+"""invoke db.*: who is primary, how safe a commit is, the site's data as a file."""
+
+import time
+from pathlib import Path
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from commands.command import command, say
+from lab import topology
+from lab.mysql import advice, last_seen
+from lab.mysql.replication_tree import tree
+from lab.mysql.server_state import MEANS, check_durability
+from lab.nodes import lifecycle, vm_power
+from lab.nodes.facts import databases_of, endings
+from lab.operations import backup
+from lab.replication import promote_replica
+from lab.replication.durability import commit
+from lab.replication.rejoin import rejoin as rejoin_server
+from lab.state import choices
+from lab.wait import working
+
+PROMOTE = {
+    "salvage": "start the old primary read-only where it does not answer, and fetch what only it has, first",
+    "accept_data_loss": "go on where acknowledged writes may be lost; says which",
+    "stay_durable": "after an emergency: writes wait until a replica is back, instead of going on without",
+}
+
+
+@command(changes=False)
+def status_(c: Context) -> None:
+    """Draw the replication tree: role, lag, transactions missing, durability and semi-sync now."""
+    lab = topology.load()
+    nodes = lab.having("database")
+    with working("lab", "still asks the databases"):
+        doors = lifecycle.running(lab, "database")
+        asked_at = time.time()
+        answers = databases_of(doors)
+        asked = {node.name: answers.get(node.name) for node in nodes}
+        last_seen.remember(asked_at, asked.values())
+        degraded = last_seen.degraded()
+        advised = advice.advise(nodes, asked, degraded, endings(lab, asked), vm_power.states(lab))
+    say("\n".join([tree(nodes, asked, degraded), *_chosen(), *advised]))
+
+
+@command(changes=True, positional=["node"], help=PROMOTE)
+def promote(
+    c: Context, node: str, accept_data_loss: bool = False, stay_durable: bool = False, salvage: bool = False
+) -> None:
+    """Make a server the primary: in turn with the old one where that answers, in its place where it is gone."""
+    options = {"accept_data_loss": accept_data_loss, "stay_durable": stay_durable, "salvage": salvage}
+    say("\n".join(promote_replica.promote(topology.load(), node, **options)))
+
+
+@command(changes=True, positional=["node"], help={"discard": "give up what only this server has, without a copy"})
+def rejoin(c: Context, node: str, discard: bool = False) -> None:
+    """Make an old primary the replica of the new one; what only it has is written to backups/ first."""
+    say("\n".join(rejoin_server(topology.load(), node, discard=discard)))
+
+
+@command(changes=True, positional=["value"])
+def durability(c: Context, value: str) -> None:
+    """Choose how safe a commit is: async, available or durable."""
+    lab = topology.load()
+    choices.save({"durability": check_durability(value)})
+    changed = commit(lifecycle.running(lab, "database"), value)
+    say("\n".join([*(changed or [f"it is {value} already"]), *MEANS[value]]))
+
+
+@command(changes=True)
+def backup_(c: Context) -> None:
+    """Write all data of the site to a file in backups/."""
+    say(str(backup.backup(topology.load())))
+
+
+@command(changes=True, positional=["file"])
+def restore_(c: Context, file: str) -> None:
+    """Replace the site's data by that of a backup."""
+    backup.restore(topology.load(), Path(file))
+    say(f"the site has the data of {file}")
+
+
+def _chosen() -> list[str]:
+    seen = last_seen.recall()
+    chosen = f"chosen: durability {choices.load().get('durability', 'durable')}"
+    return [chosen] + ([f"last seen: {seen.told(time.time())}"] if seen else [])
+
+
+commands = Collection("db", promote, rejoin, durability)
+commands.add_task(status_, name="status")
+commands.add_task(backup_, name="backup")
+commands.add_task(restore_, name="restore")

@@ -1,0 +1,105 @@
+"""invoke experiment.matrix, experiment.table: all experiments, and the table of what came of them."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from commands.command import command, say
+from commands.experiment import perform
+from fabfile.roles import ROLES
+from lab import topology
+from lab.analysis import matrix_results, run_folder
+from lab.errors import LabNotUp
+from lab.experiment import matrix
+from lab.experiment.matrix import Hands
+from lab.nodes import vm_power
+from lab.operations import clean_snapshot
+from lab.plan import experiment_file
+from lab.plan.experiment_file import Plan
+from lab.report import page
+from lab.report.matrix import table
+from lab.state import choices
+from lab.topology import Lab
+
+RESULTS = matrix_results.RESULTS
+TABLE = RESULTS.with_suffix(".md")
+MATRIX = {
+    "only": "these experiments, with commas between",
+    "rounds": "inject the faults of each so many times",
+    "again": "also what has a result of this code",
+    "times": "until each has so many results of this code, each with another seed",
+}
+
+
+@command(changes=True, help=MATRIX)
+def matrix_(c: Context, only: str = "", rounds: int = 10, again: bool = False, times: int = 1) -> None:
+    """Run every experiment, its faults ten times each; goes on where it was stopped, and writes docs/matrix.md."""
+    lab = topology.load()
+    plans = _readable(lab)
+    rows = matrix.rows(plans, only, rounds, times)
+    todo = matrix.left(rows, [] if again else matrix_results.load(RESULTS))
+    ready = len(rows) - len({it.name for it in todo})
+    needed = "a result" if times == 1 else f"{times} results"
+    say(f"{len(rows)} rows, {ready} of them have {needed} of this code; {len(todo)} runs to go")
+    if todo:
+        _must_run(lab)
+        try:
+            matrix.play(todo, _hands(lab, plans), _host(), RESULTS)
+        finally:
+            _write(plans)
+    raise Exit(code=matrix.exit_code(rows, matrix_results.load(RESULTS)))
+
+
+@command(changes=False)
+def table_(c: Context) -> None:
+    """Write docs/matrix.md, the table of what came of the experiments, from docs/matrix.jsonl."""
+    _write(_readable(topology.load()))
+    say(str(TABLE))
+
+
+def _readable(lab: Lab) -> list[Plan]:
+    """The experiments that are right; a draft that is not ends no matrix."""
+    plans, wrong = experiment_file.read(lab)
+    if wrong:
+        say(f"left out: {wrong}")
+    return plans
+
+
+def _write(plans: Sequence[Plan]) -> None:
+    TABLE.write_text(table(plans, matrix_results.load(RESULTS)), encoding="utf-8")
+
+
+def _must_run(lab: Lab) -> None:
+    down = [f"{name} is {state}" for name, state in vm_power.states(lab).items() if state != "running"]
+    if down:
+        raise LabNotUp(f"the lab is not up: {', '.join(down)}", hint="invoke lab.up")
+
+
+def _hands(lab: Lab, plans: Sequence[Plan]) -> Hands:
+    def run(wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+        def drawn(folder: Path) -> None:
+            tell_folder(folder)
+            page.write(folder, run_folder.read(folder))
+
+        perform(lab, wanted, rounds, drawn)
+
+    def reset() -> None:
+        choices.set_aside()
+        try:
+            clean_snapshot.reset(lab, ROLES)
+        finally:
+            choices.bring_back()
+
+    def told(line: str) -> None:
+        say(line)
+        _write(plans)
+
+    return Hands(run, reset, told)
+
+
+def _host() -> dict[str, object]:
+    driver = vm_power.found().get("driver", "")
+    return {"cpus": os.cpu_count(), "accelerator": "emulated" if driver == "qemu" else driver}

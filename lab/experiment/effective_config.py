@@ -1,0 +1,92 @@
+"""What decides how the lab takes a fault: the lines of its configuration, read from where they count."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lab.faults.protections import PROTECTIONS
+from lab.mysql.server_state import MEANS, durability_sql
+from lab.nodes.ssh import Machine
+
+HAPROXY = "/etc/haproxy/haproxy.cfg"
+MYSQL = "/etc/mysql/mysql.conf.d/zz-weblab.cnf"
+# A line that begins so, and what it decides.
+HAPROXY_LINES = {
+    "timeout connect": "how long a visitor waits for a server that is gone before another one is tried",
+    "timeout server": "how long a visitor waits for a server that took the request and says nothing",
+    "timeout queue": "how long a request waits for a free slot on a server, then it is refused",
+    "timeout check": "how long a health check may take",
+    "retries": "how often a request is tried again",
+    "option redispatch": "whether a try may go to another server",
+    "retry-on": "which failures of a read are tried again",
+    "http-request disable-l7-retry": "what is never sent twice",
+    "option http-server-close": "whether a write gets a connection of its own",
+    "http-check send": "the question that decides whether a server is UP",
+    "server": "how many requests it gets at once; how often that is asked, and how many answers turn the decision",
+}
+MYSQL_LINES = {
+    "super_read_only": "whether a database that starts takes writes, whatever it was before",
+    "innodb_flush_log_at_trx_commit": "whether a commit is on the disk when it returns",
+    "sync_binlog": "whether what the replica is to get is on the disk too",
+    "sync_relay_log": "whether what a replica confirms is on its disk",
+    "relay_log_recovery": "what a replica that starts does with what it had not applied: it is fetched again",
+}
+SERVER = re.compile(r"inter (\d+)ms fastinter (\d+)ms fall (\d+) rise (\d+)")
+
+
+def haproxy(balancer: Machine) -> str:
+    """HAProxy's configuration as it stands on the node."""
+    return balancer.run(f"cat {HAPROXY}", title="reads HAProxy's configuration").stdout
+
+
+def mysql(database: Machine) -> str:
+    """MySQL's configuration as it stands on the node."""
+    return database.run(f"cat {MYSQL}", title="reads MySQL's configuration").stdout
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    """The deciding lines of HAProxy's configuration, for the report: file, lines, why."""
+    return _lines(text, "haproxy.cfg", HAPROXY_LINES)
+
+
+def mysql_lines(text: str, durability: str) -> list[dict[str, Any]]:
+    """The same of MySQL's, and what the chosen durability makes of a running primary."""
+    switch = {
+        "file": "on the primary",
+        "lines": durability_sql(durability).splitlines()[1:],
+        "why": MEANS[durability][0],
+    }
+    return [*_lines(text, "zz-weblab.cnf", MYSQL_LINES), switch]
+
+
+def _lines(text: str, file: str, known: Mapping[str, str]) -> list[dict[str, Any]]:
+    stripped = [line.strip() for line in text.splitlines()]
+    found = []
+    for begin, why in known.items():
+        same = [line for line in dict.fromkeys(stripped) if f"{line.removeprefix('no ')} ".startswith(f"{begin} ")]
+        if same:
+            found.append({"file": file, "lines": same, "why": why})
+    return found
+
+
+def missing(without: Iterable[str]) -> list[dict[str, Any]]:
+    """What an experiment took away, in the same shape."""
+    taken = [(name, PROTECTIONS[name]) for name in without]
+    return [
+        {"file": f"Not in {it.file} for this run", "lines": list(it.lines), "why": f"{it.says} ({name})"}
+        for name, it in taken
+    ]
+
+
+def limits(text: str) -> dict[str, float]:
+    """The same as numbers, in seconds."""
+    found: dict[str, float] = {}
+    server = SERVER.search(text)
+    if server:
+        inter, fastinter, fall, rise = (int(it) for it in server.groups())
+        found |= {"check_inter_s": inter / 1000, "check_fastinter_s": fastinter / 1000, "fall": fall, "rise": rise}
+    for name, begin in (("check_timeout_s", "timeout check"), ("connect_s", "timeout connect")):
+        value = re.search(rf"^\s*{begin} (\d+)ms", text, re.MULTILINE)
+        found |= {name: int(value[1]) / 1000} if value else {}
+    server_s = re.search(r"^\s*timeout server (\d+)s", text, re.MULTILINE)
+    return found | ({"server_s": float(server_s[1])} if server_s else {})

@@ -1,0 +1,76 @@
+"""What every database holds when all is over: the notes and the transactions, read from each one directly."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lab.errors import LabError
+from lab.nodes.facts import databases_of
+from lab.nodes.ssh import Machine, together
+from lab.wait import until
+
+# The third column: how many of them have another body than the load wrote (loadtests/content.py).
+NOTES = """mysql -N -e "SELECT token, COUNT(*), SUM(body <> CONCAT('load test, note ', LEFT(token, 8)))
+FROM site.notes GROUP BY token\""""
+READ_S = 60.0
+
+
+def tokens(doors: Sequence[Machine]) -> set[str]:
+    """The notes that are there before a run, in any database: they are none of its writes."""
+    return {token for held in _held(doors).values() for token in held or ()}
+
+
+def read(doors: Sequence[Machine], before: set[str]) -> list[dict[str, Any]]:
+    """Each database that can be read: its notes but those of `before`, how often each is there, its GTID set.
+
+    `altered`: those of which the body is not what the load wrote.
+    """
+    asked = databases_of(_databases(doors))
+    return [
+        {
+            "node": name,
+            "tokens": {token: count for token, (count, _) in held.items() if token not in before},
+            "altered": [token for token, (_, other) in held.items() if other and token not in before],
+            "gtid_executed": it.gtid_executed,
+        }
+        for name, held in _held(doors).items()
+        if held is not None and (it := asked[name]) is not None
+    ]
+
+
+def unequal(doors: Sequence[Machine]) -> list[str]:
+    """In words, when the databases have not all the same transactions, or were not asked; empty when they have."""
+    asked = databases_of(_databases(doors))
+    silent = [f"{name} does not answer" for name, it in asked.items() if it is None]
+    sets = {it.gtid_executed for it in asked.values() if it}
+    return silent if len(sets) < 2 else [*silent, f"the GTID sets differ: {', '.join(asked)}"]
+
+
+def wait_until_equal(doors: Sequence[Machine], within_s: float) -> None:
+    """Wait until all have the same transactions; raises TimedOut, with the difference, where they never have."""
+    last: list[str] = []
+
+    def equal() -> bool:
+        last[:] = unequal(doors)
+        return not last
+
+    hint = "invoke db.status"
+    until("the databases are equal", equal, within_s, where="lab", evidence=lambda: "\n".join(last), hint=hint)
+
+
+def _databases(doors: Sequence[Machine]) -> list[Machine]:
+    return [door for door in doors if "database" in door.node.roles]
+
+
+def _held(doors: Sequence[Machine]) -> dict[str, dict[str, tuple[int, int]] | None]:
+    """Of each note of each database how often it is there, and how often with another body; None: can't be read."""
+
+    def one(door: Machine) -> dict[str, tuple[int, int]] | None:
+        try:
+            text = door.run(NOTES, timeout=READ_S, title="reads all notes").stdout
+        except LabError:
+            return None
+        rows = (line.split("\t") for line in text.splitlines())
+        return {token: (int(count), int(other)) for token, count, other in rows}
+
+    servers = _databases(doors)
+    return dict(zip((door.node.name for door in servers), together(one, servers), strict=True))

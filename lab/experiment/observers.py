@@ -1,0 +1,235 @@
+"""The eyes of an experiment on the nodes: balancer, databases, services and power, on this machine's clock.
+
+One ssh channel an eye stays open for the whole run; its script says what it sees, again and again. Who can't
+be seen is an entry too ('blind'), and the eye is opened again every second.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lab import clock
+from lab.analysis.timeline import Entry
+from lab.errors import LabError
+from lab.mysql import server_state
+from lab.nodes import facts, vm_power
+from lab.nodes.ssh import Machine
+from lab.topology import Lab, Node
+from lab.wait import pause
+
+WHOLE = "=whole="
+BALANCER_S, DATABASE_S, SERVICES_S, POWER_S = 0.25, 1.0, 1.0, 1.0
+SILENCE_S, AGAIN_S = 4.0, 1.0
+CLIENT_S = 120  # the client of MySQL does not notice that nobody reads it any more: it is made anew, or not
+OPENS_S, JOIN_S = 30.0, 15.0
+KINDS = {"balancer": "servers", "database": "state", "writable": "state", "service": "services"}
+Write = Callable[[Entry], None]
+Read = Callable[[str, str], dict[str, Any] | None]
+
+# Starting a program costs an emulated processor 30 ms. So clients stay open and bash only feeds them, which waits
+# without a program of its own, and the states of services are read from the kernel. Whoever finds that nobody reads
+# any more ends: a watcher that lost its connection leaves nothing behind that costs time.
+_WAIT = 'exec 3<> <(:)\nrest() { read -rt "$1" -u 3 _; true; }\n'
+
+# With a prompt HAProxy takes one question after the other, and ends each answer with an empty line.
+_BALANCER = f"""{_WAIT}while true; do
+  {{ echo prompt; while echo 'show stat -1 6 -1'; do rest {BALANCER_S}; done; }} |
+    socat - UNIX-CONNECT:/run/haproxy/admin.sock 2>&1
+  echo || exit
+  rest {AGAIN_S}
+done"""
+
+_ASKS = f"""
+SELECT 1 AS '{WHOLE}';"
+while true; do
+  while printf '%s\\n' "$ask"; do rest {DATABASE_S}; done |
+    timeout {CLIENT_S} mysql --unbuffered --connect-timeout=2 --vertical 2>&1
+  echo "{WHOLE}" || exit
+done"""
+
+_DATABASE = f"""{_WAIT}ask="SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
+@@global.gtid_executed AS gtid_executed, 1 AS has_site, @@global.rpl_semi_sync_source_enabled AS semi_sync;
+SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_status';
+SHOW REPLICA STATUS;{_ASKS}"""
+
+# A question of its own, for SHOW REPLICA STATUS waits while a replica is started or stopped. `for_s`: how long ago that
+# was SET, or the server started. To close it, super_read_only is enough; it takes read_only with it.
+# https://dev.mysql.com/doc/refman/8.4/en/performance-schema-variables-info-table.html
+_WRITABLE = f"""{_WAIT}ask="SELECT @@global.read_only AS read_only, IFNULL(
+TIMESTAMPDIFF(MICROSECOND, (SELECT MAX(set_time) FROM performance_schema.variables_info
+ WHERE variable_name IN ('read_only', 'super_read_only')), NOW(6)) / 1000000,
+(SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Uptime')) AS for_s;{_ASKS}"""
+
+_SERVICES = f"""{_WAIT}units=$(systemctl show -p Id --value %s | sed '/^$/d')
+while true; do
+  for unit in $units; do
+    state=inactive pid=
+    procs=/sys/fs/cgroup/system.slice/$unit/cgroup.procs
+    if [ -e $procs ] && read -r pid < $procs && read -r about < /proc/$pid/stat; then
+      case "${{about##*) }}" in T*) state=stopped ;; *) state=active ;; esac
+    fi
+    echo "$unit $state"
+  done 2>/dev/null
+  echo "{WHOLE}" || exit
+  rest {SERVICES_S}
+done"""
+
+
+@dataclass(frozen=True)
+class Eye:
+    """One way to look at a node: the script that says what it sees, the line that ends a sample, and its reader."""
+
+    name: str
+    node: Node
+    script: str
+    end: str
+    read: Read
+
+
+def eyes(lab: Lab) -> list[Eye]:
+    """All that look at nodes."""
+    looking = [Eye("balancer", it, _BALANCER, "", _balancer) for it in lab.having("balancer")]
+    looking += [Eye("database", it, _DATABASE, WHOLE, _database) for it in lab.having("database")]
+    looking += [Eye("writable", it, _WRITABLE, WHOLE, _writable) for it in lab.having("database")]
+    return looking + [Eye("service", it, _SERVICES % facts.units(it.roles), WHOLE, _services) for it in lab.nodes]
+
+
+@contextmanager
+def watching(lab: Lab, doors: Sequence[Machine], write: Write) -> Iterator[None]:
+    """Watch the lab until the block ends; every sample goes to `write`, from several threads.
+
+    The block begins when each eye is open, or after OPENS_S: opening them takes a busy server from the visitors. All
+    eyes on a node share its door: to open another connection costs an emulated processor seconds.
+    """
+    leave = threading.Event()
+    door = {door.node: door for door in doors}
+    opened = {eye: threading.Event() for eye in eyes(lab)}
+    threads = [
+        threading.Thread(target=_watch, args=(eye, door[eye.node], _noted(write, event), leave), daemon=True)
+        for eye, event in opened.items()
+    ]
+    threads.append(threading.Thread(target=_watch_power, args=(lab, write, leave), daemon=True))
+    for thread in threads:
+        thread.start()
+    try:
+        latest = time.monotonic() + OPENS_S
+        for event in opened.values():
+            event.wait(max(0.0, latest - time.monotonic()))
+        yield
+    finally:
+        leave.set()
+        for thread in threads:
+            thread.join(JOIN_S)
+
+
+def _noted(write: Write, opened: threading.Event) -> Write:
+    def both(entry: Entry) -> None:
+        write(entry)
+        opened.set()
+
+    return both
+
+
+def clock_errors(doors: Sequence[Machine], rounds: int = 3) -> list[Entry]:
+    """How far each node's clock is from this machine's, by the answer that came back fastest.
+
+    The true error lies within half of that answer's time: that is its uncertainty, in seconds.
+    """
+    return [Entry(clock.now(), "lab", "clock", _clock_error(door, rounds)) for door in doors]
+
+
+def _clock_error(door: Machine, rounds: int) -> dict[str, Any]:
+    best = (float("inf"), 0.0)
+    for _ in range(rounds):
+        asked = clock.now()
+        said = float(door.run("date +%s.%N", title="tells the time").stdout)
+        answered = clock.now()
+        best = min(best, (answered - asked, said - (asked + answered) / 2))
+    return {"node": door.node.name, "error_s": round(best[1], 3), "uncertainty_s": round(best[0] / 2, 3)}
+
+
+class Samples:
+    """The lines of an eye, cut into samples; each goes to `write`, with the time at which its first line came.
+
+    A sample is of the moment at which its first question was answered: SHOW REPLICA STATUS, the last of a database's,
+    waits for as long as a replica is being started, while @@read_only that was read before it grows old.
+    """
+
+    def __init__(self, eye: Eye, write: Write) -> None:
+        self.eye, self.write = eye, write
+        self.lines: list[str] = []
+        self.began = 0.0
+
+    def take(self, line: str) -> None:
+        """One line more; the last of a sample makes it an entry."""
+        line = line.removeprefix("> ")
+        self.began = self.began if self.lines else clock.now()
+        ends = line.startswith(self.eye.end) if self.eye.end else not line.strip()
+        if not ends:
+            self.lines.append(line)
+        elif self.lines:
+            seen = self.eye.read(self.eye.node.name, "\n".join(self.lines))
+            why = next((it for it in reversed(self.lines) if it.strip()), "no answer")
+            self.lines.clear()
+            self.write(_entry(self.eye, self.began, seen, why))
+
+    def lost(self, error: LabError) -> None:
+        """The eye was closed: what it had begun to say counts no more."""
+        self.lines.clear()
+        self.write(_entry(self.eye, clock.now(), None, error.evidence or error.what))
+
+
+def _watch(eye: Eye, door: Machine, write: Write, leave: threading.Event) -> None:
+    samples = Samples(eye, write)
+    while not leave.is_set():
+        try:
+            door.follow(eye.script, samples.take, lambda: not leave.is_set(), SILENCE_S)
+        except LabError as error:
+            samples.lost(error)
+            leave.wait(AGAIN_S)
+
+
+def _entry(eye: Eye, at: float, seen: dict[str, Any] | None, why: str) -> Entry:
+    if seen is None:
+        return Entry(at, eye.name, "blind", {"node": eye.node.name, "why": why[:200]})
+    return Entry(at, eye.name, KINDS[eye.name], seen)
+
+
+def _watch_power(lab: Lab, write: Write, leave: threading.Event) -> None:
+    while not leave.wait(POWER_S):
+        try:
+            for name, state in vm_power.states(lab).items():
+                write(Entry(clock.now(), "node", "state", {"node": name, "power": state}))
+        except LabError as error:
+            write(Entry(clock.now(), "node", "blind", {"node": "", "why": error.what}))
+            pause(AGAIN_S)
+
+
+def _balancer(node: str, text: str) -> dict[str, Any] | None:
+    rows = facts.servers(text) if "pxname" in text else []
+    return {"servers": [asdict(row) for row in rows], "queues": facts.queues(text)} if rows else None
+
+
+def _services(node: str, text: str) -> dict[str, Any] | None:
+    states = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+    return {"node": node, "services": {unit.removesuffix(".service"): it for unit, it in states.items()}}
+
+
+def _writable(node: str, text: str) -> dict[str, Any] | None:
+    rows = [row for row in server_state.vertical(text) if "for_s" in row]
+    return {"node": node, "writable": rows[0]["read_only"] == "0", "for_s": float(rows[0]["for_s"])} if rows else None
+
+
+def _database(node: str, text: str) -> dict[str, Any] | None:
+    """The rows of the sample; the replica's is the last, where there is one."""
+    rows = [row for row in server_state.vertical(text) if row]
+    status = {row["Variable_name"]: row["Value"] for row in rows if "Variable_name" in row}
+    it = server_state.from_rows(node, [row for row in rows if "Variable_name" not in row])
+    if it is None:
+        return None
+    seen = ("role", "writable", "replicating", "lag_s", "gtid_executed")
+    waits = status.get("Rpl_semi_sync_source_status") == "ON" if it.role == "primary" else None
+    return {"node": node, **{name: getattr(it, name) for name in seen}, "semi_sync": waits}

@@ -1,0 +1,232 @@
+"""One experiment, run: load, faults in time, four eyes, everything healed, the final sets read, all of it written."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lab import clock, progress
+from lab.analysis import run_folder
+from lab.analysis.checks.judge import REPORTED
+from lab.analysis.timeline import Entry, Writer, entry
+from lab.errors import LabError, TimedOut, explained
+from lab.experiment import counted, effective_config, final_reads, load, observers, schedule, teardown
+from lab.experiment.live_state import Latest
+from lab.experiment.load import Running
+from lab.experiment.role_recovery import Turn, WayBack
+from lab.faults.kinds import Fault
+from lab.injection import inject_and_heal
+from lab.nodes import facts, lifecycle
+from lab.nodes.ssh import Machine
+from lab.operations import logs, restore
+from lab.plan.experiment_file import Plan, Step
+from lab.topology import Lab
+from lab.wait import pause
+
+MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
+HOLD_S = 10.0  # longer than HAProxy may take to notice
+AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What is done by those above: a converge with choices, a command of the lab, the merging of the record.
+
+    A command is ended, and raises GivenUp, as soon as what it is given besides its words says so.
+    """
+
+    converge: Callable[[Mapping[str, str]], None]
+    command: Callable[[str, Callable[[], bool]], tuple[int, str]]
+    merge: Callable[[Path], list[dict[str, Any]]]
+
+
+def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None], rounds: int = 0) -> None:
+    """Run an experiment; its folder is told at the end, whatever that end is.
+
+    With `rounds` its faults are injected that often, at moments that its seed draws, instead of at their times.
+    What goes wrong with the rig is on the timeline ('broken'). Raises LabNotUp where the lab is not whole before.
+    """
+    restore.must_be_whole(lab)
+    hands.converge({"durability": plan.durability, **{k: v for k, v in _balancing(plan).items() if v}})
+    it = Run(lab, plan, hands)
+    why = "interrupted"
+    try:
+        it.roles.take()
+        it.introduce()
+        it.measure(rounds)
+        teardown.tried("the roles are not as they were", it.roles.give_back, teardown.LOOK)
+        why = ""
+    except Exception as error:
+        why = explained(error).what
+        it.tell("broken", why=str(explained(error)))
+        progress.say("lab", f"the rig broke: {why}")
+        if not isinstance(error, LabError | OSError):
+            raise  # a mistake of the program: whoever mends it needs all that Python says
+    finally:
+        it.close(why)
+        tell_folder(it.folder)
+
+
+def _balancing(plan: Plan) -> dict[str, str | None]:
+    return {"algorithm": plan.algorithm, "mode": plan.mode}
+
+
+class Run:
+    """An experiment while it runs; everything goes to its timeline."""
+
+    def __init__(self, lab: Lab, plan: Plan, hands: Hands) -> None:
+        self.lab, self.plan, self.hands = lab, plan, hands
+        self.doors = lifecycle.machines(lab)
+        self.folder = run_folder.make(plan.name)
+        self.began = time.time()
+        self._writer = Writer(self.folder / run_folder.TIMELINE)
+        self._latest = Latest(lab, self._writer.write)
+        self._given_up = threading.Event()
+        self._commanded = False
+        self.roles = Turn(self.doors, plan.primary, lambda words: hands.command(words, self._given_up.is_set))
+        self._back = WayBack(self._latest, hands.converge, self._command, plan.settle_s)
+
+    def tell(self, kind: str, **data: Any) -> None:
+        """An entry of what the experiment did."""
+        self._writer.write(Entry(clock.now(), "lab", kind, data))
+
+    def tell_fault(self, word: str, fault: Fault) -> None:
+        """The same of a fault."""
+        self.tell(word, fault=fault.as_data())
+
+    def introduce(self) -> None:
+        """What the run is about, what decides it, and how wrong the clocks are."""
+        (self.folder / run_folder.EXPERIMENT).write_text(self.plan.text, encoding="utf-8")
+        text = effective_config.haproxy(self._having("balancer"))
+        config = effective_config.missing(self.plan.without) + effective_config.lines(text)
+        config += effective_config.mysql_lines(effective_config.mysql(self._having("database")), self.plan.durability)
+        nodes = {node.name: list(node.roles) for node in self.lab.nodes}
+        about = {"nodes": nodes, "limits": effective_config.limits(text), "config": config}
+        about |= {"format": run_folder.FORMAT, "versions": facts.versions(self.doors)}
+        self.tell("run", **self.plan.as_data(), **about)
+        for error in observers.clock_errors(self.doors):
+            self._writer.write(error)
+        self._back.primary = self.roles.primary
+
+    def measure(self, rounds: int) -> None:
+        """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
+        before = final_reads.tokens(self.doors)
+        plan = self.plan
+        with observers.watching(self.lab, self.doors, self._latest.write):
+            requests = counted.requests(self._having("balancer"))
+            longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + schedule.LONGEST_S * (rounds + 1)
+            with load.running(plan.load, plan.seed, longest_s, self.folder / run_folder.RECORD, plan.warm_up_s) as it:
+                start = it.began()
+                self.tell("phase", name="warm-up")
+                zero = start + plan.warm_up_s
+                going = partial(self._must_go_on, it)
+                self._repeat(zero, going, rounds) if rounds else self._play(zero, going)
+                self.tell("phase", name="settle")
+                self._settle()
+                pause(AFTERWARDS_S)
+                self.tell("phase", name="end")
+                it.end()
+                used = {"cpu": it.cpu(), "cpu_peak": it.cpu_peak()}
+                self.tell("generator", **used, requests_seen=self._seen(requests))
+        self._read_finals(before)
+
+    def _read_finals(self, before: set[str]) -> None:
+        """What every database holds, when all are equal; where they never are, a check says so, and what is lost.
+
+        Raises TimedOut where no check does, or where one could not be read: then nobody knows.
+        """
+        late: TimedOut | None = None
+        try:
+            final_reads.wait_until_equal(self.doors, self.plan.settle_s)
+        except TimedOut as error:
+            late = error
+        read = final_reads.read(self.doors, before)
+        for data in read:
+            self.tell("final", **data)
+        expected = "gtid-equal" in [it.check for it in self.plan.expect if it.bound != REPORTED]
+        if late and not (expected and len(read) == len(self.lab.having("database"))):
+            raise late
+
+    def close(self, why: str) -> None:
+        """Leave the lab healed and the run whole, however it ended; `why` is '' when it ended well."""
+        record = self.folder / run_folder.RECORD
+        for trouble in (
+            teardown.tried("faults are left", self._heal_all, "invoke fault.heal"),
+            teardown.tried("the requests are not on the timeline", lambda: self._merge(record), f"look into {record}"),
+        ):
+            if trouble:
+                self.tell("broken", why=trouble)
+        self.tell("end", complete=not why, why=why, clock_jumped_s=round(clock.jumped(), 1))
+        self._writer.close()
+        where = self.folder / run_folder.LOGS
+        teardown.tried("the logs are not saved", lambda: logs.save(self.lab, where, self.began), "invoke lab.logs")
+        if why and (self._commanded or self.roles.turned):
+            teardown.tried("the roles are not known", self._tell_roles, teardown.LOOK)
+
+    def _tell_roles(self) -> None:
+        teardown.tell_roles(self.doors, self.roles.before)
+
+    def _merge(self, record: Path) -> None:
+        for data in self.hands.merge(record):
+            self._writer.write(entry(data))
+
+    def _play(self, zero: float, going: Callable[[], None]) -> None:
+        """The steps of the plan, while measuring."""
+        self._measures(zero, going)
+        progress.say("load", f"measures for {self.plan.measure_s:.0f} s")
+        schedule.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, going, self._given_up.set)
+
+    def _measures(self, zero: float, going: Callable[[], None]) -> None:
+        schedule.play((), zero, zero, self._step, going, self._given_up.set)
+        self.tell("phase", name="measure")
+
+    def _repeat(self, zero: float, going: Callable[[], None], rounds: int) -> None:
+        """The faults of the plan, together, again and again; each time until the lab is whole."""
+        self._measures(zero, going)
+        for number, wait_s in enumerate(schedule.moments(rounds, self.plan.seed, MOMENTS_S), 1):
+            progress.say("load", f"round {number} of {rounds}")
+            pause(wait_s)
+            for fault in self.plan.faults:
+                inject_and_heal.inject(self.lab, fault, self._door(fault), tell=self.tell_fault)
+            pause(HOLD_S)
+            self._settle()
+            going()
+
+    def _must_go_on(self, running: Running) -> None:
+        """Raise RigBroken where the load ended, or what is seen can't be written down."""
+        running.must_go_on()
+        self._writer.must_be_whole()
+
+    def _step(self, step: Step) -> None:
+        if step.action == "command":
+            self._command(step.command)
+        elif step.fault:
+            act = inject_and_heal.inject if step.action == "inject" else inject_and_heal.heal
+            act(self.lab, step.fault, self._door(step.fault), tell=self.tell_fault)
+
+    def _door(self, fault: Fault) -> Machine:
+        return next(door for door in self.doors if door.node.name == fault.node)
+
+    def _settle(self) -> None:
+        self._heal_all()
+        self._back.go()
+
+    def _command(self, words: str) -> tuple[int, str]:
+        progress.say("lab", f"invoke {words}")
+        self._commanded = True
+        code, output = self.hands.command(words, self._given_up.is_set)
+        self.tell("command", words=words, exit_code=code, output=output[-500:])
+        return code, output
+
+    def _heal_all(self) -> list[Fault]:
+        return inject_and_heal.heal_all(self.lab, tell=self.tell_fault)
+
+    def _having(self, role: str) -> Machine:
+        return next(door for door in self.doors if role in door.node.roles)
+
+    def _seen(self, before: int | None) -> dict[str, int] | None:
+        seen = counted.since(self._having("balancer"), before)
+        return None if seen is None else {"site": seen - load.probes(self.plan.load)}

@@ -1,0 +1,44 @@
+"""Leaving an experiment: each part of the tidying is tried, whatever became of the one before."""
+
+from collections.abc import Callable, Sequence
+
+from lab import progress
+from lab.errors import explained
+from lab.mysql import advice, last_seen
+from lab.mysql.advice import Asked
+from lab.nodes.facts import databases_of
+from lab.nodes.ssh import Machine
+from lab.topology import Node
+
+LOOK = "invoke db.status"
+
+
+def tried(what: str, do: Callable[[], object], then: str) -> str:
+    """Do it; where that fails say so with what to do next, `then` at last, and return why, else ''."""
+    try:
+        do()
+    except Exception as error:
+        it = explained(error)
+        progress.say("lab", f"{what}: {it.what}; next: {', then '.join(filter(None, (it.hint, then)))}")
+        return f"{what}: {it}"
+    return ""
+
+
+def tell_roles(doors: Sequence[Machine], was: str) -> None:
+    """Say what the commands of a run that ended early left of the roles; `was`: the primary when it began."""
+    asked = databases_of([door for door in doors if "database" in door.node.roles])
+    nodes = [door.node for door in doors if "database" in door.node.roles]
+    for line in roles(nodes, asked, was, last_seen.degraded()):
+        progress.say("lab", line)
+
+
+def roles(nodes: Sequence[Node], asked: Asked, was: str, degraded: str) -> list[str]:
+    """What is not as it was between the databases, each with the command that comes next."""
+    silent = [name for name, it in asked.items() if it is None]
+    if silent:
+        return [f"MySQL on {', '.join(silent)} does not answer: the roles may have changed; next: {LOOK}"]
+    advised = advice.advise(nodes, asked, degraded, {})
+    now = next((it.node for it in asked.values() if it and it.role == "primary"), "")
+    if advised or now == was or not was:
+        return advised
+    return [f"{now} is primary now, {was} was; next: invoke db.promote {was}"]

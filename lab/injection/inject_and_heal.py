@@ -1,0 +1,125 @@
+"""Faults injected and healed: written down first, seen to be real, seen to be gone."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from lab import progress
+from lab.errors import CheckFailed, CommandFailed, explained
+from lab.faults import ledger
+from lab.faults.conflicts import conflicts
+from lab.faults.kinds import Fault
+from lab.injection import guest
+from lab.injection.machine import BACK_S, MACHINE, SEEN_S, Pair, started
+from lab.nodes import vm_power
+from lab.nodes.ssh import Machine, Shell
+from lab.topology import Lab
+
+Tell = Callable[[str, Fault], None]
+TIMER_S = 1200  # longer than any experiment measures: a fault must not end by itself in the middle of one
+NOT_SEEN = 9
+STARTS_AGAIN = ("power-off", "crash", "shutdown", "power-button")  # healed by a boot
+
+
+def quietly(word: str, fault: Fault) -> None:
+    """Tell nobody: what a fault does, the progress lines say."""
+
+
+def inject(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly, timer_s: int = TIMER_S) -> None:
+    """Inject a fault and see that it is real; `timer_s` is when a network fault ends by itself.
+
+    `tell` hears 'inject' when it begins and 'injected' when it was seen. Raises CheckFailed where it can't be
+    injected now, with the reason; where it was not seen it is healed again before the error is raised.
+    """
+    _refuse(lab, fault)
+    began = time.time()
+    ledger.add(fault, began)
+    progress.say(fault.node, f"injects {fault.id}")
+    pair = _pair(lab, fault, door, timer_s)
+    try:
+        make = pair.prepare()
+        tell("inject", fault)
+        make()
+        ledger.add(fault, began)  # fault.heal may have seen that it was not there yet, and struck it out
+    except Exception:
+        with suppress(Exception):  # what failed first is to be told; the ledger still has it
+            heal(lab, fault, door)
+        raise
+    tell("injected", fault)
+    progress.say(fault.node, f"{fault.id} is real")
+
+
+def heal(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly) -> None:
+    """Heal a fault, see that it is gone, and strike it out of the ledger; healing twice is no mistake."""
+    progress.say(fault.node, f"heals {fault.id}")
+    tell("heal", fault)
+    if fault.kind not in STARTS_AGAIN:
+        started(lab, door)
+    _pair(lab, fault, door, TIMER_S).heal()
+    ledger.remove(fault)
+    tell("healed", fault)
+    progress.say(fault.node, f"{fault.id} is gone")
+
+
+def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
+    """Heal every fault of the ledger, machines first: what is inside one can only be reached when it runs.
+
+    All are tried, whatever goes wrong with one; raises the first error after that.
+    """
+    errors: list[Exception] = []
+    healed = []
+    for name in ledger.strike_gone(lab):
+        progress.say("lab", f"{name} is struck out of the ledger: lab.yml has no such node")
+    for fault in sorted(ledger.active(lab), key=lambda it: it.kind not in MACHINE):
+        try:
+            heal(lab, fault, door_to(lab, fault), tell=tell)
+            healed.append(fault)
+        except Exception as error:
+            progress.say(fault.node, f"{fault.id} is still in the ledger: {explained(error).what}")
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return healed
+
+
+def door_to(lab: Lab, fault: Fault) -> Machine:
+    """The way to the node of a fault."""
+    return Machine(lab.node(fault.node))
+
+
+def _refuse(lab: Lab, fault: Fault) -> None:
+    reason = conflicts(ledger.active(lab), fault)
+    if reason:
+        raise CheckFailed(f"{fault.id} can't be injected: {reason}", hint="heal what is there: invoke fault.heal")
+    state = vm_power.states(lab)[fault.node]
+    if state != "running":
+        raise CheckFailed(f"{fault.id} can't be injected: {fault.node} is {state}", hint="invoke lab.up")
+
+
+def _pair(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
+    maker = MACHINE.get(fault.kind)
+    return maker(lab, door) if maker else _guest(lab, fault, door, timer_s)
+
+
+def _guest(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
+    made = guest.scripts(fault, lab)
+    before = guest.with_timer(fault, made, timer_s)
+    end = guest.without_timer(fault, made)
+
+    def prepare() -> Callable[[], object]:
+        shell = door.ready(before, timeout=BACK_S, title=f"{fault.id} is prepared")
+        return lambda: _make(door, fault, made.inject, made.seen, "is injected and seen", shell)
+
+    return Pair(prepare, lambda: _make(door, fault, end, made.gone, "is healed and gone"))
+
+
+def _make(door: Machine, fault: Fault, change: str, seen: str, what: str, shell: Shell | None = None) -> None:
+    """One round trip: change, then ask until it shows."""
+    late = f"[ $SECONDS -lt {SEEN_S:.0f} ] || exit {NOT_SEEN}"
+    script = f"( {change}\n) </dev/null || exit 8\nSECONDS=0\n"
+    script += f"until ( {seen}\n) </dev/null >/dev/null 2>&1; do {late}; sleep 0.1; done"
+    try:
+        door.script(script, timeout=BACK_S, title=f"{fault.id} {what}", shell=shell)
+    except CommandFailed as error:
+        error.hint = f"look at it: vagrant ssh {fault.node}; undo what is left: invoke fault.heal"
+        raise

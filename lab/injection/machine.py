@@ -1,0 +1,165 @@
+"""Faults of a whole machine: how each is made, seen to be real, undone, and seen to be gone."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lab.errors import CommandFailed, LabError, TimedOut
+from lab.nodes import lifecycle, vm_power
+from lab.nodes.clock_sync import step_clock_soon
+from lab.nodes.facts import ask
+from lab.nodes.ssh import Machine
+from lab.topology import Lab
+from lab.wait import until
+
+SEEN_S, BACK_S, OFF_S = 60.0, 240.0, 90.0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A fault's two ways: each returns when its effect was seen, or raises TimedOut or CommandFailed.
+
+    `prepare` breaks nothing yet, takes the time that injecting must not take, and returns what injects.
+    """
+
+    prepare: Callable[[], Callable[[], object]]
+    heal: Callable[[], object]
+
+
+def started(lab: Lab, door: Machine) -> None:
+    """A promotion switches a machine off that does not answer: what is broken inside can be healed when it runs."""
+    if vm_power.states(lab)[door.node.name] == "off":
+        _power_on(door)
+        lifecycle.answering(door)
+
+
+def _power_off(_: Lab, door: Machine) -> Pair:
+    def off() -> None:
+        vm_power.power_off(door.node)
+        door.close()
+
+    return Pair(lambda: off, lambda: _boots(door))
+
+
+def _crash(_: Lab, door: Machine) -> Pair:
+    """The kernel panics and stays so; sysrq works for root whatever is allowed at the keyboard."""
+
+    def restart() -> None:
+        with suppress(CommandFailed):  # it is off already
+            vm_power.power_off(door.node)
+        _boots(door)
+
+    return Pair(_falls_silent(door, "(sleep 0.2; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", "panics"), restart)
+
+
+def _freeze(lab: Lab, door: Machine) -> Pair:
+    """A promotion may switch it off as soon as it goes on: then it is started, as by any other heal."""
+
+    def off() -> bool:
+        return vm_power.states(lab)[door.node.name] == "off"
+
+    def go_on() -> None:
+        with suppress(CommandFailed):  # it goes on already
+            vm_power.resume(door.node)
+        step_clock_soon(door, unless=off)
+        started(lab, door)
+
+    return Pair(lambda: lambda: vm_power.pause(door.node), go_on)
+
+
+def _reboot(_: Lab, door: Machine) -> Pair:
+    return Pair(_falls_silent(door, "systemctl --no-block reboot", "reboots"), lambda: _whole(door))
+
+
+def _shutdown(lab: Lab, door: Machine) -> Pair:
+    return Pair(_falls_silent(door, "systemctl --no-block poweroff", "shuts down"), lambda: _off_then_boots(lab, door))
+
+
+def _power_button(lab: Lab, door: Machine) -> Pair:
+    """The shell waits for nothing here: the machine is asked from outside, as a finger would."""
+
+    def press() -> None:
+        vm_power.press_power_button(door.node)
+        _silent(door)
+
+    return Pair(lambda: press, lambda: _off_then_boots(lab, door))
+
+
+def _off_then_boots(lab: Lab, door: Machine) -> None:
+    """A machine that still shuts down can't be started; one that never ends loses its power."""
+
+    def off() -> bool:
+        return vm_power.states(lab)[door.node.name] == "off" or _answers(door)
+
+    try:
+        until("is off", off, OFF_S, every=0.5, where=door.node.name)
+    except TimedOut:
+        vm_power.power_off(door.node)
+    _boots(door)
+
+
+def _answers(door: Machine) -> bool:
+    try:
+        return door.run("systemctl is-system-running", ok=range(256), timeout=5).stdout.strip() != "stopping"
+    except LabError:
+        return False
+
+
+def _falls_silent(door: Machine, text: str, title: str) -> Callable[[], Callable[[], object]]:
+    """A shell waits to run that script; the fault is there when nobody answers any more."""
+
+    def prepare() -> Callable[[], object]:
+        shell = door.ready("", title=f"waits until it {title}")
+
+        def fall() -> None:
+            door.script(text, title=title, shell=shell)
+            _silent(door)
+
+        return fall
+
+    return prepare
+
+
+def _silent(door: Machine) -> None:
+    """Until ssh finds nobody: a connection that is open already would hang."""
+
+    def nobody() -> bool:
+        door.close()
+        try:
+            door.run("true", timeout=3, title="is still there")
+        except LabError:
+            return True
+        return False
+
+    until("answers no more", nobody, SEEN_S, every=0.2, where=door.node.name)
+
+
+def _boots(door: Machine) -> None:
+    _power_on(door)
+    _whole(door)
+
+
+def _power_on(door: Machine) -> None:
+    with suppress(CommandFailed):  # it runs already, or was never off
+        vm_power.power_on(door.node)
+
+
+def _whole(door: Machine) -> None:
+    """Until the machine answers and all its services run."""
+    lifecycle.answering(door)
+
+    def right() -> bool:
+        facts = ask(door)
+        return not facts.error and all(state == "active" for state in facts.services.values())
+
+    until("all services run", right, BACK_S, every=3, where=door.node.name, hint="invoke lab.logs")
+
+
+MACHINE: Mapping[str, Callable[[Lab, Machine], Pair]] = {
+    "power-off": _power_off,
+    "crash": _crash,
+    "freeze": _freeze,
+    "reboot": _reboot,
+    "shutdown": _shutdown,
+    "power-button": _power_button,
+}

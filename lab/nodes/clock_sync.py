@@ -1,0 +1,41 @@
+"""The clock of a node: how wrong it is, and set to this machine's."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from lab.mysql import shutdown
+from lab.nodes.facts import ready
+from lab.nodes.ssh import Machine
+from lab.wait import until
+
+IS_RIGHT_S = 5.0
+READY_S = 60.0
+
+
+def error(answers: Mapping[str, str], asked_at: float) -> float:
+    """Seconds that a node's clock is ahead of this machine's, 0 where it is right or was not asked.
+
+    A busy node answers late: its clock is right if it was right at any moment since `asked_at`. A laptop that slept
+    wakes up with machines that live in the past: until their clocks are right, lag and logs say nothing.
+    """
+    clock = float(answers.get("clock", asked_at))
+    seconds = min(clock - asked_at, 0.0) or max(clock - time.time(), 0.0)
+    return seconds if abs(seconds) > IS_RIGHT_S else 0.0
+
+
+def step_clock_soon(machine: Machine, unless: Callable[[], bool] = lambda: False) -> None:
+    """The same as step_clock, as soon as the machine answers again; not at all where `unless` says yes."""
+
+    def step() -> bool:
+        if not unless():
+            step_clock(machine)
+        return True
+
+    until("takes the time", step, READY_S, where=machine.node.name, hint=f"vagrant ssh {machine.node.name}")
+
+
+def step_clock(machine: Machine) -> None:
+    """Set a machine's clock to this one's: after a snapshot it is as old as the snapshot."""
+    ready(machine)  # to connect takes seconds: the time is read after that
+    set_it = f"date -u -s @%s > /dev/null; {shutdown.REPLAY}"
+    machine.run(set_it, f"{time.time():.2f}", timeout=READY_S, title="steps the clock")

@@ -1,0 +1,228 @@
+"""The one door to a node: commands over ssh, as root, quoted, with their allowed exit codes."""
+
+import shlex
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+import paramiko
+from fabric import Connection
+
+from lab.errors import CommandFailed, LabError, LabNotUp, TimedOut, Unreachable
+from lab.nodes.ssh_connection import Patience, connect, send
+from lab.topology import ROOT, Node
+from lab.wait import pause
+
+SSH_CONFIG = ROOT / ".lab" / "ssh-config"
+SESSION_TIMEOUT_S = 8
+POLL_S = 0.02
+STARTS_S = 20.0
+READY = "=ready="
+T = TypeVar("T")
+Shell: TypeAlias = paramiko.Channel
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command on a node said."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+class Machine:
+    """A node that can be told things."""
+
+    def __init__(self, node: Node) -> None:
+        if not SSH_CONFIG.exists():
+            raise LabNotUp("no lab is up in this checkout", hint="start it: invoke lab.up")
+        self.node = node
+        self._connection: Connection | None = None
+        self._opening = threading.Lock()
+
+    def run(
+        self, command: str, *words: object, ok: Sequence[int] = (0,), timeout: float = 30.0, title: str = ""
+    ) -> Answer:
+        """Run a shell command as root; each %s in it becomes the next of `words`, quoted.
+
+        `timeout` is seconds; `title` names the step in progress lines. Raises CommandFailed,
+        TimedOut, or Unreachable when ssh itself fails.
+        """
+        line = command % tuple(shlex.quote(str(word)) for word in words) if words else command
+        return self.script(line, ok=ok, timeout=timeout, title=title or line)
+
+    def script(
+        self,
+        text: str,
+        *,
+        ok: Sequence[int] = (0,),
+        timeout: float = 30.0,
+        title: str,
+        shell: Shell | None = None,
+    ) -> Answer:
+        """Run a bash script as root, sent on standard input: nothing of it shows in a process list.
+
+        A `shell` that is ready runs it at once, as its last.
+        """
+        patience = Patience(self.node.name, title, timeout)
+        answer = self._guarded(lambda: self._read(self._start(text, patience, shell), patience), title)
+        return self._allowed(answer, ok, title)
+
+    def ready(self, text: str, *, timeout: float = 30.0, title: str) -> Shell:
+        """Run a bash script as root and keep its shell, for what has to happen at a moment: to start one takes time."""
+        shell = self._guarded(lambda: self._shell(timeout), title)
+        self.told(text, timeout=timeout, title=title, shell=shell)
+        return shell
+
+    def told(self, text: str, *, timeout: float = 30.0, title: str, shell: Shell) -> Answer:
+        """Run a bash script in a shell that is ready, and keep the shell."""
+        patience = Patience(self.node.name, title, timeout)
+        self._guarded(lambda: send(shell, f"{text}\necho {READY}\n", patience), title)
+        answer = self._guarded(lambda: self._read(shell, patience, READY), title)
+        return self._allowed(answer, (0,), title)
+
+    def _allowed(self, answer: Answer, ok: Sequence[int], title: str) -> Answer:
+        if answer.exit_code not in ok:
+            output = "\n".join(filter(None, [answer.stdout.rstrip(), answer.stderr.rstrip()]))
+            raise CommandFailed(self.node.name, title, answer.exit_code, output)
+        return answer
+
+    def follow(self, text: str, on_line: Callable[[str], None], going: Callable[[], bool], silence: float) -> None:
+        """Run a bash script as root that goes on by itself, and hand over each of its lines as it comes.
+
+        Ends when `going` says no. Raises Unreachable where the script ends, ssh fails, or no line came for
+        `silence` seconds (STARTS_S more at the start): then the connection is kept, for others use it too.
+        """
+        rest = bytearray()
+        try:
+            channel = self._start(text, Patience(self.node.name, "begins to watch", STARTS_S))
+            heard = time.monotonic() + STARTS_S
+            while going():
+                if _drain(channel, rest, bytearray()):
+                    heard = time.monotonic()
+                    _hand_over(rest, on_line)
+                elif channel.closed or time.monotonic() - heard > silence:
+                    raise EOFError("it ended" if channel.closed else f"nothing came for {silence:g} s")
+                else:
+                    pause(POLL_S)
+            channel.close()
+        except EOFError as error:
+            channel.close()
+            raise Unreachable(f"{self.node.name}: can't be watched", evidence=f"{error}") from error
+        except (OSError, paramiko.SSHException) as error:
+            self.close()
+            raise Unreachable(f"{self.node.name}: can't be watched", evidence=f"{error}") from error
+
+    def close(self) -> None:
+        """Drop the connection, as after a power-off."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _guarded(self, talk: Callable[[], T], title: str) -> T:
+        try:
+            return talk()
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self.close()
+            raise Unreachable(
+                f"{self.node.name}: ssh failed during: {title}",
+                evidence=f"{type(error).__name__}: {error}",
+                hint=f"see what the machine is doing: invoke lab.status, vagrant ssh {self.node.name}",
+            ) from error
+
+    def _start(self, text: str, patience: Patience, shell: Shell | None = None) -> paramiko.Channel:
+        channel = shell or self._shell(patience.timeout)
+        send(channel, text, patience)
+        channel.shutdown_write()
+        return channel
+
+    def _shell(self, timeout: float) -> paramiko.Channel:
+        channel = self._open()
+        deadline = threading.Timer(timeout, _end, [channel])  # Paramiko itself waits for the answer without one
+        deadline.start()
+        try:
+            channel.exec_command("sudo -n bash -s")
+        finally:
+            deadline.cancel()
+        return channel
+
+    def _open(self) -> paramiko.Channel:
+        with self._opening:
+            if self._connection is None or not self._connection.is_connected:
+                self._connection = connect(self.node.name, SSH_CONFIG)
+            transport = self._connection.transport
+            assert transport is not None
+            return transport.open_session(timeout=SESSION_TIMEOUT_S)
+
+    def _read(self, channel: paramiko.Channel, patience: Patience, mark: str = "") -> Answer:
+        """Until the script ends, or says the mark."""
+        out, err = bytearray(), bytearray()
+        while not channel.closed and not (channel.exit_status_ready() and channel.eof_received):
+            if mark and mark.encode() in out:
+                return Answer(0, out.decode(errors="replace").partition(mark)[0], err.decode(errors="replace"))
+            if not _drain(channel, out, err):
+                pause(POLL_S)
+            try:
+                patience.look(bytes(out + err))
+            except TimedOut:
+                channel.close()
+                raise
+        while _drain(channel, out, err):
+            pass
+        if not channel.exit_status_ready() or channel.exit_status == -1:
+            raise EOFError("the connection was lost before the command ended")
+        return Answer(channel.recv_exit_status(), out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def _end(channel: paramiko.Channel) -> None:
+    with suppress(EOFError, OSError, paramiko.SSHException):  # where its connection ended first
+        channel.close()
+
+
+def _drain(channel: paramiko.Channel, out: bytearray, err: bytearray) -> bool:
+    has_output, has_errors = channel.recv_ready(), channel.recv_stderr_ready()
+    if has_output:
+        out += channel.recv(65536)
+    if has_errors:
+        err += channel.recv_stderr(65536)
+    return bool(has_output or has_errors)
+
+
+def _hand_over(rest: bytearray, on_line: Callable[[str], None]) -> None:
+    """The whole lines of what has come; what stands behind the last one waits for its end."""
+    *lines, last = rest.split(b"\n")
+    rest[:] = last
+    for line in lines:
+        on_line(line.decode(errors="replace"))
+
+
+def together(work: Callable[[Machine], T], machines: Sequence[Machine]) -> list[T]:
+    """Do the work on all machines at once; when some fail, all end first and every error is told."""
+    pool = ThreadPoolExecutor(max_workers=max(1, len(machines)))
+    futures = [pool.submit(work, machine) for machine in machines]
+    try:
+        wait(futures)
+    except KeyboardInterrupt:
+        for machine in machines:
+            machine.close()  # ends what its thread is waiting for
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    broken = [error for future in futures if (error := future.exception())]
+    for error in broken:
+        if not isinstance(error, LabError):
+            raise error
+    if len(broken) > 1:
+        raise _joined([error for error in broken if isinstance(error, LabError)])
+    return [future.result() for future in futures]  # raises what one node alone failed with
+
+
+def _joined(errors: Sequence[LabError]) -> LabError:
+    joined = type(errors[0]).__new__(type(errors[0]))
+    LabError.__init__(joined, f"{len(errors)} nodes failed", evidence="\n".join(map(str, errors)))
+    return joined

@@ -1,0 +1,204 @@
+"""The clean snapshot: how the lab was right after it was made, and the way back to it.
+
+Its record is written when the lab begins to be made. A lab whose record or snapshot was lost since is a used one: it is
+never kept as clean. Nor is one in which somebody wrote, logged in or changed the roles before there was a snapshot.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from lab import progress
+from lab.desired.ensure import fingerprint
+from lab.desired.target import Roles, Target
+from lab.errors import CheckFailed
+from lab.mysql import last_seen
+from lab.nodes import lifecycle, vm_power
+from lab.nodes.facts import databases_of
+from lab.nodes.ssh import Machine
+from lab.operations import converge, snapshots
+from lab.operations.converge import Outcome
+from lab.operations.restore import restore
+from lab.release import Release
+from lab.replication import accounts
+from lab.replication.mysql_cli import sql
+from lab.state import atomic_file, choices, credentials
+from lab.topology import ROOT, Lab
+from lab.wait import until
+
+RECORD = ROOT / ".lab" / "clean.yml"
+KEPT = ("provider", "box")  # they say what the machines are, not how they are set
+DEFAULTS = {"durability": "durable"}  # set in no file
+# In the place of a configuration's hash.
+MAKING, STALE, USED = "the lab is being made", "the snapshot is to be taken anew", "the lab was used without a snapshot"
+ANEW = "make the lab anew: invoke lab.destroy lab.up"
+ANSWERS_S = 60.0
+# A write under way has a session of its own: its note comes when nobody looks any more.
+WRITTEN = """SELECT (SELECT COUNT(*) FROM site.notes) + (SELECT COUNT(*) FROM site.repeats) +
+(SELECT COUNT(*) FROM performance_schema.processlist WHERE user = 'site_write')"""
+EMPTY = "TRUNCATE TABLE site.repeats;\nTRUNCATE TABLE site.notes;"
+
+
+def begin(lab: Lab) -> None:
+    """Where no machine is there yet, record that the lab is being made; what is known of an earlier one is void."""
+    if set(vm_power.states(lab).values()) == {"absent"}:
+        _write(MAKING, {})
+        last_seen.forget()
+
+
+def keep(lab: Lab, roles: Roles, systems: dict[str, str]) -> None:
+    """Take the clean snapshot of a lab that was just made; `systems` are the nodes' /etc/os-release.
+
+    Where the snapshot of a used lab is missing, it says so and how to get one: what somebody wrote is not deleted here.
+    """
+    if vm_power.provider() != "libvirt":
+        return
+    missing = _missing(lab)
+    if not missing:
+        return
+    used = _in_use(lab) if _record().get("configuration") == MAKING else "this lab was in use"
+    if not used:
+        _take(lab, roles, systems)
+        return
+    touched()
+    progress.say("host", f"{missing}, and {used}: lab.reset can't put it back; {ANEW}")
+
+
+def touched() -> None:
+    """Somebody may have changed a lab that is still being made: what it is now is not how it is made."""
+    if _record().get("configuration") == MAKING:
+        _write(USED, {})
+
+
+def reset(lab: Lab, roles: Roles) -> list[str]:
+    """Put the lab back to the clean snapshot and forget all choices; returns what a converge changed after it.
+
+    A snapshot of another configuration is converged before the lab is waited for, and taken anew. Raises CheckFailed
+    where there is none.
+    """
+    record = _clean_or_refused(lab)
+    choices.forget(KEPT)
+    if _is_of_today(lab, roles, record):
+        restore(lab, snapshots.CLEAN)
+        return []
+    outcomes: list[Outcome] = []
+    why = "the clean snapshot is of another configuration: it is converged and taken anew"
+    restore(lab, snapshots.CLEAN, lambda: outcomes.append(_converged(lab, roles, why)))
+    _write(STALE, record["systems"])  # a new snapshot must not have the old configuration on record
+    _empty(lab)
+    _take(lab, roles, outcomes[0].systems)
+    return outcomes[0].changed
+
+
+def put_back(lab: Lab, roles: Roles, name: str) -> list[str]:
+    """Put the lab back to any snapshot, with the choices and the configuration of today; what that changed after it."""
+    changed: list[str] = []
+    why = f"what {name} has of older choices and of an older configuration is converged"
+    restore(lab, name, lambda: changed.extend(_converged(lab, roles, why).changed))
+    return changed
+
+
+def configuration(lab: Lab, roles: Roles, systems: Mapping[str, str], chosen: Mapping[str, Any]) -> str:
+    """A hash of the box, of what was chosen, and of every file that the roles write with it."""
+    chosen = {name: value for name, value in {**DEFAULTS, **chosen}.items() if name not in KEPT}
+    passwords = credentials.passwords(it.name for it in accounts.load(lab))
+    whole = hashlib.sha256(yaml.safe_dump([vm_power.found()["box"], chosen]).encode())
+    for node in lab.nodes:
+        target = Target(lab, node, Release.of(systems[node.name]), chosen, passwords)
+        for file in converge.desired(target, roles).files:
+            whole.update(f"{node.name} {file.path} {fingerprint(file)}\n".encode())
+    return whole.hexdigest()
+
+
+def _is_of_today(lab: Lab, roles: Roles, record: Mapping[str, Any]) -> bool:
+    """Whether the clean snapshot is of the configuration that is wanted now."""
+    if any(node.name not in record["systems"] for node in lab.nodes):
+        return False
+    return bool(record["configuration"] == configuration(lab, roles, record["systems"], {}))
+
+
+def _converged(lab: Lab, roles: Roles, why: str) -> Outcome:
+    progress.say("host", why)
+    doors = lifecycle.running(lab, "database")
+    answer = "every MySQL answers"
+    until(answer, lambda: None not in databases_of(doors).values(), ANSWERS_S, where="lab", hint="invoke lab.logs")
+    return converge.everything(lab, roles)
+
+
+def _clean_or_refused(lab: Lab) -> dict[str, Any]:
+    if vm_power.provider() != "libvirt":
+        raise CheckFailed(
+            f"there are no snapshots with {vm_power.provider()}",
+            hint="repair the configuration: invoke lab.provision; or make the lab anew: invoke lab.destroy lab.up",
+        )
+    missing = _missing(lab)
+    if missing:
+        raise CheckFailed(f"there is no clean snapshot to go back to: {missing}", hint=ANEW)
+    return _record()
+
+
+def _missing(lab: Lab) -> str:
+    """What is missing of the clean snapshot, in words; '' where all is there."""
+    if not _record():
+        return "the clean snapshot's record is missing"
+    if snapshots.CLEAN in snapshots.names(lab):
+        return ""
+    nodes = snapshots.lacking(lab, snapshots.CLEAN)
+    return f"the clean snapshot{' of ' if nodes else ''}{', '.join(nodes)} is missing"
+
+
+def _in_use(lab: Lab) -> str:
+    """Why this is not how the lab is made, in words: other roles, or what visitors wrote; '' where it is."""
+    return _other_roles(lab) or ("visitors wrote" if _written(lab) else "")
+
+
+def _other_roles(lab: Lab) -> str:
+    """Says so where it is not certain that lab.yml's first database, and only that, is open for writes."""
+    asked = databases_of(lifecycle.running(lab, "database"))
+    first = lab.having("database")[0].name
+    certain = [name for name, it in asked.items() if it is None or it.writable] == [first] and asked[first]
+    return "" if certain else f"{first} alone should be open for writes"
+
+
+def _written(lab: Lab) -> bool:
+    return _first(lab).script(f'mysql -N -e "{WRITTEN}"', title="counts what visitors wrote").stdout.strip() != "0"
+
+
+def _first(lab: Lab) -> Machine:
+    node = lab.having("database")[0]
+    return next(door for door in lifecycle.running(lab, "database") if door.node == node)
+
+
+def _empty(lab: Lab) -> None:
+    """Delete what visitors wrote while a reset goes on. Raises CheckFailed where the roles are not the first ones."""
+    roles = _other_roles(lab)
+    if roles:
+        raise CheckFailed(f"the clean snapshot is not of a lab as it is made: {roles}", hint=ANEW)
+    if _written(lab):
+        sql(_first(lab), EMPTY, "deletes what visitors wrote")
+
+
+def _take(lab: Lab, roles: Roles, systems: dict[str, str]) -> None:
+    """Take the snapshot. Notes only become more: where none is there after it, none is in it."""
+    progress.say("host", "takes the snapshot clean, for lab.reset")
+    snapshots.take(lab, snapshots.CLEAN)
+    used = _in_use(lab)
+    if used:
+        progress.say("host", f"{used} meanwhile: the next lab.reset takes the snapshot anew")
+    _write(STALE if used else configuration(lab, roles, systems, choices.load()), systems)
+
+
+def _write(made_with: str, systems: Mapping[str, str]) -> None:
+    atomic_file.replace(RECORD, yaml.safe_dump({"configuration": made_with, "systems": dict(systems)}))
+
+
+def _record() -> dict[str, Any]:
+    """What is known of the clean snapshot; empty where nothing is, or the file was damaged."""
+    try:
+        record = yaml.safe_load(RECORD.read_text(encoding="utf-8"))
+    except (FileNotFoundError, yaml.YAMLError):
+        return {}
+    whole = isinstance(record, dict) and "configuration" in record and isinstance(record.get("systems"), dict)
+    return record if whole else {}

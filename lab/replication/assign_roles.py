@@ -1,0 +1,215 @@
+"""Role replication: one primary, open for writes when that is certain; the other replicates from it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lab import progress
+from lab.errors import CheckFailed
+from lab.mysql import gtid, last_seen, server_state, shutdown
+from lab.mysql.election import Decision, decide
+from lab.mysql.promotion import rejoins
+from lab.mysql.server_state import Database
+from lab.nodes.facts import databases_of
+from lab.nodes.ssh import Machine
+from lab.release import Release
+from lab.replication import accounts, errant_transactions, schema
+from lab.replication.accounts import Account
+from lab.replication.attach import APPLY, source
+from lab.replication.clone import clone
+from lab.replication.durability import commits, remembers
+from lab.replication.mysql_cli import sql
+from lab.replication.open_for_writes import open_server, opens
+from lab.replication.session import END_ALL
+from lab.topology import Lab
+from lab.wait import until
+
+LETS_IN = ("replication", "clone")
+SETTLE_S = 60.0
+LOOK = "look: invoke lab.status, invoke lab.logs"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The database nodes: a door to each, what the probe answered there, and what is wanted of them and the notes.
+
+    `asked_at`: Unix seconds before the probe.
+    """
+
+    lab: Lab
+    doors: Sequence[Machine]
+    releases: Mapping[str, Release]
+    passwords: Mapping[str, str] = field(repr=False)
+    durability: str
+    answers: Mapping[str, Mapping[str, str]] = field(repr=False)
+    asked_at: float
+    unique_key: bool = True
+
+    def asked(self) -> dict[str, Database | None]:
+        """Each server as the probe saw it."""
+        return {name: server_state.read(name, it["database"]) for name, it in self.answers.items()}
+
+    def door(self, name: str) -> Machine:
+        """The door to a node."""
+        return next(door for door in self.doors if door.node.name == name)
+
+    def decide(self, asked: Mapping[str, Database | None]) -> Decision:
+        """Who may be opened, by the answers given."""
+        return decide([door.node for door in self.doors], asked)
+
+
+def converge(pair: Pair) -> list[str]:
+    """Make the databases one primary and its replica; returns what was changed, in words.
+
+    The primary is opened for the site last of all, when its replica follows and commits are as safe as
+    chosen; until then only root can write. Raises CheckFailed where nobody may be opened, with the reason.
+    """
+    asked = pair.asked()
+    last_seen.remember(pair.asked_at, asked.values())
+    decision = pair.decide(asked)
+    if not any(it and it.writable for it in asked.values()):
+        # The probe may be minutes old, and a promotion that was interrupted may be about to open the other server.
+        asked = databases_of(pair.doors, first=END_ALL)
+        decision = pair.decide(asked)
+    if decision.primary is None:
+        raise CheckFailed(f"the databases are left as they are: {decision.reason}", hint=decision.hint)
+    primary, before = pair.door(decision.primary), asked[decision.primary]
+    assert before is not None
+    _refuse_errant(before, [it for it in asked.values() if it and it.source])
+    wrong = _wrong_accounts(pair, primary)
+    _prepare(pair, primary, before, decision, wrong)
+    # A password that is changed while nothing is applied would throw the relay log away: the threads start first.
+    changed = _attach(pair, primary, asked, decision) + _start(pair, decision) + _same_password(pair, asked)
+    changed += schema.make(primary, before)
+    if changed or wrong or decision.reason:
+        asked = _follow(pair, decision.primary)
+        _must_agree(pair, asked, decision)
+    changed += _accounts(pair, primary, wrong)
+    changed += schema.key(primary, before, wanted=pair.unique_key)
+    changed += commits(pair.doors, primary, before.durability, pair.durability)
+    _recorded(pair, primary, before)
+    opened = _open(primary, before)
+    if changed or opened or decision.reason or any(it and it.replicating and not it.received for it in asked.values()):
+        remembers(pair.doors, primary)
+    return changed + opened
+
+
+def questions(lab: Lab) -> dict[str, str]:
+    """What the probe has to ask a database node besides its facts."""
+    record = f"cat {shutdown.RECORD} 2>/dev/null; true"
+    return {"accounts": accounts.question(accounts.load(lab)), "record": record}
+
+
+def _refuse_errant(primary: Database, replicas: Sequence[Database]) -> None:
+    """Transactions of a replica's own can't be merged: its data is not the primary's any more."""
+    for it in replicas:
+        own = server_state.errant(it, primary)
+        if own:
+            raise CheckFailed(
+                f"{it.node} has {own} transactions of its own that {primary.node} has not",
+                evidence=f"{it.node}: {it.gtid_executed}\n{primary.node}: {primary.gtid_executed}",
+                hint=f"give it the data of {primary.node}: {rejoins(it.node)}",
+            )
+
+
+def _wrong_accounts(pair: Pair, primary: Machine) -> list[Account]:
+    answer = pair.answers[primary.node.name]["accounts"]
+    return accounts.differing(accounts.load(pair.lab), pair.passwords, answer)
+
+
+def _prepare(pair: Pair, primary: Machine, before: Database, decision: Decision, wrong: Sequence[Account]) -> None:
+    """Let root write on the coming primary, and let the replica in: make the accounts it comes with.
+
+    Not in the binary log: a commit there could wait, in durable mode, for the very replica that is to be let in.
+    """
+    needed = [it for it in wrong if it.name in LETS_IN]
+    text = ["SET GLOBAL super_read_only = OFF;"] if not before.writable and (decision.opens or wrong) else []
+    if needed:
+        text += ["SET sql_log_bin = 0;"] + [accounts.repair(it, pair.passwords[it.name]) for it in needed]
+    if text:
+        sql(primary, "\n".join(text), "is prepared as primary")
+
+
+def _follow(pair: Pair, primary: str) -> dict[str, Database | None]:
+    """Wait until the others replicate; their own errors are the evidence if they do not."""
+    latest: dict[str, Database | None] = {}
+
+    def ask() -> bool:
+        latest.update(databases_of(pair.doors))
+        return all(it is not None and (name == primary or it.replicating) for name, it in latest.items())
+
+    def errors() -> str:
+        return "\n".join(f"{name}: {it.error if it else 'no answer'}" for name, it in latest.items() if name != primary)
+
+    progress.say(primary, "waits until the replica replicates")
+    until("the replica replicates", ask, SETTLE_S, every=1.0, where=primary, evidence=errors, hint=LOOK)
+    return latest
+
+
+def _must_agree(pair: Pair, asked: Mapping[str, Database | None], before: Decision) -> None:
+    """What was certain before must be certain still, now that everybody is asked again."""
+    now = pair.decide(asked)
+    if now.reason or now.primary != before.primary:
+        raise CheckFailed(f"no database is opened for writes: {now.reason}", hint="look: invoke lab.status")
+
+
+def _attach(pair: Pair, primary: Machine, asked: Mapping[str, Database | None], decision: Decision) -> list[str]:
+    address, before = str(primary.node.ip), asked[primary.node.name]
+    assert before is not None
+    for name in decision.attach:
+        door, own = pair.door(name), asked[name]
+        alone = gtid.minus(own.gtid_executed, before.gtid_executed) if own else {}
+        if alone:
+            errant_transactions.keep(door, alone, f"{name} becomes the replica of {primary.node.name}")
+        if before.has_site:
+            clone(door, primary, pair.passwords["clone"])
+        else:
+            sql(door, f"{pair.releases[name].dialect.reset_binary_logs};", "starts without history")
+        text = f"{source(address, pair.passwords['replication'])}\nSTART REPLICA;"
+        sql(door, text, f"replicates from {primary.node.name}")
+    return [f"{name} replicates from {primary.node.name}" for name in decision.attach]
+
+
+def _start(pair: Pair, decision: Decision) -> list[str]:
+    for name in decision.start:
+        sql(pair.door(name), APPLY, "starts the replica's threads")
+    return [f"{name}: replica threads" for name in decision.start]
+
+
+def _accounts(pair: Pair, primary: Machine, wrong: Sequence[Account]) -> list[str]:
+    if wrong:
+        text = "\n".join(accounts.repair(it, pair.passwords[it.name]) for it in wrong)
+        sql(primary, text, f"makes the accounts {', '.join(it.name for it in wrong)}")
+    return [f"account {it.name}" for it in wrong]
+
+
+def _recorded(pair: Pair, primary: Machine, before: Database) -> None:
+    """A server that was opened before it kept a record, or by hand, gets the line that a promotion looks for."""
+    if before.writable and shutdown.OPENED not in pair.answers[primary.node.name].get("record", ""):
+        primary.script(shutdown.OPENS, title="notes that it is open")
+
+
+def _open(primary: Machine, before: Database) -> list[str]:
+    if before.writable:
+        return []
+    open_server(primary, opens(shutdown.OPENS), "opens for writes")
+    return [f"{primary.node.name} is open for writes"]
+
+
+def _same_password(pair: Pair, asked: Mapping[str, Database | None]) -> list[str]:
+    """A replica keeps its own copy of the replication password: give it the new one when it differs."""
+    password = pair.passwords["replication"]
+    wanted = hashlib.sha256(password.encode()).hexdigest()
+    changed = []
+    for name, it in asked.items():
+        if it and it.source and accounts.source_password(pair.answers[name]["accounts"]) != wanted:
+            text = f"CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = '{password}';"
+            now = databases_of([pair.door(name)])[name]
+            if not now or not now.applying:  # with both threads stopped MySQL would throw the relay log away
+                progress.say(
+                    name, f"keeps its replication password: it does not apply {now.error if now else ''}".rstrip()
+                )
+                continue
+            sql(pair.door(name), f"STOP REPLICA IO_THREAD;\n{text}\nSTART REPLICA IO_THREAD;", "gets the new password")
+            changed.append(f"replication password on {name}")
+    return changed

@@ -1,0 +1,115 @@
+"""A server gets a copy of all data of another one, and what it had goes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from lab import progress
+from lab.errors import CheckFailed, LabError
+from lab.mysql import last_seen, server_state, shutdown
+from lab.nodes.facts import databases_of
+from lab.nodes.ssh import Answer, Machine
+from lab.release import Dialect
+from lab.replication.attach import SOURCE_SIDE_OFF
+from lab.replication.mysql_cli import client, sql
+from lab.wait import until
+
+COPY_S = 300.0
+STARTS_S = 240.0  # with the copy MySQL starts anew: on a busy emulated processor 90 s were too few
+ENDS_S = 60.0
+_CLONED = 'mysql -N -e "SELECT %s FROM performance_schema.clone_status"'
+# https://dev.mysql.com/doc/refman/8.4/en/performance-schema-clone-status-table.html
+_COPIES = "SELECT PID FROM performance_schema.clone_status WHERE STATE = 'In Progress'"
+_GIVEN = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'clone'"
+
+
+def clone(door: Machine, donor: Machine, password: str) -> None:
+    """Copy the donor's data: it works whatever the donor has purged from its binary logs.
+
+    A copy that ends in the middle has dropped the data and would keep the history of it: a server that seems to have
+    all. So the history goes first, and what is left is an empty server, which is never promoted and is copied again.
+    Raises CheckFailed where the copy fails.
+    """
+    _end_copies(door, donor)
+    progress.say(door.node.name, f"copies the data of {donor.node.name}")
+    with _without_notes(donor):
+        began, answer = _copied(door, donor, password)
+        status = until(
+            "the copy ends",
+            lambda: _status(door, began, answer),
+            STARTS_S,
+            every=1.0,
+            where=door.node.name,
+            hint="invoke lab.logs",
+        )
+    if not status.startswith("Completed"):
+        raise CheckFailed(f"{door.node.name}: copying the data failed", evidence=status, hint="invoke lab.logs")
+
+
+@contextmanager
+def _without_notes(donor: Machine) -> Iterator[None]:
+    """The site leaves no notes on a durable donor meanwhile, and those that wait are told 504.
+
+    A copy begins when each commit has ended, and a durable commit waits for the replica that is being copied: the donor
+    writes "Waiting for prepared transaction to exit" to its log, without end.
+    """
+    before = databases_of([donor])[donor.node.name]
+    if not (before and before.writable and before.durability == "durable"):
+        yield
+        return
+    last_seen.outdate()
+    _durability(donor, server_state.NONE)
+    try:
+        yield
+    except BaseException:
+        with suppress(LabError):  # what failed first is to be told; the status names what is left
+            _durability(donor, before.durability)
+        raise
+    _durability(donor, before.durability)
+
+
+def _durability(donor: Machine, value: str) -> None:
+    title = (
+        "takes no notes (503) while its data is copied" if value == server_state.NONE else f"commits are {value} again"
+    )
+    sql(donor, server_state.durability_sql(value), title, first=shutdown.SETS)
+
+
+def _copied(door: Machine, donor: Machine, password: str) -> tuple[str, Answer]:
+    """When an earlier copy began, and what the client said: it loses its server, which restarts at the end (exit 1)."""
+    began = door.run(_CLONED % "BEGIN_TIME", title="asks for an earlier copy").stdout
+    dialect = Dialect.of(door.run('mysql -N -e "SELECT VERSION()"', title="asks for its version").stdout)
+    address = donor.node.ip
+    text = f"SET GLOBAL super_read_only = OFF;\n{SOURCE_SIDE_OFF}\nSTOP REPLICA;\nRESET REPLICA ALL;\n"
+    text += f"{dialect.reset_binary_logs};\nSET GLOBAL clone_valid_donor_list = '{address}:3306';\n"
+    text += f"CLONE INSTANCE FROM 'clone'@'{address}':3306 IDENTIFIED BY '{password}';"
+    try:
+        return began, door.script(client(text), ok=(0, 1), timeout=COPY_S, title="copies the data")
+    except BaseException as error:  # MySQL goes on with it, whoever asked is gone
+        with suppress(LabError):
+            _end_copies(door, donor)
+        if isinstance(error, LabError):
+            error.hint = error.hint or "invoke lab.status"
+        raise
+
+
+def _status(door: Machine, began: str, answer: Answer) -> str:
+    """How the copy ended; '' while it goes on."""
+    question = f"{_CLONED % 'BEGIN_TIME'} && {_CLONED % 'STATE, ERROR_MESSAGE'}"
+    asked = door.run(f"systemctl start mysql && {question}", timeout=STARTS_S, title="asks how the copy went")
+    begins, _, status = asked.stdout.partition("\n")
+    if status.strip() and begins.strip() != began.strip():  # the status of an earlier copy stays until the next one
+        return status if status.startswith(("Completed", "Failed")) else ""
+    return answer.stderr or "it never began"
+
+
+def _end_copies(door: Machine, donor: Machine) -> None:
+    """End a copy that an interrupted command left: MySQL makes one, and gives one, at a time (error 3634)."""
+
+    def over() -> bool:
+        question = f'systemctl start mysql && mysql -N -e "{_COPIES}"'
+        running = door.run(question, timeout=STARTS_S, title="asks for a copy that runs").stdout.split()
+        for it in running:
+            door.run(f'mysql -e "KILL {it}"', ok=(0, 1), title="ends an earlier copy")  # 1: it has ended
+        return not running and donor.run(f'mysql -N -e "{_GIVEN}"', title="asks for copies of it").stdout.strip() == "0"
+
+    until("an earlier copy ends", over, ENDS_S, every=1.0, where=door.node.name, hint="invoke lab.status")

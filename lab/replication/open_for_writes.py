@@ -1,0 +1,78 @@
+"""The one way to open a server for writes: by a client that a later promotion ends, and never after a deadline."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lab import progress
+from lab.errors import CheckFailed, LabError
+from lab.mysql import server_state, shutdown
+from lab.nodes.facts import databases_of
+from lab.nodes.ssh import Machine, Shell
+from lab.replication.session import ALL_ENDED, END_ALL, client, tell
+
+ASK_S, LEAVE_S, OPEN_S = 10, 20, 30
+SCRIPT_S, SHUT_S = 90.0, 60.0
+# Where the relay log ends inside a transaction, STOP REPLICA waits a minute for the rest, which never comes. Killed,
+# the coordinator waits for nothing, and its workers roll that transaction back. It must be killed before it is
+# stopped: sql_slave_killed() in MySQL's rpl_replica.cc.
+COORDINATOR = """SELECT COALESCE(MAX(PROCESSLIST_ID), 0) FROM performance_schema.threads
+WHERE NAME = 'thread/sql/replica_sql'"""
+KILL_S = 10
+_KILL_IT = f'[ "$said" = 0 ] || tell "KILL $said; SELECT 1;" {KILL_S} || exit 5'
+DROPS_TORN = f"{tell(COORDINATOR, KILL_S)}; {_KILL_IT}"
+LEAVE = "STOP REPLICA; RESET REPLICA ALL;"
+# Sent before anything else: a shell, a client or a server that is held up after that finds that it is too late.
+UNTIL = f"SET @until = UNIX_TIMESTAMP(SYSDATE()) + {OPEN_S}; SELECT 1"
+IN_TIME = "UNIX_TIMESTAMP(SYSDATE()) < @until"
+# When it is too late nothing changes: another command may have opened the server since, and must not find it closed.
+OPEN_IN_TIME = " ".join(
+    f"SET GLOBAL {it} = IF({IN_TIME}, 0, @@GLOBAL.{it});" for it in ("super_read_only", "read_only")
+)
+OPENED = "SELECT IF(@@GLOBAL.read_only, 'ERROR: it was too late to open', 'open')"
+AGAIN = "see why: invoke lab.status; then run it again: invoke lab.provision"
+
+
+def opens(*first: str, settings: str = "") -> str:
+    """Bash for a client's shell: what comes `first`, also bash, then the settings, and then the server takes writes.
+
+    The client waits as long as the deadline: whoever stops waiting has sent nothing that could open the server later.
+    """
+    return "\n".join([tell(UNTIL, ASK_S), *first, tell(f"{settings} {OPEN_IN_TIME} {OPENED}".lstrip(), OPEN_S)])
+
+
+def leaves_and_opens(durability: str) -> str:
+    """Bash for a client's shell: leave the source for good, commit as safe as said, take writes."""
+    leave = tell(f"{LEAVE} SELECT 1", LEAVE_S)
+    return opens(shutdown.OPENS, leave, settings=server_state.durability_sql(durability))
+
+
+def open_server(door: Machine, text: str, title: str, *, hint: str = AGAIN, shell: Shell | None = None) -> None:
+    """Run such bash, in a client's shell; raises CheckFailed where the server does not open, with what it is then."""
+    with ended_unless_open(door, "was not opened for writes", "its client failed", hint):
+        door.script(text, timeout=SCRIPT_S, title=title, shell=shell or client(door))
+    progress.say(door.node.name, title)
+
+
+@contextmanager
+def ended_unless_open(door: Machine, what: str, why: str, hint: str) -> Iterator[None]:
+    """Whoever gives up sees to it that nothing opens the server later, and says whether that is certain."""
+    try:
+        yield
+    except LabError as error:
+        name, state = door.node.name, shut(door)
+        if state == "open":
+            return
+        said = f"{name} {what}: {why}; it is closed"
+        if state != "closed":
+            said = f"{name} {what} for certain: {why}, and nobody can say whether it opens later"
+        raise CheckFailed(said, evidence=error.evidence or str(error), hint=hint) from error
+
+
+def shut(door: Machine) -> str:
+    """End the clients that a command left on a node; what its server is then: 'closed', 'open' or 'unknown'."""
+    try:
+        door.script(f"{END_ALL}\n{ALL_ENDED}", timeout=SHUT_S, title="ends what was begun")
+    except LabError:
+        return "unknown"
+    now = databases_of([door])[door.node.name]
+    return "unknown" if now is None else "open" if now.writable else "closed"

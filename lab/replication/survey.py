@@ -1,0 +1,99 @@
+"""What a promotion asks before it decides: both servers, and who reaches them, at once."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lab.errors import LabError, Unreachable
+from lab.mysql import last_seen, server_state, shutdown
+from lab.mysql.data_loss import Situation
+from lab.mysql.server_state import Database
+from lab.nodes import vm_power
+from lab.nodes.facts import MARK, ended_because
+from lab.nodes.ssh import Machine, Shell, together
+from lab.replication.session import END_ALL, client
+from lab.replication.switchover import Roles
+from lab.topology import Lab, Node
+
+CUT_OFF = "=cut-off="
+CANDIDATE_S = 20  # a busy server may take long to let a client in, and without it nobody is promoted
+# What an earlier command left there ends first. The kernel tells whether MySQL runs, without a program being started.
+ASK = f"""{END_ALL}
+{server_state.QUESTION}
+echo {MARK}
+read -r pid 2>/dev/null < /sys/fs/cgroup/system.slice/mysql.service/cgroup.procs && echo runs || echo dead
+echo {MARK}
+{shutdown.ASK}
+echo {MARK}"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a server said; `dead`: for certain MySQL does not run there, and when it starts it is read-only."""
+
+    database: Database | None = None
+    dead: bool = False
+    record: str = ""  # of its MySQL's starts and ends
+    reaches: bool = True  # the other server's node, over the lab's network
+    shell: Shell | None = None  # of the candidate: it is connected while the other one is waited for
+
+
+def ask(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
+    """Ask both servers, and the balancer what it reaches, at once; whether the other MySQL is dead for certain.
+
+    The candidate's client waits by then: to connect one takes seconds, and so does waiting for a node that is gone.
+    """
+    node, other = roles.node.node, roles.other.node
+    states = vm_power.states(lab)
+    if states[node.name] != "running":
+        raise Unreachable(f"{node.name} can't be promoted: it is {states[node.name]}", hint="invoke lab.up")
+    balancer = Machine(lab.having("balancer")[0])
+    there = states[other.name] == "running"
+    works: dict[str, Callable[[], Any]] = {node.name: lambda: _connected(roles.node, _reach(other) if there else ":")}
+    if there:
+        works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
+    doors = [door for door in (roles.node, roles.other, balancer) if door.node.name in works]
+    asked_at = time.time()
+    said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))
+    own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in vm_power.OFF))
+    open_ = rival.database is not None and rival.database.writable
+    ended = "" if open_ else ended_because(other, rival.record)
+    if own.database is None:
+        hint = "see what the machine is doing: invoke lab.status"
+        raise Unreachable(f"{node.name} can't be promoted: its MySQL does not answer", hint=hint)
+    last_seen.remember(asked_at, [own.database, rival.database])
+    reached = own.reaches or said.get(balancer.node.name, True)
+    known = reached, last_seen.recall(), time.time(), ended, states[other.name] == "absent"
+    situation = Situation(node, other, own.database, rival.database, *known)
+    return situation, rival.dead, own.shell
+
+
+def _look(door: Machine, besides: str = ":", connect_s: int = server_state.CONNECT_S) -> Look:
+    """What the server says; `besides` runs meanwhile, and its output comes last."""
+    ask = ASK.replace(f"timeout={server_state.CONNECT_S}", f"timeout={connect_s}")
+    script = f"exec 3< <({besides})\n{ask}\ncat <&3\nexit 0"
+    try:
+        text = door.script(script, timeout=30 + connect_s, title="asks the database").stdout
+    except LabError:
+        return Look()
+    answer, runs, record, rest = [*text.split(f"{MARK}\n"), "", "", ""][:4]
+    return Look(server_state.read(door.node.name, answer), "dead" in runs, record, CUT_OFF not in rest)
+
+
+def _connected(door: Machine, besides: str) -> Look:
+    look = _look(door, besides, CANDIDATE_S)
+    return replace(look, shell=client(door)) if look.database and not look.database.writable else look
+
+
+def _reach(node: Node) -> str:
+    """Bash that says when no connection to a node is taken: Linux knocks at 0, 1 and 3 seconds."""
+    return f"timeout 2 bash -c '</dev/tcp/{node.ip}/22' 2>/dev/null || echo {CUT_OFF}"
+
+
+def _reaches(balancer: Machine, node: Node) -> bool:
+    """Whether the balancer reaches a node over the lab's network; yes where it can't be asked."""
+    try:
+        return CUT_OFF not in balancer.script(_reach(node), title=f"looks whether it reaches {node.name}").stdout
+    except LabError:
+        return True

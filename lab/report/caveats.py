@@ -1,0 +1,111 @@
+"""What could not be seen in a run, and how exact its numbers are."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lab.analysis.checks import coverage
+from lab.analysis.exposure import injections, share_below
+from lab.analysis.history import History
+from lab.report.confidence import odds, proves
+from lab.report.request_plots import thinned
+
+EYES = {
+    "balancer": "HAProxy on",
+    "database": "The database on",
+    "service": "The services on",
+    "node": "The machine",
+}
+JUMP_S = 1.0
+BUSY = 0.8  # of a core, and a process has one: above that the load client measures itself
+
+
+def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
+    """One line each, for readers who want to know how far to trust the page."""
+    return [
+        *_without(history),
+        *_rate(history),
+        generator(history, summary),
+        *_clocks(history),
+        *_jumped(history),
+        *_blind(history),
+        *odds(summary),
+        *_losses(history, summary),
+        *_dots(history),
+    ]
+
+
+def _without(history: History) -> Iterator[str]:
+    names = history.run.get("without", [])
+    if names:
+        yield f"A negative control: for this run the lab was without {', '.join(names)}, so that trouble must be found."
+
+
+def _rate(history: History) -> Iterator[str]:
+    load, seconds = history.run.get("load", {}), history.stop - history.start
+    if not history.requests or not load or seconds <= 0:
+        yield "How many requests were due and how many were sent is not known."
+        return
+    sent = sum(history.start <= it.sent < history.stop for it in history.requests)
+    yield f"Load: {sent / seconds:.1f} requests a second were sent while measuring, {load['rate']:g} were due."
+    endless = sum(it.ended is None for it in history.requests)
+    if endless:
+        yield f"{endless} requests never ended: they count as lasting to the end of the run, and have no dot."
+
+
+def generator(history: History, summary: Mapping[str, Any]) -> str:
+    """How busy the load client was, and whether that is a doubt."""
+    cpu, processes = summary["generator"]["cpu"], history.run.get("load", {}).get("processes", 1)
+    if cpu is None:
+        return "How busy the load client was is not known."
+    doubt = ": too busy, the times are partly its own" if cpu > BUSY else ""
+    who = "The load client" if processes == 1 else f"The busiest of {processes} load processes"
+    return f"{who} used {cpu:.0%} of a core{doubt}.".replace("%", " %")
+
+
+def _clocks(history: History) -> Iterator[str]:
+    clocks = [it.data for it in history.seen("lab", "clock")]
+    errors = [f"{it['node']} {it['error_s'] * 1000:+.1f} ± {it['uncertainty_s'] * 1000:.1f} ms" for it in clocks]
+    if errors:
+        yield f"Clocks, compared with the hosting machine's, of which all times here are: {', '.join(errors)}."
+    else:
+        yield "The clocks of the nodes were not compared."
+
+
+def _jumped(history: History) -> Iterator[str]:
+    """A laptop that slept, or a clock that was corrected; the clock of a run does not jump."""
+    seconds = sum(it.data.get("clock_jumped_s", 0.0) for it in history.seen("lab", "end"))
+    if abs(seconds) >= JUMP_S:
+        told = "slept or its clock was set" if seconds > 0 else "had its clock set back"
+        yield f"The hosting machine {told} while this ran ({seconds:+.1f} s): times here leave that out."
+
+
+def _blind(history: History) -> Iterator[str]:
+    blind: dict[tuple[str, str, str], list[float]] = {}
+    for entry in (it for it in history.entries if it.kind == "blind"):
+        key = (entry.eye, entry.data.get("node", ""), entry.data.get("why", ""))
+        blind.setdefault(key, []).append(entry.at)
+    for (eye, node, why), times in blind.items():
+        span = f"between {history.clock(times[0])} and {history.clock(times[-1])}"
+        yield f"{EYES.get(eye, eye)} {node} could not be asked {len(times)} times {span}: {why}."
+    yield from (f"{words[0].upper()}{words[1:]}." for words in _gaps(history) if words)
+
+
+def _gaps(history: History) -> Iterator[str]:
+    yield coverage.client(history)
+    yield coverage.balancer(history)
+    for node, states in history.states("database").items():
+        yield coverage.database(history, node, [entry.at for entry in states])
+
+
+def _losses(history: History, summary: Mapping[str, Any]) -> Iterator[str]:
+    """None of n does not mean never."""
+    writes, times = summary["writes"], len(injections(history))
+    if writes["acknowledged"] and writes["lost"] == 0:
+        counted = {"injections": times, "share_below": share_below(0, times)}
+        yield f"0 of {writes['acknowledged']} acknowledged writes were lost{proves(counted, 'one lost')}."
+
+
+def _dots(history: History) -> Iterator[str]:
+    step = thinned(sum(it.is_answered for it in history.requests))
+    if step > 1:
+        yield f"Of the requests that went well only one in {step} is drawn as a dot; lines and numbers have them all."

@@ -1,0 +1,149 @@
+"""The plots of requests: how many by outcome, how long they took, who answered them."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from lab.analysis.checks.crowd import REFUSED
+from lab.analysis.history import History, Request
+from lab.analysis.metrics import Second, percentiles
+from lab.report.axes import View
+from lab.report.plot_layout import Panel, Trace
+
+MOST_DOTS = 4000
+PATTERNS = {"ok": "", "failed": "/", "unknown": "."}  # tell the outcomes apart without colour too
+DOTS = {
+    "ok": (5, "circle", 0.45),
+    "failed": (8, "x-thin", 0.8),
+    "unknown": (11, "diamond", 0.9),
+}  # size, shape, opacity
+TICKS = {0.001: "1 ms", 0.01: "10 ms", 0.1: "100 ms", 1: "1 s", 10: "10 s", 100: "100 s"}
+LOWEST = 0.001
+COUNTS = {"rangemode": "tozero", "nticks": 5}
+
+
+def outcomes(title: str, seconds: Iterable[Second], view: View) -> Panel:
+    """Requests per second, stacked by outcome."""
+    bins: dict[str, Counter[int]] = {name: Counter() for name in PATTERNS}
+    for second in seconds:
+        for name, counted in bins.items():
+            counted[view.bin(second.at)] += getattr(second, name)
+    traces = [_bars(name, bins[name], view, f"var(--{name})", shape) for name, shape in PATTERNS.items()]
+    return Panel(title, 170, traces, COUNTS)
+
+
+def answered(requests: Iterable[Request], view: View) -> Panel:
+    """Requests per second, stacked by the server that answered."""
+    bins: dict[str, Counter[int]] = {name: Counter() for name in [*view.servers, ""]}
+    for request in requests:
+        bins[request.served_by if request.served_by in bins else ""][view.bin(request.intended)] += 1
+    traces = [_bars(name, bins[name], view, view.colour(name), "") for name in view.servers]
+    traces.append(_bars("nobody", bins[""], view, "var(--nobody)", "x"))
+    return Panel("Who answered, per second", 170, traces, COUNTS)
+
+
+def crowd(history: History, view: View) -> Panel:
+    """What was sent, answered and refused per second, and how many requests waited for a slot, as lines on one axis."""
+    sent = Counter(view.bin(it.intended) for it in history.requests)
+    answered = Counter(view.bin(it.intended) for it in history.requests if it.is_answered)
+    refused = Counter(view.bin(it.intended) for it in history.requests if it.status == REFUSED)
+    waiting: dict[int, int] = {}
+    for entry in history.seen("balancer", "servers"):
+        number = view.bin(entry.at)
+        waiting[number] = max(waiting.get(number, 0), sum(entry.data.get("queues", {}).values()))
+    numbers = range(min(sent, default=0), max(sent, default=0) + 1)
+    counted = [("sent", sent, "naive", 6), ("answered", answered, "ok", 3), ("refused", refused, "failed", 3)]
+    traces = [
+        _curve(name, {it: bins[it] / view.step for it in numbers}, f"var(--{colour})", width, view)
+        for name, bins, colour, width in counted
+    ]
+    traces.append(_curve("waiting", waiting, "var(--ink)", 2, view) | {"line": {"color": "var(--ink)", "dash": "dot"}})
+    return Panel("The crowd, per second", 270, traces, COUNTS)
+
+
+def _curve(name: str, bins: Mapping[int, float], colour: str, width: int, view: View) -> Trace:
+    numbers = sorted(bins)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": [view.middle(number) for number in numbers],
+        "y": [round(bins[number], 3) for number in numbers],
+        "line": {"color": colour, "width": width},
+        "hovertemplate": "%{x:.0f} s: %{y:.3g}<extra>" + name + "</extra>",
+    }
+
+
+def latency(requests: Iterable[Request], view: View) -> Panel:
+    """Each request as its user felt it, and the 99th percentile with and without the wait before it was sent."""
+    ended = [request for request in requests if request.ended is not None]
+    traces = [_dots(name, [it for it in ended if _outcome(it) == name], view) for name in PATTERNS]
+    # The naive line lies under the other one: it is seen where they differ.
+    traces.append(_line("p99 naive", ended, _naive, view) | {"line": {"color": "var(--naive)", "width": 7}})
+    traces.append(_line("p99 as felt", ended, _corrected, view) | {"line": {"color": "var(--ink)", "width": 2}})
+    highest = math.log10(max([2.0, *map(_corrected, ended)]))
+    ticks = {"tickvals": list(TICKS), "ticktext": list(TICKS.values())}
+    axis = {"type": "log", "range": [math.log10(LOWEST) + 0.3, highest + 0.15]} | ticks
+    return Panel("Latency", 270, traces, axis)
+
+
+def thinned(count: int) -> int:
+    """Of so many requests with the same outcome, each how-many-th is drawn as a dot: the page stays small."""
+    return max(math.ceil(count / MOST_DOTS), 1)
+
+
+def _corrected(request: Request) -> float:
+    return 0.0 if request.ended is None else request.ended - request.intended
+
+
+def _naive(request: Request) -> float:
+    return 0.0 if request.ended is None else request.ended - request.sent
+
+
+def _outcome(request: Request) -> str:
+    return "ok" if request.is_answered else request.outcome
+
+
+def _dots(name: str, requests: Sequence[Request], view: View) -> Trace:
+    size, symbol, opacity = DOTS[name]
+    drawn = requests[:: thinned(len(requests))]
+    edge = {"color": f"var(--{name})", "width": 2 if symbol.endswith("thin") else 0}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [view.since(request.intended) for request in drawn],
+        "y": [max(round(_corrected(request), 4), LOWEST) for request in drawn],
+        "marker": {"color": f"var(--{name})", "size": size, "symbol": symbol, "opacity": opacity, "line": edge},
+        "hovertemplate": "%{x:.1f} s: %{y:.3f} s<extra>" + name + "</extra>",
+    }
+
+
+def _line(name: str, ended: Iterable[Request], took: Callable[[Request], float], view: View) -> Trace:
+    bins: dict[int, list[float]] = {}
+    for request in ended:
+        bins.setdefault(view.bin(request.intended), []).append(took(request))
+    points = [(number, found.p99) for number in sorted(bins) if (found := percentiles(bins[number]))]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": [view.middle(number) for number, _ in points],
+        "y": [max(round(p99, 4), LOWEST) for _, p99 in points],
+        "hovertemplate": "%{x:.0f} s: %{y:.3f} s<extra>" + name + "</extra>",
+    }
+
+
+def _bars(name: str, bins: Counter[int], view: View, color: str, shape: str) -> Trace:
+    pattern = {"shape": shape, "bgcolor": color, "fgcolor": "var(--paper)", "size": 8, "solidity": 0.25}
+    counted = sorted((number, count) for number, count in bins.items() if count)
+    return {
+        "type": "bar",
+        "name": name,
+        "x": [view.middle(number) for number, _ in counted],
+        "y": [round(count / view.step, 3) for _, count in counted],
+        "width": view.step,
+        "marker": {"color": color, "line": {"width": 0}, "pattern": pattern},
+        "hovertemplate": "%{x:.0f} s: %{y:.3g} a second<extra>" + name + "</extra>",
+        "showlegend": True,
+    }

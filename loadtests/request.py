@@ -1,0 +1,85 @@
+"""One request: made once, on a connection of its own, judged and recorded.
+
+Visitors of a site are many and most of them are new, so each comes with a connection of its own and no cookie. A kept
+connection would also be kinder and harder to judge: it hides that nobody can connect any more, and a request on one
+that was just closed fails by an accident of the client, with an outcome that nobody knows. The price is a handshake
+for each request, and a port of this machine for a minute: some 400 requests a second are the most.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import gevent
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+
+from lab.clock import now
+from lab.topology import Lab
+from loadtests import content
+from loadtests.outcome import judge, reason
+from loadtests.record import Record, Request
+from loadtests.target_guard import CONNECT_S, READ_S, LabAdapter
+
+LONGEST_S = CONNECT_S + READ_S  # for the whole answer; the site may send it a byte at a time
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What somebody comes for, and when; a write has a token and leaves a note under it."""
+
+    method: str
+    path: str
+    name: str
+    intended: float
+    token: str = ""
+
+
+class Site:
+    """The site as visitors see it; `adapter` makes the way of one request."""
+
+    def __init__(self, lab: Lab, host: str, record: Record, adapter: Callable[[Lab], HTTPAdapter] = LabAdapter) -> None:
+        self.lab, self.host, self.record, self.adapter = lab, host, record, adapter
+
+    def visit(self, visit: Visit) -> tuple[Request, int]:
+        """Make a request: what is known about it, and the bytes of its answer."""
+        request = Request(visit.method, visit.name, visit.intended, now(), visit.token)
+        if visit.method == "POST":
+            self.record.intend(request)
+            request = replace(request, sent=now())
+        answer, error = self._ask(visit)
+        ended, outcome = now(), judge(visit.method, answer.status_code or 0, error)
+        why = "" if outcome == "ok" else reason(answer.status_code, error)
+        if outcome == "ok" and visit.method == "GET":
+            why = content.wrong(visit.name, self.lab.site, visit.token, answer.content.decode(errors="replace"))
+        request = replace(
+            request,
+            ended=ended,
+            status=answer.status_code or 0,
+            outcome="failed" if why and outcome == "ok" else outcome,
+            reason=why,
+            served_by=answer.headers.get("X-Served-By", ""),
+            db=answer.headers.get("X-Db", "").removeprefix("none"),
+        )
+        self.record.end(request)
+        return request, len(answer.content or b"")
+
+    def miss(self, visit: Visit) -> Request:
+        """Record a visit that could not start before the end: too many others were under way."""
+        request = Request(visit.method, visit.name, visit.intended, now(), visit.token, now(), 0, "failed", "not sent")
+        self.record.end(request)
+        return request
+
+    def _ask(self, visit: Visit) -> tuple[requests.Response, Exception | None]:
+        headers = {"Host": self.lab.site, "Connection": "close"}
+        note = {"token": visit.token, "body": content.body(visit.token)} if visit.method == "POST" else None
+        prepared = requests.Request(visit.method, f"{self.host}{visit.path}", headers, json=note).prepare()
+        try:
+            with gevent.Timeout(LONGEST_S, requests.ReadTimeout()), closing(self.adapter(self.lab)) as way:
+                # Straight to the adapter: no session that follows redirects, keeps cookies, reads http_proxy.
+                answer = way.send(prepared, timeout=(CONNECT_S, READ_S))
+                answer.content  # noqa: B018  # reading it is a part of the request
+                return answer, None
+        except (OSError, HTTPError) as error:  # those of requests are OSErrors
+            return requests.Response(), error

@@ -1,0 +1,100 @@
+"""The folders of runs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from commands import experiment
+from lab.analysis import run_folder, timeline
+from lab.analysis.history import History
+from lab.analysis.timeline import Entry
+from lab.errors import BadInput
+from tests.support.timelines import quiet, without
+
+WORDS: dict[str, Any] = {
+    "expect": [{"check": "failed-gets", "at_most": 0}, {"check": "arrival-rate", "at_least": 0.98}],
+    "load": {"rate": 20, "write_share": 0.2},
+}
+
+
+def test_the_latest_run_is_found_by_that_word(tmp_path: Path) -> None:
+    """And by its name, and by its path."""
+    first, second = run_folder.make("control", tmp_path), run_folder.make("web2-freeze", tmp_path)
+    for run in (first, second):
+        (run / run_folder.TIMELINE).touch()
+    assert run_folder.find(run_folder.LATEST, tmp_path) == second.resolve()
+    assert run_folder.find(first.name, tmp_path) == run_folder.find(str(first), tmp_path) == first.resolve()
+
+
+def test_an_unknown_run_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
+    """The newest first; where there is none, how to make one."""
+    with pytest.raises(BadInput) as caught:
+        run_folder.find("web9", tmp_path)
+    assert "experiment.run control" in caught.value.hint
+    (run_folder.make("control", tmp_path) / run_folder.TIMELINE).touch()
+    with pytest.raises(BadInput) as caught:
+        run_folder.find("web9", tmp_path)
+    assert "-control" in caught.value.hint
+
+
+@pytest.mark.parametrize("taken_in", [0, 50], ids=["", "killed while it took them in"])
+def test_a_killed_run_is_judged_with_what_its_load_recorded(tmp_path: Path, taken_in: int) -> None:
+    """Each request counts once; it still proves nothing, and the timeline stays as it was."""
+    asked = [it for it in quiet(**WORDS) if it.eye == "client"]
+    rest = without(quiet(**WORDS), lambda it: it.eye == "client" or it.kind in ("end", "generator", "final"))
+    record = tmp_path / run_folder.RECORD / "requests-0.jsonl"
+    record.parent.mkdir()
+    record.write_text("".join(it.line() for it in asked), encoding="ascii")
+    timeline.append(tmp_path / run_folder.TIMELINE, [*rest, *asked[:taken_in]])
+    before = (tmp_path / run_folder.TIMELINE).read_bytes()
+    with pytest.raises(Exit) as ending:
+        experiment.report_(Context(), str(tmp_path))
+    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    assert (ending.value.code, summary["verdict"]) == (4, "inconclusive")
+    assert summary["requests"]["GET"] == {"ok": 320, "failed": 0, "unknown": 0}
+    assert summary["writes"]["acknowledged"] == 80
+    assert [it["verdict"] for it in summary["checks"]] == ["pass", "inconclusive"]
+    assert "of 320 reads 0 failed" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / run_folder.TIMELINE).read_bytes() == before
+
+
+def test_a_run_that_was_closed_is_judged_by_its_timeline_alone(tmp_path: Path) -> None:
+    """It took in what was recorded; the record may be thrown away, or be another one's."""
+    timeline.append(tmp_path / run_folder.TIMELINE, quiet(**WORDS))
+    (tmp_path / run_folder.RECORD).mkdir()
+    (tmp_path / run_folder.RECORD / "requests-0.jsonl").write_text("no record\n\n", encoding="ascii")
+    with pytest.raises(Exit) as ending:
+        experiment.report_(Context(), str(tmp_path))
+    assert ending.value.code == 0
+
+
+@pytest.mark.parametrize("other", [0, 1, 3])
+def test_a_run_of_another_version_is_refused(tmp_path: Path, other: int) -> None:
+    """Exit code 2, what it is and what to do; nothing is judged or drawn from what may mean something else."""
+    timeline.append(tmp_path / run_folder.TIMELINE, quiet(format=other))
+    with pytest.raises(Exit) as ending:
+        experiment.report_(Context(), str(tmp_path))
+    assert ending.value.code == 2
+    assert f"has format {other}, this version of the lab reads format {run_folder.FORMAT}" in str(ending.value.message)
+    assert [it.name for it in tmp_path.iterdir() if it.is_file()] == [run_folder.TIMELINE]
+
+
+def test_a_run_that_does_not_say_its_format_is_refused(tmp_path: Path) -> None:
+    """The first version of the lab wrote none; what was killed before it said anything is of this one."""
+    silent = [Entry(it.at, it.eye, it.kind, {k: v for k, v in it.data.items() if k != "format"}) for it in quiet()]
+    timeline.append(tmp_path / run_folder.TIMELINE, silent)
+    with pytest.raises(BadInput, match="has format 0"):
+        run_folder.read(tmp_path)
+    (tmp_path / run_folder.TIMELINE).unlink()
+    timeline.append(tmp_path / run_folder.TIMELINE, without(silent, lambda it: it.kind == "run"))
+    assert run_folder.read(tmp_path)
+
+
+def test_a_run_of_this_version_is_read(tmp_path: Path) -> None:
+    """Whatever else it lacks."""
+    timeline.append(tmp_path / run_folder.TIMELINE, quiet(format=run_folder.FORMAT))
+    assert History(run_folder.read(tmp_path)).run["name"] == "quiet"

@@ -1,0 +1,57 @@
+"""Whether the lab is whole, told from what the eyes saw last."""
+
+import time
+from typing import Any
+
+from lab import topology
+from lab.analysis.timeline import Entry
+from lab.experiment.live_state import FRESH_S, Latest
+
+LAB = topology.load()
+
+
+def seen(at: float, **changes: Any) -> Latest:
+    """A whole lab as the eyes see it, but for `changes`."""
+    latest = Latest(LAB, lambda entry: None)
+
+    def tell(eye: str, kind: str, **data: Any) -> None:
+        latest.write(Entry(at, eye, kind, data))
+
+    for node in LAB.nodes:
+        tell("node", "state", node=node.name, power=changes.get(f"power {node.name}", "running"))
+        tell("service", "services", node=node.name, services={"nginx": changes.get(f"nginx {node.name}", "active")})
+    status = changes.get("web2", "UP")
+    servers = [{"name": "web1", "status": "UP"}, {"name": "web2", "status": status}]
+    tell("balancer", "servers", servers=servers)
+    primary = changes.get("web1 is", "primary")
+    tell("database", "state", node="web1", role=primary, writable=primary == "primary", replicating=False)
+    tell("database", "state", node="web2", role="replica", writable=False, replicating=changes.get("replicating", True))
+    return latest
+
+
+def test_a_whole_lab_has_nothing_wrong() -> None:
+    """Everything was seen a moment ago and is as it should be."""
+    assert seen(time.time()).wrong() == []
+    assert seen(time.time()).primary() == "web1"
+
+
+def test_what_was_not_seen_for_a_moment_is_not_whole() -> None:
+    """An eye that is shut must not pass for a lab that is well."""
+    wrong = seen(time.time() - FRESH_S - 1).wrong()
+    assert "web1 is not seen running" in wrong and "HAProxy: web2 is not seen" in wrong
+    assert "0 databases are seen as primary" in wrong
+
+
+def test_each_thing_that_is_wrong_is_named() -> None:
+    """A machine, a service, a server, the replica, the primary."""
+    now = time.time()
+    cases: list[tuple[dict[str, Any], list[str]]] = [
+        ({"power lb1": "paused"}, ["lb1 is not seen running"]),
+        ({"nginx web2": "stopped"}, ["web2: nginx is stopped"]),
+        ({"web2": "UP 1/2"}, ["HAProxy: web2 is UP 1/2"]),
+        ({"replicating": False}, ["web2 is not seen replicating"]),
+        ({"web1 is": "unassigned"}, ["0 databases are seen as primary", "web1 is not seen replicating"]),
+    ]
+    for changes, expected in cases:
+        assert seen(now, **changes).wrong() == expected
+    assert seen(now, **{"web1 is": "unassigned"}).primary() == ""

@@ -1,0 +1,153 @@
+"""What the eyes make of the answers of nodes."""
+
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import clock, topology
+from lab.analysis.timeline import Entry
+from lab.experiment import effective_config, observers
+from lab.nodes import facts, vm_power
+from lab.topology import Node
+from lab.wait import until
+
+LAB = topology.load()
+CASES = Path(__file__).parents[1] / "cases"
+
+
+def eye(name: str, node: str) -> observers.Eye:
+    """One of the eyes of this lab."""
+    return next(it for it in observers.eyes(LAB) if (it.name, it.node.name) == (name, node))
+
+
+def test_every_part_of_the_lab_is_looked_at() -> None:
+    """The balancer, both databases, the services of each node."""
+    seen = sorted(f"{it.name} {it.node.name}" for it in observers.eyes(LAB))
+    twice = [f"{it} {node}" for it in ("database", "service", "writable") for node in ("web1", "web2")]
+    assert seen == sorted(["balancer lb1", "service lb1", *twice])
+
+
+@pytest.mark.parametrize("it", observers.eyes(LAB), ids=lambda it: f"{it.name}-{it.node.name}")
+def test_every_eyes_script_is_bash(it: observers.Eye) -> None:
+    """Read whole by bash."""
+    done = subprocess.run(["bash", "-n"], input=it.script, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_database_sample_tells_role_and_transactions() -> None:
+    """As recorded, with the frame that the mark of the sample's end leaves behind."""
+    text = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8")
+    seen = eye("database", "web2").read(
+        "web2", f"{text}\n*************************** 1. row ***************************"
+    )
+    assert seen is not None
+    assert (seen["node"], seen["role"], seen["writable"], seen["replicating"]) == ("web2", "replica", False, True)
+    assert seen["semi_sync"] is None and seen["gtid_executed"].endswith(":1-36")
+
+
+@pytest.mark.parametrize(("read_only", "for_s"), [("0", "115.2068"), ("1", "123")])
+def test_a_look_at_read_only_tells_for_how_long(read_only: str, for_s: str) -> None:
+    """Since it was set, or since the start."""
+    text = f"***** 1. row *****\nread_only: {read_only}\n    for_s: {for_s} "
+    seen = eye("writable", "web1").read("web1", text)
+    assert seen == {"node": "web1", "writable": read_only == "0", "for_s": float(for_s)}
+    assert eye("writable", "web1").read("web1", "ERROR 2002 (HY000): Can't connect to local MySQL server") is None
+
+
+def test_a_balancer_sample_counts_retries() -> None:
+    """Every server of both backends, with HAProxy's own words."""
+    text = next((CASES / "facts").glob("haproxy*")).read_text(encoding="utf-8")
+    seen = eye("balancer", "lb1").read("lb1", text)
+    assert seen is not None
+    servers = {(it["backend"], it["name"]): it for it in seen["servers"]}
+    assert servers["web", "web1"]["status"].startswith("UP")
+    assert {"queue", "retries", "redispatches", "sessions", "errors"} <= set(servers["web", "web1"])
+
+
+def test_a_sample_is_of_the_moment_at_which_its_first_question_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read first, whether the database takes writes, is older than an answer that had to wait."""
+    entries: list[Entry] = []
+    samples = observers.Samples(eye("database", "web2"), entries.append)
+    lines = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8").splitlines()
+    for begins in (100.0, 200.0):
+        for number, line in enumerate([*lines, f"{observers.WHOLE}: 1"]):
+            monkeypatch.setattr(clock, "now", lambda now=begins + number: now)
+            samples.take(line)
+    assert [(entry.at, entry.kind) for entry in entries] == [(100.0, "state"), (200.0, "state")]
+
+
+def test_no_answer_is_blindness_with_a_reason() -> None:
+    """A database that is gone says so through its client."""
+    said = "ERROR 2002 (HY000): Can't connect to local MySQL server"
+    assert eye("database", "web1").read("web1", said) is None
+    entry = observers._entry(eye("database", "web1"), 7.0, None, said)
+    assert (entry.at, entry.kind, entry.data["node"], entry.data["why"]) == (7.0, "blind", "web1", said)
+
+
+def test_requests_are_those_that_the_sites_frontend_took() -> None:
+    """Not the servers' sessions: a request that was tried twice counts once."""
+    text = "# pxname,svname,req_tot,\nsite,FRONTEND,120,\nweb,web1,,\nstats,FRONTEND,7,\n"
+    assert facts.requests(text) == 120
+    assert facts.requests("") is None
+
+
+def test_what_decides_is_read_from_the_configuration() -> None:
+    """The golden file of the balancer: numbers in seconds, lines with their reasons."""
+    text = (CASES / "templates/lb1/haproxy.cfg").read_text(encoding="utf-8")
+    assert effective_config.limits(text) == {
+        "check_inter_s": 1.0,
+        "check_fastinter_s": 0.5,
+        "fall": 2,
+        "rise": 2,
+        "check_timeout_s": 1.5,
+        "connect_s": 0.7,
+        "server_s": 5.0,
+    }
+    lines = [line for it in effective_config.lines(text) for line in it["lines"]]
+    assert "retries 3" in lines and "option redispatch 1" in lines
+    assert len(effective_config.lines(text)) == len(effective_config.HAPROXY_LINES), (
+        "each line that is explained is there"
+    )
+    assert shlex.split(lines[0])
+
+
+def test_what_decides_about_writes_is_read_too() -> None:
+    """The golden file of a database, and what a durability sets on the running primary."""
+    text = (CASES / "templates/web1/mysqld.cnf").read_text(encoding="utf-8")
+    *file, chosen = effective_config.mysql_lines(text, "available")
+    assert [line for it in file for line in it["lines"]] == [
+        "super_read_only = ON",
+        "innodb_flush_log_at_trx_commit = 1",
+        "sync_binlog = 1",
+        "sync_relay_log = 1",
+        "relay_log_recovery = ON",
+    ]
+    assert "SET GLOBAL rpl_semi_sync_source_timeout = 1000;" in chosen["lines"] and "a second" in chosen["why"]
+
+
+class Door:
+    """The way to a node that shows nothing for a while, and then that it is gone."""
+
+    def __init__(self, node: Node, after_s: float) -> None:
+        self.node, self.after_s = node, after_s
+
+    def follow(self, text: str, on_line: object, going: Callable[[], bool], silence: float) -> None:
+        """No line."""
+        until("it is over", lambda: not going(), self.after_s, every=0.02)
+
+
+@pytest.mark.parametrize(("after_s", "opens_s", "seen"), [(0.2, 5.0, 7), (5.0, 0.2, 0)], ids=["open", "too late"])
+def test_nobody_visits_before_every_eye_is_open(
+    monkeypatch: pytest.MonkeyPatch, after_s: float, opens_s: float, seen: int
+) -> None:
+    """To open them took web2 from HAProxy's checks when the load began; one that never opens holds nobody up."""
+    monkeypatch.setattr(observers, "OPENS_S", opens_s)
+    monkeypatch.setattr(vm_power, "states", lambda lab: {})
+    entries: list[Entry] = []
+    doors: Any = [Door(node, after_s) for node in LAB.nodes]
+    with observers.watching(LAB, doors, entries.append):
+        assert len(entries) >= seen and (seen or not entries)

@@ -1,0 +1,54 @@
+"""What a run that ended early left of the roles, and what comes next. Databases are doubles."""
+
+from dataclasses import replace
+
+import pytest
+
+from lab import topology
+from lab.errors import LabNotUp
+from lab.experiment import teardown
+from lab.mysql.server_state import Database
+from lab.nodes.ssh import Machine
+from lab.operations import restore
+from tests.support.pairs import APART, CLOSED, OPEN, PROMOTED, REPLICA, WEB1, WEB2
+
+LAB = topology.load()
+FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
+
+
+@pytest.mark.parametrize(
+    ("web1", "web2", "said"),
+    [
+        (OPEN, REPLICA, []),
+        (FOLLOWS, PROMOTED, ["web2 is primary now, web1 was; next: invoke db.promote web1"]),
+        (CLOSED, PROMOTED, ["web1 does not replicate", "next: invoke db.rejoin web1"]),
+        (CLOSED, APART, ["0 primaries", "next: invoke db.promote"]),
+        (None, PROMOTED, ["MySQL on web1 does not answer", "next: invoke db.status"]),
+    ],
+    ids=["as before", "changed", "half changed", "nobody is open", "not known"],
+)
+def test_what_commands_left_is_told_with_what_comes_next(
+    web1: Database | None, web2: Database | None, said: list[str]
+) -> None:
+    """lab.up opens nobody who is not certain to be primary, and never turns roles back: it is not named."""
+    lines = teardown.roles((WEB1, WEB2), {"web1": web1, "web2": web2}, "web1", "")
+    assert len(lines) == bool(said) and all(word in "".join(lines) for word in said)
+    assert "lab.up" not in "".join(lines)
+
+
+@pytest.mark.parametrize(("web1", "hint"), [(CLOSED, "invoke db.status"), (None, "invoke lab.up")])
+def test_a_lab_whose_roles_are_not_right_is_looked_at_first(
+    web1: Database | None, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an experiment that was interrupted in a promotion; a database that does not answer needs lab.up."""
+
+    def asked(doors: list[Machine]) -> dict[str, Database | None]:
+        return {"web1": web1, "web2": PROMOTED}
+
+    monkeypatch.setattr(restore, "machines", lambda lab: [])
+    monkeypatch.setattr(restore, "WHOLE_S", 0.0)
+    monkeypatch.setattr(restore, "wrong", lambda lab, doors: ["web1 does not replicate"])
+    monkeypatch.setattr(restore, "databases_of", asked)
+    with pytest.raises(LabNotUp, match="not whole") as caught:
+        restore.must_be_whole(LAB)
+    assert caught.value.hint == hint

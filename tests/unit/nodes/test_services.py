@@ -1,0 +1,18 @@
+"""Names of units are completed from what is installed, so that a stopped one is found too."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.nodes import services
+
+
+def test_a_release_completes_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever version of PHP is there; what is no pattern stays as it is, there or not."""
+    (tmp_path / "php8.3-fpm.service").touch()
+    monkeypatch.setattr(services, "FOLDER", str(tmp_path))
+    said = subprocess.run(
+        ["bash", "-c", f"echo {services.named(['nginx', 'php*-fpm'])}"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.split() == ["nginx.service", "php8.3-fpm.service"]

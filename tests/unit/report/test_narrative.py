@@ -1,0 +1,188 @@
+"""The sentence of a report: made of the facts of the timeline alone, and never more certain than they are."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from lab.analysis.checks.judge import judge
+from lab.analysis.history import History
+from lab.analysis.summary import summarize
+from lab.analysis.timeline import Entry
+from lab.report.fault_phrases import DEEDS, deed
+from lab.report.narrative import sentence
+from lab.report.terminal import terminal
+from tests.support.timelines import T0, Picked, changed, database, lab, of, quiet, servers, spell, switched_off, without
+
+EXPECT = [
+    {"check": "failed-gets", "at_most": 0},
+    {"check": "detected", "at_most": 4.5},
+    {"check": "lost-writes", "at_most": 0},
+    {"check": "balancer-retries", "reported": True},
+]
+
+CONTROL = [it for it in EXPECT if it["check"] != "detected"]
+
+
+def told(entries: Sequence[Entry], expect: Sequence[dict[str, object]] = EXPECT) -> str:
+    """The sentence of a timeline."""
+    return sentence(History(entries), summarize(entries, judge(entries, expect)))
+
+
+def requests(start: float, stop: float, method: str = "") -> Picked:
+    """Picks the requests due from start to before stop."""
+    return lambda it: of("client", start, stop)(it) and method in ("", it.data["method"])
+
+
+def unserved(entries: Sequence[Entry], start: float, stop: float, method: str = "") -> list[Entry]:
+    """The same run, but nobody answers for a while."""
+    return changed(entries, requests(start, stop, method), outcome="failed", status=0, served_by="")
+
+
+def balancer_lost() -> list[Entry]:
+    """lb1 has no power from 5 s to 12 s, and answers again at 18 s."""
+    run = without(quiet(30), of("balancer", 5, 18))
+    return [*unserved(run, 5, 18), *spell([5, 5.5, 12, 16], node="lb1")]
+
+
+def test_a_server_lost_and_nobody_noticed() -> None:
+    """The whole story of a power cut: broken, noticed, counted, back."""
+    assert told(switched_off()) == (
+        "web1 lost its power at 5.0 s; HAProxy took it out after 3.0 s; of 480 reads 0 failed, "
+        "120 of 120 writes were acknowledged, 0 lost; web1 served again 6.0 s after healing began."
+    )
+
+
+def test_the_balancer_lost() -> None:
+    """There is nobody to take out, and everybody notices."""
+    assert told(balancer_lost()) == (
+        "lb1 lost its power at 5.0 s; of 480 reads 208 failed and for 13 s none succeeded, "
+        "68 of 120 writes were acknowledged, 0 lost; the site answered again 6.0 s after healing began."
+    )
+
+
+def test_a_control_run() -> None:
+    """Without a fault there is nothing to notice and nothing to heal."""
+    story = told(quiet(20), CONTROL)
+    assert story == "Nothing was broken; of 320 reads 0 failed, 80 of 80 writes were acknowledged, 0 lost."
+
+
+def test_writes_that_were_lost_are_counted() -> None:
+    """The worst news stands in the sentence."""
+    gone = changed(quiet(20), lambda it: it.kind == "final", tokens={})
+    assert told(gone) == "Nothing was broken; of 320 reads 0 failed, 80 of 80 writes were acknowledged, 80 lost."
+
+
+def test_an_inconclusive_run() -> None:
+    """Who saw too little does not say that it went well, nor that it went wrong."""
+    assert told(without(switched_off(), of("balancer", 4, 14))) == (
+        "web1 lost its power at 5.0 s; HAProxy was not seen to take it out; of 480 reads 0 failed, "
+        "120 of 120 writes were acknowledged, 0 lost; web1 served again 6.0 s after healing began; "
+        "1 of 3 checks saw too little to judge."
+    )
+
+
+def test_a_broken_run() -> None:
+    """What was measured before the rig broke proves nothing."""
+    broken = [*switched_off(), lab(7.5, "broken", why="Locust ended with exit code 1")]
+    assert told(broken) == "The rig broke at 7.5 s (Locust ended with exit code 1), so nothing is judged."
+
+
+def test_an_interrupted_run() -> None:
+    """A timeline that stops says so first; what nobody read in the end is not known."""
+    cut = [entry for entry in switched_off() if entry.at < T0 + 10]
+    assert told(cut) == (
+        "The run ended early, after 10.0 s; web1 lost its power at 5.0 s; HAProxy took it out after 3.0 s; "
+        "of 160 reads 0 failed, 40 of 40 writes were acknowledged, how many of them were lost is not known; "
+        "web1 was never healed; 1 of 3 checks saw too little to judge."
+    )
+
+
+def test_a_run_that_says_why_it_ended_early() -> None:
+    """Whoever interrupted it is named."""
+    cut = [entry for entry in quiet(20) if entry.at < T0 + 10]
+    assert told([*cut, lab(10, "end", complete=False, why="interrupted")], CONTROL) == (
+        "The run ended early, after 10.0 s (interrupted); nothing was broken; of 160 reads 0 failed, "
+        "40 of 40 writes were acknowledged, how many of them were lost is not known; "
+        "1 of 2 checks saw too little to judge."
+    )
+
+
+def test_a_run_without_requests() -> None:
+    """That nothing failed is no news when nothing was asked."""
+    assert told(without(quiet(20), of("client"))).startswith("Nothing was broken; no request was made; ")
+
+
+def test_nothing_at_all() -> None:
+    """An empty timeline is a run that ended early."""
+    assert told([], []) == "The run ended early, after 0.0 s; nothing was broken; no request was made."
+
+
+def test_two_faults_are_told_apart() -> None:
+    """With more than one fault every node is named."""
+    run = [entry for entry in switched_off() if entry.eye != "database"]
+    lagging = [database(at, "web2", writable=False) for at in range(30)]
+    both = [*run, *lagging, *spell([20, 21, 24, 25.5], node="web2", kind="replication-stop")]
+    assert told(both) == (
+        "web1 lost its power at 5.0 s, replication to web2 stopped at 20.0 s; HAProxy took web1 out after 3.0 s; "
+        "of 480 reads 0 failed, 120 of 120 writes were acknowledged, 0 lost; "
+        "web1 served again 6.0 s after healing of web1 began; web2 was whole again 1.5 s after healing of web2 began."
+    )
+
+
+def test_a_server_that_did_not_come_back() -> None:
+    """Healing that nobody saw succeed is not called a success."""
+    run = [*without(switched_off(), of("balancer", 18)), *(servers(at, web1="DOWN") for at in range(18, 34))]
+    assert "; web1 was not seen to be whole again." in told(run)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"kind": "service-kill", "node": "web1", "service": "nginx", "peer": ""}, "nginx on web1 was killed"),
+        ({"kind": "partition", "node": "web1", "peer": "lb1"}, "web1 was cut off from lb1"),
+        ({"kind": "partition", "node": "web1", "peer": "all"}, "web1 was cut off from all other nodes"),
+        ({"kind": "slow", "node": "web2", "delay_ms": 200, "jitter_ms": 50.0}, "200 ms of delay, 50 ms of jitter"),
+        ({"kind": "clock-skew", "node": "web2", "seconds": -30}, "the clock of web2 jumped (-30 s)"),
+        ({"kind": "novel", "node": "web2"}, "web2: novel"),
+    ],
+    ids=["service", "peer", "all peers", "sizes", "seconds", "a kind without words"],
+)
+def test_what_a_fault_did_in_words(fault: dict[str, object], words: str) -> None:
+    """A class reads what happened to whom, not the name of a fault."""
+    assert words in deed(fault)
+
+
+@pytest.mark.parametrize("kind", DEEDS)
+def test_every_kind_names_its_node(kind: str) -> None:
+    """No words are left with a hole in them."""
+    words = deed({"kind": kind, "node": "web1"})
+    assert "web1" in words
+    assert "{" not in words
+
+
+def test_the_terminal_says_the_same() -> None:
+    """Verdict with a sign, sentence, and each check with what was measured and allowed."""
+    run = switched_off(title="The primary's server loses its power")
+    lines = terminal(run, judge(run, EXPECT)).splitlines()
+    assert lines[:3] == ["✓ PASS  The primary's server loses its power", told(run), ""]
+    assert [line[:10] for line in lines[4:8]] == ["✓ pass    ", "✓ pass    ", "✓ pass    ", "· reported"]
+    assert lines[5] == "✓ pass        3.00 s  at most 4.5 s  time until HAProxy took the server out (detected)"
+
+
+def test_a_violation_that_stands_is_shown_and_nothing_else_of_a_broken_run() -> None:
+    """Two databases were open: no broken rig makes that. How many reads failed is not judged."""
+    run = [*changed(quiet(), of("database", 5, 8), writable=True), lab(9, "broken", why="Locust died")]
+    checks = judge(run, [*CONTROL, {"check": "two-writable", "at_most": 0}])
+    lines = terminal(run, checks).splitlines()
+    assert lines[0].startswith("✗ FAIL")
+    assert lines[1] == "The rig broke at 9.0 s (Locust died), so only what it can't have made is judged."
+    assert [line.split("  ")[0] for line in lines[4:]] == ["- not judged"] * 3 + ["✗ fail", "", lines[-1]]
+    assert lines[-1].startswith("✗ two-writable: from ")
+
+
+def test_the_terminal_judges_nothing_when_the_rig_broke() -> None:
+    """Numbers of a broken run carry no verdict."""
+    run = [*switched_off(), lab(7.5, "broken", why="a node never came back")]
+    lines = terminal(run, judge(run, EXPECT)).splitlines()
+    assert lines[0].startswith("! ERROR")
+    assert all(line.startswith("- not judged") for line in lines[4:])
