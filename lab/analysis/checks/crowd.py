@@ -3,6 +3,7 @@
 The crowd is there while the load is above the rate that it began with.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TypeAlias
@@ -32,15 +33,16 @@ def _of_the_site(check: Check) -> Check:
 def goodput(history: History) -> Finding:
     """The lowest rate of answers within 3 s while the crowd was there, as a share of what was possible.
 
-    Possible is the highest rate of answers in any part of the load, or what was sent, if that was less.
+    Parts of the load with the same rate count as one: a machine that gets slower in the run strikes all rates alike.
+    Possible is the highest rate of answers at any rate of the load, or what was sent, if that was less.
     """
-    parts = [(it, _per_second(history, it)) for it in history.offers if it.seconds > 0]
-    peak = max((rate for _, rate in parts), default=0.0)
-    crowd = [(it, rate) for it, rate in parts if it in _crowd(history)]
+    answered = _answered(history)
+    peak = max(answered.values(), default=0.0)
+    crowd = {it.rate for it in _crowd(history)} & answered.keys()
     if not crowd or not peak:
         return nothing("ratio", NO_CROWD if peak else "nothing was answered within 3 s")
-    detail = "; ".join(f"{it.rate:g}/s sent: {rate:.1f}/s answered" for it, rate in parts)
-    share = min(rate / min(peak, it.rate) for it, rate in crowd)
+    detail = "; ".join(f"{sent:g}/s sent: {rate:.1f}/s answered" for sent, rate in answered.items())
+    share = min(answered[sent] / min(peak, sent) for sent in crowd)
     return found(share, "ratio", detail, _missing(history))
 
 
@@ -113,9 +115,14 @@ def _due(history: History, offer: Offer) -> list[Request]:
     return [it for it in history.requests if offer.start <= it.intended < offer.stop]
 
 
-def _per_second(history: History, offer: Offer) -> float:
-    good = [it for it in _due(history, offer) if it.is_answered and _took(history, it) <= GOOD_S]
-    return len(good) / offer.seconds
+def _answered(history: History) -> dict[float, float]:
+    """Answers within 3 s, a second, by what was sent a second."""
+    good, seconds = Counter[float](), Counter[float]()
+    for offer in history.offers:
+        due = _due(history, offer)
+        good[offer.rate] += sum(it.is_answered and _took(history, it) <= GOOD_S for it in due)
+        seconds[offer.rate] += offer.seconds
+    return {rate: good[rate] / seconds[rate] for rate in good if seconds[rate] > 0}
 
 
 def _acknowledged(history: History, offers: Sequence[Offer]) -> float:

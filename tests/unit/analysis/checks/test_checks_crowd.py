@@ -35,6 +35,20 @@ def test_the_worst_part_of_a_crowd_decides() -> None:
     assert find(History(slower(quiet(load=three), late, 3.1)), "goodput").value == 0
 
 
+def test_parts_with_the_same_rate_count_as_one() -> None:
+    """Nobody was served in the first quarter of a crowd, all the others were."""
+    four = {
+        "rate": 20,
+        "rates": [{"at": 5, "rate": 21}, {"at": 10, "rate": 22}, {"at": 15, "rate": 21}, {"at": 20, "rate": 20}],
+    }
+
+    def late(entry: Entry) -> bool:
+        return entry.eye == "client" and T0 + 5 <= entry.at < T0 + 7.5
+
+    finding = find(History(slower(quiet(load=four), late, 3.1)), "goodput")
+    assert finding.value == pytest.approx(0.75, abs=0.06) and finding.detail.count("21/s sent") == 1
+
+
 def test_the_rates_are_told() -> None:
     """What was sent and answered in each part."""
     assert find(History(crowd()), "goodput").detail.startswith("20/s sent: 20.0/s answered; 40/s sent: 20.0/s answered")
