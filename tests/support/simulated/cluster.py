@@ -185,7 +185,10 @@ class Cluster:
 
 
 def _words(wire: socket.socket) -> tuple[Sequence[str], bytes]:
-    """What a program was called with, up to an empty word; what came after that."""
+    """What a program was called with, up to an empty word; what came after that.
+
+    A stranger is sent away: a worker of Locust tries its master's port again, which the system may have given to us.
+    """
     data = b""
     while b"\0\0" not in data:
         got = wire.recv(65536)
@@ -193,7 +196,10 @@ def _words(wire: socket.socket) -> tuple[Sequence[str], bytes]:
             raise OSError("the client is gone")
         data += got
     head, _, rest = data.partition(b"\0\0")
-    return head.decode().split("\0"), rest
+    try:
+        return head.decode().split("\0"), rest
+    except UnicodeDecodeError as error:
+        raise OSError("no program of a node") from error
 
 
 def _shut(wire: socket.socket) -> None:

@@ -1,5 +1,6 @@
 """The simulated servers: what they model of MySQL, and that they refuse what they were not taught."""
 
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -32,6 +33,14 @@ def test_the_question_gets_the_state_of_a_server(make: Make) -> None:
     """The reader of real answers reads it; states of tests/support/pairs.py come back as they are."""
     pair = make(CLOSED, REPLICA)
     assert pair.asked() == {"web1": CLOSED, "web2": REPLICA}
+
+
+def test_a_stranger_is_sent_away(pair: Pair) -> None:
+    """A worker of Locust whose master ended greets whoever has its port now, in ZeroMQ's way (a first byte of 255)."""
+    with socket.create_connection(("127.0.0.1", pair.port), timeout=10) as way:
+        way.sendall(b"\xff" + bytes(8) + b"\x01\x7f")
+        assert way.recv(100) == b""
+    assert all(pair.asked().values())
 
 
 @pytest.mark.parametrize(
