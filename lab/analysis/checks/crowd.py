@@ -3,7 +3,7 @@
 The crowd is there while the load is above the rate that it began with.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TypeAlias
@@ -117,7 +117,7 @@ def _due(history: History, offer: Offer) -> list[Request]:
 
 def _answered(history: History) -> dict[float, float]:
     """Answers within 3 s, a second, by what was sent a second."""
-    good, seconds = Counter[float](), Counter[float]()
+    good, seconds = defaultdict[float, int](int), defaultdict[float, float](float)
     for offer in history.offers:
         due = _due(history, offer)
         good[offer.rate] += sum(it.is_answered and _took(history, it) <= GOOD_S for it in due)
