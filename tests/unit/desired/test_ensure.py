@@ -3,17 +3,15 @@
 import getpass
 import grp
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from lab.desired.ensure import Command, Desired, Difference, File, Found, Unit, apply, compare, fingerprint, show
+from lab.desired.ensure import Command, Desired, Difference, File, Found, Unit, compare, fingerprint, show
 from lab.desired.scripts import apply_script, probe_script, read_probe
 from lab.nodes.ssh import Answer, Machine
-from lab.wait import pause
 from tests.support.fake_node import bash, fake, places
 
 __all__ = ["places"]
@@ -56,29 +54,6 @@ def test_a_drop_in_is_read_by_systemd_and_restarts_nothing() -> None:
     assert compare(desired, replace(written, stale=True)) == Difference(reload=True)
     block = "=weblab= units\nNames=thing.service\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload="
     assert read_probe(f"{block}yes\n").stale and not read_probe(f"{block}no\n").stale
-
-
-class Busy:
-    """A node on which nothing happens, but some of it takes a while; how many did that at once."""
-
-    now, most, done = 0, 0, 0
-
-    def script(self, text: str, **_: object) -> Answer:
-        """Only the command itself counts."""
-        if text == "restart":
-            Busy.now += 1
-            Busy.most = max(Busy.most, Busy.now)
-            pause(0.05)
-            Busy.now, Busy.done = Busy.now - 1, Busy.done + 1
-        return Answer(0, "", "")
-
-
-def test_what_serves_nobody_meanwhile_happens_on_one_node_after_the_other() -> None:
-    """The others serve."""
-    due = Difference(commands=(Command("restarts", "false", "restart", in_turn=True),))
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: apply(cast(Machine, Busy()), due), range(3)))
-    assert (Busy.most, Busy.done) == (1, 3)
 
 
 def test_a_unit_that_reacts_in_turn_is_only_marked(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from lab.operations import converge
 from lab.release import Release
 from lab.replication import accounts, assign_roles, rolling_restart
 from lab.state import choices, credentials
-from lab.topology import Node
 from tests.support.pairs import PROMOTED
 from tests.unit.conftest import Stored
 from tests.unit.replication.test_accounts import answer_of
@@ -36,7 +35,7 @@ PASSWORDS = {it.name: f"{it.name}-password" for it in accounts.load(LAB)}
 class Door:
     """A node that is as desired and counts how often it is asked."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: topology.Node) -> None:
         self.node = node
         self.channels = 0
         self.scripts: list[str] = []
@@ -54,13 +53,13 @@ class Door:
         return Answer(0, self.report, "")
 
 
-def healthy_report(node: Node) -> str:
+def healthy_report(node: topology.Node) -> str:
     """What the probe prints on a node that has all that is desired of it."""
     target = Target(LAB, node, Release.of(SYSTEM), {}, PASSWORDS)
     return "\n".join(_lines(converge.desired(target, ROLES), node))
 
 
-def _lines(desired: Desired, node: Node) -> Sequence[str]:
+def _lines(desired: Desired, node: topology.Node) -> Sequence[str]:
     prints = {file.path: fingerprint(file).split(" ", 1) for file in desired.files}
     lines = ["=weblab= packages", *(f"ii  {name}" for name in desired.packages)]
     lines += ["=weblab= sums", *(f"{digest}  {path}" for path, (digest, _) in prints.items())]
@@ -213,8 +212,7 @@ def test_a_converge_writes_down_what_it_takes_away_before_it_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """So that status tells it although nobody came back; the next whole converge puts it back and strikes it out."""
-    known: list[object] = []
-    write = doors[0].script
+    known, write = list[object](), doors[0].script
 
     def look(text: str, **options: object) -> object:
         known.append(stored().get("without"))

@@ -238,15 +238,11 @@ def test_the_site_is_asked_while_the_nodes_are(monkeypatch: pytest.MonkeyPatch) 
     """Both wait for each other here: one after the other they would never meet."""
     meeting = threading.Barrier(2, timeout=5)
 
-    def healthy(_: Lab) -> bool:
+    def meet(answer: object) -> object:
         meeting.wait()
-        return True
-
-    def ask(*_: object) -> dict[str, NodeFacts]:
-        meeting.wait()
-        return {}
+        return answer
 
     monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: "running" for node in lab.nodes})
-    monkeypatch.setattr(site, "healthy", healthy)
-    monkeypatch.setattr(status, "_ask", ask)
+    monkeypatch.setattr(site, "healthy", lambda _: meet(True))
+    monkeypatch.setattr(status, "_ask", lambda *_: meet({}))
     assert status.collect(LAB)["site"]["ok"] is True
