@@ -22,7 +22,7 @@ INJECT = {
     "loss": "for slow: percent of packets that get lost",
     "rate": "for slow and replication-slow: kbit per second that pass",
     "seconds": "for clock-skew (may be negative) and replication-lag",
-    "pages_per_s": "for php-limit: how many pages a second PHP can still make",
+    "pages_per_s": "for php-limit: how many requests a second PHP still answers",
     "restarts": "for service-kill: let systemd start it again",
     "for": "heal it after so many seconds; Ctrl-C heals it at once",
 }

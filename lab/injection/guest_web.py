@@ -7,32 +7,41 @@ from lab.injection.scripts import FOLDER, Scripts, kept
 from lab.nodes import services
 from lab.topology import Lab
 
-PAGES = 30  # asked for to see what one costs
-LEAST_PERCENT = 2  # the kernel gives no less than a millisecond of each tenth of a second
+SETTINGS = "/etc/php"
 
-_UNIT = f"unit=$(systemctl show -p Id --value {services.named(['php*-fpm'])} | head -n 1)"
-_USED = "awk '/^usage_usec/ { print $2 }' /sys/fs/cgroup/system.slice/$unit/cpu.stat"
-_LOG = "/var/log/nginx/access.log"
-_LIMIT = "$(systemctl show -p CPUQuotaPerSecUSec --value $unit)"
+# PHP runs this before each request: it takes its turn and waits until its time is over, as on one slow processor. A
+# share of the real one is worth less when the machine is busy, and a crowd makes it busy.
+_TURNS = """<?php
+if (fpm_get_status()['pool'] !== 'health') {{
+    (static function (): void {{
+        $turns = fopen('{turns}', 'c+');
+        flock($turns, LOCK_EX);
+        $end = max(hrtime(true), (int) stream_get_contents($turns)) + {nanoseconds};
+        rewind($turns);
+        fwrite($turns, (string) $end);
+        fclose($turns);
+        usleep(max(0, intdiv($end - hrtime(true), 1000)));
+    }})();
+}}"""
+_RELOAD = f"systemctl try-reload-or-restart {services.named(['php*-fpm'])}"
+_ASK = "curl -s -m 10 -o /dev/null http://127.0.0.1/health"
 
 
 def _php_limit(fault: Fault, lab: Lab) -> Scripts:
-    """How much processor a page needs differs between machines, so it is measured first, with what else comes."""
-    pages, where = int(fault.options.get("pages_per_s", 1)), kept(fault)
-    measure = (
-        f"{_UNIT}\nmkdir -p {FOLDER}\nused=$({_USED}); size=$(stat -c %s {_LOG})\n"
-        f"curl -s -m 60 -o /dev/null 'http://127.0.0.1/?[1-{PAGES}]'\n"
-        f"used=$(( $({_USED}) - used )); served=$(tail -c +$(( size + 1 )) {_LOG} | wc -l)\n"
-        f'[ "$served" -gt 0 ] && [ "$used" -gt 0 ] || {{ echo "PHP answered no page"; exit 1; }}\n'
-        f"percent=$(( used * {pages} / served / 10000 ))\n"
-        f"echo $(( percent > {LEAST_PERCENT} ? percent : {LEAST_PERCENT} )) > {where}"
-    )
+    """What PHP reads at a reload is a link to a file that is gone after a boot, and the limit with it."""
+    where, link = kept(fault), f"$(ls -d {SETTINGS}/*/fpm/conf.d | head -n 1)/zz-weblab-limit.ini"
+    turns = f"{where}.turns"
+    nanoseconds = 1_000_000_000 // int(fault.options.get("pages_per_s", 1))
     return Scripts(
-        prepare=measure,
-        inject=f"{_UNIT}\nsystemctl set-property --runtime $unit CPUQuota=$(< {where})%",
-        seen=f'{_UNIT}\n[ "{_LIMIT}" != infinity ]',
-        heal=f"{_UNIT}\nsystemctl set-property --runtime $unit CPUQuota=",
-        gone=f'{_UNIT}\n[ "{_LIMIT}" = infinity ]',
+        prepare=(
+            f"set -e\nmkdir -p {FOLDER}; install -o www-data -m 600 /dev/null {turns}\n"
+            f"cat > {where}.php <<'END'\n{_TURNS.format(turns=turns, nanoseconds=nanoseconds)}\nEND\n"
+            f"echo auto_prepend_file={where}.php > {where}.ini"
+        ),
+        inject=f"ln -sf {where}.ini {link} && {_RELOAD}",
+        seen=f"{_ASK}\n[ -s {turns} ]",
+        heal=f"[ ! -L {link} ] || {{ rm {link} && {_RELOAD}; }}",
+        gone=f'before=$(cat {turns} 2>&1)\n{_ASK}\n[ ! -L {link} ] && [ "$(cat {turns} 2>&1)" = "$before" ]',
         timed=True,
     )
 

@@ -17,7 +17,7 @@ DEEDS = {
     "slow": "the network of {node} became bad{how}",
     "disk-full": "the disk of {node} was full",
     "cpu-hog": "other programs took the processor of {node}",
-    "php-limit": "PHP on {node} got less of the processor{how}",
+    "php-limit": "PHP on {node} became slow{how}",
     "memory-hog": "another program took the memory of {node}",
     "clock-skew": "the clock of {node} jumped{how}",
     "replication-stop": "replication to {node} stopped",
@@ -32,7 +32,7 @@ SIZES = {
     "rate_kbit": "{:g} kbit/s",
     "seconds": "{:+g} s",
     "megabytes": "{:g} MB",
-    "pages_per_s": "enough for {:g} pages a second",
+    "pages_per_s": "{:g} requests a second at most",
 }
 
 

@@ -57,6 +57,12 @@ INSIDE = {
         "web2",
         "mysql --vertical -e 'SHOW REPLICA STATUS' | grep -q 'SQL_Delay: 20'",
     ),
+    "php-limit": (
+        ["php-limit", "web2", "--pages-per-s", "5"],
+        "web2",
+        "t=$(date +%s%N); seq 10 | xargs -P 5 -I{} curl -s -o /dev/null http://127.0.0.1/; "
+        "[ $(( $(date +%s%N) - t )) -gt 1900000000 ]",
+    ),
     "replication-slow": (
         ["replication-slow", "web2", "--rate", "2000"],
         "web2",

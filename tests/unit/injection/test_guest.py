@@ -8,7 +8,7 @@ import pytest
 
 from lab import topology
 from lab.faults.kinds import Fault
-from lab.injection import guest, scripts
+from lab.injection import guest, guest_web, scripts
 from tests.support.fake_node import bash, fake, places
 
 __all__ = ["places"]  # the fixture that puts a fake node's commands first
@@ -179,7 +179,6 @@ HEALS = {
     "slow": (INSIDE[6], "tc qdisc del dev eth1 root"),
     "cpu-hog": (INSIDE[8], "systemctl stop weblab-fault-web2-cpu-hog"),
     "memory-hog": (INSIDE[9], "systemctl stop weblab-fault-web2-memory-hog"),
-    "php-limit": (INSIDE[14], "systemctl set-property --runtime nginx.service CPUQuota=\n"),
     "replication-stop": (INSIDE[11], "mysql -e START REPLICA"),
     "replication-slow": (INSIDE[13], "nft delete table inet weblab_web2_replication_slow"),
     "replication-lag": (INSIDE[12], "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0; START REPLICA SQL_THREAD"),
@@ -224,3 +223,18 @@ def test_a_delay_keeps_the_receiver_running(tmp_path: Path) -> None:
     assert bash(guest.scripts(fault(INSIDE[12]), LAB).inject).returncode == 0
     calls = (tmp_path / "calls").read_text()
     assert calls.index("START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;") < calls.index("SOURCE_DELAY = 20")
+
+
+def test_php_is_slow_while_a_link_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PHP reads its settings anew each time; the link leads to a folder that a boot empties. Twice is no mistake."""
+    settings = tmp_path / "8.4" / "fpm" / "conf.d"
+    settings.mkdir(parents=True)
+    monkeypatch.setattr(guest_web, "SETTINGS", str(tmp_path))
+    made = guest.scripts(fault(INSIDE[14]), LAB)
+    fake(tmp_path, "systemctl", "exit 0")
+    assert bash(made.inject).returncode == bash(made.inject).returncode == 0
+    (link,) = settings.iterdir()
+    assert link.is_symlink() and str(link.readlink()).startswith("/run/")
+    assert bash(made.heal).returncode == bash(made.heal).returncode == 0
+    assert not list(settings.iterdir())
+    assert (tmp_path / "calls").read_text().count("systemctl try-reload-or-restart ") == 3
