@@ -73,7 +73,7 @@ _KINDS = (
     Kind("cpu-hog", "other programs want all of the node's processor"),
     Kind(
         "php-limit",
-        "PHP answers no more than that many requests a second, one after another",
+        "the site's PHP answers no more than that many requests a second, one after another",
         role="web",
         options={"pages_per_s": Whole(1, 1000)},
         required=("pages_per_s",),
