@@ -10,6 +10,11 @@ from lab.topology import ROOT
 SITE = ROOT / "provision" / "site"
 DOCUMENTS = "/var/www/site"
 SITE_CONFIG = "/etc/weblab/site.php"
+# PHP's main process ends the others, starts itself anew and then starts others; systemctl does not wait for that.
+NEW_PROCESSES = """main=$(systemctl show -p MainPID --value %s)
+old=$(pgrep -P "$main")
+"$@" || exit
+until ! kill -0 $old && pgrep -P "$main"; do sleep 0.1; done >/dev/null 2>&1"""
 
 
 def desired(target: Target) -> Desired:
@@ -31,6 +36,7 @@ def desired(target: Target) -> Desired:
                 f"{release.php_fpm_unit}.service",
                 watches=(php, SITE_CONFIG, *(file.path for file in site)),
                 on_change=f"systemctl reload {release.php_fpm_unit}",
+                waits=NEW_PROCESSES % release.php_fpm_unit,
             ),
             Unit(
                 f"{release.nginx_unit}.service",

@@ -5,6 +5,7 @@ import difflib
 import hashlib
 import threading
 from collections.abc import Set
+from contextlib import nullcontext
 
 from lab.desired.scripts import apply_script, probe_script, read_probe, read_show, show_script
 from lab.desired.state import Command, Desired, Difference, File, Found, Unit, fingerprint
@@ -64,17 +65,24 @@ def _reacts(unit: Unit, changed: Set[str], found: Found) -> bool:
 def apply(machine: Machine, difference: Difference) -> None:
     """Change what differs: one round trip, and one for each command in turn.
 
-    A file that its checker refuses leaves everything as it was. Raises CommandFailed with the step that failed and what
-    it printed.
+    Where services react that serve already, one node changes after the other. A file that its checker refuses leaves
+    everything as it was. Raises CommandFailed with the step that failed and what it printed.
     """
+    title = f"changes: {str(difference)[:90]}"
     try:
-        machine.script(apply_script(difference), timeout=APPLY_TIMEOUT_S, title=f"changes: {str(difference)[:90]}")
+        with _TURN if _disturbs(difference) else nullcontext():
+            machine.script(apply_script(difference), timeout=APPLY_TIMEOUT_S, title=title)
         for command in (it for it in difference.commands if it.in_turn):
             with _TURN:
                 machine.script(command.do, timeout=TURN_TIMEOUT_S, title=command.name)
     except CommandFailed as error:
         error.hint = "correct the cause and run it again: invoke lab.provision"
         raise
+
+
+def _disturbs(difference: Difference) -> bool:
+    """Whether a service reacts that serves already; a new node has others to start first."""
+    return bool(difference.reactions) and not (difference.packages or difference.starts)
 
 
 def show(machine: Machine, difference: Difference) -> str:

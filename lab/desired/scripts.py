@@ -192,6 +192,8 @@ def _remember(units: Sequence[Unit]) -> list[str]:
 def _react(units: Sequence[Unit]) -> list[str]:
     lines = []
     for reaction in dict.fromkeys(unit.on_change for unit in units):
-        markers = " ".join(_marker(unit.name) for unit in units if unit.on_change == reaction)
-        lines += [_step(reaction), f"timeout 120 {reaction}", f"rm -f {markers}"]
+        reacting = [unit for unit in units if unit.on_change == reaction]
+        waits = next((f"bash -c {shlex.quote(unit.waits)} waits " for unit in reacting if unit.waits), "")
+        markers = " ".join(_marker(unit.name) for unit in reacting)
+        lines += [_step(reaction), f"timeout 120 {waits}{reaction}", f"rm -f {markers}"]
     return lines

@@ -25,12 +25,14 @@ class File:
 class Unit:
     """A systemd unit that runs and is enabled; `on_change` runs when one of `watches` changed.
 
+    `waits`: bash that runs `"$@"`, the words of `on_change`, and ends when the unit serves again.
     `in_turn`: it serves nobody meanwhile, so the nodes do it one after the other, after everything else.
     """
 
     name: str
     watches: tuple[str, ...] = ()
     on_change: str = ""
+    waits: str = ""
     in_turn: bool = False
 
 
