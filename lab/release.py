@@ -67,6 +67,14 @@ class Release:
         raise BadInput(f"{name} is not supported by the roles", hint=f"use a box with one of: {supported}")
 
     @property
+    def haproxy_delays_answers(self) -> bool:
+        """Whether `tcp-response inspect-delay` is safe: 2.8.0 forwards a server's close to the visitor meanwhile.
+
+        HAProxy's commit 04bbfa435 mends that; 3.0.11 and 3.2.0 have it (tried), of 2.8.16 nobody here knows.
+        """
+        return not self.haproxy.startswith("2.")
+
+    @property
     def php_fpm_unit(self) -> str:
         """The systemd unit of PHP-FPM."""
         return f"php{self.php}-fpm"

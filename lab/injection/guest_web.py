@@ -7,41 +7,42 @@ from lab.injection.scripts import FOLDER, Scripts, kept
 from lab.nodes import services
 from lab.topology import Lab
 
-SETTINGS = "/etc/php"
+SETTINGS, LINK = "/etc/php", "zz-weblab-limit.ini"
 
-# PHP runs this before each request: it takes its turn and waits until its time is over, as on one slow processor. A
-# share of the real one is worth less when the machine is busy, and a crowd makes it busy.
+# PHP runs this before each request of a visitor: it takes its turn and waits until its time is over, as on one slow
+# processor. A share of the real one is worth less when the machine is busy, and a crowd makes it busy.
 _TURNS = """<?php
-if (fpm_get_status()['pool'] !== 'health') {{
-    (static function (): void {{
-        $turns = fopen('{turns}', 'c+');
-        flock($turns, LOCK_EX);
-        $end = max(hrtime(true), (int) stream_get_contents($turns)) + {nanoseconds};
-        rewind($turns);
-        fwrite($turns, (string) $end);
-        fclose($turns);
-        usleep(max(0, intdiv($end - hrtime(true), 1000)));
-    }})();
-}}"""
+(static function (): void {{
+    $turns = fopen('{turns}', 'c+');
+    flock($turns, LOCK_EX);
+    $end = max(hrtime(true), (int) stream_get_contents($turns)) + {nanoseconds};
+    rewind($turns);
+    fwrite($turns, (string) $end);
+    fclose($turns);
+    usleep(max(0, intdiv($end - hrtime(true), 1000)));
+}})();"""
 _RELOAD = f"systemctl try-reload-or-restart {services.named(['php*-fpm'])}"
 _ASK = "curl -s -m 10 -o /dev/null http://127.0.0.1/health"
 
 
 def _php_limit(fault: Fault, lab: Lab) -> Scripts:
-    """What PHP reads at a reload is a link to a file that is gone after a boot, and the limit with it."""
-    where, link = kept(fault), f"$(ls -d {SETTINGS}/*/fpm/conf.d | head -n 1)/zz-weblab-limit.ini"
-    turns = f"{where}.turns"
-    nanoseconds = 1_000_000_000 // int(fault.options.get("pages_per_s", 1))
+    """What PHP reads at a reload is a link to a file that is gone after a boot, and the limit with it.
+
+    That file goes last: as long as it is there, a heal that was cut off reloads PHP again.
+    """
+    where, turns = kept(fault), f"{kept(fault)}.turns"
+    link = f"$(ls -d {SETTINGS}/*/fpm/conf.d | head -n 1)/{LINK}"
+    nanoseconds = 1_000_000_000 // int(fault.options.get("pages_per_s", 2))
     return Scripts(
         prepare=(
-            f"set -e\nmkdir -p {FOLDER}; install -o www-data -m 600 /dev/null {turns}\n"
+            f"set -e\ninstall -d -m 755 {FOLDER}; install -o www-data -m 600 /dev/null {turns}\n"
             f"cat > {where}.php <<'END'\n{_TURNS.format(turns=turns, nanoseconds=nanoseconds)}\nEND\n"
             f"echo auto_prepend_file={where}.php > {where}.ini"
         ),
         inject=f"ln -sf {where}.ini {link} && {_RELOAD}",
         seen=f"{_ASK}\n[ -s {turns} ]",
-        heal=f"[ ! -L {link} ] || {{ rm {link} && {_RELOAD}; }}",
-        gone=f'before=$(cat {turns} 2>&1)\n{_ASK}\n[ ! -L {link} ] && [ "$(cat {turns} 2>&1)" = "$before" ]',
+        heal=f"rm -f {SETTINGS}/*/fpm/conf.d/{LINK}; [ ! -e {where}.ini ] || {{ {_RELOAD} && rm {where}.ini; }}",
+        gone=f'before=$(cat {turns} 2>&1)\n{_ASK}\n[ ! -e {where}.ini ] && [ "$(cat {turns} 2>&1)" = "$before" ]',
         timed=True,
     )
 

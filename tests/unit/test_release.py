@@ -11,17 +11,20 @@ CASES = Path(__file__).parent / "cases" / "release"
 
 
 @pytest.mark.parametrize(
-    ("case", "system", "php", "mysql", "haproxy"),
+    ("case", "system", "php", "mysql", "haproxy", "delays"),
     [
-        ("ubuntu-24.04", "Ubuntu 24.04", "8.3", "8.0", "2.8"),
-        ("ubuntu-26.04", "Ubuntu 26.04", "8.5", "8.4", "3.2"),
-        ("debian-13", "Debian 13", "8.4", "9.7", "3.0"),
+        ("ubuntu-24.04", "Ubuntu 24.04", "8.3", "8.0", "2.8", False),
+        ("ubuntu-26.04", "Ubuntu 26.04", "8.5", "8.4", "3.2", True),
+        ("debian-13", "Debian 13", "8.4", "9.7", "3.0", True),
     ],
 )
-def test_a_system_is_recognised_by_its_os_release(case: str, system: str, php: str, mysql: str, haproxy: str) -> None:
+def test_a_system_is_recognised_by_its_os_release(
+    case: str, system: str, php: str, mysql: str, haproxy: str, delays: bool
+) -> None:
     """With the versions it carries, and the names that depend on them."""
     release = Release.of((CASES / f"{case}.txt").read_text(encoding="utf-8"))
     assert (release.system, release.php, release.mysql, release.haproxy) == (system, php, mysql, haproxy)
+    assert release.haproxy_delays_answers == delays
     assert release.php_fpm_unit == f"php{php}-fpm"
     assert release.php_fpm_conf == f"/etc/php/{php}/fpm/php-fpm.conf"
     assert release.php_fpm_binary == f"/usr/sbin/php-fpm{php}"

@@ -226,7 +226,7 @@ def test_a_delay_keeps_the_receiver_running(tmp_path: Path) -> None:
 
 
 def test_php_is_slow_while_a_link_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PHP reads its settings anew each time; the link leads to a folder that a boot empties. Twice is no mistake."""
+    """PHP reads its settings anew each time; the link leads to a folder that a boot empties."""
     settings = tmp_path / "8.4" / "fpm" / "conf.d"
     settings.mkdir(parents=True)
     monkeypatch.setattr(guest_web, "SETTINGS", str(tmp_path))
@@ -237,4 +237,17 @@ def test_php_is_slow_while_a_link_is_there(tmp_path: Path, monkeypatch: pytest.M
     assert link.is_symlink() and str(link.readlink()).startswith("/run/")
     assert bash(made.heal).returncode == bash(made.heal).returncode == 0
     assert not list(settings.iterdir())
-    assert (tmp_path / "calls").read_text().count("systemctl try-reload-or-restart ") == 3
+
+
+def test_php_is_reloaded_until_that_worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first heal was cut off after the link had gone; where nothing is left to heal, nothing is reloaded."""
+    monkeypatch.setattr(guest_web, "SETTINGS", str(tmp_path))
+    monkeypatch.setattr(guest_web, "kept", lambda _: str(tmp_path / "limit"))
+    made = guest.scripts(fault(INSIDE[14]), LAB)
+    (tmp_path / "limit.ini").write_text("auto_prepend_file=limit.php\n")
+    fake(tmp_path, "systemctl", "exit 1")
+    assert bash(made.heal).returncode != 0 and (tmp_path / "limit.ini").exists()
+    fake(tmp_path, "systemctl", "exit 0")
+    assert [bash(made.heal).returncode for _ in range(2)] == [0, 0]
+    assert not (tmp_path / "limit.ini").exists()
+    assert (tmp_path / "calls").read_text().count("try-reload-or-restart") == 2
