@@ -107,7 +107,9 @@ def _entries(folder: Path) -> list[Entry]:
     """What was seen in a run; where it was killed, it could not take in what its load had recorded."""
     entries = run_folder.read(folder)
     recorded = [] if History(entries).seen("lab", "end") else record.merge(folder / run_folder.RECORD)
-    others = [it for it in entries if not recorded or it.eye != "client"]  # it may have been killed while it took it in
+    others = [
+        it for it in entries if not recorded or it.observer != "client"
+    ]  # it may have been killed while it took it in
     return sorted([*others, *map(timeline.entry, recorded)], key=lambda it: it.at)
 
 

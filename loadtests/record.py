@@ -65,7 +65,7 @@ class Record:
         self._file.close()
 
     def _write(self, kind: str, request: Request) -> None:
-        entry = {"at": request.intended, "eye": "client", "kind": kind, **asdict(request), "process": self.process}
+        entry = {"at": request.intended, "observer": "client", "kind": kind, **asdict(request), "process": self.process}
         self._file.write(json.dumps(entry) + "\n")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.analysis.timeline import Entry
 
-BLIND_S = 5.0  # an eye without an entry for longer than this has seen nothing
+BLIND_S = 5.0  # an observer without an entry for longer than this has seen nothing
 STALENESS_S = 2.0  # a replica that is well has a note by then
 STEPS = ("inject", "injected", "heal", "healed")
 
@@ -95,12 +95,12 @@ class History:
     def _kinds(self) -> dict[tuple[str, str], list[Entry]]:
         kinds: dict[tuple[str, str], list[Entry]] = {}
         for entry in self.entries:
-            kinds.setdefault((entry.eye, entry.kind), []).append(entry)
+            kinds.setdefault((entry.observer, entry.kind), []).append(entry)
         return kinds
 
-    def seen(self, eye: str, kind: str) -> list[Entry]:
-        """The entries of one eye and kind."""
-        return self._kinds.get((eye, kind), [])
+    def seen(self, observer: str, kind: str) -> list[Entry]:
+        """The entries of one observer and kind."""
+        return self._kinds.get((observer, kind), [])
 
     @cached_property
     def run(self) -> Mapping[str, Any]:
@@ -178,10 +178,10 @@ class History:
                     samples.setdefault(server["name"], []).append(Sample(entry.at, server["status"]))
         return samples
 
-    def states(self, eye: str) -> dict[str, list[Entry]]:
-        """The states of each node as the eye 'database', 'writable' or 'node' saw them."""
+    def states(self, observer: str) -> dict[str, list[Entry]]:
+        """The states of each node as the observer 'database', 'writable' or 'node' saw them."""
         states: dict[str, list[Entry]] = {}
-        for entry in self.seen(eye, "state"):
+        for entry in self.seen(observer, "state"):
             states.setdefault(entry.data["node"], []).append(entry)
         return states
 
@@ -190,7 +190,7 @@ class History:
         """All faults, by when they began."""
         spans: list[FaultSpan] = []
         latest: dict[str, int] = {}
-        for entry in (it for it in self.entries if it.eye == "lab" and it.kind in STEPS):
+        for entry in (it for it in self.entries if it.observer == "lab" and it.kind in STEPS):
             fault = entry.data["fault"]
             if entry.kind == "inject":
                 latest[fault["id"]] = len(spans)

@@ -10,7 +10,8 @@ from lab.topology import ROOT
 
 RUNS = ROOT / "runs"
 LATEST = "latest"
-FORMAT = 2  # of the timeline; changes when an older one can't be judged any more
+FORMAT = 3  # of the timeline; changes with its keys, and when an older one can't be judged any more
+READABLE = (2, FORMAT)  # 2 differs by one key, which `timeline.entry` reads as today's
 OLDEST = 0  # said nothing of its format
 TIMELINE, EXPERIMENT, RECORD, LOGS = "timeline.jsonl", "experiment.yml", "record", "logs"
 
@@ -38,8 +39,9 @@ def find(word: str, folder: Path = RUNS) -> Path:
 def read(folder: Path) -> list[Entry]:
     """The timeline of a run; raises BadInput where another version of the lab wrote it in another format."""
     entries = timeline.read(folder / TIMELINE)
-    said = next((it.data.get("format", OLDEST) for it in entries if (it.eye, it.kind) == ("lab", "run")), FORMAT)
-    if said != FORMAT:
-        what = f"{folder.name} has format {said}, this version of the lab reads format {FORMAT}"
+    said = next((it.data.get("format", OLDEST) for it in entries if (it.observer, it.kind) == ("lab", "run")), FORMAT)
+    if said not in READABLE:
+        readable = " and ".join(map(str, READABLE))
+        what = f"{folder.name} has format {said}, this version of the lab reads formats {readable}"
         raise BadInput(what, hint="judge it with the version that ran it, or run it again: invoke experiment.run NAME")
     return entries

@@ -49,10 +49,10 @@ def faults(history: History) -> Lanes:
     return lanes
 
 
-def _states(history: History, eye: str, label: Callable[[Mapping[str, Any]], str]) -> Lanes:
+def _states(history: History, observer: str, label: Callable[[Mapping[str, Any]], str]) -> Lanes:
     looks: dict[str, list[Look]] = {}
     for kind, word in (("state", label), ("blind", lambda _: BLIND)):
-        for entry in history.seen(eye, kind):
+        for entry in history.seen(observer, kind):
             looks.setdefault(entry.data["node"], []).append((entry.at, word(entry.data)))
     return {node: _lane(sorted(seen), history.end) for node, seen in looks.items()}
 

@@ -1,4 +1,4 @@
-"""timeline.jsonl: what every eye saw during a run, one JSON object a line."""
+"""timeline.jsonl: what every observer saw during a run, one JSON object a line."""
 
 import json
 import os
@@ -13,27 +13,27 @@ from typing import Any
 from lab import clock
 from lab.errors import BadInput, RigBroken
 
-OWN_KEYS = ("at", "eye", "kind")
+OWN_KEYS = ("at", "observer", "kind")
 RESERVE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing seen by one eye; `at` is Unix seconds by the clock of the hosting machine."""
+    """One thing seen by one observer; `at` is Unix seconds by the clock of the hosting machine."""
 
     at: float
-    eye: str
+    observer: str
     kind: str
     data: Mapping[str, Any]
 
     def __post_init__(self) -> None:
         taken = [key for key in OWN_KEYS if key in self.data]
         if taken:
-            raise ValueError(f"{self.eye} {self.kind}: {', '.join(taken)} can't be a key of an entry's data")
+            raise ValueError(f"{self.observer} {self.kind}: {', '.join(taken)} can't be a key of an entry's data")
 
     def line(self) -> str:
         """The entry as it stands in the file, with its line end."""
-        whole = {"at": self.at, "eye": self.eye, "kind": self.kind, **self.data}
+        whole = {"at": self.at, "observer": self.observer, "kind": self.kind, **self.data}
         return json.dumps(whole, ensure_ascii=False) + "\n"
 
 
@@ -136,10 +136,15 @@ def _entry(line: str) -> Entry:
 
 
 def entry(data: Mapping[str, Any]) -> Entry:
-    """The entry that stands in a file as `data`; raises ValueError where it is none."""
-    at, eye, kind = (data.get(key) for key in OWN_KEYS)
+    """The entry that stands in a file as `data`; raises ValueError where it is none.
+
+    In format 2 the key `observer` was `eye`.
+    """
+    if "observer" not in data and "eye" in data:
+        data = {"observer" if key == "eye" else key: value for key, value in data.items()}
+    at, observer, kind = (data.get(key) for key in OWN_KEYS)
     if isinstance(at, bool) or not isinstance(at, int | float):
         raise ValueError("'at' is not a number")
-    if not isinstance(eye, str) or not isinstance(kind, str):
-        raise ValueError("'eye' and 'kind' are not both text")
-    return Entry(float(at), eye, kind, {key: value for key, value in data.items() if key not in OWN_KEYS})
+    if not isinstance(observer, str) or not isinstance(kind, str):
+        raise ValueError("'observer' and 'kind' are not both text")
+    return Entry(float(at), observer, kind, {key: value for key, value in data.items() if key not in OWN_KEYS})

@@ -1,4 +1,4 @@
-"""What the eyes saw last: whether the lab is whole can be told from it, and costs the nodes nothing."""
+"""What the observers saw last: whether the lab is whole can be told from it, and costs the nodes nothing."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ Write = Callable[[Entry], None]
 
 
 class Latest:
-    """Hands every entry on to `write`, and remembers the last one of each eye, kind and node."""
+    """Hands every entry on to `write`, and remembers the last one of each observer, kind and node."""
 
     def __init__(self, lab: Lab, write: Write) -> None:
         self.lab, self._write = lab, write
@@ -24,7 +24,7 @@ class Latest:
         """One entry more."""
         with self._lock:
             key = "power" if "power" in entry.data else entry.kind
-            self._seen[entry.eye, key, str(entry.data.get("node", ""))] = entry
+            self._seen[entry.observer, key, str(entry.data.get("node", ""))] = entry
         self._write(entry)
 
     def primary(self) -> str:
@@ -36,8 +36,8 @@ class Latest:
         """What is not as it should be, in words; what was not seen for a moment is not."""
         return [*self._nodes(), *self._servers(), *self._databases()]
 
-    def _of(self, eye: str, kind: str, node: str) -> Mapping[str, Any]:
-        entry = self._seen.get((eye, kind, node))
+    def _of(self, observer: str, kind: str, node: str) -> Mapping[str, Any]:
+        entry = self._seen.get((observer, kind, node))
         return entry.data if entry and clock.now() - entry.at < FRESH_S else {}
 
     def _nodes(self) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""The eyes of an experiment on the nodes: balancer, databases, services and power, on this machine's clock.
+"""The observers of an experiment on the nodes: balancer, databases, services and power, on this machine's clock.
 
-One ssh channel an eye stays open for the whole run; its script says what it sees, again and again. Who can't
-be seen is an entry too ('blind'), and the eye is opened again every second.
+One ssh channel an observer stays open for the whole run; its script says what it sees, again and again. Who can't
+be seen is an entry too ('blind'), and the observer is opened again every second.
 """
 
 import threading
@@ -79,7 +79,7 @@ done"""
 
 
 @dataclass(frozen=True)
-class Eye:
+class Observer:
     """One way to look at a node: the script that says what it sees, the line that ends a sample, and its reader."""
 
     name: str
@@ -89,27 +89,27 @@ class Eye:
     read: Read
 
 
-def eyes(lab: Lab) -> list[Eye]:
+def observers(lab: Lab) -> list[Observer]:
     """All that look at nodes."""
-    looking = [Eye("balancer", it, _BALANCER, "", _balancer) for it in lab.having("balancer")]
-    looking += [Eye("database", it, _DATABASE, WHOLE, _database) for it in lab.having("database")]
-    looking += [Eye("writable", it, _WRITABLE, WHOLE, _writable) for it in lab.having("database")]
-    return looking + [Eye("service", it, _SERVICES % facts.units(it.roles), WHOLE, _services) for it in lab.nodes]
+    looking = [Observer("balancer", it, _BALANCER, "", _balancer) for it in lab.having("balancer")]
+    looking += [Observer("database", it, _DATABASE, WHOLE, _database) for it in lab.having("database")]
+    looking += [Observer("writable", it, _WRITABLE, WHOLE, _writable) for it in lab.having("database")]
+    return looking + [Observer("service", it, _SERVICES % facts.units(it.roles), WHOLE, _services) for it in lab.nodes]
 
 
 @contextmanager
 def watching(lab: Lab, doors: Sequence[Machine], write: Write) -> Iterator[None]:
     """Watch the lab until the block ends; every sample goes to `write`, from several threads.
 
-    The block begins when each eye is open, or after OPENS_S: opening them takes a busy server from the visitors. All
-    eyes on a node share its door: to open another connection costs an emulated processor seconds.
+    The block begins when each observer is open, or after OPENS_S: opening them takes a busy server from the visitors.
+    All observers of a node share its connection: to open another one costs an emulated processor seconds.
     """
     leave = threading.Event()
     door = {door.node: door for door in doors}
-    opened = {eye: threading.Event() for eye in eyes(lab)}
+    opened = {observer: threading.Event() for observer in observers(lab)}
     threads = [
-        threading.Thread(target=_watch, args=(eye, door[eye.node], _noted(write, event), leave), daemon=True)
-        for eye, event in opened.items()
+        threading.Thread(target=_watch, args=(observer, door[observer.node], _noted(write, event), leave), daemon=True)
+        for observer, event in opened.items()
     ]
     threads.append(threading.Thread(target=_watch_power, args=(lab, write, leave), daemon=True))
     for thread in threads:
@@ -152,14 +152,14 @@ def _clock_error(door: Machine, rounds: int) -> dict[str, Any]:
 
 
 class Samples:
-    """The lines of an eye, cut into samples; each goes to `write`, with the time at which its first line came.
+    """The lines of an observer, cut into samples; each goes to `write`, with the time at which its first line came.
 
     A sample is of the moment at which its first question was answered: SHOW REPLICA STATUS, the last of a database's,
     waits for as long as a replica is being started, while @@read_only that was read before it grows old.
     """
 
-    def __init__(self, eye: Eye, write: Write) -> None:
-        self.eye, self.write = eye, write
+    def __init__(self, observer: Observer, write: Write) -> None:
+        self.observer, self.write = observer, write
         self.lines: list[str] = []
         self.began = 0.0
 
@@ -167,35 +167,35 @@ class Samples:
         """One line more; the last of a sample makes it an entry."""
         line = line.removeprefix("> ")
         self.began = self.began if self.lines else clock.now()
-        ends = line.startswith(self.eye.end) if self.eye.end else not line.strip()
+        ends = line.startswith(self.observer.end) if self.observer.end else not line.strip()
         if not ends:
             self.lines.append(line)
         elif self.lines:
-            seen = self.eye.read(self.eye.node.name, "\n".join(self.lines))
+            seen = self.observer.read(self.observer.node.name, "\n".join(self.lines))
             why = next((it for it in reversed(self.lines) if it.strip()), "no answer")
             self.lines.clear()
-            self.write(_entry(self.eye, self.began, seen, why))
+            self.write(_entry(self.observer, self.began, seen, why))
 
     def lost(self, error: LabError) -> None:
-        """The eye was closed: what it had begun to say counts no more."""
+        """The observer was closed: what it had begun to say counts no more."""
         self.lines.clear()
-        self.write(_entry(self.eye, clock.now(), None, error.evidence or error.what))
+        self.write(_entry(self.observer, clock.now(), None, error.evidence or error.what))
 
 
-def _watch(eye: Eye, door: Machine, write: Write, leave: threading.Event) -> None:
-    samples = Samples(eye, write)
+def _watch(observer: Observer, door: Machine, write: Write, leave: threading.Event) -> None:
+    samples = Samples(observer, write)
     while not leave.is_set():
         try:
-            door.follow(eye.script, samples.take, lambda: not leave.is_set(), SILENCE_S)
+            door.follow(observer.script, samples.take, lambda: not leave.is_set(), SILENCE_S)
         except LabError as error:
             samples.lost(error)
             leave.wait(AGAIN_S)
 
 
-def _entry(eye: Eye, at: float, seen: dict[str, Any] | None, why: str) -> Entry:
+def _entry(observer: Observer, at: float, seen: dict[str, Any] | None, why: str) -> Entry:
     if seen is None:
-        return Entry(at, eye.name, "blind", {"node": eye.node.name, "why": why[:200]})
-    return Entry(at, eye.name, KINDS[eye.name], seen)
+        return Entry(at, observer.name, "blind", {"node": observer.node.name, "why": why[:200]})
+    return Entry(at, observer.name, KINDS[observer.name], seen)
 
 
 def _watch_power(lab: Lab, write: Write, leave: threading.Event) -> None:

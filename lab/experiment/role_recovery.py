@@ -15,7 +15,7 @@ OPEN_S, KNOWN_S = 5.0, 30.0
 
 
 def primary(doors: Sequence[Machine]) -> str:
-    """The database that takes writes; TimedOut where none says so. Asked: a look of the eyes may come too late."""
+    """The database that takes writes; TimedOut where none says so. Asked: a look of the observers may come too late."""
     databases = [door for door in doors if "database" in door.node.roles]
 
     def known() -> str:
@@ -63,7 +63,7 @@ class Turn:
 
 @dataclass
 class WayBack:
-    """From what the eyes saw last; `command` runs a command of the lab, which the timeline tells.
+    """From what the observers saw last; `command` runs a command of the lab, which the timeline tells.
 
     `primary` is who it was before the run, and is to be again; '' as long as nobody is known.
     """

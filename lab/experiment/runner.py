@@ -1,4 +1,4 @@
-"""One experiment, run: load, faults in time, four eyes, everything healed, the final sets read, all of it written."""
+"""One experiment, run: load, faults in time, four observers, all healed, the final sets read, all of it written."""
 
 import threading
 import time

@@ -9,7 +9,7 @@ from lab.analysis.history import History
 from lab.report.confidence import odds, proves
 from lab.report.request_plots import thinned
 
-EYES = {
+OBSERVERS = {
     "balancer": "HAProxy on",
     "database": "The database on",
     "service": "The services on",
@@ -82,11 +82,11 @@ def _jumped(history: History) -> Iterator[str]:
 def _blind(history: History) -> Iterator[str]:
     blind: dict[tuple[str, str, str], list[float]] = {}
     for entry in (it for it in history.entries if it.kind == "blind"):
-        key = (entry.eye, entry.data.get("node", ""), entry.data.get("why", ""))
+        key = (entry.observer, entry.data.get("node", ""), entry.data.get("why", ""))
         blind.setdefault(key, []).append(entry.at)
-    for (eye, node, why), times in blind.items():
+    for (observer, node, why), times in blind.items():
         span = f"between {history.clock(times[0])} and {history.clock(times[-1])}"
-        yield f"{EYES.get(eye, eye)} {node} could not be asked {len(times)} times {span}: {why}."
+        yield f"{OBSERVERS.get(observer, observer)} {node} could not be asked {len(times)} times {span}: {why}."
     yield from (f"{words[0].upper()}{words[1:]}." for words in _gaps(history) if words)
 
 

@@ -49,7 +49,7 @@ def _phases(history: History) -> list[Interval]:
 
 
 def _seen(history: History, view: View) -> list[Panel]:
-    """The lanes of each eye; an eye that saw nothing at all has none."""
+    """The lanes of each observer; an observer that saw nothing at all has none."""
     seen = {
         "What HAProxy said of its servers": state_intervals.servers(history),
         "What the databases were": state_intervals.databases(history),

@@ -18,7 +18,7 @@ def crowd(refused_s: float = REFUSED_S, **changes: Any) -> list[Entry]:
 
 def came_with_it(entry: Entry) -> bool:
     """Picks the requests that were due while the crowd was there and not refused."""
-    return entry.eye == "client" and T0 + 5 <= entry.at < T0 + 10 and entry.data["status"] != 503
+    return entry.observer == "client" and T0 + 5 <= entry.at < T0 + 10 and entry.data["status"] != 503
 
 
 def writes_with_it(entry: Entry) -> bool:
@@ -29,6 +29,6 @@ def writes_with_it(entry: Entry) -> bool:
 def slower(entries: list[Entry], picked: Picked, seconds: float) -> list[Entry]:
     """The same, but what is picked took that long."""
     return [
-        Entry(it.at, it.eye, it.kind, {**it.data, "ended": it.data["intended"] + seconds}) if picked(it) else it
+        Entry(it.at, it.observer, it.kind, {**it.data, "ended": it.data["intended"] + seconds}) if picked(it) else it
         for it in entries
     ]

@@ -17,9 +17,9 @@ def examples() -> dict[str, Any]:
 
 
 def kinds() -> dict[tuple[str, str], set[str]]:
-    """The keys of an entry of a timeline, by its eye and kind."""
+    """The keys of an entry of a timeline, by its observer and kind."""
     rows = ROW.findall(DOCUMENT.read_text(encoding="utf-8"))
-    return {(eye, kind): set(keys.split(", ")) for eye, kind, keys in rows if eye != "eye"}
+    return {(observer, kind): set(keys.split(", ")) for observer, kind, keys in rows if observer != "observer"}
 
 
 def shape(it: Any) -> Any:

@@ -99,9 +99,9 @@ def final(node: str, tokens: dict[str, int], executed: str = f"{UUID}:1-100", at
     return lab(at, "final", node=node, tokens=tokens, gtid_executed=executed)
 
 
-def blind(at: float, eye: str, node: str) -> Entry:
+def blind(at: float, observer: str, node: str) -> Entry:
     """A look that saw nothing."""
-    return Entry(T0 + at, eye, "blind", {"node": node, "why": "no answer"})
+    return Entry(T0 + at, observer, "blind", {"node": node, "why": "no answer"})
 
 
 def quiet(seconds: int = 20, down: tuple[float, float] = (0, 0), **changes: Any) -> list[Entry]:
@@ -149,7 +149,7 @@ def repeated(*down_after: float, every: int = 20, **changes: Any) -> list[Entry]
 def _down(entry: Entry, spans: Sequence[tuple[float, float]]) -> Entry:
     """The same look, with web1 DOWN if it fell within one of the spans."""
     at = entry.at - T0
-    is_down = entry.eye == "balancer" and any(first <= at < last for first, last in spans)
+    is_down = entry.observer == "balancer" and any(first <= at < last for first, last in spans)
     return servers(at, web1="DOWN") if is_down else entry
 
 
@@ -160,12 +160,12 @@ def without(entries: Sequence[Entry], picked: Picked) -> list[Entry]:
 
 def changed(entries: Sequence[Entry], picked: Picked, **data: Any) -> list[Entry]:
     """All entries, with other data in those picked."""
-    return [Entry(it.at, it.eye, it.kind, {**it.data, **data}) if picked(it) else it for it in entries]
+    return [Entry(it.at, it.observer, it.kind, {**it.data, **data}) if picked(it) else it for it in entries]
 
 
-def of(eye: str, start: float = -1e6, stop: float = 1e6) -> Picked:
-    """Picks the entries of one eye from start to before stop."""
-    return lambda entry: entry.eye == eye and T0 + start <= entry.at < T0 + stop
+def of(observer: str, start: float = -1e6, stop: float = 1e6) -> Picked:
+    """Picks the entries of one observer from start to before stop."""
+    return lambda entry: entry.observer == observer and T0 + start <= entry.at < T0 + stop
 
 
 def kind(word: str, node: str = "") -> Picked:

@@ -53,10 +53,10 @@ ENTRIES = re.compile(r"""Entry\([^"]*"([a-z]+)", "([a-z]+)\"""")
 
 
 def written() -> set[tuple[str, str]]:
-    """Whatever the code can write on a timeline, by eye and kind."""
+    """Whatever the code can write on a timeline, by observer and kind."""
     code = "\n".join(path.read_text(encoding="utf-8") for path in (topology.ROOT / "lab").rglob("*.py"))
-    eyes = {eye.name for eye in observers.eyes(LAB)}
-    watched = {*observers.KINDS.items(), *((eye, "blind") for eye in eyes)}
+    names = {observer.name for observer in observers.observers(LAB)}
+    watched = {*observers.KINDS.items(), *((observer, "blind") for observer in names)}
     return {*ENTRIES.findall(code), *(("lab", kind) for kind in TELLS.findall(code)), *watched, ("client", "request")}
 
 

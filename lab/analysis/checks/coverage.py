@@ -1,4 +1,4 @@
-"""When an eye saw nothing: no entry for longer than five seconds, where no fault explains it."""
+"""When an observer saw nothing: no entry for longer than five seconds, where no fault explains it."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -6,7 +6,7 @@ from itertools import pairwise
 from lab.analysis.history import BLIND_S, FaultSpan, History
 
 Interval = tuple[float, float]
-# Faults of a node that hide what runs on it; the network of the lab is not the one that eyes look through.
+# Faults of a node that hide what runs on it; the network of the lab is not the one that observers look through.
 BLINDS = (
     "power-off",
     "crash",
@@ -66,7 +66,7 @@ def database(history: History, node: str, times: Sequence[float], known: Iterabl
 
 
 def _watched(history: History, times: Sequence[float]) -> float:
-    """Until when an eye is asked for: to the end of measuring, and on for as long as it looked."""
+    """Until when an observer is asked for: to the end of measuring, and on for as long as it looked."""
     return max([history.stop, *times[-1:]])
 
 

@@ -13,7 +13,7 @@ from lab.mysql import gtid
 
 MISSES = "a time of less than 1.2 s may be missed"
 RESOLUTION_S = 0.2  # how much later one answer may come than another one
-EYES = ("database", "writable")
+OBSERVERS = ("database", "writable")
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/client-error-reference.html#error_cr_connection_error
 NO_CONNECTION, NOBODY_LISTENS = "ERROR 2002 ", ("(2)", "(111)")  # errno: there is no socket, or nobody behind it
 
@@ -70,14 +70,14 @@ def _when(look: Look) -> float:
 
 
 def _looks(history: History, node: str) -> list[Look]:
-    seen = [entry for eye in EYES for entry in history.states(eye).get(node, ())]
+    seen = [entry for observer in OBSERVERS for entry in history.states(observer).get(node, ())]
     told = not _skewed(history, node)
     return [Look(it.at, bool(it.data["writable"]), told * it.data.get("for_s", 0.0)) for it in seen]
 
 
 def _nobody_listened(history: History, node: str) -> list[Look]:
     """When nobody listened on the server's socket: then it took no writes, as surely as if it had said so."""
-    blind = [entry for eye in EYES for entry in history.seen(eye, "blind") if entry.data["node"] == node]
+    blind = [entry for observer in OBSERVERS for entry in history.seen(observer, "blind") if entry.data["node"] == node]
     errors = [entry for entry in blind if entry.data["why"].startswith(NO_CONNECTION)]
     return [Look(entry.at, False) for entry in errors if entry.data["why"].strip().endswith(NOBODY_LISTENS)]
 

@@ -44,7 +44,7 @@ def test_nginx_dies_under_load_and_no_reader_notices(healthy: Lab) -> None:
     assert (folder / run_folder.EXPERIMENT).read_text(encoding="utf-8") == shipped
     assert (folder / "report.html").stat().st_size < 6_000_000
     promised = documented.kinds()
-    strange = [it for it in run_folder.read(folder) if promised.get((it.eye, it.kind)) != set(it.data)]
+    strange = [it for it in run_folder.read(folder) if promised.get((it.observer, it.kind)) != set(it.data)]
     assert strange == [], "docs/interface.md does not tell of it"
     again = invoke("experiment.report", folder.name)
     assert again.returncode == 0 and again.stdout.splitlines()[:2] == done.stdout.splitlines()[:2]

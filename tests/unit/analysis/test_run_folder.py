@@ -44,8 +44,8 @@ def test_an_unknown_run_is_refused_with_those_that_there_are(tmp_path: Path) -> 
 @pytest.mark.parametrize("taken_in", [0, 50], ids=["", "killed while it took them in"])
 def test_a_killed_run_is_judged_with_what_its_load_recorded(tmp_path: Path, taken_in: int) -> None:
     """Each request counts once; it still proves nothing, and the timeline stays as it was."""
-    asked = [it for it in quiet(**WORDS) if it.eye == "client"]
-    rest = without(quiet(**WORDS), lambda it: it.eye == "client" or it.kind in ("end", "generator", "final"))
+    asked = [it for it in quiet(**WORDS) if it.observer == "client"]
+    rest = without(quiet(**WORDS), lambda it: it.observer == "client" or it.kind in ("end", "generator", "final"))
     record = tmp_path / run_folder.RECORD / "requests-0.jsonl"
     record.parent.mkdir()
     record.write_text("".join(it.line() for it in asked), encoding="ascii")
@@ -72,26 +72,42 @@ def test_a_run_that_was_closed_is_judged_by_its_timeline_alone(tmp_path: Path) -
     assert ending.value.code == 0
 
 
-@pytest.mark.parametrize("other", [0, 1, 3])
+@pytest.mark.parametrize("other", [0, 1, 4])
 def test_a_run_of_another_version_is_refused(tmp_path: Path, other: int) -> None:
     """Exit code 2, what it is and what to do; nothing is judged or drawn from what may mean something else."""
     timeline.append(tmp_path / run_folder.TIMELINE, quiet(format=other))
     with pytest.raises(Exit) as ending:
         experiment.report_(Context(), str(tmp_path))
     assert ending.value.code == 2
-    assert f"has format {other}, this version of the lab reads format {run_folder.FORMAT}" in str(ending.value.message)
+    assert f"has format {other}, this version of the lab reads formats 2 and 3" in str(ending.value.message)
     assert [it.name for it in tmp_path.iterdir() if it.is_file()] == [run_folder.TIMELINE]
 
 
 def test_a_run_that_does_not_say_its_format_is_refused(tmp_path: Path) -> None:
     """The first version of the lab wrote none; what was killed before it said anything is of this one."""
-    silent = [Entry(it.at, it.eye, it.kind, {k: v for k, v in it.data.items() if k != "format"}) for it in quiet()]
+    silent = [Entry(it.at, it.observer, it.kind, {k: v for k, v in it.data.items() if k != "format"}) for it in quiet()]
     timeline.append(tmp_path / run_folder.TIMELINE, silent)
     with pytest.raises(BadInput, match="has format 0"):
         run_folder.read(tmp_path)
     (tmp_path / run_folder.TIMELINE).unlink()
     timeline.append(tmp_path / run_folder.TIMELINE, without(silent, lambda it: it.kind == "run"))
     assert run_folder.read(tmp_path)
+
+
+def test_a_run_of_format_2_is_judged_as_one_of_this_version(tmp_path: Path) -> None:
+    """It named the observer `eye`; nothing else differs."""
+    verdicts = []
+    for name, number in (("today", run_folder.FORMAT), ("before", 2)):
+        folder = run_folder.make(name, tmp_path)
+        timeline.append(folder / run_folder.TIMELINE, quiet(format=number, **WORDS))
+        if number == 2:
+            text = (folder / run_folder.TIMELINE).read_text(encoding="utf-8").replace('"observer":', '"eye":')
+            (folder / run_folder.TIMELINE).write_text(text, encoding="utf-8")
+        with pytest.raises(Exit) as ending:
+            experiment.report_(Context(), str(folder))
+        verdicts.append((ending.value.code, json.loads((folder / "summary.json").read_text(encoding="utf-8"))))
+    assert '"eye": "client"' in text and '"observer"' not in text
+    assert verdicts[0] == verdicts[1] and verdicts[0][0] == 0
 
 
 def test_a_run_of_this_version_is_read(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_line_is_a_flat_object(tmp_path: Path) -> None:
     """Others read the file without this module."""
     timeline.append(tmp_path / "timeline.jsonl", [Entry(1.5, "node", "blind", {"node": "web1", "why": "no answer"})])
     line = (tmp_path / "timeline.jsonl").read_text(encoding="utf-8")
-    assert json.loads(line) == {"at": 1.5, "eye": "node", "kind": "blind", "node": "web1", "why": "no answer"}
+    assert json.loads(line) == {"at": 1.5, "observer": "node", "kind": "blind", "node": "web1", "why": "no answer"}
 
 
 def test_an_entry_is_in_the_file_once_it_is_written(tmp_path: Path) -> None:
@@ -40,33 +40,42 @@ def test_an_entry_is_in_the_file_once_it_is_written(tmp_path: Path) -> None:
 
 
 def test_threads_share_a_writer(tmp_path: Path) -> None:
-    """Lines of several eyes do not mix."""
+    """Lines of several observers do not mix."""
     entries = [Entry(float(number), "client", "request", {"body": "x" * 9000}) for number in range(100)]
     with Writer(tmp_path / "timeline.jsonl") as writer, ThreadPoolExecutor(8) as pool:
         list(pool.map(writer.write, entries))
     assert timeline.read(tmp_path / "timeline.jsonl") == entries
 
 
+def test_the_key_of_format_2_is_read_as_that_of_today(tmp_path: Path) -> None:
+    """It was `eye`; an entry that has both has its own."""
+    path = tmp_path / "timeline.jsonl"
+    path.write_text('{"at": 1, "eye": "node", "kind": "blind", "node": "web1"}\n', encoding="utf-8")
+    assert timeline.read(path) == [Entry(1.0, "node", "blind", {"node": "web1"})]
+    both = timeline.entry({"at": 1, "observer": "lab", "kind": "phase", "eye": "left"})
+    assert both == Entry(1.0, "lab", "phase", {"eye": "left"})
+
+
 def test_a_last_line_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
     """This is what a killed process leaves."""
     path = tmp_path / "timeline.jsonl"
-    path.write_text('{"at": 1, "eye": "lab", "kind": "end"}\n{"at": 2, "ey', encoding="utf-8")
+    path.write_text('{"at": 1, "observer": "lab", "kind": "end"}\n{"at": 2, "ey', encoding="utf-8")
     assert [entry.at for entry in timeline.read(path)] == [1.0]
 
 
 def test_a_whole_last_line_without_its_end_is_kept(tmp_path: Path) -> None:
     """Somebody's editor took the line end away."""
     path = tmp_path / "timeline.jsonl"
-    path.write_text('{"at": 1, "eye": "lab", "kind": "end"}', encoding="utf-8")
+    path.write_text('{"at": 1, "observer": "lab", "kind": "end"}', encoding="utf-8")
     assert len(timeline.read(path)) == 1
 
 
 def test_broken_lines_are_named(tmp_path: Path) -> None:
     """Every one of them, with its number."""
     lines = [
-        '{"at": 1, "eye": "lab", "kind": "end"}',
+        '{"at": 1, "observer": "lab", "kind": "end"}',
         "{",
-        '{"at": "1", "eye": "lab", "kind": "end"}',
+        '{"at": "1", "observer": "lab", "kind": "end"}',
         "[1]",
         '{"at": 1}',
     ]

@@ -89,9 +89,10 @@ def test_a_client_that_really_sends_again_is_found_out(
     Site(here, site.host, Record(tmp_path, "0"), **adapter).visit(
         Visit("POST", "/api/notes", "/api/notes", now(), "t1")
     )
-    own = ("at", "eye", "kind")
+    own = ("at", "observer", "kind")
     asked = [
-        Entry(it["at"], it["eye"], it["kind"], {k: v for k, v in it.items() if k not in own}) for it in merge(tmp_path)
+        Entry(it["at"], it["observer"], it["kind"], {k: v for k, v in it.items() if k not in own})
+        for it in merge(tmp_path)
     ]
     entries = [run(), *asked, lab(9, "generator", cpu=0.1, requests_seen={"site": len(site.seen)})]
     (check,) = judge(entries, [{"check": "requests-seen", "equals": 0}])

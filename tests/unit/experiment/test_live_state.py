@@ -1,4 +1,4 @@
-"""Whether the lab is whole, told from what the eyes saw last."""
+"""Whether the lab is whole, told from what the observers saw last."""
 
 import time
 from typing import Any
@@ -11,11 +11,11 @@ LAB = topology.load()
 
 
 def seen(at: float, **changes: Any) -> Latest:
-    """A whole lab as the eyes see it, but for `changes`."""
+    """A whole lab as the observers see it, but for `changes`."""
     latest = Latest(LAB, lambda entry: None)
 
-    def tell(eye: str, kind: str, **data: Any) -> None:
-        latest.write(Entry(at, eye, kind, data))
+    def tell(observer: str, kind: str, **data: Any) -> None:
+        latest.write(Entry(at, observer, kind, data))
 
     for node in LAB.nodes:
         tell("node", "state", node=node.name, power=changes.get(f"power {node.name}", "running"))
@@ -36,7 +36,7 @@ def test_a_whole_lab_has_nothing_wrong() -> None:
 
 
 def test_what_was_not_seen_for_a_moment_is_not_whole() -> None:
-    """An eye that is shut must not pass for a lab that is well."""
+    """An observer that is shut must not pass for a lab that is well."""
     wrong = seen(time.time() - FRESH_S - 1).wrong()
     assert "web1 is not seen running" in wrong and "HAProxy: web2 is not seen" in wrong
     assert "0 databases are seen as primary" in wrong

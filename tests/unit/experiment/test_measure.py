@@ -73,7 +73,7 @@ class Scene:
 def record(number: int) -> dict[str, Any]:
     """A write that was acknowledged, as the load recorded it."""
     it = timelines.write(number, f"t{number}")
-    return {"at": it.at, "eye": it.eye, "kind": it.kind, **it.data}
+    return {"at": it.at, "observer": it.observer, "kind": it.kind, **it.data}
 
 
 class Door:

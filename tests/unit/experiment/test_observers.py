@@ -1,4 +1,4 @@
-"""What the eyes make of the answers of nodes."""
+"""What the observers make of the answers of nodes."""
 
 import shlex
 import subprocess
@@ -19,20 +19,20 @@ LAB = topology.load()
 CASES = Path(__file__).parents[1] / "cases"
 
 
-def eye(name: str, node: str) -> observers.Eye:
-    """One of the eyes of this lab."""
-    return next(it for it in observers.eyes(LAB) if (it.name, it.node.name) == (name, node))
+def observer(name: str, node: str) -> observers.Observer:
+    """One of the observers of this lab."""
+    return next(it for it in observers.observers(LAB) if (it.name, it.node.name) == (name, node))
 
 
 def test_every_part_of_the_lab_is_looked_at() -> None:
     """The balancer, both databases, the services of each node."""
-    seen = sorted(f"{it.name} {it.node.name}" for it in observers.eyes(LAB))
+    seen = sorted(f"{it.name} {it.node.name}" for it in observers.observers(LAB))
     twice = [f"{it} {node}" for it in ("database", "service", "writable") for node in ("web1", "web2")]
     assert seen == sorted(["balancer lb1", "service lb1", *twice])
 
 
-@pytest.mark.parametrize("it", observers.eyes(LAB), ids=lambda it: f"{it.name}-{it.node.name}")
-def test_every_eyes_script_is_bash(it: observers.Eye) -> None:
+@pytest.mark.parametrize("it", observers.observers(LAB), ids=lambda it: f"{it.name}-{it.node.name}")
+def test_every_eyes_script_is_bash(it: observers.Observer) -> None:
     """Read whole by bash."""
     done = subprocess.run(["bash", "-n"], input=it.script, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -41,7 +41,7 @@ def test_every_eyes_script_is_bash(it: observers.Eye) -> None:
 def test_a_database_sample_tells_role_and_transactions() -> None:
     """As recorded, with the frame that the mark of the sample's end leaves behind."""
     text = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8")
-    seen = eye("database", "web2").read(
+    seen = observer("database", "web2").read(
         "web2", f"{text}\n*************************** 1. row ***************************"
     )
     assert seen is not None
@@ -53,15 +53,15 @@ def test_a_database_sample_tells_role_and_transactions() -> None:
 def test_a_look_at_read_only_tells_for_how_long(read_only: str, for_s: str) -> None:
     """Since it was set, or since the start."""
     text = f"***** 1. row *****\nread_only: {read_only}\n    for_s: {for_s} "
-    seen = eye("writable", "web1").read("web1", text)
+    seen = observer("writable", "web1").read("web1", text)
     assert seen == {"node": "web1", "writable": read_only == "0", "for_s": float(for_s)}
-    assert eye("writable", "web1").read("web1", "ERROR 2002 (HY000): Can't connect to local MySQL server") is None
+    assert observer("writable", "web1").read("web1", "ERROR 2002 (HY000): Can't connect to local MySQL server") is None
 
 
 def test_a_balancer_sample_counts_retries() -> None:
     """Every server of both backends, with HAProxy's own words."""
     text = next((CASES / "facts").glob("haproxy*")).read_text(encoding="utf-8")
-    seen = eye("balancer", "lb1").read("lb1", text)
+    seen = observer("balancer", "lb1").read("lb1", text)
     assert seen is not None
     servers = {(it["backend"], it["name"]): it for it in seen["servers"]}
     assert servers["web", "web1"]["status"].startswith("UP")
@@ -71,7 +71,7 @@ def test_a_balancer_sample_counts_retries() -> None:
 def test_a_sample_is_of_the_moment_at_which_its_first_question_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read first, whether the database takes writes, is older than an answer that had to wait."""
     entries: list[Entry] = []
-    samples = observers.Samples(eye("database", "web2"), entries.append)
+    samples = observers.Samples(observer("database", "web2"), entries.append)
     lines = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8").splitlines()
     for begins in (100.0, 200.0):
         for number, line in enumerate([*lines, f"{observers.WHOLE}: 1"]):
@@ -83,8 +83,8 @@ def test_a_sample_is_of_the_moment_at_which_its_first_question_was_answered(monk
 def test_no_answer_is_blindness_with_a_reason() -> None:
     """A database that is gone says so through its client."""
     said = "ERROR 2002 (HY000): Can't connect to local MySQL server"
-    assert eye("database", "web1").read("web1", said) is None
-    entry = observers._entry(eye("database", "web1"), 7.0, None, said)
+    assert observer("database", "web1").read("web1", said) is None
+    entry = observers._entry(observer("database", "web1"), 7.0, None, said)
     assert (entry.at, entry.kind, entry.data["node"], entry.data["why"]) == (7.0, "blind", "web1", said)
 
 

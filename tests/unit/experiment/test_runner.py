@@ -1,4 +1,4 @@
-"""A run that changed the roles brings the lab back, and one that broke is tidied; nodes and eyes are doubles."""
+"""A run that changed the roles brings the lab back, and one that broke is tidied; nodes and observers are doubles."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -54,7 +54,7 @@ class Scene:
         """What the load recorded: one request."""
         if self.merging:
             raise self.merging
-        return [{"at": 1.0, "eye": "client", "kind": "request", "token": ""}]
+        return [{"at": 1.0, "observer": "client", "kind": "request", "token": ""}]
 
     def whole_run(self) -> list[Entry]:
         """An experiment from its first to its last moment: what its timeline says then."""
@@ -123,7 +123,7 @@ def test_a_promoted_lab_ends_as_it_began(scene: Scene) -> None:
 
 
 def test_who_is_primary_is_asked_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And again where nobody knows it at first: a busy node may have shown itself to no eye when measuring begins."""
+    """And again where nobody knows it at first: a busy node may have been seen by no observer when measuring begins."""
     answers = iter([{"web1": None, "web2": None}, {"web1": replace(OPEN, writable=False), "web2": PROMOTED}])
     monkeypatch.setattr(role_recovery, "databases_of", lambda doors: next(answers))
     assert role_recovery.primary([]) == "web2"

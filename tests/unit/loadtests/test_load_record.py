@@ -39,7 +39,7 @@ def test_a_write_without_an_end_is_unknown(tmp_path: Path) -> None:
         None,
     )
     assert whole == {
-        **{"at": 1.0, "eye": "client", "kind": "request", "method": "POST", "name": "/api/notes", "intended": 1.0},
+        **{"at": 1.0, "observer": "client", "kind": "request", "method": "POST", "name": "/api/notes", "intended": 1.0},
         **{"sent": 1.5, "ended": 2.0, "status": 201, "outcome": "ok", "reason": "", "served_by": "web1", "db": "web2"},
         **{"token": "t1", "process": "1"},
     }
@@ -75,7 +75,7 @@ def test_a_file_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     assert [it["token"] for it in merge(tmp_path)] == ["t1", "t2"]
 
 
-@pytest.mark.parametrize("last", ["", "{", '{"at": 1.0, "eye": "client", "kind": "reque'])
+@pytest.mark.parametrize("last", ["", "{", '{"at": 1.0, "observer": "client", "kind": "reque'])
 def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path: Path, last: str) -> None:
     """The last one only: a broken line elsewhere is not a record."""
     Record(tmp_path, "0").end(WRITE)

@@ -119,7 +119,7 @@ def test_nothing_at_all() -> None:
 
 def test_two_faults_are_told_apart() -> None:
     """With more than one fault every node is named."""
-    run = [entry for entry in switched_off() if entry.eye != "database"]
+    run = [entry for entry in switched_off() if entry.observer != "database"]
     lagging = [database(at, "web2", writable=False) for at in range(30)]
     both = [*run, *lagging, *spell([20, 21, 24, 25.5], node="web2", kind="replication-stop")]
     assert told(both) == (

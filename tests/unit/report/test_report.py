@@ -196,10 +196,10 @@ def test_an_interrupted_run_is_drawn(tmp_path: Path, stop: float) -> None:
     assert "✓ pass The run" not in page.text
 
 
-@pytest.mark.parametrize("eye", ["client", "balancer", "database", "lab"])
-def test_a_blind_eye_leaves_the_rest(tmp_path: Path, eye: str) -> None:
-    """What one eye missed does not keep the others from being drawn."""
-    assert drawn(tmp_path, without(switched_off(**WORDS), of(eye))).titles[0] == "What was done"
+@pytest.mark.parametrize("observer", ["client", "balancer", "database", "lab"])
+def test_a_blind_eye_leaves_the_rest(tmp_path: Path, observer: str) -> None:
+    """What one observer missed does not keep the others from being drawn."""
+    assert drawn(tmp_path, without(switched_off(**WORDS), of(observer))).titles[0] == "What was done"
 
 
 def test_a_cut_off_last_line_is_no_obstacle(tmp_path: Path) -> None:

@@ -35,9 +35,9 @@ def notes(**changes: int) -> list[Entry]:
     return [*without(quiet(), of("client")), *sent, final("web1", {"a": 1}), final("web2", {"a": 1, **changes})]
 
 
-def gap(eye: str, start: float, stop: float, story: Story = quiet) -> list[Entry]:
-    """A run in which one eye saw nothing for a while."""
-    return without(story(), of(eye, start, stop))
+def gap(observer: str, start: float, stop: float, story: Story = quiet) -> list[Entry]:
+    """A run in which one observer saw nothing for a while."""
+    return without(story(), of(observer, start, stop))
 
 
 def unread() -> list[Entry]:
@@ -178,7 +178,7 @@ def test_a_check_that_never_ran_does_not_pass(name: str, entries: list[Entry]) -
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_that_crashes_does_not_pass(name: str) -> None:
     """A timeline that the check can't understand is told, whatever is wrong with it."""
-    spoiled = [*CASES[name][1](), *(Entry(0.0, eye, word, {}) for eye, word in EVERYTHING)]
+    spoiled = [*CASES[name][1](), *(Entry(0.0, observer, word, {}) for observer, word in EVERYTHING)]
     told, detail = verdict(name, spoiled)
     assert told == "inconclusive"
     assert "KeyError" in detail

@@ -140,7 +140,7 @@ def test_a_server_that_is_off_is_no_excuse_for_not_asking_the_balancer() -> None
 
 
 def test_an_eye_is_asked_for_as_long_as_it_looks() -> None:
-    """Nodes come back after measuring: a gap then is a gap, an eye that was closed is none."""
+    """Nodes come back after measuring: a gap then is a gap, an observer that was closed is none."""
     assert find(History(quiet()), "false-downs").enough
     later = [*quiet(), *(servers(float(at)) for at in (20, 21, 28, 29))]
     assert find(History(later), "false-downs").detail == "the balancer was not seen for 7.0 s from +21.0 s"

@@ -30,7 +30,7 @@ def test_the_worst_part_of_a_crowd_decides() -> None:
     three = {"rate": 20, "rates": [{"at": 5, "rate": 21}, {"at": 8, "rate": 22}, {"at": 10, "rate": 20}]}
 
     def late(entry: Entry) -> bool:
-        return entry.eye == "client" and entry.at >= T0 + 8
+        return entry.observer == "client" and entry.at >= T0 + 8
 
     assert find(History(slower(quiet(load=three), late, 3.1)), "goodput").value == 0
 
@@ -43,7 +43,7 @@ def test_parts_with_the_same_rate_count_as_one() -> None:
     }
 
     def late(entry: Entry) -> bool:
-        return entry.eye == "client" and T0 + 5 <= entry.at < T0 + 7.5
+        return entry.observer == "client" and T0 + 5 <= entry.at < T0 + 7.5
 
     finding = find(History(slower(quiet(load=four), late, 3.1)), "goodput")
     assert finding.value == pytest.approx(0.75, abs=0.06) and finding.detail.count("21/s sent") == 1

@@ -87,7 +87,7 @@ def test_an_answer_that_came_after_the_database_was_closed_is_no_moment_of_two()
 
 @pytest.mark.parametrize(("fault", "enough"), [("freeze", True), ("php-limit", False), ("slow", False)])
 def test_only_a_fault_that_hides_a_database_excuses_that_it_was_not_seen(fault: str, enough: bool) -> None:
-    """The network of the lab is not the one that eyes look through."""
+    """The network of the lab is not the one that observers look through."""
     gone = without(quiet(30), lambda it: kind("state", "web1")(it) and T0 + 5 <= it.at < T0 + 20)
     assert find(History([*gone, *spell([4.5, 5, 12, 19], kind=fault)]), "two-writable").enough is enough
 
