@@ -33,9 +33,9 @@ def status_(c: Context) -> None:
     lab = topology.load()
     nodes = lab.having("database")
     with working("lab", "still asks the databases"):
-        doors = lifecycle.running(lab, "database")
+        machines = lifecycle.running(lab, "database")
         asked_at = time.time()
-        answers = databases_of(doors)
+        answers = databases_of(machines)
         asked = {node.name: answers.get(node.name) for node in nodes}
         last_seen.remember(asked_at, asked.values())
         degraded = last_seen.degraded()

@@ -58,7 +58,7 @@ def inject(
     given |= {"pages_per_s": pages_per_s}
     lab = topology.load()
     fault = Fault.parse(lab, {name: value for name, value in given.items() if value})
-    inject_and_heal.inject(lab, fault, inject_and_heal.door_to(lab, fault), timer_s=for_ or inject_and_heal.TIMER_S)
+    inject_and_heal.inject(lab, fault, inject_and_heal.machine_of(lab, fault), timer_s=for_ or inject_and_heal.TIMER_S)
     if for_:
         _hold(lab, fault, for_)
     else:
@@ -81,7 +81,7 @@ def _hold(lab: Lab, fault: Fault, seconds: int) -> None:
             progress.say(fault.node, f"{fault.id} for {left:.0f} more seconds")
             pause(min(left, SAY_EVERY_S))
     finally:
-        inject_and_heal.heal(lab, fault, inject_and_heal.door_to(lab, fault))
+        inject_and_heal.heal(lab, fault, inject_and_heal.machine_of(lab, fault))
     say(f"{fault.id} is gone")
 
 

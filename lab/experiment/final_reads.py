@@ -14,17 +14,17 @@ FROM site.notes GROUP BY token\""""
 READ_S = 60.0
 
 
-def tokens(doors: Sequence[Machine]) -> set[str]:
+def tokens(machines: Sequence[Machine]) -> set[str]:
     """The notes that are there before a run, in any database: they are none of its writes."""
-    return {token for held in _held(doors).values() for token in held or ()}
+    return {token for held in _held(machines).values() for token in held or ()}
 
 
-def read(doors: Sequence[Machine], before: set[str]) -> list[dict[str, Any]]:
+def read(machines: Sequence[Machine], before: set[str]) -> list[dict[str, Any]]:
     """Each database that can be read: its notes but those of `before`, how often each is there, its GTID set.
 
     `altered`: those of which the body is not what the load wrote.
     """
-    asked = databases_of(_databases(doors))
+    asked = databases_of(_databases(machines))
     return [
         {
             "node": name,
@@ -32,45 +32,45 @@ def read(doors: Sequence[Machine], before: set[str]) -> list[dict[str, Any]]:
             "altered": [token for token, (_, other) in held.items() if other and token not in before],
             "gtid_executed": it.gtid_executed,
         }
-        for name, held in _held(doors).items()
+        for name, held in _held(machines).items()
         if held is not None and (it := asked[name]) is not None
     ]
 
 
-def unequal(doors: Sequence[Machine]) -> list[str]:
+def unequal(machines: Sequence[Machine]) -> list[str]:
     """In words, when the databases have not all the same transactions, or were not asked; empty when they have."""
-    asked = databases_of(_databases(doors))
+    asked = databases_of(_databases(machines))
     silent = [f"{name} does not answer" for name, it in asked.items() if it is None]
     sets = {it.gtid_executed for it in asked.values() if it}
     return silent if len(sets) < 2 else [*silent, f"the GTID sets differ: {', '.join(asked)}"]
 
 
-def wait_until_equal(doors: Sequence[Machine], within_s: float) -> None:
+def wait_until_equal(machines: Sequence[Machine], within_s: float) -> None:
     """Wait until all have the same transactions; raises TimedOut, with the difference, where they never have."""
     last: list[str] = []
 
     def equal() -> bool:
-        last[:] = unequal(doors)
+        last[:] = unequal(machines)
         return not last
 
     hint = "invoke db.status"
     until("the databases are equal", equal, within_s, where="lab", evidence=lambda: "\n".join(last), hint=hint)
 
 
-def _databases(doors: Sequence[Machine]) -> list[Machine]:
-    return [door for door in doors if "database" in door.node.roles]
+def _databases(machines: Sequence[Machine]) -> list[Machine]:
+    return [machine for machine in machines if "database" in machine.node.roles]
 
 
-def _held(doors: Sequence[Machine]) -> dict[str, dict[str, tuple[int, int]] | None]:
+def _held(machines: Sequence[Machine]) -> dict[str, dict[str, tuple[int, int]] | None]:
     """Of each note of each database how often it is there, and how often with another body; None: can't be read."""
 
-    def one(door: Machine) -> dict[str, tuple[int, int]] | None:
+    def one(machine: Machine) -> dict[str, tuple[int, int]] | None:
         try:
-            text = door.run(NOTES, timeout=READ_S, title="reads all notes").stdout
+            text = machine.run(NOTES, timeout=READ_S, title="reads all notes").stdout
         except LabError:
             return None
         rows = (line.split("\t") for line in text.splitlines())
         return {token: (int(count), int(other)) for token, count, other in rows}
 
-    servers = _databases(doors)
-    return dict(zip((door.node.name for door in servers), together(one, servers), strict=True))
+    servers = _databases(machines)
+    return dict(zip((machine.node.name for machine in servers), together(one, servers), strict=True))

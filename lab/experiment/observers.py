@@ -98,17 +98,19 @@ def observers(lab: Lab) -> list[Observer]:
 
 
 @contextmanager
-def watching(lab: Lab, doors: Sequence[Machine], write: Write) -> Iterator[None]:
+def watching(lab: Lab, machines: Sequence[Machine], write: Write) -> Iterator[None]:
     """Watch the lab until the block ends; every sample goes to `write`, from several threads.
 
     The block begins when each observer is open, or after OPENS_S: opening them takes a busy server from the visitors.
     All observers of a node share its connection: to open another one costs an emulated processor seconds.
     """
     leave = threading.Event()
-    door = {door.node: door for door in doors}
+    machine = {machine.node: machine for machine in machines}
     opened = {observer: threading.Event() for observer in observers(lab)}
     threads = [
-        threading.Thread(target=_watch, args=(observer, door[observer.node], _noted(write, event), leave), daemon=True)
+        threading.Thread(
+            target=_watch, args=(observer, machine[observer.node], _noted(write, event), leave), daemon=True
+        )
         for observer, event in opened.items()
     ]
     threads.append(threading.Thread(target=_watch_power, args=(lab, write, leave), daemon=True))
@@ -133,22 +135,22 @@ def _noted(write: Write, opened: threading.Event) -> Write:
     return both
 
 
-def clock_errors(doors: Sequence[Machine], rounds: int = 3) -> list[Entry]:
+def clock_errors(machines: Sequence[Machine], rounds: int = 3) -> list[Entry]:
     """How far each node's clock is from this machine's, by the answer that came back fastest.
 
     The true error lies within half of that answer's time: that is its uncertainty, in seconds.
     """
-    return [Entry(clock.now(), "lab", "clock", _clock_error(door, rounds)) for door in doors]
+    return [Entry(clock.now(), "lab", "clock", _clock_error(machine, rounds)) for machine in machines]
 
 
-def _clock_error(door: Machine, rounds: int) -> dict[str, Any]:
+def _clock_error(machine: Machine, rounds: int) -> dict[str, Any]:
     best = (float("inf"), 0.0)
     for _ in range(rounds):
         asked = clock.now()
-        said = float(door.run("date +%s.%N", title="tells the time").stdout)
+        said = float(machine.run("date +%s.%N", title="tells the time").stdout)
         answered = clock.now()
         best = min(best, (answered - asked, said - (asked + answered) / 2))
-    return {"node": door.node.name, "error_s": round(best[1], 3), "uncertainty_s": round(best[0] / 2, 3)}
+    return {"node": machine.node.name, "error_s": round(best[1], 3), "uncertainty_s": round(best[0] / 2, 3)}
 
 
 class Samples:
@@ -182,11 +184,11 @@ class Samples:
         self.write(_entry(self.observer, clock.now(), None, error.evidence or error.what))
 
 
-def _watch(observer: Observer, door: Machine, write: Write, leave: threading.Event) -> None:
+def _watch(observer: Observer, machine: Machine, write: Write, leave: threading.Event) -> None:
     samples = Samples(observer, write)
     while not leave.is_set():
         try:
-            door.follow(observer.script, samples.take, lambda: not leave.is_set(), SILENCE_S)
+            machine.follow(observer.script, samples.take, lambda: not leave.is_set(), SILENCE_S)
         except LabError as error:
             samples.lost(error)
             leave.wait(AGAIN_S)

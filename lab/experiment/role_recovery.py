@@ -14,9 +14,9 @@ from lab.wait import until
 OPEN_S, KNOWN_S = 5.0, 30.0
 
 
-def primary(doors: Sequence[Machine]) -> str:
+def primary(machines: Sequence[Machine]) -> str:
     """The database that takes writes; TimedOut where none says so. Asked: a look of the observers may come too late."""
-    databases = [door for door in doors if "database" in door.node.roles]
+    databases = [machine for machine in machines if "database" in machine.node.roles]
 
     def known() -> str:
         return next((name for name, it in databases_of(databases).items() if it and it.writable), "")
@@ -28,7 +28,7 @@ def primary(doors: Sequence[Machine]) -> str:
 class Turn:
     """Who is primary while a run is under way, and who was so `before`; '' for `wanted` takes them as they are."""
 
-    doors: Sequence[Machine]
+    machines: Sequence[Machine]
     wanted: str
     command: Callable[[str], tuple[int, str]]
     before: str = ""
@@ -45,7 +45,7 @@ class Turn:
 
     def take(self) -> None:
         """Make `wanted` primary where another one is, in an orderly way; raises CheckFailed where that is refused."""
-        self.before = primary(self.doors)
+        self.before = primary(self.machines)
         if self.turned:
             progress.say("lab", f"{self.wanted} is to be primary in this experiment, {self.before} is")
             self._promote(self.wanted)

@@ -79,14 +79,14 @@ class Run:
 
     def __init__(self, lab: Lab, plan: Plan, hands: Hands) -> None:
         self.lab, self.plan, self.hands = lab, plan, hands
-        self.doors = lifecycle.machines(lab)
+        self.machines = lifecycle.machines(lab)
         self.folder = run_folder.make(plan.name)
         self.began = time.time()
         self._writer = Writer(self.folder / run_folder.TIMELINE)
         self._latest = Latest(lab, self._writer.write)
         self._given_up = threading.Event()
         self._commanded = False
-        self.roles = Turn(self.doors, plan.primary, lambda words: hands.command(words, self._given_up.is_set))
+        self.roles = Turn(self.machines, plan.primary, lambda words: hands.command(words, self._given_up.is_set))
         self._back = WayBack(self._latest, hands.converge, self._command, plan.settle_s)
 
     def tell(self, kind: str, **data: Any) -> None:
@@ -105,17 +105,17 @@ class Run:
         config += effective_config.mysql_lines(effective_config.mysql(self._having("database")), self.plan.durability)
         nodes = {node.name: list(node.roles) for node in self.lab.nodes}
         about = {"nodes": nodes, "limits": effective_config.limits(text), "config": config}
-        about |= {"format": run_folder.FORMAT, "versions": facts.versions(self.doors)}
+        about |= {"format": run_folder.FORMAT, "versions": facts.versions(self.machines)}
         self.tell("run", **self.plan.as_data(), **about)
-        for error in observers.clock_errors(self.doors):
+        for error in observers.clock_errors(self.machines):
             self._writer.write(error)
         self._back.primary = self.roles.primary
 
     def measure(self, rounds: int) -> None:
         """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
-        before = final_reads.tokens(self.doors)
+        before = final_reads.tokens(self.machines)
         plan = self.plan
-        with observers.watching(self.lab, self.doors, self._latest.write):
+        with observers.watching(self.lab, self.machines, self._latest.write):
             requests = counted.requests(self._having("balancer"))
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + schedule.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / run_folder.RECORD, plan.warm_up_s) as it:
@@ -140,10 +140,10 @@ class Run:
         """
         late: TimedOut | None = None
         try:
-            final_reads.wait_until_equal(self.doors, self.plan.settle_s)
+            final_reads.wait_until_equal(self.machines, self.plan.settle_s)
         except TimedOut as error:
             late = error
-        read = final_reads.read(self.doors, before)
+        read = final_reads.read(self.machines, before)
         for data in read:
             self.tell("final", **data)
         expected = "gtid-equal" in [it.check for it in self.plan.expect if it.bound != REPORTED]
@@ -167,7 +167,7 @@ class Run:
             teardown.tried("the roles are not known", self._tell_roles, teardown.LOOK)
 
     def _tell_roles(self) -> None:
-        teardown.tell_roles(self.doors, self.roles.before)
+        teardown.tell_roles(self.machines, self.roles.before)
 
     def _merge(self, record: Path) -> None:
         for data in self.hands.merge(record):
@@ -190,7 +190,7 @@ class Run:
             progress.say("load", f"round {number} of {rounds}")
             pause(wait_s)
             for fault in self.plan.faults:
-                inject_and_heal.inject(self.lab, fault, self._door(fault), tell=self.tell_fault)
+                inject_and_heal.inject(self.lab, fault, self._machine(fault), tell=self.tell_fault)
             pause(HOLD_S)
             self._settle()
             going()
@@ -205,10 +205,10 @@ class Run:
             self._command(step.command)
         elif step.fault:
             act = inject_and_heal.inject if step.action == "inject" else inject_and_heal.heal
-            act(self.lab, step.fault, self._door(step.fault), tell=self.tell_fault)
+            act(self.lab, step.fault, self._machine(step.fault), tell=self.tell_fault)
 
-    def _door(self, fault: Fault) -> Machine:
-        return next(door for door in self.doors if door.node.name == fault.node)
+    def _machine(self, fault: Fault) -> Machine:
+        return next(machine for machine in self.machines if machine.node.name == fault.node)
 
     def _settle(self) -> None:
         self._heal_all()
@@ -225,7 +225,7 @@ class Run:
         return inject_and_heal.heal_all(self.lab, tell=self.tell_fault)
 
     def _having(self, role: str) -> Machine:
-        return next(door for door in self.doors if role in door.node.roles)
+        return next(machine for machine in self.machines if role in machine.node.roles)
 
     def _seen(self, before: int | None) -> dict[str, int] | None:
         seen = counted.since(self._having("balancer"), before)

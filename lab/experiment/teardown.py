@@ -24,10 +24,10 @@ def tried(what: str, do: Callable[[], object], then: str) -> str:
     return ""
 
 
-def tell_roles(doors: Sequence[Machine], was: str) -> None:
+def tell_roles(machines: Sequence[Machine], was: str) -> None:
     """Say what the commands of a run that ended early left of the roles; `was`: the primary when it began."""
-    asked = databases_of([door for door in doors if "database" in door.node.roles])
-    nodes = [door.node for door in doors if "database" in door.node.roles]
+    asked = databases_of([machine for machine in machines if "database" in machine.node.roles])
+    nodes = [machine.node for machine in machines if "database" in machine.node.roles]
     for line in roles(nodes, asked, was, last_seen.degraded()):
         progress.say("lab", line)
 

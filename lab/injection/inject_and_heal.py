@@ -25,7 +25,7 @@ def quietly(word: str, fault: Fault) -> None:
     """Tell nobody: what a fault does, the progress lines say."""
 
 
-def inject(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly, timer_s: int = TIMER_S) -> None:
+def inject(lab: Lab, fault: Fault, machine: Machine, *, tell: Tell = quietly, timer_s: int = TIMER_S) -> None:
     """Inject a fault and see that it is real; `timer_s` is when a network fault ends by itself.
 
     `tell` hears 'inject' when it begins and 'injected' when it was seen. Raises CheckFailed where it can't be
@@ -35,7 +35,7 @@ def inject(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly, timer
     began = time.time()
     ledger.add(fault, began)
     progress.say(fault.node, f"injects {fault.id}")
-    pair = _pair(lab, fault, door, timer_s)
+    pair = _pair(lab, fault, machine, timer_s)
     try:
         make = pair.prepare()
         tell("inject", fault)
@@ -43,19 +43,19 @@ def inject(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly, timer
         ledger.add(fault, began)  # fault.heal may have seen that it was not there yet, and struck it out
     except Exception:
         with suppress(Exception):  # what failed first is to be told; the ledger still has it
-            heal(lab, fault, door)
+            heal(lab, fault, machine)
         raise
     tell("injected", fault)
     progress.say(fault.node, f"{fault.id} is real")
 
 
-def heal(lab: Lab, fault: Fault, door: Machine, *, tell: Tell = quietly) -> None:
+def heal(lab: Lab, fault: Fault, machine: Machine, *, tell: Tell = quietly) -> None:
     """Heal a fault, see that it is gone, and strike it out of the ledger; healing twice is no mistake."""
     progress.say(fault.node, f"heals {fault.id}")
     tell("heal", fault)
     if fault.kind not in STARTS_AGAIN:
-        started(lab, door)
-    _pair(lab, fault, door, TIMER_S).heal()
+        started(lab, machine)
+    _pair(lab, fault, machine, TIMER_S).heal()
     ledger.remove(fault)
     tell("healed", fault)
     progress.say(fault.node, f"{fault.id} is gone")
@@ -72,7 +72,7 @@ def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
         progress.say("lab", f"{name} is struck out of the ledger: lab.yml has no such node")
     for fault in sorted(ledger.active(lab), key=lambda it: it.kind not in MACHINE):
         try:
-            heal(lab, fault, door_to(lab, fault), tell=tell)
+            heal(lab, fault, machine_of(lab, fault), tell=tell)
             healed.append(fault)
         except Exception as error:
             progress.say(fault.node, f"{fault.id} is still in the ledger: {explained(error).what}")
@@ -82,7 +82,7 @@ def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
     return healed
 
 
-def door_to(lab: Lab, fault: Fault) -> Machine:
+def machine_of(lab: Lab, fault: Fault) -> Machine:
     """The way to the node of a fault."""
     return Machine(lab.node(fault.node))
 
@@ -96,30 +96,30 @@ def _refuse(lab: Lab, fault: Fault) -> None:
         raise CheckFailed(f"{fault.id} can't be injected: {fault.node} is {state}", hint="invoke lab.up")
 
 
-def _pair(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
+def _pair(lab: Lab, fault: Fault, machine: Machine, timer_s: int) -> Pair:
     maker = MACHINE.get(fault.kind)
-    return maker(lab, door) if maker else _guest(lab, fault, door, timer_s)
+    return maker(lab, machine) if maker else _guest(lab, fault, machine, timer_s)
 
 
-def _guest(lab: Lab, fault: Fault, door: Machine, timer_s: int) -> Pair:
+def _guest(lab: Lab, fault: Fault, machine: Machine, timer_s: int) -> Pair:
     made = guest.scripts(fault, lab)
     before = guest.with_timer(fault, made, timer_s)
     end = guest.without_timer(fault, made)
 
     def prepare() -> Callable[[], object]:
-        shell = door.ready(before, timeout=BACK_S, title=f"{fault.id} is prepared")
-        return lambda: _make(door, fault, made.inject, made.seen, "is injected and seen", shell)
+        shell = machine.ready(before, timeout=BACK_S, title=f"{fault.id} is prepared")
+        return lambda: _make(machine, fault, made.inject, made.seen, "is injected and seen", shell)
 
-    return Pair(prepare, lambda: _make(door, fault, end, made.gone, "is healed and gone"))
+    return Pair(prepare, lambda: _make(machine, fault, end, made.gone, "is healed and gone"))
 
 
-def _make(door: Machine, fault: Fault, change: str, seen: str, what: str, shell: Shell | None = None) -> None:
+def _make(machine: Machine, fault: Fault, change: str, seen: str, what: str, shell: Shell | None = None) -> None:
     """One round trip: change, then ask until it shows."""
     late = f"[ $SECONDS -lt {SEEN_S:.0f} ] || exit {NOT_SEEN}"
     script = f"( {change}\n) </dev/null || exit 8\nSECONDS=0\n"
     script += f"until ( {seen}\n) </dev/null >/dev/null 2>&1; do {late}; sleep 0.1; done"
     try:
-        door.script(script, timeout=BACK_S, title=f"{fault.id} {what}", shell=shell)
+        machine.script(script, timeout=BACK_S, title=f"{fault.id} {what}", shell=shell)
     except CommandFailed as error:
         error.hint = f"look at it: vagrant ssh {fault.node}; undo what is left: invoke fault.heal"
         raise

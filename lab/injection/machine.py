@@ -26,133 +26,137 @@ class Pair:
     heal: Callable[[], object]
 
 
-def started(lab: Lab, door: Machine) -> None:
+def started(lab: Lab, machine: Machine) -> None:
     """A promotion switches a machine off that does not answer: what is broken inside can be healed when it runs."""
-    if vm_power.states(lab)[door.node.name] == "off":
-        _power_on(door)
-        lifecycle.answering(door)
+    if vm_power.states(lab)[machine.node.name] == "off":
+        _power_on(machine)
+        lifecycle.answering(machine)
 
 
-def _power_off(_: Lab, door: Machine) -> Pair:
+def _power_off(_: Lab, machine: Machine) -> Pair:
     def off() -> None:
-        vm_power.power_off(door.node)
-        door.close()
+        vm_power.power_off(machine.node)
+        machine.close()
 
-    return Pair(lambda: off, lambda: _boots(door))
+    return Pair(lambda: off, lambda: _boots(machine))
 
 
-def _crash(_: Lab, door: Machine) -> Pair:
+def _crash(_: Lab, machine: Machine) -> Pair:
     """The kernel panics and stays so; sysrq works for root whatever is allowed at the keyboard."""
 
     def restart() -> None:
         with suppress(CommandFailed):  # it is off already
-            vm_power.power_off(door.node)
-        _boots(door)
+            vm_power.power_off(machine.node)
+        _boots(machine)
 
-    return Pair(_falls_silent(door, "(sleep 0.2; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", "panics"), restart)
+    return Pair(
+        _falls_silent(machine, "(sleep 0.2; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", "panics"), restart
+    )
 
 
-def _freeze(lab: Lab, door: Machine) -> Pair:
+def _freeze(lab: Lab, machine: Machine) -> Pair:
     """A promotion may switch it off as soon as it goes on: then it is started, as by any other heal."""
 
     def off() -> bool:
-        return vm_power.states(lab)[door.node.name] == "off"
+        return vm_power.states(lab)[machine.node.name] == "off"
 
     def go_on() -> None:
         with suppress(CommandFailed):  # it goes on already
-            vm_power.resume(door.node)
-        step_clock_soon(door, unless=off)
-        started(lab, door)
+            vm_power.resume(machine.node)
+        step_clock_soon(machine, unless=off)
+        started(lab, machine)
 
-    return Pair(lambda: lambda: vm_power.pause(door.node), go_on)
-
-
-def _reboot(_: Lab, door: Machine) -> Pair:
-    return Pair(_falls_silent(door, "systemctl --no-block reboot", "reboots"), lambda: _whole(door))
+    return Pair(lambda: lambda: vm_power.pause(machine.node), go_on)
 
 
-def _shutdown(lab: Lab, door: Machine) -> Pair:
-    return Pair(_falls_silent(door, "systemctl --no-block poweroff", "shuts down"), lambda: _off_then_boots(lab, door))
+def _reboot(_: Lab, machine: Machine) -> Pair:
+    return Pair(_falls_silent(machine, "systemctl --no-block reboot", "reboots"), lambda: _whole(machine))
 
 
-def _power_button(lab: Lab, door: Machine) -> Pair:
+def _shutdown(lab: Lab, machine: Machine) -> Pair:
+    return Pair(
+        _falls_silent(machine, "systemctl --no-block poweroff", "shuts down"), lambda: _off_then_boots(lab, machine)
+    )
+
+
+def _power_button(lab: Lab, machine: Machine) -> Pair:
     """The shell waits for nothing here: the machine is asked from outside, as a finger would."""
 
     def press() -> None:
-        vm_power.press_power_button(door.node)
-        _silent(door)
+        vm_power.press_power_button(machine.node)
+        _silent(machine)
 
-    return Pair(lambda: press, lambda: _off_then_boots(lab, door))
+    return Pair(lambda: press, lambda: _off_then_boots(lab, machine))
 
 
-def _off_then_boots(lab: Lab, door: Machine) -> None:
+def _off_then_boots(lab: Lab, machine: Machine) -> None:
     """A machine that still shuts down can't be started; one that never ends loses its power."""
 
     def off() -> bool:
-        return vm_power.states(lab)[door.node.name] == "off" or _answers(door)
+        return vm_power.states(lab)[machine.node.name] == "off" or _answers(machine)
 
     try:
-        until("is off", off, OFF_S, every=0.5, where=door.node.name)
+        until("is off", off, OFF_S, every=0.5, where=machine.node.name)
     except TimedOut:
-        vm_power.power_off(door.node)
-    _boots(door)
+        vm_power.power_off(machine.node)
+    _boots(machine)
 
 
-def _answers(door: Machine) -> bool:
+def _answers(machine: Machine) -> bool:
     try:
-        return door.run("systemctl is-system-running", ok=range(256), timeout=5).stdout.strip() != "stopping"
+        return machine.run("systemctl is-system-running", ok=range(256), timeout=5).stdout.strip() != "stopping"
     except LabError:
         return False
 
 
-def _falls_silent(door: Machine, text: str, title: str) -> Callable[[], Callable[[], object]]:
+def _falls_silent(machine: Machine, text: str, title: str) -> Callable[[], Callable[[], object]]:
     """A shell waits to run that script; the fault is there when nobody answers any more."""
 
     def prepare() -> Callable[[], object]:
-        shell = door.ready("", title=f"waits until it {title}")
+        shell = machine.ready("", title=f"waits until it {title}")
 
         def fall() -> None:
-            door.script(text, title=title, shell=shell)
-            _silent(door)
+            machine.script(text, title=title, shell=shell)
+            _silent(machine)
 
         return fall
 
     return prepare
 
 
-def _silent(door: Machine) -> None:
+def _silent(machine: Machine) -> None:
     """Until ssh finds nobody: a connection that is open already would hang."""
 
     def nobody() -> bool:
-        door.close()
+        machine.close()
         try:
-            door.run("true", timeout=3, title="is still there")
+            machine.run("true", timeout=3, title="is still there")
         except LabError:
             return True
         return False
 
-    until("answers no more", nobody, SEEN_S, every=0.2, where=door.node.name)
+    until("answers no more", nobody, SEEN_S, every=0.2, where=machine.node.name)
 
 
-def _boots(door: Machine) -> None:
-    _power_on(door)
-    _whole(door)
+def _boots(machine: Machine) -> None:
+    _power_on(machine)
+    _whole(machine)
 
 
-def _power_on(door: Machine) -> None:
+def _power_on(machine: Machine) -> None:
     with suppress(CommandFailed):  # it runs already, or was never off
-        vm_power.power_on(door.node)
+        vm_power.power_on(machine.node)
 
 
-def _whole(door: Machine) -> None:
+def _whole(machine: Machine) -> None:
     """Until the machine answers and all its services run."""
-    lifecycle.answering(door)
+    lifecycle.answering(machine)
 
     def right() -> bool:
-        facts = ask(door)
+        facts = ask(machine)
         return not facts.error and all(state == "active" for state in facts.services.values())
 
-    until("all services run", right, BACK_S, every=3, where=door.node.name, hint="invoke lab.logs")
+    until("all services run", right, BACK_S, every=3, where=machine.node.name, hint="invoke lab.logs")
 
 
 MACHINE: Mapping[str, Callable[[Lab, Machine], Pair]] = {

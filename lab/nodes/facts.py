@@ -105,12 +105,14 @@ basename "$(ls /usr/sbin/php-fpm* 2>/dev/null | head -n 1)"
 uname -r"""
 
 
-def versions(doors: Sequence[Machine]) -> dict[str, str]:
+def versions(machines: Sequence[Machine]) -> dict[str, str]:
     """What runs on each node, in a line."""
-    said = together(lambda door: door.script(f"{{ {VERSIONS}\n}} 2>/dev/null; exit 0", title="names versions"), doors)
+    said = together(
+        lambda machine: machine.script(f"{{ {VERSIONS}\n}} 2>/dev/null; exit 0", title="names versions"), machines
+    )
     return {
-        door.node.name: ", ".join(line.strip() for line in it.stdout.splitlines() if line.strip())
-        for door, it in zip(doors, said, strict=True)
+        machine.node.name: ", ".join(line.strip() for line in it.stdout.splitlines() if line.strip())
+        for machine, it in zip(machines, said, strict=True)
     }
 
 
@@ -161,17 +163,17 @@ def ended_because(node: Node, record: str) -> str:
     return shutdown.doubt(node, vm_power.off_because(node), record, console.text(node))
 
 
-def databases_of(doors: Sequence[Machine], first: str = "") -> dict[str, Database | None]:
+def databases_of(machines: Sequence[Machine], first: str = "") -> dict[str, Database | None]:
     """Every database server, asked at once; None for one that does not answer, or whose node does not.
 
     `first` is bash that each node runs before; it says nothing.
     """
 
-    def one(door: Machine) -> Database | None:
+    def one(machine: Machine) -> Database | None:
         try:
-            answer = door.script(f"{first}\n{server_state.QUESTION}\nexit 0".lstrip(), title="asks the database")
+            answer = machine.script(f"{first}\n{server_state.QUESTION}\nexit 0".lstrip(), title="asks the database")
         except LabError:
             return None
-        return server_state.read(door.node.name, answer.stdout)
+        return server_state.read(machine.node.name, answer.stdout)
 
-    return dict(zip((door.node.name for door in doors), together(one, doors), strict=True))
+    return dict(zip((machine.node.name for machine in machines), together(one, machines), strict=True))

@@ -62,20 +62,20 @@ def _blocks(text: str) -> dict[str, str]:
 
 
 def machines(lab: Lab) -> list[Machine]:
-    """A door to each node; raises LabNotUp where no lab was started."""
+    """A connection to each node; raises LabNotUp where no lab was started."""
     return [Machine(node) for node in lab.nodes]
 
 
 def running(lab: Lab, role: str = "") -> list[Machine]:
-    """A door to each node that runs, or only to those with a role."""
+    """A connection to each node that runs, or only to those with a role."""
     states = vm_power.states(lab)
     return [it for it in machines(lab) if states[it.node.name] == "running" and role in ("", *it.node.roles)]
 
 
-def systems(doors: list[Machine], timeout: float = SSH_TIMEOUT_S) -> dict[str, str]:
+def systems(machines: list[Machine], timeout: float = SSH_TIMEOUT_S) -> dict[str, str]:
     """Wait until every node answers on ssh; each node's /etc/os-release."""
-    texts = together(lambda machine: answering(machine, timeout), doors)
-    return {machine.node.name: text for machine, text in zip(doors, texts, strict=True)}
+    texts = together(lambda machine: answering(machine, timeout), machines)
+    return {machine.node.name: text for machine, text in zip(machines, texts, strict=True)}
 
 
 def answering(machine: Machine, timeout: float = BOOT_TIMEOUT_S) -> str:

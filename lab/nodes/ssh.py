@@ -1,4 +1,4 @@
-"""The one door to a node: commands over ssh, as root, quoted, with their allowed exit codes."""
+"""The one connection to a node: commands over ssh, as root, quoted, with their allowed exit codes."""
 
 import shlex
 import threading
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Machine:
-    """A node that can be told things."""
+    """An SSH connection to a node."""
 
     def __init__(self, node: Node) -> None:
         if not SSH_CONFIG.exists():

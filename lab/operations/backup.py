@@ -9,8 +9,8 @@ from lab import progress
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.mysql import gtid
 from lab.mysql.server_state import Database
+from lab.nodes import lifecycle
 from lab.nodes.facts import databases_of
-from lab.nodes.lifecycle import machines
 from lab.nodes.ssh import Machine
 from lab.state import backup_folder
 from lab.topology import Lab
@@ -30,12 +30,12 @@ def backup(lab: Lab) -> Path:
 
     Raises CheckFailed where no database answers or the dump is not complete.
     """
-    door = _readable(_ask(lab))
-    text = door.script(DUMP, timeout=TIMEOUT_S, title="writes the data out").stdout
+    machine = _readable(_ask(lab))
+    text = machine.script(DUMP, timeout=TIMEOUT_S, title="writes the data out").stdout
     if not _whole(text):
-        raise CheckFailed(f"{door.node.name}: the dump is not complete", evidence=text[-300:], hint="run it again")
+        raise CheckFailed(f"{machine.node.name}: the dump is not complete", evidence=text[-300:], hint="run it again")
     path = backup_folder.write(f"site-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sql", text)
-    progress.say(door.node.name, f"{text.count(chr(10))} lines written to {path}")
+    progress.say(machine.node.name, f"{text.count(chr(10))} lines written to {path}")
     return path
 
 
@@ -48,34 +48,34 @@ def restore(lab: Lab, path: Path) -> None:
     """
     aside = f"{ASIDE}{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
     text = _renamed(_read(path), aside)
-    door = _writable(_ask(lab))
+    machine = _writable(_ask(lab))
     again = f"invoke db.restore {path}"
     try:
-        _sql(door, text, "reads the data in")
-        puts = _puts(_sql(door, TABLES, "names the tables"), aside)
+        _sql(machine, text, "reads the data in")
+        puts = _puts(_sql(machine, TABLES, "names the tables"), aside)
     except LabError as error:
-        what = f"{door.node.name}: the backup was not put in place, the site has the data that it had"
+        what = f"{machine.node.name}: the backup was not put in place, the site has the data that it had"
         raise CheckFailed(what, evidence=str(error), hint=f"see why: invoke lab.status; then {again}") from error
-    _put(door, puts, aside, again)
-    _remove(door, aside)
-    _wait_for_replica(lab, door)
-    progress.say(door.node.name, f"has the data of {path}")
+    _put(machine, puts, aside, again)
+    _remove(machine, aside)
+    _wait_for_replica(lab, machine)
+    progress.say(machine.node.name, f"has the data of {path}")
 
 
-def _put(door: Machine, statement: str, aside: str, again: str) -> None:
+def _put(machine: Machine, statement: str, aside: str, again: str) -> None:
     """Put the data in place; whoever is interrupted in that is told how it stands."""
     try:
-        _sql(door, statement, "puts it in its place")
+        _sql(machine, statement, "puts it in its place")
     except BaseException as error:
-        said = _stands(door, aside)
+        said = _stands(machine, aside)
         if not isinstance(error, LabError):
-            progress.say(door.node.name, said)
+            progress.say(machine.node.name, said)
             raise
         hint = f"look: invoke lab.status; then {again}"
-        raise CheckFailed(f"{door.node.name}: {said}", evidence=str(error), hint=hint) from error
+        raise CheckFailed(f"{machine.node.name}: {said}", evidence=str(error), hint=hint) from error
 
 
-def _stands(door: Machine, aside: str, looks: int = 3) -> str:
+def _stands(machine: Machine, aside: str, looks: int = 3) -> str:
     """What became of the statement that puts the data in place; one that waits for a lock only is ended.
 
     One that waits for the replica stands in the binary log: it comes true. Its client may not have begun yet, and a
@@ -83,37 +83,39 @@ def _stands(door: Machine, aside: str, looks: int = 3) -> str:
     """
     kept = f"what the site had before is in the database {aside} then"
     try:
-        running = _sql(door, f"{RUNNING} AND info LIKE '%{aside}%';", "asks how it stands").strip().split("\t")
+        running = _sql(machine, f"{RUNNING} AND info LIKE '%{aside}%';", "asks how it stands").strip().split("\t")
         if len(running) == 2 and "lock" in running[1]:
             with suppress(CommandFailed):  # it has ended
-                _sql(door, f"KILL {running[0]};", "ends what waits")
+                _sql(machine, f"KILL {running[0]};", "ends what waits")
         elif len(running) == 2:
             return f"the backup is put in place as soon as the replica answers; {kept}"
-        elif f"{aside}\tbefore_" in _sql(door, TABLES, "names the tables"):
+        elif f"{aside}\tbefore_" in _sql(machine, TABLES, "names the tables"):
             return f"the backup was put in place; {kept}"
         if looks > 1:
             pause(LOOKS_AGAIN_S)
-            return _stands(door, aside, looks - 1)
+            return _stands(machine, aside, looks - 1)
         return "the backup was not put in place"
     except LabError:
         return f"nobody can say whether the backup was put in place; if it was, {kept}"
 
 
-def _remove(door: Machine, aside: str) -> None:
+def _remove(machine: Machine, aside: str) -> None:
     """The data that was replaced; what an interrupted restore had replaced is kept, for nobody saw its end."""
-    known = [line.split("\t") for line in _sql(door, TABLES, "names the tables").splitlines()]
+    known = [line.split("\t") for line in _sql(machine, TABLES, "names the tables").splitlines()]
     kept = {schema for schema, table in known if table.startswith("before_")} - {aside}
     old = {schema for schema, _ in known if schema.startswith(ASIDE)} - kept
     try:
-        _sql(door, "".join(f"DROP DATABASE {name};\n" for name in sorted(old)), "removes the old data")
+        _sql(machine, "".join(f"DROP DATABASE {name};\n" for name in sorted(old)), "removes the old data")
     except LabError as error:
-        progress.say(door.node.name, f"the old data is left in {', '.join(sorted(old))}: {error}")
+        progress.say(machine.node.name, f"the old data is left in {', '.join(sorted(old))}: {error}")
     if kept:
-        progress.say(door.node.name, f"{', '.join(sorted(kept))}: what an interrupted restore had replaced, it is kept")
+        progress.say(
+            machine.node.name, f"{', '.join(sorted(kept))}: what an interrupted restore had replaced, it is kept"
+        )
 
 
-def _sql(door: Machine, text: str, title: str) -> str:
-    return door.script(f"mysql -N <<'END_OF_BACKUP'\n{text}\nEND_OF_BACKUP\n", timeout=TIMEOUT_S, title=title).stdout
+def _sql(machine: Machine, text: str, title: str) -> str:
+    return machine.script(f"mysql -N <<'END_OF_BACKUP'\n{text}\nEND_OF_BACKUP\n", timeout=TIMEOUT_S, title=title).stdout
 
 
 def _renamed(text: str, name: str) -> str:
@@ -136,10 +138,10 @@ def _puts(tables: str, aside: str) -> str:
 
 def _readable(known: Sequence[tuple[Machine, Database]]) -> Machine:
     """The primary: only it surely has every note that was acknowledged; else whoever has data: then it is said."""
-    primary = [door for door, it in known if it.role == "primary" and it.has_site]
+    primary = [machine for machine, it in known if it.role == "primary" and it.has_site]
     if primary:
         return primary[0]
-    left = [door for door, it in known if it.has_site]
+    left = [machine for machine, it in known if it.has_site]
     if not left:
         raise CheckFailed("no database can be read", hint="see why: invoke lab.status")
     progress.say(left[0].node.name, "no primary answers: the latest changes may be missing here")
@@ -148,7 +150,7 @@ def _readable(known: Sequence[tuple[Machine, Database]]) -> Machine:
 
 def _wait_for_replica(lab: Lab, primary: Machine) -> None:
     """Until who replicates has applied what the primary has now: the next page may be read there."""
-    written = next(it.gtid_executed for door, it in _ask(lab) if door.node == primary.node)
+    written = next(it.gtid_executed for machine, it in _ask(lab) if machine.node == primary.node)
 
     def applied() -> bool:
         return all(gtid.subset(written, it.gtid_executed) for _, it in _ask(lab) if it.replicating)
@@ -157,16 +159,16 @@ def _wait_for_replica(lab: Lab, primary: Machine) -> None:
 
 
 def _writable(known: Sequence[tuple[Machine, Database]]) -> Machine:
-    primary = [(door, it) for door, it in known if it.role == "primary"]
+    primary = [(machine, it) for machine, it in known if it.role == "primary"]
     if len(primary) != 1:
         raise CheckFailed(f"{len(primary)} databases are primary, 1 is needed", hint="invoke lab.status")
-    door, its = primary[0]
+    machine, its = primary[0]
     if its.durability == "durable" and not any(it.replicating for _, it in known):
         raise CheckFailed(
-            f"{door.node.name} would wait without end: commits are durable, and no replica replicates",
+            f"{machine.node.name} would wait without end: commits are durable, and no replica replicates",
             hint="bring the replica back: invoke lab.up; see why: invoke lab.status",
         )
-    return door
+    return machine
 
 
 def _read(path: Path) -> str:
@@ -185,6 +187,6 @@ def _whole(text: str) -> bool:
 
 def _ask(lab: Lab) -> list[tuple[Machine, Database]]:
     """The database servers that answer."""
-    doors = [door for door in machines(lab) if "database" in door.node.roles]
-    asked = databases_of(doors)
-    return [(door, it) for door in doors if (it := asked[door.node.name]) is not None]
+    machines = [machine for machine in lifecycle.machines(lab) if "database" in machine.node.roles]
+    asked = databases_of(machines)
+    return [(machine, it) for machine in machines if (it := asked[machine.node.name]) is not None]

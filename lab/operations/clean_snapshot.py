@@ -121,9 +121,9 @@ def _is_of_today(lab: Lab, roles: Roles, record: Mapping[str, Any]) -> bool:
 
 def _converged(lab: Lab, roles: Roles, why: str) -> Outcome:
     progress.say("host", why)
-    doors = lifecycle.running(lab, "database")
+    machines = lifecycle.running(lab, "database")
     answer = "every MySQL answers"
-    until(answer, lambda: None not in databases_of(doors).values(), ANSWERS_S, where="lab", hint="invoke lab.logs")
+    until(answer, lambda: None not in databases_of(machines).values(), ANSWERS_S, where="lab", hint="invoke lab.logs")
     return converge.everything(lab, roles)
 
 
@@ -168,7 +168,7 @@ def _written(lab: Lab) -> bool:
 
 def _first(lab: Lab) -> Machine:
     node = lab.having("database")[0]
-    return next(door for door in lifecycle.running(lab, "database") if door.node == node)
+    return next(machine for machine in lifecycle.running(lab, "database") if machine.node == node)
 
 
 def _empty(lab: Lab) -> None:

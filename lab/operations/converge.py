@@ -60,25 +60,25 @@ def everything(
     """
     running = lifecycle.running(lab)
     wanted = {name: role for name, role in roles.items() if name in (only or roles)}
-    doors = _chosen_doors(running, wanted, node)
-    systems = lifecycle.systems(doors)
+    machines = _chosen_machines(running, wanted, node)
+    systems = lifecycle.systems(machines)
     releases = {name: Release.of(text) for name, text in systems.items()}
     passwords = credentials.passwords(it.name for it in accounts.load(lab))
     chosen = _chosen(without)
 
-    def one(door: Machine) -> Converged:
-        target = Target(lab, door.node, releases[door.node.name], chosen, passwords)
-        return _node(door, desired(target, wanted), dry_run)
+    def one(machine: Machine) -> Converged:
+        target = Target(lab, machine.node, releases[machine.node.name], chosen, passwords)
+        return _node(machine, desired(target, wanted), dry_run)
 
     asked_at = time.time()
-    results = dict(zip((door.node.name for door in doors), together(one, doors), strict=True))
+    results = dict(zip((machine.node.name for machine in machines), together(one, machines), strict=True))
     changed = [change for it in results.values() for change in it.changed]
     if "database" in wanted and not dry_run:
         durability = check_durability(chosen.get("durability", "durable"))
         unique_key = "unique-key" not in without
-        pair = Pair(lab, _servers(doors), releases, passwords, durability, _answers(results), asked_at, unique_key)
+        pair = Pair(lab, _servers(machines), releases, passwords, durability, _answers(results), asked_at, unique_key)
         changed += _databases(pair, running, {name: it.later for name, it in results.items() if it.later})
-    off = [it.name for it in lab.nodes if it not in [door.node for door in running]]
+    off = [it.name for it in lab.nodes if it not in [machine.node for machine in running]]
     if not (without or node or dry_run or off or len(wanted) < len(roles)):
         _all_protected()
     return Outcome(changed, systems, off)
@@ -100,20 +100,20 @@ def _all_protected() -> None:
 
 def _databases(pair: Pair, running: Sequence[Machine], waiting: Mapping[str, Sequence[Unit]]) -> list[str]:
     """Make the databases primary and replica; before that, those restart that have to, in turn."""
-    doors = _servers(running) if waiting else pair.doors
-    whole = len(doors) == len(pair.lab.having("database"))
+    machines = _servers(running) if waiting else pair.machines
+    whole = len(machines) == len(pair.lab.having("database"))
     if not waiting:
         return assign_roles.converge(pair) if whole else []
-    missing = [door for door in doors if door.node.name not in pair.releases]
+    missing = [machine for machine in machines if machine.node.name not in pair.releases]
     systems = {name: Release.of(text) for name, text in lifecycle.systems(missing).items()}
-    pair = replace(pair, doors=doors, releases={**pair.releases, **systems})
+    pair = replace(pair, machines=machines, releases={**pair.releases, **systems})
     changed = _before_restart(_asked(pair)) if whole else []
     rolling_restart.in_turn(pair.lab, running, waiting)
     return changed + (assign_roles.converge(_asked(pair)) if whole else [])
 
 
-def _servers(doors: Sequence[Machine]) -> list[Machine]:
-    return [door for door in doors if "database" in door.node.roles]
+def _servers(machines: Sequence[Machine]) -> list[Machine]:
+    return [machine for machine in machines if "database" in machine.node.roles]
 
 
 def _before_restart(pair: Pair) -> list[str]:
@@ -131,8 +131,8 @@ def _before_restart(pair: Pair) -> list[str]:
 def _asked(pair: Pair) -> Pair:
     questions = {"database": server_state.QUESTION, **assign_roles.questions(pair.lab)}
     asked_at = time.time()
-    found = together(lambda door: ensure.ask(door, Desired(questions=questions)), pair.doors)
-    answers = {door.node.name: it.answers for door, it in zip(pair.doors, found, strict=True)}
+    found = together(lambda machine: ensure.ask(machine, Desired(questions=questions)), pair.machines)
+    answers = {machine.node.name: it.answers for machine, it in zip(pair.machines, found, strict=True)}
     return replace(pair, answers=answers, asked_at=asked_at)
 
 
@@ -140,12 +140,12 @@ def _answers(results: Mapping[str, Converged]) -> dict[str, Mapping[str, str]]:
     return {name: it.found.answers for name, it in results.items() if "database" in it.found.answers}
 
 
-def _chosen_doors(running: Sequence[Machine], wanted: Roles, node: str) -> list[Machine]:
-    doors = [door for door in running if _of(door.node, wanted) and node in ("", door.node.name)]
-    if not doors:
+def _chosen_machines(running: Sequence[Machine], wanted: Roles, node: str) -> list[Machine]:
+    machines = [machine for machine in running if _of(machine.node, wanted) and node in ("", machine.node.name)]
+    if not machines:
         who = node or "no machine with these roles"
         raise LabNotUp(f"nothing was converged: {who} does not run", hint="invoke lab.up")
-    return doors
+    return machines
 
 
 def _of(node: Node, roles: Roles) -> list[str]:
@@ -163,28 +163,28 @@ def desired(target: Target, roles: Roles) -> Desired:
     return whole
 
 
-def _node(door: Machine, desired: Desired, dry_run: bool) -> Converged:
+def _node(machine: Machine, desired: Desired, dry_run: bool) -> Converged:
     asked_at = time.time()
-    found = ensure.ask(door, desired)
-    clock = _clock(door, clock_sync.error(found.answers, asked_at), dry_run)
+    found = ensure.ask(machine, desired)
+    clock = _clock(machine, clock_sync.error(found.answers, asked_at), dry_run)
     difference = ensure.compare(desired, found)
-    name = door.node.name
+    name = machine.node.name
     if not difference:
         progress.say(name, "is as it should be")
         return Converged(clock, found)
     if dry_run:
         progress.say(name, f"would change: {difference}")
-        return Converged([*clock, f"{name}: {difference}\n{ensure.show(door, difference)}".rstrip()], found)
+        return Converged([*clock, f"{name}: {difference}\n{ensure.show(machine, difference)}".rstrip()], found)
     progress.say(name, f"changes: {difference}")
-    ensure.apply(door, difference)
-    found = ensure.ask(door, Desired(questions=desired.questions)) if "database" in desired.questions else found
+    ensure.apply(machine, difference)
+    found = ensure.ask(machine, Desired(questions=desired.questions)) if "database" in desired.questions else found
     progress.say(name, "configured")
     return Converged([*clock, f"{name}: {difference}"], found, difference.later)
 
 
-def _clock(door: Machine, error: float, dry_run: bool) -> list[str]:
+def _clock(machine: Machine, error: float, dry_run: bool) -> list[str]:
     if not error:
         return []
     if not dry_run:
-        step_clock(door)
-    return [f"{door.node.name}: clock, it was {abs(error):.0f} s {'ahead' if error > 0 else 'behind'}"]
+        step_clock(machine)
+    return [f"{machine.node.name}: clock, it was {abs(error):.0f} s {'ahead' if error > 0 else 'behind'}"]

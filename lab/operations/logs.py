@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.nodes import console
-from lab.nodes.lifecycle import machines
+from lab.nodes import console, lifecycle
 from lab.nodes.ssh import Machine, together
 from lab.topology import Lab
 
@@ -16,8 +15,8 @@ FILES = "/var/log/nginx/access.log /var/log/nginx/error.log /var/log/mysql/error
 
 def collect(lab: Lab, *, node: str = "", lines: int = 30) -> str:
     """The last `lines` of the journal and of each log file, of one node or all; unreachable ones are named."""
-    doors = [door for door in machines(lab) if not node or door.node == lab.node(node)]
-    return "\n".join(together(lambda door: _one(door, lines), doors))
+    machines = [machine for machine in lifecycle.machines(lab) if not node or machine.node == lab.node(node)]
+    return "\n".join(together(lambda machine: _one(machine, lines), machines))
 
 
 def save(lab: Lab, folder: Path, since: float) -> None:
@@ -31,19 +30,19 @@ def save(lab: Lab, folder: Path, since: float) -> None:
     folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     folder.chmod(OWNER_ONLY)
 
-    def one(door: Machine) -> None:
-        where = folder / door.node.name
+    def one(machine: Machine) -> None:
+        where = folder / machine.node.name
         where.mkdir(exist_ok=True)
         try:
-            text = door.script(_since(since), timeout=SAVE_S, title="hands over its logs").stdout
+            text = machine.script(_since(since), timeout=SAVE_S, title="hands over its logs").stdout
         except LabError as error:
             text = f"\n== not-to-be-had.log\n{error}\n"
-        text += f"\n== console.log\n{console.last_lines(door.node, CONSOLE_LINES)}"
+        text += f"\n== console.log\n{console.last_lines(machine.node, CONSOLE_LINES)}"
         for part in text.split("\n== ")[1:]:
             name, _, content = part.partition("\n")
             (where / f"{Path(name).name}").write_text(content, encoding="utf-8")
 
-    together(one, machines(lab))
+    together(one, lifecycle.machines(lab))
 
 
 def _since(since: float) -> str:
@@ -53,14 +52,14 @@ def _since(since: float) -> str:
     return f"echo; echo '== journal.log'; {journal}\nfor file in {FILES}; do {file}; done\nexit 0"
 
 
-def _one(door: Machine, lines: int) -> str:
+def _one(machine: Machine, lines: int) -> str:
     units = " ".join(f"-u {unit}" for unit in UNITS.split())
     script = (
         f"journalctl -b --no-pager -o short-iso -n {lines} {units}\n"
         f'for file in {FILES}; do [ -s "$file" ] && echo "-- $file" && tail -n {lines} "$file"; done\nexit 0'
     )
     try:
-        text = door.script(script, timeout=60, title="reads its logs").stdout
+        text = machine.script(script, timeout=60, title="reads its logs").stdout
     except LabError as error:
         text = str(error)
-    return "\n".join(f"{door.node.name:<6}{line}" for line in text.splitlines())
+    return "\n".join(f"{machine.node.name:<6}{line}" for line in text.splitlines())

@@ -8,9 +8,9 @@ from lab.errors import CheckFailed, LabNotUp, TimedOut
 from lab.faults import ledger
 from lab.mysql import advice, gtid, last_seen
 from lab.mysql.server_state import Database
+from lab.nodes import lifecycle
 from lab.nodes.clock_sync import step_clock_soon
 from lab.nodes.facts import NodeFacts, ask, databases_of
-from lab.nodes.lifecycle import machines, running
 from lab.nodes.site import healthy
 from lab.nodes.ssh import Machine, together
 from lab.operations import snapshots
@@ -31,22 +31,22 @@ def restore(lab: Lab, name: str, repair: Callable[[], object] = lambda: None) ->
     with progress.stage("put back"):
         snapshots.put_back(lab, name)
         ledger.clear()  # a snapshot is of a lab without faults
-    doors = machines(lab)
+    machines = lifecycle.machines(lab)
     with progress.stage("clocks"):
-        together(step_clock_soon, doors)
+        together(step_clock_soon, machines)
     snapshots.is_back()  # from here on lab.provision completes it
     repair()
     with progress.stage("settle"):
-        settle(lab, doors)
+        settle(lab, machines)
     progress.say("host", f"snapshot {name} is back")
 
 
-def settle(lab: Lab, doors: list[Machine]) -> None:
+def settle(lab: Lab, machines: list[Machine]) -> None:
     """Wait for services, equal databases and the page."""
     trouble: list[str] = []
 
     def right() -> bool:
-        trouble[:] = wrong(lab, doors)
+        trouble[:] = wrong(lab, machines)
         return not trouble
 
     until(
@@ -64,11 +64,11 @@ def must_be_whole(lab: Lab) -> None:
     if ledger.entries():
         active = ", ".join(it["id"] for it in ledger.entries())
         raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
-    doors = machines(lab)
-    trouble = _after_a_moment("the lab is whole", WHOLE_S, lambda: wrong(lab, doors))
+    machines = lifecycle.machines(lab)
+    trouble = _after_a_moment("the lab is whole", WHOLE_S, lambda: wrong(lab, machines))
     if trouble:
         what = "the lab is not whole, so nothing could be learned"
-        raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(doors))
+        raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(machines))
 
 
 def must_be_up(lab: Lab, node: str = "") -> None:
@@ -76,10 +76,10 @@ def must_be_up(lab: Lab, node: str = "") -> None:
 
     A server that somebody drained or took into maintenance is as it should be.
     """
-    doors = running(lab) if node else machines(lab)
+    machines = lifecycle.running(lab) if node else lifecycle.machines(lab)
 
     def missing() -> list[str]:
-        found = [line for line in wrong(lab, doors) if not line.endswith(TAKEN_OUT)]
+        found = [line for line in wrong(lab, machines) if not line.endswith(TAKEN_OUT)]
         return [line for line in found if not node or line.startswith((f"{node}: ", f"{node} ", f"HAProxy: {node} "))]
 
     trouble = _after_a_moment(f"{node or 'the lab'} is up", READY_S, missing)
@@ -103,21 +103,21 @@ def _after_a_moment(what: str, within_s: float, trouble: Callable[[], list[str]]
     return []
 
 
-def _next(doors: list[Machine]) -> str:
+def _next(machines: list[Machine]) -> str:
     """lab.up, but where every database answers and their roles are not right: it never turns roles back."""
-    servers = [door for door in doors if "database" in door.node.roles]
-    asked, nodes = databases_of(servers), [door.node for door in servers]
+    servers = [machine for machine in machines if "database" in machine.node.roles]
+    asked, nodes = databases_of(servers), [machine.node for machine in servers]
     only_roles = None not in asked.values() and advice.advise(nodes, asked, last_seen.degraded(), {})
     return "invoke db.status" if only_roles else "invoke lab.up"
 
 
-def wrong(lab: Lab, doors: list[Machine]) -> list[str]:
+def wrong(lab: Lab, machines: list[Machine]) -> list[str]:
     """What is not right yet, in words; one round trip a node."""
     asked_at = time.time()
-    facts = dict(zip((door.node.name for door in doors), together(ask, doors), strict=True))
+    facts = dict(zip((machine.node.name for machine in machines), together(ask, machines), strict=True))
     last_seen.remember(asked_at, [it.database for it in facts.values()])
     trouble = [line for name, it in facts.items() for line in _services(name, it)]
-    balancers = [facts[door.node.name] for door in doors if "balancer" in door.node.roles]
+    balancers = [facts[machine.node.name] for machine in machines if "balancer" in machine.node.roles]
     trouble += [line for it in balancers for line in _servers(it)]
     trouble += _databases([it.database for it in facts.values() if it.database], len(lab.having("database")))
     return trouble if trouble or healthy(lab) else ["the site does not answer"]

@@ -8,9 +8,8 @@ from typing import Any
 from lab.errors import LabError, RigBroken
 from lab.faults import ledger, protections
 from lab.mysql import advice, last_seen
-from lab.nodes import site, vm_power
+from lab.nodes import lifecycle, site, vm_power
 from lab.nodes.facts import NodeFacts, ask, endings
-from lab.nodes.lifecycle import machines
 from lab.nodes.ssh import Machine, together
 from lab.state import choices, lock
 from lab.topology import Lab
@@ -24,10 +23,10 @@ STATES = ("running", "paused", "off", "absent")
 DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}
 
 
-def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
+def collect(lab: Lab, machines: Sequence[Machine] = ()) -> dict[str, Any]:
     """The status in the shape of the stable interface; what can't be asked is null and in `errors`.
 
-    Who has doors already passes them: to open one costs an emulated node seconds.
+    Who has `machines` already passes them: to open a connection costs an emulated node seconds.
     Raises LabNotUp only where no lab exists in this checkout.
     """
     chosen = {**DEFAULTS, **choices.load()}
@@ -36,7 +35,7 @@ def collect(lab: Lab, doors: Sequence[Machine] = ()) -> dict[str, Any]:
     asked_at = time.time()
     with ThreadPoolExecutor(max_workers=1) as beside:  # the site takes as long to answer as all nodes together
         answers = beside.submit(lambda: states[lab.having("balancer")[0].name] == "running" and site.healthy(lab))
-        facts = _ask(lab, doors, states, errors)
+        facts = _ask(lab, machines, states, errors)
     balancer = _balancer(lab, facts, chosen, errors)
     up = any(it["status"].startswith("UP") for it in (balancer or {}).get("servers", ()))
     return {
@@ -79,14 +78,14 @@ def _state(power: str, facts: NodeFacts | None) -> str:
     return "unreachable" if power not in STATES or (facts and facts.error) else power
 
 
-def _ask(lab: Lab, doors: Sequence[Machine], states: Mapping[str, str], errors: list[str]) -> dict[str, NodeFacts]:
+def _ask(lab: Lab, machines: Sequence[Machine], states: Mapping[str, str], errors: list[str]) -> dict[str, NodeFacts]:
     running = [node.name for node in lab.nodes if states[node.name] == "running"]
     try:
-        doors = [door for door in doors or machines(lab) if door.node.name in running]
+        machines = [machine for machine in machines or lifecycle.machines(lab) if machine.node.name in running]
     except LabError as error:
         errors.append(error.what)
         return {}
-    answers = dict(zip((door.node.name for door in doors), together(ask, doors), strict=True))
+    answers = dict(zip((machine.node.name for machine in machines), together(ask, machines), strict=True))
     errors += [f"{name}: {it.error.splitlines()[0]}" for name, it in answers.items() if it.error]
     return answers
 

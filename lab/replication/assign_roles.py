@@ -31,13 +31,13 @@ LOOK = "look: invoke lab.status, invoke lab.logs"
 
 @dataclass(frozen=True)
 class Pair:
-    """The database nodes: a door to each, what the probe answered there, and what is wanted of them and the notes.
+    """The database nodes: `machines`, what the probe answered there, and what is wanted of them and the notes.
 
     `asked_at`: Unix seconds before the probe.
     """
 
     lab: Lab
-    doors: Sequence[Machine]
+    machines: Sequence[Machine]
     releases: Mapping[str, Release]
     passwords: Mapping[str, str] = field(repr=False)
     durability: str
@@ -49,13 +49,13 @@ class Pair:
         """Each server as the probe saw it."""
         return {name: server_state.read(name, it["database"]) for name, it in self.answers.items()}
 
-    def door(self, name: str) -> Machine:
-        """The door to a node."""
-        return next(door for door in self.doors if door.node.name == name)
+    def machine(self, name: str) -> Machine:
+        """The connection to a node."""
+        return next(machine for machine in self.machines if machine.node.name == name)
 
     def decide(self, asked: Mapping[str, Database | None]) -> Decision:
         """Who may be opened, by the answers given."""
-        return decide([door.node for door in self.doors], asked)
+        return decide([machine.node for machine in self.machines], asked)
 
 
 def converge(pair: Pair) -> list[str]:
@@ -69,11 +69,11 @@ def converge(pair: Pair) -> list[str]:
     decision = pair.decide(asked)
     if not any(it and it.writable for it in asked.values()):
         # The probe may be minutes old, and a promotion that was interrupted may be about to open the other server.
-        asked = databases_of(pair.doors, first=END_ALL)
+        asked = databases_of(pair.machines, first=END_ALL)
         decision = pair.decide(asked)
     if decision.primary is None:
         raise CheckFailed(f"the databases are left as they are: {decision.reason}", hint=decision.hint)
-    primary, before = pair.door(decision.primary), asked[decision.primary]
+    primary, before = pair.machine(decision.primary), asked[decision.primary]
     assert before is not None
     _refuse_errant(before, [it for it in asked.values() if it and it.source])
     wrong = _wrong_accounts(pair, primary)
@@ -86,11 +86,11 @@ def converge(pair: Pair) -> list[str]:
         _must_agree(pair, asked, decision)
     changed += _accounts(pair, primary, wrong)
     changed += schema.key(primary, before, wanted=pair.unique_key)
-    changed += commits(pair.doors, primary, before.durability, pair.durability)
+    changed += commits(pair.machines, primary, before.durability, pair.durability)
     _recorded(pair, primary, before)
     opened = _open(primary, before)
     if changed or opened or decision.reason or any(it and it.replicating and not it.received for it in asked.values()):
-        remembers(pair.doors, primary)
+        remembers(pair.machines, primary)
     return changed + opened
 
 
@@ -135,7 +135,7 @@ def _follow(pair: Pair, primary: str) -> dict[str, Database | None]:
     latest: dict[str, Database | None] = {}
 
     def ask() -> bool:
-        latest.update(databases_of(pair.doors))
+        latest.update(databases_of(pair.machines))
         return all(it is not None and (name == primary or it.replicating) for name, it in latest.items())
 
     def errors() -> str:
@@ -157,22 +157,22 @@ def _attach(pair: Pair, primary: Machine, asked: Mapping[str, Database | None], 
     address, before = str(primary.node.ip), asked[primary.node.name]
     assert before is not None
     for name in decision.attach:
-        door, own = pair.door(name), asked[name]
+        machine, own = pair.machine(name), asked[name]
         alone = gtid.minus(own.gtid_executed, before.gtid_executed) if own else {}
         if alone:
-            errant_transactions.keep(door, alone, f"{name} becomes the replica of {primary.node.name}")
+            errant_transactions.keep(machine, alone, f"{name} becomes the replica of {primary.node.name}")
         if before.has_site:
-            clone(door, primary, pair.passwords["clone"])
+            clone(machine, primary, pair.passwords["clone"])
         else:
-            sql(door, f"{pair.releases[name].dialect.reset_binary_logs};", "starts without history")
+            sql(machine, f"{pair.releases[name].dialect.reset_binary_logs};", "starts without history")
         text = f"{source(address, pair.passwords['replication'])}\nSTART REPLICA;"
-        sql(door, text, f"replicates from {primary.node.name}")
+        sql(machine, text, f"replicates from {primary.node.name}")
     return [f"{name} replicates from {primary.node.name}" for name in decision.attach]
 
 
 def _start(pair: Pair, decision: Decision) -> list[str]:
     for name in decision.start:
-        sql(pair.door(name), APPLY, "starts the replica's threads")
+        sql(pair.machine(name), APPLY, "starts the replica's threads")
     return [f"{name}: replica threads" for name in decision.start]
 
 
@@ -204,12 +204,16 @@ def _same_password(pair: Pair, asked: Mapping[str, Database | None]) -> list[str
     for name, it in asked.items():
         if it and it.source and accounts.source_password(pair.answers[name]["accounts"]) != wanted:
             text = f"CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = '{password}';"
-            now = databases_of([pair.door(name)])[name]
+            now = databases_of([pair.machine(name)])[name]
             if not now or not now.applying:  # with both threads stopped MySQL would throw the relay log away
                 progress.say(
                     name, f"keeps its replication password: it does not apply {now.error if now else ''}".rstrip()
                 )
                 continue
-            sql(pair.door(name), f"STOP REPLICA IO_THREAD;\n{text}\nSTART REPLICA IO_THREAD;", "gets the new password")
+            sql(
+                pair.machine(name),
+                f"STOP REPLICA IO_THREAD;\n{text}\nSTART REPLICA IO_THREAD;",
+                "gets the new password",
+            )
             changed.append(f"replication password on {name}")
     return changed

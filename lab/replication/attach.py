@@ -65,12 +65,12 @@ class Resumed:
     misses what was not fetched again.
     """
 
-    def __init__(self, door: Machine, source: Machine, password: str, *, resumes: bool) -> None:
-        self.door, self.source, self.password = door, source, password
+    def __init__(self, machine: Machine, source: Machine, password: str, *, resumes: bool) -> None:
+        self.machine, self.source, self.password = machine, source, password
         self.address = str(source.node.ip)
         self.latest = time.monotonic() + RESUMES_S if resumes else None
         try:
-            sql(door, RESUME if resumes else follow(self.address, password), "replicates")
+            sql(machine, RESUME if resumes else follow(self.address, password), "replicates")
         except CommandFailed:
             if not resumes:
                 raise
@@ -80,18 +80,18 @@ class Resumed:
         """See what became of it; its receiver stops before it is mended: what it confirmed until then counts, too."""
         if own.replicating or self.latest is None or time.monotonic() < self.latest:
             return
-        sql(self.door, "STOP REPLICA IO_THREAD;", "receives no more")
-        now = databases_of([self.door])[own.node]
+        sql(self.machine, "STOP REPLICA IO_THREAD;", "receives no more")
+        now = databases_of([self.machine])[own.node]
         source = databases_of([self.source])[self.source.node.name]
         if now and now.applying:
             self._mend(now, receive_anew(self.address, self.password), f"receives from {self.source.node.name} anew")
         elif now and source and gtid.subset(now.has, source.gtid_executed):
             self._mend(now, follow(self.address, self.password), f"fetches all of {source.node} anew")
         else:
-            sql(self.door, "START REPLICA IO_THREAD;", "receives again")
+            sql(self.machine, "START REPLICA IO_THREAD;", "receives again")
 
     def _mend(self, own: Database, text: str, what: str) -> None:
         progress.say(own.node, f"does not go on by itself: {own.error}".rstrip(": "))
         last_seen.throws_away(own.has)
-        sql(self.door, text, what)
+        sql(self.machine, text, what)
         self.latest = None

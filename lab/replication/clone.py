@@ -22,27 +22,27 @@ _COPIES = "SELECT PID FROM performance_schema.clone_status WHERE STATE = 'In Pro
 _GIVEN = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'clone'"
 
 
-def clone(door: Machine, donor: Machine, password: str) -> None:
+def clone(machine: Machine, donor: Machine, password: str) -> None:
     """Copy the donor's data: it works whatever the donor has purged from its binary logs.
 
     A copy that ends in the middle has dropped the data and would keep the history of it: a server that seems to have
     all. So the history goes first, and what is left is an empty server, which is never promoted and is copied again.
     Raises CheckFailed where the copy fails.
     """
-    _end_copies(door, donor)
-    progress.say(door.node.name, f"copies the data of {donor.node.name}")
+    _end_copies(machine, donor)
+    progress.say(machine.node.name, f"copies the data of {donor.node.name}")
     with _without_notes(donor):
-        began, answer = _copied(door, donor, password)
+        began, answer = _copied(machine, donor, password)
         status = until(
             "the copy ends",
-            lambda: _status(door, began, answer),
+            lambda: _status(machine, began, answer),
             STARTS_S,
             every=1.0,
-            where=door.node.name,
+            where=machine.node.name,
             hint="invoke lab.logs",
         )
     if not status.startswith("Completed"):
-        raise CheckFailed(f"{door.node.name}: copying the data failed", evidence=status, hint="invoke lab.logs")
+        raise CheckFailed(f"{machine.node.name}: copying the data failed", evidence=status, hint="invoke lab.logs")
 
 
 @contextmanager
@@ -74,42 +74,42 @@ def _durability(donor: Machine, value: str) -> None:
     sql(donor, server_state.durability_sql(value), title, first=shutdown.SETS)
 
 
-def _copied(door: Machine, donor: Machine, password: str) -> tuple[str, Answer]:
+def _copied(machine: Machine, donor: Machine, password: str) -> tuple[str, Answer]:
     """When an earlier copy began, and what the client said: it loses its server, which restarts at the end (exit 1)."""
-    began = door.run(_CLONED % "BEGIN_TIME", title="asks for an earlier copy").stdout
-    dialect = Dialect.of(door.run('mysql -N -e "SELECT VERSION()"', title="asks for its version").stdout)
+    began = machine.run(_CLONED % "BEGIN_TIME", title="asks for an earlier copy").stdout
+    dialect = Dialect.of(machine.run('mysql -N -e "SELECT VERSION()"', title="asks for its version").stdout)
     address = donor.node.ip
     text = f"SET GLOBAL super_read_only = OFF;\n{SOURCE_SIDE_OFF}\nSTOP REPLICA;\nRESET REPLICA ALL;\n"
     text += f"{dialect.reset_binary_logs};\nSET GLOBAL clone_valid_donor_list = '{address}:3306';\n"
     text += f"CLONE INSTANCE FROM 'clone'@'{address}':3306 IDENTIFIED BY '{password}';"
     try:
-        return began, door.script(client(text), ok=(0, 1), timeout=COPY_S, title="copies the data")
+        return began, machine.script(client(text), ok=(0, 1), timeout=COPY_S, title="copies the data")
     except BaseException as error:  # MySQL goes on with it, whoever asked is gone
         with suppress(LabError):
-            _end_copies(door, donor)
+            _end_copies(machine, donor)
         if isinstance(error, LabError):
             error.hint = error.hint or "invoke lab.status"
         raise
 
 
-def _status(door: Machine, began: str, answer: Answer) -> str:
+def _status(machine: Machine, began: str, answer: Answer) -> str:
     """How the copy ended; '' while it goes on."""
     question = f"{_CLONED % 'BEGIN_TIME'} && {_CLONED % 'STATE, ERROR_MESSAGE'}"
-    asked = door.run(f"systemctl start mysql && {question}", timeout=STARTS_S, title="asks how the copy went")
+    asked = machine.run(f"systemctl start mysql && {question}", timeout=STARTS_S, title="asks how the copy went")
     begins, _, status = asked.stdout.partition("\n")
     if status.strip() and begins.strip() != began.strip():  # the status of an earlier copy stays until the next one
         return status if status.startswith(("Completed", "Failed")) else ""
     return answer.stderr or "it never began"
 
 
-def _end_copies(door: Machine, donor: Machine) -> None:
+def _end_copies(machine: Machine, donor: Machine) -> None:
     """End a copy that an interrupted command left: MySQL makes one, and gives one, at a time (error 3634)."""
 
     def over() -> bool:
         question = f'systemctl start mysql && mysql -N -e "{_COPIES}"'
-        running = door.run(question, timeout=STARTS_S, title="asks for a copy that runs").stdout.split()
+        running = machine.run(question, timeout=STARTS_S, title="asks for a copy that runs").stdout.split()
         for it in running:
-            door.run(f'mysql -e "KILL {it}"', ok=(0, 1), title="ends an earlier copy")  # 1: it has ended
+            machine.run(f'mysql -e "KILL {it}"', ok=(0, 1), title="ends an earlier copy")  # 1: it has ended
         return not running and donor.run(f'mysql -N -e "{_GIVEN}"', title="asks for copies of it").stdout.strip() == "0"
 
-    until("an earlier copy ends", over, ENDS_S, every=1.0, where=door.node.name, hint="invoke lab.status")
+    until("an earlier copy ends", over, ENDS_S, every=1.0, where=machine.node.name, hint="invoke lab.status")

@@ -17,19 +17,19 @@ RECEIVES_S = 20.0
 FIRST = "CREATE DATABASE IF NOT EXISTS site;"
 
 
-def commit(doors: Sequence[Machine], durability: str) -> list[str]:
+def commit(machines: Sequence[Machine], durability: str) -> list[str]:
     """Make commits as safe as `durability` says, on whoever is primary now; the replica may be gone.
 
     Raises CheckFailed where there is not exactly one primary.
     """
-    asked = databases_of(doors).values()
+    asked = databases_of(machines).values()
     primaries = [it for it in asked if it and it.writable]
     if len(primaries) != 1:
         reason = f"{len(primaries)} databases are open for writes, 1 is needed"
         raise CheckFailed(f"{reason}; the choice is kept for the next converge", hint="invoke lab.status")
-    primary = next(door for door in doors if door.node.name == primaries[0].node)
+    primary = next(machine for machine in machines if machine.node.name == primaries[0].node)
     _released(primaries[0], durability)
-    changed = commits(doors, primary, primaries[0].durability, durability)
+    changed = commits(machines, primary, primaries[0].durability, durability)
     followed = any(it and it.replicating for it in asked)
     return changed + ([] if followed or durability != "durable" else ["no replica follows: writes wait until one does"])
 
@@ -41,17 +41,17 @@ def _released(primary: Database, wanted: str) -> None:
         progress.say(primary.node, f"{waits}; the site tells their visitors that the note may be lost (504)")
 
 
-def commits(doors: Sequence[Machine], primary: Machine, found: str, wanted: str) -> list[str]:
+def commits(machines: Sequence[Machine], primary: Machine, found: str, wanted: str) -> list[str]:
     """Make commits on the primary as safe as wanted, and remember both servers; its replica should be there."""
     if found != wanted:
         last_seen.outdate()  # before: who is interrupted here must not leave the old durability on record
         sql(primary, server_state.durability_sql(wanted), f"commits are {wanted}", first=shutdown.SETS)
-        last_seen.remember(time.time(), databases_of(doors).values())
+        last_seen.remember(time.time(), databases_of(machines).values())
     last_seen.restored()
     return [f"commits on {primary.node.name} are {wanted}"] if found != wanted else []
 
 
-def remembers(doors: Sequence[Machine], primary: Machine) -> None:
+def remembers(machines: Sequence[Machine], primary: Machine) -> None:
     """Remember both servers; a replica that follows and received nothing yet gets a transaction first.
 
     By its process, and by what that had received, a later promotion finds out whether something was thrown away. It
@@ -61,7 +61,7 @@ def remembers(doors: Sequence[Machine], primary: Machine) -> None:
 
     def known() -> bool:
         at = time.time()
-        latest.update(databases_of(doors))
+        latest.update(databases_of(machines))
         last_seen.remember(at, latest.values())
         seen = last_seen.recall()
         followers = [it for it in latest.values() if it and it.replicating]

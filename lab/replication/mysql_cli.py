@@ -6,13 +6,13 @@ from lab.nodes.ssh import Machine
 SQL_TIMEOUT_S = 60.0
 
 
-def sql(door: Machine, text: str, title: str, timeout: float = SQL_TIMEOUT_S, first: str = "") -> None:
+def sql(machine: Machine, text: str, title: str, timeout: float = SQL_TIMEOUT_S, first: str = "") -> None:
     """Run SQL as root on a node, sent on standard input: no password shows in a process list.
 
     `timeout` is seconds; `first` is bash that runs before it.
     """
-    door.script(f"{first}\n{client(text)}".lstrip(), timeout=timeout, title=title)
-    progress.say(door.node.name, title)
+    machine.script(f"{first}\n{client(text)}".lstrip(), timeout=timeout, title=title)
+    progress.say(machine.node.name, title)
 
 
 def client(text: str) -> str:

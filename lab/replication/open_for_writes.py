@@ -46,20 +46,20 @@ def leaves_and_opens(durability: str) -> str:
     return opens(shutdown.OPENS, leave, settings=server_state.durability_sql(durability))
 
 
-def open_server(door: Machine, text: str, title: str, *, hint: str = AGAIN, shell: Shell | None = None) -> None:
+def open_server(machine: Machine, text: str, title: str, *, hint: str = AGAIN, shell: Shell | None = None) -> None:
     """Run such bash, in a client's shell; raises CheckFailed where the server does not open, with what it is then."""
-    with ended_unless_open(door, "was not opened for writes", "its client failed", hint):
-        door.script(text, timeout=SCRIPT_S, title=title, shell=shell or client(door))
-    progress.say(door.node.name, title)
+    with ended_unless_open(machine, "was not opened for writes", "its client failed", hint):
+        machine.script(text, timeout=SCRIPT_S, title=title, shell=shell or client(machine))
+    progress.say(machine.node.name, title)
 
 
 @contextmanager
-def ended_unless_open(door: Machine, what: str, why: str, hint: str) -> Iterator[None]:
+def ended_unless_open(machine: Machine, what: str, why: str, hint: str) -> Iterator[None]:
     """Whoever gives up sees to it that nothing opens the server later, and says whether that is certain."""
     try:
         yield
     except LabError as error:
-        name, state = door.node.name, shut(door)
+        name, state = machine.node.name, shut(machine)
         if state == "open":
             return
         said = f"{name} {what}: {why}; it is closed"
@@ -68,11 +68,11 @@ def ended_unless_open(door: Machine, what: str, why: str, hint: str) -> Iterator
         raise CheckFailed(said, evidence=error.evidence or str(error), hint=hint) from error
 
 
-def shut(door: Machine) -> str:
+def shut(machine: Machine) -> str:
     """End the clients that a command left on a node; what its server is then: 'closed', 'open' or 'unknown'."""
     try:
-        door.script(f"{END_ALL}\n{ALL_ENDED}", timeout=SHUT_S, title="ends what was begun")
+        machine.script(f"{END_ALL}\n{ALL_ENDED}", timeout=SHUT_S, title="ends what was begun")
     except LabError:
         return "unknown"
-    now = databases_of([door])[door.node.name]
+    now = databases_of([machine])[machine.node.name]
     return "unknown" if now is None else "open" if now.writable else "closed"

@@ -132,7 +132,7 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
         node: lambda: _applies(roles, it, how, shell or client(roles.node), without),
         other: lambda: "" if "fencing" in without else fence(lab, roles.other, dead),
     }
-    (torn, shell, had), fenced = together(lambda door: works[door.node.name](), [roles.node, roles.other])
+    (torn, shell, had), fenced = together(lambda machine: works[machine.node.name](), [roles.node, roles.other])
     if fenced and not how.lost:
         _nothing_released_meanwhile(it)
     if had is not None:
@@ -179,11 +179,11 @@ def _nothing_released_meanwhile(it: Situation) -> None:
 def _verified(lab: Lab, roles: Roles, how: Promotion, done: str, *, gone: bool = False) -> list[str]:
     """See that one server takes writes and that the site writes there; the three lines that tell it."""
     name, other = roles.node.node.name, roles.other.node.name
-    doors = [roles.node, roles.other] if how.way == "planned" else [roles.node]
+    machines = [roles.node, roles.other] if how.way == "planned" else [roles.node]
     latest: dict[str, Database | None] = {}
 
     def alone() -> bool:
-        latest.update(databases_of(doors))
+        latest.update(databases_of(machines))
         return [it.node for it in latest.values() if it and it.writable] == [name]
 
     def silent() -> str:
@@ -192,7 +192,7 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str, *, gone: bool =
     hint = "invoke db.status"
     until(f"{name} is the only primary", alone, VERIFIED_S, where=name, evidence=silent, hint=hint)
     followed = _is_followed(lambda: alone() and _follows(latest, other, how), name, other)
-    remembers(doors, roles.node)
+    remembers(machines, roles.node)
 
     def written() -> bool:
         return site.writer(lab, roles.node.script(KNOWN_NOTE, title="reads its oldest note").stdout.strip()) == name

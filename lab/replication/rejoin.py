@@ -42,9 +42,9 @@ def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
         _follows(roles, primary.gtid_executed, None, latest)
     now = latest[primary.node]
     assert now is not None
-    doors = [roles.other, roles.node]
-    commits(doors, roles.other, now.durability, roles.durability)
-    remembers(doors, roles.other)
+    machines = [roles.other, roles.node]
+    commits(machines, roles.other, now.durability, roles.durability)
+    remembers(machines, roles.other)
     return [*lines, f"commits on {primary.node} are {roles.durability}: {_safe(name, roles.durability)}"]
 
 

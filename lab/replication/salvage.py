@@ -47,25 +47,25 @@ def salvage(lab: Lab, roles: Roles) -> None:
         _fetch(lab, roles, own, rival)
 
 
-def _start(lab: Lab, door: Machine) -> None:
+def _start(lab: Lab, machine: Machine) -> None:
     """The machine runs and answers, and its MySQL is started anew; one that hangs loses its power first."""
-    node = door.node
+    node = machine.node
     state = vm_power.states(lab)[node.name]
     if state == "absent":
         hint = "there is nothing to fetch from: leave --salvage out, and accept what may be lost"
         raise LabNotUp(f"nothing can be fetched from {node.name}: there is no such machine", hint=hint)
     progress.say(node.name, f"is {state}: it is started read-only, to fetch from it what only it has")
-    if state not in ("running", "paused", *vm_power.OFF) or (state == "running" and not _reached(door)):
+    if state not in ("running", "paused", *vm_power.OFF) or (state == "running" and not _reached(machine)):
         vm_power.make_off(lab, node)
         state = "off"
     if state == "paused":
         vm_power.resume(node)
     elif state != "running":
         vm_power.power_on(node)
-    door.close()
-    lifecycle.answering(door)
+    machine.close()
+    lifecycle.answering(machine)
     try:
-        door.script(STARTS, timeout=STARTS_S, title="starts MySQL read-only")
+        machine.script(STARTS, timeout=STARTS_S, title="starts MySQL read-only")
     except CommandFailed as error:
         hint = "repair that (invoke fault.heal, invoke lab.logs), then the same again; or accept what may be lost"
         raise CheckFailed(f"MySQL on {node.name} does not start", evidence=error.evidence, hint=hint) from error
@@ -74,27 +74,27 @@ def _start(lab: Lab, door: Machine) -> None:
         raise CheckFailed(what, evidence=error.evidence, hint=hint) from error
 
 
-def _reached(door: Machine) -> bool:
+def _reached(machine: Machine) -> bool:
     try:
-        door.run("true", timeout=10, title="is still there")
+        machine.run("true", timeout=10, title="is still there")
     except LabError:
         return False
     return True
 
 
-def _answering(door: Machine) -> Database:
-    name = door.node.name
+def _answering(machine: Machine) -> Database:
+    name = machine.node.name
     hint = "see why: invoke lab.logs; then the same again"
-    answer = until("MySQL answers", lambda: databases_of([door])[name], STARTS_S, every=1, where=name, hint=hint)
+    answer = until("MySQL answers", lambda: databases_of([machine])[name], STARTS_S, every=1, where=name, hint=hint)
     assert answer is not None
     return answer
 
 
-def _applied(door: Machine) -> Database:
+def _applied(machine: Machine) -> Database:
     """A closed server applies what it received: nobody can fetch that from its relay log."""
     wait = f"SELECT WAIT_FOR_EXECUTED_GTID_SET(@received, {APPLY_S});"
-    sql(door, f"{APPLY_RECEIVED}\n{wait}", "applies what only it received")
-    return _answering(door)
+    sql(machine, f"{APPLY_RECEIVED}\n{wait}", "applies what only it received")
+    return _answering(machine)
 
 
 def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:

@@ -42,11 +42,11 @@ _KEEP = f"""mkdir -p {CLIENTS} && echo "$said" > {CLIENTS}/$$ &&
 trap '{{ [ $? = 0 ] || {_GIVES_UP}; }} && rm -f {CLIENTS}/$$' EXIT"""
 
 
-def client(door: Machine, before: str = "") -> Shell:
+def client(machine: Machine, before: str = "") -> Shell:
     """A shell on the node whose client is connected; `before` is bash that it runs first."""
     hello = tell("SET SESSION wait_timeout = 600; SELECT CONNECTION_ID()", 20)
     text = f'{_OPEN}{hello}\n[ "$said" -gt 0 ] 2>/dev/null || {{ echo "$said"; exit 5; }}\n{_KEEP}\n{before}'
-    return door.ready(text, timeout=OPENED_S + 60, title="MySQL's client is ready")
+    return machine.ready(text, timeout=OPENED_S + 60, title="MySQL's client is ready")
 
 
 def tell(sql: str, seconds: int, otherwise: str = "exit 5") -> str:

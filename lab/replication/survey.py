@@ -53,9 +53,11 @@ def ask(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
     works: dict[str, Callable[[], Any]] = {node.name: lambda: _connected(roles.node, _reach(other) if there else ":")}
     if there:
         works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
-    doors = [door for door in (roles.node, roles.other, balancer) if door.node.name in works]
+    machines = [machine for machine in (roles.node, roles.other, balancer) if machine.node.name in works]
     asked_at = time.time()
-    said = dict(zip((it.node.name for it in doors), together(lambda it: works[it.node.name](), doors), strict=True))
+    said = dict(
+        zip((it.node.name for it in machines), together(lambda it: works[it.node.name](), machines), strict=True)
+    )
     own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in vm_power.OFF))
     open_ = rival.database is not None and rival.database.writable
     ended = "" if open_ else ended_because(other, rival.record)
@@ -69,21 +71,21 @@ def ask(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
     return situation, rival.dead, own.shell
 
 
-def _look(door: Machine, besides: str = ":", connect_s: int = server_state.CONNECT_S) -> Look:
+def _look(machine: Machine, besides: str = ":", connect_s: int = server_state.CONNECT_S) -> Look:
     """What the server says; `besides` runs meanwhile, and its output comes last."""
     ask = ASK.replace(f"timeout={server_state.CONNECT_S}", f"timeout={connect_s}")
     script = f"exec 3< <({besides})\n{ask}\ncat <&3\nexit 0"
     try:
-        text = door.script(script, timeout=30 + connect_s, title="asks the database").stdout
+        text = machine.script(script, timeout=30 + connect_s, title="asks the database").stdout
     except LabError:
         return Look()
     answer, runs, record, rest = [*text.split(f"{MARK}\n"), "", "", ""][:4]
-    return Look(server_state.read(door.node.name, answer), "dead" in runs, record, CUT_OFF not in rest)
+    return Look(server_state.read(machine.node.name, answer), "dead" in runs, record, CUT_OFF not in rest)
 
 
-def _connected(door: Machine, besides: str) -> Look:
-    look = _look(door, besides, CANDIDATE_S)
-    return replace(look, shell=client(door)) if look.database and not look.database.writable else look
+def _connected(machine: Machine, besides: str) -> Look:
+    look = _look(machine, besides, CANDIDATE_S)
+    return replace(look, shell=client(machine)) if look.database and not look.database.writable else look
 
 
 def _reach(node: Node) -> str:

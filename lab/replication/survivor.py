@@ -76,6 +76,6 @@ def open_it(roles: Roles, shell: Shell, had: str | None) -> None:
         raise
 
 
-def _not_promoted(door: Machine, why: str) -> AbstractContextManager[None]:
-    hint = f"see why: invoke db.status; then the same again: invoke db.promote {door.node.name}"
-    return ended_unless_open(door, "was not promoted", why, hint)
+def _not_promoted(machine: Machine, why: str) -> AbstractContextManager[None]:
+    hint = f"see why: invoke db.status; then the same again: invoke db.promote {machine.node.name}"
+    return ended_unless_open(machine, "was not promoted", why, hint)

@@ -107,7 +107,7 @@ def _prepare(roles: Roles, own: Database, rival: Database, *, attach: bool) -> t
         other: lambda: [client(roles.other), client(roles.other, _listening(roles) if attach else "")],
     }
     try:
-        ready = together(lambda door: works[door.node.name](), [roles.other, roles.node])
+        ready = together(lambda machine: works[machine.node.name](), [roles.other, roles.node])
     except CommandFailed as error:
         if error.command_exit_code == HANGS:
             what = f"{other} can't be told to follow {node}: what it writes hangs"
@@ -158,7 +158,7 @@ def _left_as_it_was(roles: Roles, rival: Database) -> Iterator[None]:
         raise
 
 
-def _close(door: Machine, rival: Database, shell: Shell, spare: Shell) -> str:
+def _close(machine: Machine, rival: Database, shell: Shell, spare: Shell) -> str:
     """Close the old primary for everybody; what it has executed then. A spare client opens it again where that fails.
 
     The server waits for commits under way, and for no lock longer than told:
@@ -166,22 +166,22 @@ def _close(door: Machine, rival: Database, shell: Shell, spare: Shell) -> str:
     """
     text = f"SET SESSION lock_wait_timeout = {LOCK_S}; SET GLOBAL super_read_only = ON; {EXECUTED}"
     try:
-        answer = door.script(f'{tell(text, 6 * LOCK_S)}\necho "$said"', timeout=60, title="closes", shell=shell)
+        answer = machine.script(f'{tell(text, 6 * LOCK_S)}\necho "$said"', timeout=60, title="closes", shell=shell)
     except CommandFailed as error:
-        what = f"{door.node.name} can't be closed: its commits hang{_reopened(door, rival, spare)}"
+        what = f"{machine.node.name} can't be closed: its commits hang{_reopened(machine, rival, spare)}"
         raise NotClosed(what, evidence=error.evidence, hint=WHY_IT_HANGS) from error
     except LabError as error:
-        error.hint = f"nobody knows whether {door.node.name} is closed: run the same command again"
+        error.hint = f"nobody knows whether {machine.node.name} is closed: run the same command again"
         raise
-    progress.say(door.node.name, "is closed for writes")
+    progress.say(machine.node.name, "is closed for writes")
     return answer.stdout.strip()
 
 
-def _reopened(door: Machine, rival: Database, spare: Shell) -> str:
+def _reopened(machine: Machine, rival: Database, spare: Shell) -> str:
     """Open a primary again that may have closed without saying so; what to add to the error where it does not open."""
     try:
         if rival.writable:
-            open_server(door, opens(), "takes writes again", shell=spare)
+            open_server(machine, opens(), "takes writes again", shell=spare)
     except CheckFailed as error:
         return f"; {error.what}"
     return ""
@@ -190,15 +190,15 @@ def _reopened(door: Machine, rival: Database, spare: Shell) -> str:
 def _all(roles: Roles, works: Mapping[str, Callable[[], Any]]) -> dict[str, LabError | None]:
     """Do both at the same time, to the end; what failed."""
 
-    def one(door: Machine) -> LabError | None:
+    def one(machine: Machine) -> LabError | None:
         try:
-            works[door.node.name]()
+            works[machine.node.name]()
         except LabError as error:
             return error
         return None
 
-    doors = [roles.node, roles.other]
-    return dict(zip((it.node.name for it in doors), together(one, doors), strict=True))
+    machines = [roles.node, roles.other]
+    return dict(zip((it.node.name for it in machines), together(one, machines), strict=True))
 
 
 def _undone(roles: Roles, rival: Database, error: LabError | None) -> CheckFailed:

@@ -42,21 +42,21 @@ def start(*words: str, cwd: Path = ROOT) -> "subprocess.Popen[str]":
 
 
 @cache
-def doors(lab: Lab) -> list[Machine]:
-    """A door to each node, kept for all tests: opening one costs an emulated node seconds."""
+def machines_of(lab: Lab) -> list[Machine]:
+    """A connection to each node, kept for all tests: opening one costs an emulated node seconds."""
     return lifecycle.machines(lab)
 
 
 def wrong(lab: Lab) -> list[str]:
-    """What is not as it should be, as status tells it; asked through new doors where the kept ones find trouble.
+    """What is not as it should be, as status tells it; asked through new connections where the kept ones find trouble.
 
-    The machine behind a kept door may have been restored or started anew.
+    The machine behind a kept connection may have been restored or started anew.
     """
-    if not status.wrong(status.collect(lab, doors(lab))):
+    if not status.wrong(status.collect(lab, machines_of(lab))):
         return []
-    for door in doors(lab):
-        door.close()
-    return list(status.wrong(status.collect(lab, doors(lab))))
+    for machine in machines_of(lab):
+        machine.close()
+    return list(status.wrong(status.collect(lab, machines_of(lab))))
 
 
 def primary(lab: Lab) -> object:
@@ -94,8 +94,8 @@ def healthy(lab: Lab) -> Iterator[Lab]:
             until("the lab is healthy", lambda: not wrong(lab), 30, every=2)
         except TimedOut:
             must("lab.reset", timeout=RESET_S)
-            for door in doors(lab):  # what they lead to is another machine now
-                door.close()
+            for machine in machines_of(lab):  # what they lead to is another machine now
+                machine.close()
     Health.known = False
     yield lab
     until("the lab is healthy again", lambda: not wrong(lab), 120, every=2)
@@ -112,8 +112,8 @@ def roles(healthy: Lab) -> Iterator[Lab]:
 
 @pytest.fixture
 def machines(lab: Lab) -> dict[str, Machine]:
-    """A door to each node."""
-    return {machine.node.name: machine for machine in doors(lab)}
+    """A connection to each node."""
+    return {machine.node.name: machine for machine in machines_of(lab)}
 
 
 @pytest.fixture

@@ -39,13 +39,13 @@ def test_a_full_disk_stops_a_converge_and_nothing_is_half_written(healthy: Lab, 
 
 def test_a_laptop_that_slept_gets_its_clocks_back(healthy: Lab, machines: dict[str, Machine]) -> None:
     """All three machines live an hour ago: one converge sets them, and replication never stopped."""
-    for door in machines.values():
-        door.run("date -u -s @%s", int(time.time()) - 3600, title="sleeps for an hour")
+    for machine in machines.values():
+        machine.run("date -u -s @%s", int(time.time()) - 3600, title="sleeps for an hour")
     changed = must("lab.provision").splitlines()
     assert [line.split(",")[0] for line in changed] == [f"{name}: clock" for name in ("lb1", "web1", "web2")]
-    for door in machines.values():
+    for machine in machines.values():
         asked = time.time()
-        assert asked - 3 < float(door.run("date +%s.%N").stdout) < time.time() + 3
+        assert asked - 3 < float(machine.run("date +%s.%N").stdout) < time.time() + 3
     assert wrong(healthy) == []
 
 
@@ -134,7 +134,7 @@ def kept_in(said: str) -> Path:
     return Path(found[1])
 
 
-def _database(door: Machine) -> Database:
-    found = databases_of([door])[door.node.name]
+def _database(machine: Machine) -> Database:
+    found = databases_of([machine])[machine.node.name]
     assert found is not None
     return found

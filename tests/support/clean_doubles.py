@@ -64,7 +64,7 @@ class Host:
         self.chosen = {name: value for name, value in self.chosen.items() if name in kept}
 
 
-class Door:
+class Double:
     """The way to a database's node."""
 
     def __init__(self, host: Host, node: Node) -> None:
@@ -92,13 +92,15 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(snapshots, "take", it.take)
     monkeypatch.setattr(snapshots, "lacking", lambda lab, name: [] if it.names else ["web3"])
     monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: it.power for node in lab.nodes})
-    monkeypatch.setattr(lifecycle, "running", lambda lab, role: [Door(it, node) for node in lab.having(role)])
+    monkeypatch.setattr(lifecycle, "running", lambda lab, role: [Double(it, node) for node in lab.having(role)])
     monkeypatch.setattr(
         clean_snapshot,
         "databases_of",
-        lambda doors: {door.node.name: it.primary if door.node.name == "web1" else REPLICA for door in doors},
+        lambda machines: {
+            machine.node.name: it.primary if machine.node.name == "web1" else REPLICA for machine in machines
+        },
     )
-    monkeypatch.setattr(clean_snapshot, "sql", Door.sql)
+    monkeypatch.setattr(clean_snapshot, "sql", Double.sql)
     monkeypatch.setattr(clean_snapshot, "restore", it.restore)
     monkeypatch.setattr(converge, "everything", it.converge)
     monkeypatch.setattr(choices, "load", lambda: dict(it.chosen))

@@ -28,7 +28,7 @@ def downs(balancer: Machine) -> int:
     return sum(int(row["chkdown"] or 0) for row in rows if row.get("pxname") == "web" and row["svname"] != "BACKEND")
 
 
-def door(lab: Lab, patience_s: float = 20) -> http.client.HTTPConnection:
+def connect(lab: Lab, patience_s: float = 20) -> http.client.HTTPConnection:
     """A connection to the balancer, which is kept."""
     address = str(lab.having("balancer")[0].ip)
     route.guard(lab, address)
@@ -38,7 +38,7 @@ def door(lab: Lab, patience_s: float = 20) -> http.client.HTTPConnection:
 def asked(lab: Lab, path: str, method: str = "GET", body: str = "", patience_s: float = 20) -> Answer:
     """One request on a connection of its own."""
     with ExitStack() as stack:
-        way = door(lab, patience_s)
+        way = connect(lab, patience_s)
         stack.callback(way.close)
         way.request(method, path, body or None, {"Host": lab.site, "Connection": "close"})
         answer = way.getresponse()

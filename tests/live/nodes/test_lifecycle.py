@@ -37,9 +37,9 @@ def test_a_snapshot_brings_all_machines_back_together(healthy: Lab, machines: di
     must("lab.restore", "before-the-test")
     assert has_note(healthy, before) and not has_note(healthy, after)
     assert wrong(healthy) == []
-    for door in lifecycle.machines(healthy):
+    for machine in lifecycle.machines(healthy):
         asked = time.time()
-        assert asked - 3 < float(door.run("date +%s.%N").stdout) < time.time() + 3
+        assert asked - 3 < float(machine.run("date +%s.%N").stdout) < time.time() + 3
 
 
 def test_reset_undoes_whatever_was_done(healthy: Lab, machines: dict[str, Machine]) -> None:

@@ -14,16 +14,16 @@ pytestmark = pytest.mark.live
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 
-def reboot(door: Machine) -> None:
+def reboot(machine: Machine) -> None:
     """Restart a machine as its administrator does, and wait until it answers with another boot id."""
-    before = door.run(BOOT_ID).stdout
-    door.run("systemctl --no-block reboot")
+    before = machine.run(BOOT_ID).stdout
+    machine.run("systemctl --no-block reboot")
 
     def another() -> bool:
-        door.close()
-        return door.run(BOOT_ID, timeout=10).stdout != before
+        machine.close()
+        return machine.run(BOOT_ID, timeout=10).stdout != before
 
-    until("boots", another, lifecycle.BOOT_TIMEOUT_S, every=2, where=door.node.name)
+    until("boots", another, lifecycle.BOOT_TIMEOUT_S, every=2, where=machine.node.name)
 
 
 def served_by(lab: Lab) -> set[str]:

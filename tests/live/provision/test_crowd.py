@@ -17,7 +17,7 @@ from lab.nodes.ssh import Machine
 from lab.topology import Lab
 from lab.wait import pause
 from tests.live.conftest import must
-from tests.support.visitors import GET, asked, crowd, door, downs
+from tests.support.visitors import GET, asked, connect, crowd, downs
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 CROWD_S = 15.0
@@ -178,7 +178,7 @@ def kept(lab: Lab, reload: Callable[[], object]) -> tuple[int, int]:
     over, broken, made = threading.Event(), Counter[str](), Counter[str]()
 
     def user() -> None:
-        way = door(lab)
+        way = connect(lab)
         while not over.is_set():
             made["requests"] += 1
             try:

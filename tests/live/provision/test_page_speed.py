@@ -65,13 +65,15 @@ def pages_per_second(lab: Lab, seconds: float) -> float:
         return sum(pool.map(ask, range(CLIENTS))) / seconds
 
 
-def measured(lab: Lab, doors: list[Machine], changes: Mapping[str, str]) -> float:
+def measured(lab: Lab, machines: list[Machine], changes: Mapping[str, str]) -> float:
     """The same after a change, once the lab is whole again and has warmed up."""
 
-    def change(door: Machine) -> None:
-        door.script(next(it for role, it in changes.items() if role in door.node.roles), timeout=60, title="changes it")
+    def change(machine: Machine) -> None:
+        machine.script(
+            next(it for role, it in changes.items() if role in machine.node.roles), timeout=60, title="changes it"
+        )
 
-    together(change, doors)
+    together(change, machines)
     until("the lab is healthy", lambda: not wrong(lab), 60, every=2)
     pages_per_second(lab, WARM_UP_S)
     return pages_per_second(lab, MEASURE_S)

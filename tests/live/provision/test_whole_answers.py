@@ -24,13 +24,13 @@ SLOW = (
 @pytest.fixture
 def slow(healthy: Lab, machines: dict[str, Machine]) -> Iterator[Machine]:
     """web2, whose page pauses in the middle for who asks it slowly; PHP sees within 3 s that a file has changed."""
-    door = machines["web2"]
+    machine = machines["web2"]
     change = f"cp {INDEX} {KEPT} && sed -i '/^declare(strict_types=1);/a {SLOW}' {INDEX} && grep -q slowly {INDEX}"
-    door.script(f"{change} && sleep {SEEN_S}", title="makes the page slow")
+    machine.script(f"{change} && sleep {SEEN_S}", title="makes the page slow")
     try:
-        yield door
+        yield machine
     finally:
-        door.script(f"mv {KEPT} {INDEX}; systemctl start nginx; sleep {SEEN_S}", title="puts the page back")
+        machine.script(f"mv {KEPT} {INDEX}; systemctl start nginx; sleep {SEEN_S}", title="puts the page back")
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def asked_of_web2(lab: Lab) -> tuple[bytes, float]:
     address = str(lab.node("web2").ip)
     route.guard(lab, address)
     received, first = b"", 0.0
-    with socket.create_connection((address, 80), timeout=10) as door:
+    with socket.create_connection((address, 80), timeout=10) as connection:
         start = time.monotonic()
-        door.sendall(f"GET /?slowly HTTP/1.0\r\nHost: {lab.site}\r\n\r\n".encode())
+        connection.sendall(f"GET /?slowly HTTP/1.0\r\nHost: {lab.site}\r\n\r\n".encode())
         try:
-            while part := door.recv(65536):
+            while part := connection.recv(65536):
                 received += part
                 first = first or time.monotonic() - start
         except ConnectionResetError:

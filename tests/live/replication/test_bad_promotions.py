@@ -31,10 +31,10 @@ def kept(notes: Notes, machines: dict[str, Machine]) -> bool:
     return all(notes.acknowledged() <= set(it) and len(it) == len(set(it)) for it in servers)
 
 
-def boot(door: Machine) -> str:
+def boot(machine: Machine) -> str:
     """Which boot of the machine that is; '' where it does not answer."""
     try:
-        return door.run("cat /proc/sys/kernel/random/boot_id", title="names its boot").stdout
+        return machine.run("cat /proc/sys/kernel/random/boot_id", title="names its boot").stdout
     except LabError:
         return ""
 
@@ -102,9 +102,9 @@ def test_the_whole_lab_reboots_while_visitors_write(roles: Lab, machines: dict[s
     """Nobody opens by itself; the next converge opens the primary, and what was acknowledged is on both."""
     with writing(roles) as notes:
         until("enough is acknowledged", lambda: len(notes.acknowledged()) >= ENOUGH, 180, every=0.5)
-        was = {door: boot(door) for door in machines.values()}
-        for door in was:
-            door.script("systemd-run --quiet --on-active=1 systemctl reboot", title="reboots")
+        was = {machine: boot(machine) for machine in machines.values()}
+        for machine in was:
+            machine.script("systemd-run --quiet --on-active=1 systemctl reboot", title="reboots")
         until("all have booted anew", lambda: all(boot(it) not in ("", was[it]) for it in was), 300, every=2)
         must("lab.up", timeout=UP_S)
     until("the lab is healthy", lambda: not wrong(roles), 120, every=2)

@@ -78,12 +78,12 @@ def test_whatever_the_order_of_boots_nobody_takes_writes_unasked(
     """Both lost their power after a change of roles: closed until the command that status names, then as before."""
     both = [machines["web1"], machines["web2"]]
     must("db.promote", "web2", timeout=PROMOTE_S)
-    for door in both:
-        vm_power.power_off(door.node)
-        door.close()
-    for door in sorted(both, key=lambda it: it.node.name != first):
-        vm_power.power_on(door.node)
-        lifecycle.answering(door)
+    for machine in both:
+        vm_power.power_off(machine.node)
+        machine.close()
+    for machine in sorted(both, key=lambda it: it.node.name != first):
+        vm_power.power_on(machine.node)
+        lifecycle.answering(machine)
     until("both databases answer", lambda: None not in databases_of(both).values(), 120, every=2)
     assert [it.node for it in databases_of(both).values() if it and it.writable] == []
     assert named("lab.provision")

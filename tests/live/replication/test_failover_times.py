@@ -22,15 +22,15 @@ WRITE_BY_HAND = "SET GLOBAL super_read_only = OFF; CREATE DATABASE by_hand; SET 
 @pytest.fixture
 def old_primary(roles: Lab, machines: dict[str, Machine]) -> Machine:
     """web1, replaced by web2 while it was off; it runs again, closed and without a source, and missed a note."""
-    door = machines["web1"]
-    vm_power.power_off(door.node)
-    door.close()
+    machine = machines["web1"]
+    vm_power.power_off(machine.node)
+    machine.close()
     must("db.promote", "web2", timeout=PROMOTE_S)
     leave_note(roles)
-    vm_power.power_on(door.node)
-    lifecycle.answering(door)
-    until("MySQL answers", lambda: databases_of([door])["web1"], STARTS_S, every=2, where="web1")
-    return door
+    vm_power.power_on(machine.node)
+    lifecycle.answering(machine)
+    until("MySQL answers", lambda: databases_of([machine])["web1"], STARTS_S, every=2, where="web1")
+    return machine
 
 
 def rejoined(way: str) -> tuple[str, float]:
@@ -42,10 +42,10 @@ def rejoined(way: str) -> tuple[str, float]:
     return said, took
 
 
-def same_notes(door: Machine, other: Machine) -> bool:
+def same_notes(machine: Machine, other: Machine) -> bool:
     """Whether both databases hold the same notes."""
     tokens = "mysql -N -e 'SELECT token FROM site.notes ORDER BY token' | sha256sum"
-    return door.run(tokens).stdout == other.run(tokens).stdout
+    return machine.run(tokens).stdout == other.run(tokens).stdout
 
 
 def test_an_old_primary_is_back_within_twenty_seconds(

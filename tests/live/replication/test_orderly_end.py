@@ -46,9 +46,9 @@ def end_while_notes_wait(lab: Lab, machines: dict[str, Machine], end: str) -> di
         return {token: it.result() for token, it in zip(tokens, answers, strict=True)}
 
 
-def waiting(door: Machine) -> int:
+def waiting(machine: Machine) -> int:
     """How many commits wait for a replica."""
-    it = databases_of([door])[door.node.name]
+    it = databases_of([machine])[machine.node.name]
     return it.waiting if it else 0
 
 

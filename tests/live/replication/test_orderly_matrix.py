@@ -67,9 +67,9 @@ def writing(lab: Lab) -> Iterator[Notes]:
             writer.join()
 
 
-def held(door: Machine) -> list[str]:
+def held(machine: Machine) -> list[str]:
     """All tokens that a server has."""
-    return door.run("mysql -N -e 'SELECT token FROM site.notes'", timeout=60).stdout.split()
+    return machine.run("mysql -N -e 'SELECT token FROM site.notes'", timeout=60).stdout.split()
 
 
 def listens_again(lab: Lab, replica: str) -> None:

@@ -54,7 +54,7 @@ class Pair(Cluster):
         self.interruptions: list[Interruption] = []
 
     @property
-    def doors(self) -> Sequence[Machine]:
+    def machines(self) -> Sequence[Machine]:
         """Connections to web1 and web2."""
         return [Machine(WEB1), Machine(WEB2)]
 
@@ -78,7 +78,7 @@ class Pair(Cluster):
 
     def asked(self) -> dict[str, Database | None]:
         """What the servers answer."""
-        return databases_of(self.doors)
+        return databases_of(self.machines)
 
     def interrupt(
         self, node: str, words: str, error: BaseException, *, after: bool = False, when: When = "before"
@@ -138,9 +138,9 @@ def _raise(meant: Iterator[Interruption]) -> None:
         raise it.error
 
 
-def _begin(door: Machine, text: str, shell: Shell | None = None, **_: object) -> None:
+def _begin(machine: Machine, text: str, shell: Shell | None = None, **_: object) -> None:
     """Send a script, and hear nothing more of it."""
-    (shell or door._shell(30)).sendall(f"{text}\n".encode())
+    (shell or machine._shell(30)).sendall(f"{text}\n".encode())
 
 
 @contextmanager
@@ -148,18 +148,18 @@ def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     """Machines, their power states and the site are those of the pair; every statement must be known in the end."""
     script, told = Machine.script, Machine.told
 
-    def sends(door: Machine, text: str, *, title: str, **options: Any) -> Answer:
-        run, begin = lambda: script(door, text, title=title, **options), lambda: _begin(door, text, **options)
-        return pair.step(door.node.name, text, run, begin)
+    def sends(machine: Machine, text: str, *, title: str, **options: Any) -> Answer:
+        run, begin = lambda: script(machine, text, title=title, **options), lambda: _begin(machine, text, **options)
+        return pair.step(machine.node.name, text, run, begin)
 
-    def tells(door: Machine, text: str, *, title: str, **options: Any) -> Answer:
-        run, begin = lambda: told(door, text, title=title, **options), lambda: _begin(door, text, **options)
-        return pair.step(door.node.name, text, run, begin)
+    def tells(machine: Machine, text: str, *, title: str, **options: Any) -> Answer:
+        run, begin = lambda: told(machine, text, title=title, **options), lambda: _begin(machine, text, **options)
+        return pair.step(machine.node.name, text, run, begin)
 
     monkeypatch.setattr(ssh, "SSH_CONFIG", Path(__file__))
     monkeypatch.setattr(ssh, "POLL_S", 0.005)
     monkeypatch.setattr(wait, "pause", pair.pause)
-    monkeypatch.setattr(Machine, "_shell", lambda door, timeout: pair.nodes.shell(door.node.name))
+    monkeypatch.setattr(Machine, "_shell", lambda machine, timeout: pair.nodes.shell(machine.node.name))
     monkeypatch.setattr(Machine, "script", sends)
     monkeypatch.setattr(Machine, "told", tells)
     monkeypatch.setattr(vm_power, "states", lambda lab: dict(pair.power))

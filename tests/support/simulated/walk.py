@@ -167,24 +167,24 @@ def up(pair: Pair, _: Sequence[str]) -> None:
 
 def provision(pair: Pair, _: Sequence[str] = ()) -> None:
     """MySQL runs on each machine that does; then the part of a converge that is about the two together."""
-    doors = [door for door in pair.doors if pair.power[door.node.name] == "running"]
-    for door in doors:
-        door.script("systemctl start mysql", title="starts MySQL")
+    machines = [machine for machine in pair.machines if pair.power[machine.node.name] == "running"]
+    for machine in machines:
+        machine.script("systemctl start mysql", title="starts MySQL")
     passes(pair)
-    if len(doors) == len(pair.doors):
+    if len(machines) == len(pair.machines):
         chosen, asked_at = choices.load().get("durability", "durable"), time.time()
-        answers = {door.node.name: _answers(pair, door) for door in doors}
+        answers = {machine.node.name: _answers(pair, machine) for machine in machines}
         passwords = {"replication": "secret", "clone": "secret"}
-        releases = {door.node.name: Release.of(SYSTEM) for door in doors}
-        assign_roles.converge(assign_roles.Pair(LAB, doors, releases, passwords, chosen, answers, asked_at))
+        releases = {machine.node.name: Release.of(SYSTEM) for machine in machines}
+        assign_roles.converge(assign_roles.Pair(LAB, machines, releases, passwords, chosen, answers, asked_at))
 
 
-def _answers(pair: Pair, door: Machine) -> dict[str, str]:
+def _answers(pair: Pair, machine: Machine) -> dict[str, str]:
     """What the probe of a converge gets; a server that is not let in has another password than the lab."""
-    replica = pair.server(door.node.name).replica
+    replica = pair.server(machine.node.name).replica
     word = "another" if replica.denied else "secret"
-    record = door.script(f"{shutdown.ASK}\nexit 0", title="asks for the record").stdout
-    database = door.script(f"{server_state.QUESTION}\nexit 0", title="asks the database").stdout
+    record = machine.script(f"{shutdown.ASK}\nexit 0", title="asks for the record").stdout
+    database = machine.script(f"{server_state.QUESTION}\nexit 0", title="asks the database").stdout
     source = f"@source {hashlib.sha256(word.encode()).hexdigest()}"
     return {"database": database, "record": record, "accounts": source}
 

@@ -201,7 +201,7 @@ def test_half_a_script_changes_nothing(tmp_path: Path, reacting: Difference) -> 
 
 
 class Here:
-    """A door to this machine, which counts the round trips."""
+    """A connection to this machine, which counts the round trips."""
 
     def __init__(self) -> None:
         self.scripts: list[str] = []

@@ -14,7 +14,7 @@ from tests.support.pairs import OPEN, REPLICA, WEB1, WEB2
 TOKEN = "0123456789abcdef"
 
 
-class Door:
+class Double:
     """A database that answers with these rows; None: it can't be read."""
 
     def __init__(self, node: Node, rows: str | None) -> None:
@@ -28,20 +28,20 @@ class Door:
         return Answer(0, self.rows, "")
 
 
-def doors(web1: str | None, web2: str | None) -> Any:
+def machines(web1: str | None, web2: str | None) -> Any:
     """Both databases."""
-    return [Door(WEB1, web1), Door(WEB2, web2)]
+    return [Double(WEB1, web1), Double(WEB2, web2)]
 
 
 @pytest.fixture(autouse=True)
 def sets(monkeypatch: pytest.MonkeyPatch) -> None:
     """What both have executed."""
-    monkeypatch.setattr(final_reads, "databases_of", lambda doors: {"web1": OPEN, "web2": REPLICA})
+    monkeypatch.setattr(final_reads, "databases_of", lambda machines: {"web1": OPEN, "web2": REPLICA})
 
 
 def test_a_note_with_another_body_is_told_by_its_token() -> None:
     """Of each database; what was there before the run is none of it, nor is its body."""
-    read = final_reads.read(doors("a\t1\t0\nb\t2\t1\nold\t1\t1\n", "a\t1\t0\n"), {"old"})
+    read = final_reads.read(machines("a\t1\t0\nb\t2\t1\nold\t1\t1\n", "a\t1\t0\n"), {"old"})
     assert [(it["node"], it["tokens"], it["altered"]) for it in read] == [
         ("web1", {"a": 1, "b": 2}, ["b"]),
         ("web2", {"a": 1}, []),
@@ -50,14 +50,14 @@ def test_a_note_with_another_body_is_told_by_its_token() -> None:
 
 def test_a_database_that_can_not_be_read_is_left_out() -> None:
     """So that nobody takes it for one that holds nothing."""
-    read = final_reads.read(doors(None, "a\t1\t0\n"), set())
+    read = final_reads.read(machines(None, "a\t1\t0\n"), set())
     assert [it["node"] for it in read] == ["web2"]
-    assert final_reads.tokens(doors(None, "a\t1\t0\n")) == {"a"}
+    assert final_reads.tokens(machines(None, "a\t1\t0\n")) == {"a"}
 
 
 def test_the_body_that_is_asked_for_is_the_one_that_the_load_writes() -> None:
     """The question says it in SQL, the load in Python."""
-    (one, _) = asked = doors("", "")
+    (one, _) = asked = machines("", "")
     final_reads.tokens(asked)
     before, after = content.body(TOKEN).split(TOKEN[:8])
     assert f"SUM(body <> CONCAT('{before}', LEFT(token, 8)))" in one.asked and after == ""

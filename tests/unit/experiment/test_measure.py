@@ -76,7 +76,7 @@ def record(number: int) -> dict[str, Any]:
     return {"at": it.at, "observer": it.observer, "kind": it.kind, **it.data}
 
 
-class Door:
+class Double:
     """A node; its database tells its notes."""
 
     def __init__(self, node: Node, scene: Scene) -> None:
@@ -116,18 +116,18 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     made = Scene(tmp_path)
     for where, name, double in (
         (run_folder, "make", lambda name: tmp_path),
-        (lifecycle, "machines", lambda lab: [Door(node, made) for node in LAB.nodes]),
+        (lifecycle, "machines", lambda lab: [Double(node, made) for node in LAB.nodes]),
         (restore, "must_be_whole", lambda lab: None),
         (Run, "introduce", introduce),
         (observers, "watching", watched),
         (load, "running", loaded),
         (counted, "requests", lambda balancer: None),
-        (final_reads, "tokens", lambda doors: set()),
+        (final_reads, "tokens", lambda machines: set()),
         (final_reads, "databases_of", made.asked),
         (inject_and_heal, "heal_all", lambda lab, **_: []),
         (logs, "save", lambda *_: None),
         (teardown, "tell_roles", lambda *_: None),
-        (role_recovery, "primary", lambda doors: made.primary or "web1"),
+        (role_recovery, "primary", lambda machines: made.primary or "web1"),
         (Latest, "primary", lambda *_: made.primary),
         (Latest, "wrong", lambda _: [] if made.whole else ["web1 is not seen replicating"]),
         (role_recovery, "OPEN_S", 0.0),
@@ -159,7 +159,7 @@ def test_a_database_that_can_not_be_read_proves_nothing(scene: Scene) -> None:
 
 def test_two_silent_databases_are_not_equal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody answered: that is no same answer."""
-    monkeypatch.setattr(final_reads, "databases_of", lambda doors: {"web1": None, "web2": None})
+    monkeypatch.setattr(final_reads, "databases_of", lambda machines: {"web1": None, "web2": None})
     assert final_reads.unequal([]) == ["web1 does not answer", "web2 does not answer"]
 
 

@@ -129,7 +129,7 @@ def test_what_decides_about_writes_is_read_too() -> None:
     assert "SET GLOBAL rpl_semi_sync_source_timeout = 1000;" in chosen["lines"] and "a second" in chosen["why"]
 
 
-class Door:
+class Double:
     """The way to a node that shows nothing for a while, and then that it is gone."""
 
     def __init__(self, node: Node, after_s: float) -> None:
@@ -148,6 +148,6 @@ def test_nobody_visits_before_every_eye_is_open(
     monkeypatch.setattr(observers, "OPENS_S", opens_s)
     monkeypatch.setattr(vm_power, "states", lambda lab: {})
     entries: list[Entry] = []
-    doors: Any = [Door(node, after_s) for node in LAB.nodes]
-    with observers.watching(LAB, doors, entries.append):
+    machines: Any = [Double(node, after_s) for node in LAB.nodes]
+    with observers.watching(LAB, machines, entries.append):
         assert len(entries) >= seen and (seen or not entries)

@@ -105,7 +105,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     monkeypatch.setattr(Run, "measure", lambda it, rounds: made.measure(it, rounds))
     monkeypatch.setattr(logs, "save", lambda lab, folder, since: made.done.append("logs"))
     monkeypatch.setattr(role_recovery, "OPEN_S", 0.0)
-    monkeypatch.setattr(role_recovery, "primary", lambda doors: made.primary)
+    monkeypatch.setattr(role_recovery, "primary", lambda machines: made.primary)
     return made
 
 
@@ -125,7 +125,7 @@ def test_a_promoted_lab_ends_as_it_began(scene: Scene) -> None:
 def test_who_is_primary_is_asked_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """And again where nobody knows it at first: a busy node may have been seen by no observer when measuring begins."""
     answers = iter([{"web1": None, "web2": None}, {"web1": replace(OPEN, writable=False), "web2": PROMOTED}])
-    monkeypatch.setattr(role_recovery, "databases_of", lambda doors: next(answers))
+    monkeypatch.setattr(role_recovery, "databases_of", lambda machines: next(answers))
     assert role_recovery.primary([]) == "web2"
 
 
@@ -212,7 +212,7 @@ def test_the_roles_that_a_command_left_are_told(
 ) -> None:
     """Of a run that ended early, after everything is healed: nobody turned them back."""
     told: list[str] = []
-    monkeypatch.setattr(teardown, "tell_roles", lambda doors, was: told.append(was))
+    monkeypatch.setattr(teardown, "tell_roles", lambda machines, was: told.append(was))
 
     def measure(it: Any, rounds: int) -> None:
         it._back.primary = "web1"

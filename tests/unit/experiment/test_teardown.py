@@ -8,6 +8,7 @@ from lab import topology
 from lab.errors import LabNotUp
 from lab.experiment import teardown
 from lab.mysql.server_state import Database
+from lab.nodes import lifecycle
 from lab.nodes.ssh import Machine
 from lab.operations import restore
 from tests.support.pairs import APART, CLOSED, OPEN, PROMOTED, REPLICA, WEB1, WEB2
@@ -42,12 +43,12 @@ def test_a_lab_whose_roles_are_not_right_is_looked_at_first(
 ) -> None:
     """After an experiment that was interrupted in a promotion; a database that does not answer needs lab.up."""
 
-    def asked(doors: list[Machine]) -> dict[str, Database | None]:
+    def asked(machines: list[Machine]) -> dict[str, Database | None]:
         return {"web1": web1, "web2": PROMOTED}
 
-    monkeypatch.setattr(restore, "machines", lambda lab: [])
+    monkeypatch.setattr(lifecycle, "machines", lambda lab: [])
     monkeypatch.setattr(restore, "WHOLE_S", 0.0)
-    monkeypatch.setattr(restore, "wrong", lambda lab, doors: ["web1 does not replicate"])
+    monkeypatch.setattr(restore, "wrong", lambda lab, machines: ["web1 does not replicate"])
     monkeypatch.setattr(restore, "databases_of", asked)
     with pytest.raises(LabNotUp, match="not whole") as caught:
         restore.must_be_whole(LAB)

@@ -26,13 +26,13 @@ from lab.state import choices, lock
 from tests.support.stories import shipped
 from tests.support.timelines import quiet
 from tests.unit.conftest import Stored
-from tests.unit.operations.test_converge import LAB, Door
+from tests.unit.operations.test_converge import LAB, Double
 
 PLAIN = Database("web1", "9.7.4", writable=True, gtid_executed="", has_site=True)
 CONTROL = ("write-safety", "unique-key")
 
 
-class Primary(Door):
+class Primary(Double):
     """A node that is told SQL."""
 
     def __init__(self) -> None:
@@ -50,11 +50,11 @@ class Primary(Door):
 )
 def test_the_key_is_taken_away_and_put_back_once(has: bool, wanted: bool, does: str) -> None:
     """What is as wanted is left alone; of two notes with one token only the first stays."""
-    door = Primary()
-    changed = schema.key(door, replace(PLAIN, unique_key=has), wanted=wanted)  # type: ignore[arg-type]
-    assert bool(changed) == bool(door.scripts) == bool(does)
-    assert does in "".join(door.scripts)
-    assert ("DELETE extra" in "".join(door.scripts)) == (wanted and not has)
+    machine = Primary()
+    changed = schema.key(machine, replace(PLAIN, unique_key=has), wanted=wanted)  # type: ignore[arg-type]
+    assert bool(changed) == bool(machine.scripts) == bool(does)
+    assert does in "".join(machine.scripts)
+    assert ("DELETE extra" in "".join(machine.scripts)) == (wanted and not has)
 
 
 def test_a_table_that_was_just_made_has_its_key() -> None:

@@ -21,7 +21,7 @@ OFF = Fault("power-off", "web1")
 FULL = Fault("disk-full", "web1")
 
 
-class Door:
+class Double:
     """A node that notes what it is told, and what the ledger said then."""
 
     told: list[tuple[str, list[str]]]
@@ -43,18 +43,18 @@ class Door:
         return Answer(0, "", "")
 
 
-def door(fault: Fault) -> Any:
+def machine(fault: Fault) -> Any:
     """The double of a fault's node."""
-    return Door(LAB.node(fault.node))
+    return Double(LAB.node(fault.node))
 
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
     """What nodes were told."""
-    Door.told, Door.refuses = [], []
-    monkeypatch.setattr(inject_and_heal, "Machine", Door)
+    Double.told, Double.refuses = [], []
+    monkeypatch.setattr(inject_and_heal, "Machine", Double)
     monkeypatch.setattr(vm_power, "states", lambda lab: dict.fromkeys(("lb1", "web1", "web2"), "running"))
-    return Door.told
+    return Double.told
 
 
 def test_a_fault_is_written_down_before_it_is_made_and_struck_out_when_it_is_gone(
@@ -62,13 +62,13 @@ def test_a_fault_is_written_down_before_it_is_made_and_struck_out_when_it_is_gon
 ) -> None:
     """Whoever dies in between leaves a fault that can be undone; the timeline hears all four steps in order."""
     heard: list[str] = []
-    inject_and_heal.inject(LAB, SLOW, door(SLOW), tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
+    inject_and_heal.inject(LAB, SLOW, machine(SLOW), tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
     assert told == [
         ("web2-slow is prepared", ["web2-slow"]),
         ("web2-slow is injected and seen", ["web2-slow"]),
     ]
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
-    inject_and_heal.heal(LAB, SLOW, door(SLOW), tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
+    inject_and_heal.heal(LAB, SLOW, machine(SLOW), tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
     assert ledger.entries() == []
     assert heard == ["inject web2-slow", "injected web2-slow", "heal web2-slow", "healed web2-slow"]
 
@@ -78,7 +78,7 @@ def test_a_heal_that_comes_before_a_fault_is_made_does_not_make_the_ledger_forge
 ) -> None:
     """fault.heal takes no lock: while another command still prepares the fault, there is nothing to be seen of it."""
 
-    class Crossed(Door):
+    class Crossed(Double):
         """Somebody heals everything while the node gets ready."""
 
         def ready(self, text: str, *, title: str, **_: object) -> str:
@@ -93,10 +93,10 @@ def test_a_heal_that_comes_before_a_fault_is_made_does_not_make_the_ledger_forge
 
 def test_a_fault_that_is_not_seen_is_undone_and_told(told: list[tuple[str, list[str]]]) -> None:
     """Nothing half made stays behind, and nobody believes that it was there."""
-    Door.refuses = ["injected"]
+    Double.refuses = ["injected"]
     heard: list[str] = []
     with pytest.raises(CommandFailed):
-        inject_and_heal.inject(LAB, SLOW, door(SLOW), tell=lambda word, fault: heard.append(word))
+        inject_and_heal.inject(LAB, SLOW, machine(SLOW), tell=lambda word, fault: heard.append(word))
     assert "injected" not in heard
     assert [title for title, _ in told][-1] == "web2-slow is healed and gone"
     assert ledger.entries() == []
@@ -104,9 +104,9 @@ def test_a_fault_that_is_not_seen_is_undone_and_told(told: list[tuple[str, list[
 
 def test_a_fault_that_can_not_be_healed_stays_in_the_ledger(told: list[tuple[str, list[str]]]) -> None:
     """All others are healed all the same, then the error is told."""
-    inject_and_heal.inject(LAB, SLOW, door(SLOW))
-    inject_and_heal.inject(LAB, FULL, door(FULL))
-    Door.refuses = ["web2-slow is healed"]
+    inject_and_heal.inject(LAB, SLOW, machine(SLOW))
+    inject_and_heal.inject(LAB, FULL, machine(FULL))
+    Double.refuses = ["web2-slow is healed"]
     with pytest.raises(LabError):
         inject_and_heal.heal_all(LAB)
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
@@ -117,7 +117,7 @@ def test_a_full_disk_of_this_machine_stops_no_heal(
 ) -> None:
     """The first fault can't be struck out of the ledger; the second one is healed all the same."""
     for fault in (SLOW, FULL):
-        inject_and_heal.inject(LAB, fault, door(fault))
+        inject_and_heal.inject(LAB, fault, machine(fault))
     full = [OSError(ENOSPC, "No space left on device")]
     remove = ledger.remove
 
@@ -144,8 +144,8 @@ def test_a_frozen_machine_that_is_fenced_while_it_wakes_is_started(
     monkeypatch.setattr(vm_power, "states", lambda lab: {"web1": next(states)})
     for name in ("resume", "power_on"):
         monkeypatch.setattr(vm_power, name, lambda node, name=name: done.append(name))
-    monkeypatch.setattr(lifecycle, "answering", lambda door: done.append("answers"))
-    inject_and_heal.heal(LAB, frozen, door(frozen))
+    monkeypatch.setattr(lifecycle, "answering", lambda machine: done.append("answers"))
+    inject_and_heal.heal(LAB, frozen, machine(frozen))
     assert done == ["resume", "power_on", "answers"] and told == [] and ledger.entries() == []
 
 
@@ -154,7 +154,7 @@ def test_machines_are_healed_before_what_is_inside_them(
 ) -> None:
     """A node without power can't be told to undo anything."""
     order: list[str] = []
-    monkeypatch.setattr(inject_and_heal, "heal", lambda lab, fault, door, tell: order.append(fault.id))
+    monkeypatch.setattr(inject_and_heal, "heal", lambda lab, fault, machine, tell: order.append(fault.id))
     ledger.add(SLOW, 1.0)
     ledger.add(OFF, 2.0)
     inject_and_heal.heal_all(LAB)
@@ -165,12 +165,12 @@ def test_a_machine_that_was_fenced_is_started_before_what_is_inside_is_healed(
     told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A promotion switched it off while the fault was active."""
-    inject_and_heal.inject(LAB, FULL, door(FULL))
+    inject_and_heal.inject(LAB, FULL, machine(FULL))
     started: list[str] = []
     monkeypatch.setattr(vm_power, "states", lambda lab: {"web1": "off"})
     monkeypatch.setattr(vm_power, "power_on", lambda node: started.append(node.name))
-    monkeypatch.setattr(lifecycle, "answering", lambda door: started.append("answers"))
-    inject_and_heal.heal(LAB, FULL, door(FULL))
+    monkeypatch.setattr(lifecycle, "answering", lambda machine: started.append("answers"))
+    inject_and_heal.heal(LAB, FULL, machine(FULL))
     assert started == ["web1", "answers"] and told[-1][0] == "web1-disk-full is healed and gone"
 
 
@@ -178,12 +178,12 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
     told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same twice; a node that is off. Nothing is written down then."""
-    inject_and_heal.inject(LAB, SLOW, door(SLOW))
+    inject_and_heal.inject(LAB, SLOW, machine(SLOW))
     with pytest.raises(CheckFailed, match="web2-slow is active already"):
-        inject_and_heal.inject(LAB, SLOW, door(SLOW))
+        inject_and_heal.inject(LAB, SLOW, machine(SLOW))
     monkeypatch.setattr(vm_power, "states", lambda lab: dict.fromkeys(("lb1", "web1", "web2"), "off"))
     with pytest.raises(CheckFailed, match="web1 is off"):
-        inject_and_heal.inject(LAB, FULL, door(FULL))
+        inject_and_heal.inject(LAB, FULL, machine(FULL))
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
 
 
@@ -191,10 +191,10 @@ def test_a_fault_of_a_node_that_lab_yml_has_no_more_hinders_nobody(
     told: list[tuple[str, list[str]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else no fault could be healed or injected, and lab.up, which sweeps such a machine, would never end well."""
-    inject_and_heal.inject(LAB, FULL, door(FULL))
+    inject_and_heal.inject(LAB, FULL, machine(FULL))
     ledger.add(Fault("freeze", "web3"), 1.0)
     ledger.add(Fault("partition", "web1", peer="web3"), 1.0)
-    inject_and_heal.inject(LAB, SLOW, door(SLOW))
+    inject_and_heal.inject(LAB, SLOW, machine(SLOW))
     assert inject_and_heal.heal_all(LAB) == [FULL, SLOW]
     assert ledger.entries() == []
     assert "web3-freeze is struck out of the ledger: lab.yml has no such node" in capsys.readouterr().err
@@ -214,7 +214,7 @@ def test_a_fault_that_does_not_show_is_waited_for_as_long_as_told(monkeypatch: p
     scripts: list[str] = []
 
     class Sent:
-        """A door that keeps what it is sent."""
+        """A connection that keeps what it is sent."""
 
         def script(self, text: str, **_: object) -> None:
             """Keep it."""

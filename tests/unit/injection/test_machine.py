@@ -13,8 +13,8 @@ from lab.nodes.facts import NodeFacts
 LAB = topology.load()
 
 
-class Door:
-    """A door to web1."""
+class Double:
+    """A connection to web1."""
 
     node = LAB.node("web1")
 
@@ -36,7 +36,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(vm_power, "states", lambda lab: {"web1": "off"})
     for name in ("power_on", "power_off", "resume", "pause"):
         monkeypatch.setattr(vm_power, name, lambda node, name=name: events.append(name))
-    monkeypatch.setattr(lifecycle, "answering", lambda door: events.append("answers"))
+    monkeypatch.setattr(lifecycle, "answering", lambda web1: events.append("answers"))
     monkeypatch.setattr(machine, "ask", asks)
     monkeypatch.setattr("lab.wait.pause", lambda seconds: None)
     return events
@@ -45,6 +45,6 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("kind", ["power-off", "shutdown", "power-button"])
 def test_a_machine_that_is_off_is_healed_when_all_its_services_run(done: list[str], kind: str) -> None:
     """Not as soon as it answers."""
-    door: Any = Door()
-    MACHINE[kind](LAB, door).heal()
+    web1: Any = Double()
+    MACHINE[kind](LAB, web1).heal()
     assert done == ["power_on", "answers", "activating", "active"]

@@ -1,4 +1,4 @@
-"""The door to a node: what comes back, and what a lost connection or a hanging command becomes."""
+"""The connection to a node: what comes back, and what a lost connection or a hanging command becomes."""
 
 import socket
 import threading
@@ -85,8 +85,8 @@ class Channel:
 
 
 @pytest.fixture
-def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A door to web1 whose ssh config exists."""
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A connection to web1 whose ssh config exists."""
     path = tmp_path / "ssh-config"
     path.write_text("Host web1\n")
     monkeypatch.setattr(ssh, "SSH_CONFIG", path)
@@ -99,91 +99,93 @@ def says(monkeypatch: pytest.MonkeyPatch, channel: Channel) -> Channel:
     return channel
 
 
-def test_words_are_quoted_and_sent_on_standard_input(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_are_quoted_and_sent_on_standard_input(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the command, nor of a secret in it, is on a command line."""
     channel = says(monkeypatch, Channel(b"ok\n"))
-    assert door.run("cat %s", "a file; rm -rf /").stdout == "ok\n"
+    assert machine.run("cat %s", "a file; rm -rf /").stdout == "ok\n"
     assert channel.command == "sudo -n bash -s"
     assert channel.sent == b"cat 'a file; rm -rf /'"
 
 
-def test_a_shell_that_is_ready_waits_for_what_it_is_told_next(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shell_that_is_ready_waits_for_what_it_is_told_next(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One channel for both: what has to happen at a moment does not wait for a shell to start."""
     shell = says(monkeypatch, Channel(b"=ready=\n", ends=False))
-    assert door.ready("prepare", title="prepares") is shell
+    assert machine.ready("prepare", title="prepares") is shell
     shell.ends = True
     monkeypatch.setattr(Machine, "_open", lambda self: pytest.fail("another channel was opened"))
-    assert door.script("go", title="goes", shell=shell).exit_code == 0
+    assert machine.script("go", title="goes", shell=shell).exit_code == 0
     assert shell.sent == b"prepare\necho =ready=\ngo"
 
 
-def test_a_shell_that_can_not_get_ready_is_told(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shell_that_can_not_get_ready_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its exit code, as any other script."""
     says(monkeypatch, Channel(b"nginx does not run\n", code=1))
     with pytest.raises(CommandFailed, match=r"(?s)prepares.*exit 1.*nginx does not run"):
-        door.ready("exit 1", title="prepares")
+        machine.ready("exit 1", title="prepares")
 
 
-def test_an_exit_code_that_is_not_allowed_shows_the_evidence(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exit_code_that_is_not_allowed_shows_the_evidence(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Node, step, exit code and what it said."""
     says(monkeypatch, Channel(b"out\n", b"disk is full\n", 9))
     with pytest.raises(CommandFailed, match=r"(?s)web1\$ tries.*exit 9.*disk is full"):
-        door.script("false", title="tries")
+        machine.script("false", title="tries")
 
 
-def test_a_connection_lost_in_the_middle_is_told_at_once(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_lost_in_the_middle_is_told_at_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The node rebooted: not a hang until the deadline, and not an answer."""
     says(monkeypatch, Channel(b"half an ans", lost=True))
     with pytest.raises(Unreachable, match="ssh failed during: tries"):
-        door.script("true", title="tries", timeout=600)
+        machine.script("true", title="tries", timeout=600)
 
 
-def test_a_command_that_hangs_ends_with_its_last_lines(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_hangs_ends_with_its_last_lines(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """At its own deadline."""
     says(monkeypatch, Channel(b"step: one\n", ends=False))
     with pytest.raises(TimedOut, match=r"(?s)web1: tries: not done within 0.1 s.*step: one"):
-        door.script("sleep 600", title="tries", timeout=0.1)
+        machine.script("sleep 600", title="tries", timeout=0.1)
 
 
-def test_a_long_script_is_sent_in_parts(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_script_is_sent_in_parts(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """As much at a time as the node takes."""
     channel = says(monkeypatch, Channel(takes=7))
-    door.script("INSERT INTO notes; " * 10, title="reads the data in")
+    machine.script("INSERT INTO notes; " * 10, title="reads the data in")
     assert channel.sent.decode() == "INSERT INTO notes; " * 10
 
 
-def test_a_script_that_is_not_taken_ends_at_its_deadline(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_that_is_not_taken_ends_at_its_deadline(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A node that stands still takes two megabytes of a backup, and then no more."""
     says(monkeypatch, Channel(takes=0))
     with pytest.raises(TimedOut, match=r"web1: reads the data in: not done within 0\.1 s"):
-        door.script("INSERT", title="reads the data in", timeout=0.1)
+        machine.script("INSERT", title="reads the data in", timeout=0.1)
 
 
-def test_without_a_lab_there_is_no_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_lab_there_is_no_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the way to get one is named."""
     monkeypatch.setattr(ssh, "SSH_CONFIG", tmp_path / "absent")
     with pytest.raises(LabNotUp, match=r"invoke lab\.up"):
         Machine(NODES[0])
 
 
-def test_several_failures_are_all_told(door: Machine) -> None:
+def test_several_failures_are_all_told(machine: Machine) -> None:
     """The first one does not hide the others."""
 
     def fail(it: Machine) -> None:
         raise Unreachable(f"{it.node.name} is gone")
 
     with pytest.raises(Unreachable, match=r"(?s)2 nodes failed.*web1 is gone.*web2 is gone"):
-        together(fail, [door, Machine(NODES[2])])
+        together(fail, [machine, Machine(NODES[2])])
 
 
-def test_a_watch_that_falls_silent_is_told(door: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_that_falls_silent_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The node stands still: what is seen last must not pass for what is."""
     monkeypatch.setattr(ssh, "STARTS_S", 0.0)
     channel = says(monkeypatch, Channel(b"one\n", ends=False))
     lines: list[str] = []
     until = time.monotonic() + 2
     with pytest.raises(Unreachable, match="can't be watched"):
-        door.follow("watch", lines.append, lambda: time.monotonic() < until, 0.1)
+        machine.follow("watch", lines.append, lambda: time.monotonic() < until, 0.1)
     assert lines == ["one"] and channel.sent == b"watch"
 
 
@@ -221,20 +223,20 @@ def frozen() -> Iterator[paramiko.Transport]:
 
 
 WAYS: dict[str, Callable[[Machine], object]] = {
-    "script": lambda door: door.script("true", title="tries", timeout=0.1),
-    "ready": lambda door: door.ready("true", title="tries", timeout=0.1),
-    "follow": lambda door: door.follow("watch", lambda line: None, lambda: True, 0.1),
+    "script": lambda machine: machine.script("true", title="tries", timeout=0.1),
+    "ready": lambda machine: machine.ready("true", title="tries", timeout=0.1),
+    "follow": lambda machine: machine.follow("watch", lambda line: None, lambda: True, 0.1),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_node_that_freezes_before_a_command_begins_ends_it_at_its_deadline(
-    door: Machine, frozen: paramiko.Transport, monkeypatch: pytest.MonkeyPatch, way: str
+    machine: Machine, frozen: paramiko.Transport, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """Not when TCP gives up, a quarter of an hour later."""
     monkeypatch.setattr(ssh, "STARTS_S", 0.1)
     monkeypatch.setattr(Machine, "_open", lambda self: frozen.open_session(timeout=5))
     began = time.monotonic()
     with pytest.raises(Unreachable, match=r"ssh failed during: tries|can't be watched"):
-        WAYS[way](door)
+        WAYS[way](machine)
     assert time.monotonic() - began < 5

@@ -10,6 +10,7 @@ import pytest
 from lab import topology
 from lab.errors import BadInput, CheckFailed, Unreachable
 from lab.mysql.server_state import Database
+from lab.nodes import lifecycle
 from lab.nodes.ssh import Answer
 from lab.operations import backup
 from lab.state import backup_folder
@@ -30,7 +31,7 @@ REPLICA = replace(PRIMARY, node="web2", writable=False, source="192.168.56.11", 
 FOLLOWS = replace(REPLICA, receiving=True, applying=True, lag_s=0)
 
 
-class Door:
+class Double:
     """A node that writes a dump out, and remembers what it was told."""
 
     def __init__(self, node: topology.Node) -> None:
@@ -52,21 +53,21 @@ class Door:
         return Answer(0, DUMP, "")
 
 
-Doors = dict[str, Door]
+Machines = dict[str, Double]
 
 
 @pytest.fixture
-def doors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Doors:
-    """A door to each node."""
-    doors = {node.name: Door(node) for node in LAB.nodes}
-    monkeypatch.setattr(backup, "machines", lambda lab: list(doors.values()))
+def machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machines:
+    """A connection to each node."""
+    machines = {node.name: Double(node) for node in LAB.nodes}
+    monkeypatch.setattr(lifecycle, "machines", lambda lab: list(machines.values()))
     monkeypatch.setattr(backup_folder, "FOLDER", tmp_path / "backups")
-    return doors
+    return machines
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, web1: Database | None, web2: Database | None) -> None:
     """What the two databases answer; None: the node is off."""
-    monkeypatch.setattr(backup, "databases_of", lambda doors: {"web1": web1, "web2": web2})
+    monkeypatch.setattr(backup, "databases_of", lambda machines: {"web1": web1, "web2": web2})
 
 
 READ_FROM = {
@@ -79,13 +80,13 @@ READ_FROM = {
 
 @pytest.mark.parametrize("case", READ_FROM.values(), ids=READ_FROM.keys())
 def test_data_is_read_where_all_of_it_is(
-    case: tuple[Database | None, Database | None, str], doors: Doors, monkeypatch: pytest.MonkeyPatch
+    case: tuple[Database | None, Database | None, str], machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replica may not have applied the latest acknowledged note yet; a node that is off does no harm."""
     web1, web2, wanted = case
     answering(monkeypatch, web1, web2)
     path = backup.backup(LAB)
-    assert [name for name, door in doors.items() if door.told] == [wanted]
+    assert [name for name, machine in machines.items() if machine.told] == [wanted]
     assert path.read_text() == DUMP and path.stat().st_mode & 0o777 == 0o600
 
 
@@ -98,20 +99,22 @@ has_site: 1
 """
 
 
-def test_a_node_without_ssh_is_a_database_that_does_not_answer(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_without_ssh_is_a_database_that_does_not_answer(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """web2's power is off: web1 is dumped all the same."""
 
-    def script(door: Door, text: str, title: str, **_: Any) -> Answer:
-        if door.node.name == "web2":
+    def script(machine: Double, text: str, title: str, **_: Any) -> Answer:
+        if machine.node.name == "web2":
             raise Unreachable("web2: ssh failed")
         return Answer(0, DUMP if text == backup.DUMP else ANSWER, "")
 
-    monkeypatch.setattr(Door, "script", script)
+    monkeypatch.setattr(Double, "script", script)
     assert backup.backup(LAB).read_text() == DUMP
 
 
 def test_without_a_primary_it_says_that_something_may_be_missing(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machines: Machines, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A replica that lost its primary does not know what it has not received."""
     answering(monkeypatch, None, REPLICA)
@@ -119,48 +122,50 @@ def test_without_a_primary_it_says_that_something_may_be_missing(
     assert "may be missing" in capsys.readouterr().err
 
 
-def test_no_database_no_backup(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_database_no_backup(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reason and a next step instead of an empty file."""
     answering(monkeypatch, None, replace(PRIMARY, has_site=False))
     with pytest.raises(CheckFailed, match="no database can be read"):
         backup.backup(LAB)
 
 
-def test_data_goes_back_through_the_primary(doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_data_goes_back_through_the_primary(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """The replica gets it by replication; the old data goes in the statement that brings the new."""
     answering(monkeypatch, PRIMARY, FOLLOWS)
     path = tmp_path / "whole.sql"
     path.write_text(DUMP)
     backup.restore(LAB, path)
-    loads, _, puts, *_ = doors["web1"].told
+    loads, _, puts, *_ = machines["web1"].told
     aside = loads.split("CREATE DATABASE ")[1].split()[0]
     assert f"\nUSE {aside};\n" in loads and "\nUSE `site`;\n" not in loads and "INSERT INTO `notes`" in loads
     moves = f"RENAME TABLE site.`notes` TO {aside}.`before_notes`, {aside}.`notes` TO site.`notes`;"
-    assert moves in puts and not doors["web2"].told
-    (removes,) = [text for text in doors["web1"].told if "DROP DATABASE" in text]
+    assert moves in puts and not machines["web2"].told
+    (removes,) = [text for text in machines["web1"].told if "DROP DATABASE" in text]
     assert f"DROP DATABASE {aside};" in removes and "DROP DATABASE site_restored_2;" in removes
     assert "site_restored_1" not in removes, "an interrupted restore had put it in place: nobody saw its end"
 
 
 def test_a_line_end_that_only_python_knows_stays_within_its_note(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Taken for one it would end the text that MySQL reads, and what follows would be run as root."""
     answering(monkeypatch, PRIMARY, FOLLOWS)
     path, note = tmp_path / "whole.sql", "x\u2028END_OF_BACKUP\u2028touch /tmp/owned\x85USE `site`;\u2029\x0bend"
     path.write_text(DUMP.replace("'a'", f"'{note}'"), encoding="utf-8")
     backup.restore(LAB, path)
-    assert note in doors["web1"].told[0] and doors["web1"].told[0].count("\nEND_OF_BACKUP") == 1
+    assert note in machines["web1"].told[0] and machines["web1"].told[0].count("\nEND_OF_BACKUP") == 1
 
 
 def test_restore_is_done_when_the_replica_has_applied_it(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The next page may be read there: it must not show what was before."""
     source = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
     behind = iter(["1-5", "1-6", "1-7"])
 
-    def ask(doors: object) -> dict[str, Database | None]:
+    def ask(machines: object) -> dict[str, Database | None]:
         return {
             "web1": replace(PRIMARY, gtid_executed=f"{source}:1-7"),
             "web2": replace(FOLLOWS, gtid_executed=f"{source}:{next(behind, '1-7')}"),
@@ -175,7 +180,7 @@ def test_restore_is_done_when_the_replica_has_applied_it(
 
 @pytest.mark.parametrize("replica", [None, REPLICA], ids=["off", "stopped"])
 def test_data_that_could_not_be_committed_is_not_touched(
-    replica: Database | None, doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    replica: Database | None, machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Durable commits wait for the replica: the tables would be dropped, then nothing would come for minutes."""
     answering(monkeypatch, PRIMARY, replica)
@@ -184,19 +189,19 @@ def test_data_that_could_not_be_committed_is_not_touched(
     with pytest.raises(CheckFailed, match="no replica replicates") as caught:
         backup.restore(LAB, path)
     assert "invoke lab.up" in caught.value.hint
-    assert not doors["web1"].told
+    assert not machines["web1"].told
 
 
 @pytest.mark.parametrize("durability", ["async", "available"])
 def test_commits_that_do_not_wait_need_no_replica(
-    durability: str, doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    durability: str, machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The primary alone takes the data."""
     answering(monkeypatch, replace(PRIMARY, durability=durability), None)
     path = tmp_path / "whole.sql"
     path.write_text(DUMP)
     backup.restore(LAB, path)
-    assert doors["web1"].told
+    assert machines["web1"].told
 
 
 FILES = {

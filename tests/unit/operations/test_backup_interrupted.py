@@ -9,9 +9,9 @@ from lab.errors import CheckFailed, CommandFailed
 from lab.nodes.ssh import Answer
 from lab.operations import backup
 from tests.unit.operations import test_backup
-from tests.unit.operations.test_backup import DUMP, FOLLOWS, LAB, PRIMARY, Door, Doors, answering
+from tests.unit.operations.test_backup import DUMP, FOLLOWS, LAB, PRIMARY, Double, Machines, answering
 
-doors = test_backup.doors
+machines = test_backup.machines
 
 WAITS = {
     "for a lock": ("7\tWaiting for table metadata lock\n", "was not put in place", True),
@@ -25,29 +25,29 @@ def test_who_interrupts_a_restore_is_told_how_it_stands(
     waits: str,
     said: str,
     ended: bool,
-    doors: Doors,
+    machines: Machines,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What stands in the binary log comes true; what waits for a lock is ended. The old data is named."""
     answering(monkeypatch, PRIMARY, FOLLOWS)
-    path, script = tmp_path / "whole.sql", Door.script
+    path, script = tmp_path / "whole.sql", Double.script
     path.write_text(DUMP)
 
-    def interrupted(door: Door, text: str, **options: Any) -> Answer:
+    def interrupted(machine: Double, text: str, **options: Any) -> Answer:
         if "RENAME TABLE site" in text:
             raise KeyboardInterrupt
-        return script(door, text, **options)
+        return script(machine, text, **options)
 
-    monkeypatch.setattr(Door, "script", interrupted)
-    doors["web1"].waits = waits
+    monkeypatch.setattr(Double, "script", interrupted)
+    machines["web1"].waits = waits
     with pytest.raises(KeyboardInterrupt):
         backup.restore(LAB, path)
     told = capsys.readouterr().err
     assert said in told and ("is in the database site_restored_" in told) is ("replica" in waits)
-    assert any("KILL 7" in text for text in doors["web1"].told) is ended
-    assert not any("DROP DATABASE" in text for text in doors["web1"].told)
+    assert any("KILL 7" in text for text in machines["web1"].told) is ended
+    assert not any("DROP DATABASE" in text for text in machines["web1"].told)
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,20 @@ def test_who_interrupts_a_restore_is_told_how_it_stands(
     ],
 )
 def test_a_restore_that_fails_says_what_is_known(
-    words: str, told: str, doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    words: str, told: str, machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The primary died in the middle: nothing else is sent. In its last statement it may have done it."""
     answering(monkeypatch, PRIMARY, FOLLOWS)
-    path, script = tmp_path / "whole.sql", Door.script
+    path, script = tmp_path / "whole.sql", Double.script
     path.write_text(DUMP)
 
-    def fails(door: Door, text: str, **options: Any) -> Answer:
+    def fails(machine: Double, text: str, **options: Any) -> Answer:
         if words in text:
             raise CommandFailed("web1", "mysql", 1, "ERROR 2013 (HY000): Lost connection")
-        return script(door, text, **options)
+        return script(machine, text, **options)
 
-    monkeypatch.setattr(Door, "script", fails)
+    monkeypatch.setattr(Double, "script", fails)
     with pytest.raises(CheckFailed, match=told) as caught:
         backup.restore(LAB, path)
     assert f"invoke db.restore {path}" in caught.value.hint
-    assert not any("DROP DATABASE" in text for text in doors["web1"].told)
+    assert not any("DROP DATABASE" in text for text in machines["web1"].told)

@@ -32,7 +32,7 @@ LAB = topology.load()
 PASSWORDS = {it.name: f"{it.name}-password" for it in accounts.load(LAB)}
 
 
-class Door:
+class Double:
     """A node that is as desired and counts how often it is asked."""
 
     def __init__(self, node: topology.Node) -> None:
@@ -82,33 +82,33 @@ def _sha(text: str) -> str:
 
 
 @pytest.fixture
-def doors(monkeypatch: pytest.MonkeyPatch) -> list[Door]:
+def machines(monkeypatch: pytest.MonkeyPatch) -> list[Double]:
     """The three nodes, as desired."""
-    made = [Door(node) for node in LAB.nodes]
+    made = [Double(node) for node in LAB.nodes]
     monkeypatch.setattr(lifecycle, "running", lambda lab, role="": made)
     monkeypatch.setattr(credentials, "passwords", lambda names: PASSWORDS)
     monkeypatch.setattr(choices, "load", dict)
     return made
 
 
-def test_a_second_converge_costs_two_round_trips_a_node_and_changes_nothing(doors: list[Door]) -> None:
+def test_a_second_converge_costs_two_round_trips_a_node_and_changes_nothing(machines: list[Double]) -> None:
     """One to see that the node is there and what it is, one for everything else; the databases cost none."""
     outcome = converge.everything(LAB, ROLES)
     assert outcome.changed == []
-    assert [door.channels for door in doors] == [2, 2, 2]
+    assert [machine.channels for machine in machines] == [2, 2, 2]
 
 
 def test_a_probe_that_was_asked_before_a_promotion_does_not_bring_the_old_primary_back(
-    doors: list[Door], monkeypatch: pytest.MonkeyPatch
+    machines: list[Double], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the servers answered is remembered as of the moment before the probe, not as of its end."""
-    probe = Door.script
+    probe = Double.script
 
-    def promoted_meanwhile(door: Door, text: str, **options: object) -> Answer:
+    def promoted_meanwhile(machine: Double, text: str, **options: object) -> Answer:
         last_seen.remember(time.time(), [PROMOTED])
-        return probe(door, text, **options)
+        return probe(machine, text, **options)
 
-    monkeypatch.setattr(Door, "script", promoted_meanwhile)
+    monkeypatch.setattr(Double, "script", promoted_meanwhile)
     converge.everything(LAB, ROLES)
     seen = last_seen.recall()
     assert seen is not None and seen.node == "web2"
@@ -122,39 +122,39 @@ def test_where_no_machine_runs_nothing_is_converged(node: str, monkeypatch: pyte
         converge.everything(LAB, ROLES, node=node)
 
 
-def test_one_node_alone_can_be_converged(doors: list[Door]) -> None:
+def test_one_node_alone_can_be_converged(machines: list[Double]) -> None:
     """The others are not asked, and the pair is left as it is."""
     converge.everything(LAB, ROLES, node="web1")
-    assert [door.channels for door in doors] == [0, 2, 0]
+    assert [machine.channels for machine in machines] == [0, 2, 0]
 
 
-def test_one_changed_file_is_one_more_round_trip_on_that_node_only(doors: list[Door]) -> None:
+def test_one_changed_file_is_one_more_round_trip_on_that_node_only(machines: list[Double]) -> None:
     """The balancer's file was changed by hand: it is written, HAProxy reloads, nothing else is touched."""
-    lb1 = doors[0]
+    lb1 = machines[0]
     lines = lb1.report.splitlines()
     place = "  /etc/haproxy/haproxy.cfg"
     lb1.report = "\n".join("0" * 64 + place if line.endswith(place) else line for line in lines)
     outcome = converge.everything(LAB, ROLES)
     assert outcome.changed == ["lb1: file /etc/haproxy/haproxy.cfg, systemctl reload haproxy"]
-    assert [door.channels for door in doors] == [3, 2, 2]
+    assert [machine.channels for machine in machines] == [3, 2, 2]
     assert "systemctl reload haproxy" in lb1.scripts[1] and "dnsmasq" not in lb1.scripts[1]
 
 
-def differs(door: Door, path: str) -> None:
+def differs(machine: Double, path: str) -> None:
     """A file of that node was changed by hand."""
-    lines = door.report.splitlines()
-    door.report = "\n".join("0" * 64 + f"  {path}" if line.endswith(f"  {path}") else line for line in lines)
+    lines = machine.report.splitlines()
+    machine.report = "\n".join("0" * 64 + f"  {path}" if line.endswith(f"  {path}") else line for line in lines)
 
 
 CNF = "/etc/mysql/mysql.conf.d/zz-weblab.cnf"
 
 
 @pytest.mark.parametrize("node", ["", "web1"])
-def test_no_node_restarts_mysql_by_itself(doors: list[Door], monkeypatch: pytest.MonkeyPatch, node: str) -> None:
+def test_no_node_restarts_mysql_by_itself(machines: list[Double], monkeypatch: pytest.MonkeyPatch, node: str) -> None:
     """Its file is placed on all nodes at once, then they restart in turn; the pair is made right before and after."""
     order: list[str] = []
-    for door in doors[1:]:
-        differs(door, CNF)
+    for machine in machines[1:]:
+        differs(machine, CNF)
     for name, step in (("in_turn", "restart"), ("converge", "pair")):
         module: Any = rolling_restart if name == "in_turn" else assign_roles
 
@@ -167,27 +167,27 @@ def test_no_node_restarts_mysql_by_itself(doors: list[Door], monkeypatch: pytest
     names = [node] if node else ["web1", "web2"]
     assert order == ["pair", f"restart {' '.join(names)}", "pair"]
     assert changed == [*(f"{name}: file {CNF}, systemctl restart mysql" for name in names), "pair", "pair"]
-    assert not any("systemctl restart mysql" in text for door in doors for text in door.scripts)
+    assert not any("systemctl restart mysql" in text for machine in machines for text in machine.scripts)
 
 
-def test_a_change_of_systemds_file_restarts_nothing(doors: list[Door]) -> None:
+def test_a_change_of_systemds_file_restarts_nothing(machines: list[Double]) -> None:
     """How long MySQL may take to stop is systemd's business: it reads the file, MySQL goes on."""
-    differs(doors[1], database.PATIENCE)
+    differs(machines[1], database.PATIENCE)
     outcome = converge.everything(LAB, ROLES)
     assert outcome.changed == [f"web1: file {database.PATIENCE}, systemctl daemon-reload"]
-    assert "systemctl daemon-reload" in doors[1].scripts[1] and "restart" not in doors[1].scripts[1]
+    assert "systemctl daemon-reload" in machines[1].scripts[1] and "restart" not in machines[1].scripts[1]
 
 
 def test_a_clock_that_stood_still_is_set_and_one_that_is_right_is_left(
-    doors: list[Door], monkeypatch: pytest.MonkeyPatch
+    machines: list[Double], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The laptop slept an hour: the node that missed it is set, told as a change; a dry run only tells it."""
     stepped: list[str] = []
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now)  # else a slow machine makes it 3601 s
-    monkeypatch.setattr(converge, "step_clock", lambda door: stepped.append(door.node.name))
-    for door, behind in zip(doors, (0, 3600, 1), strict=True):
-        door.report += f"\n=weblab= answer clock\n{time.time() - behind:.3f}"
+    monkeypatch.setattr(converge, "step_clock", lambda machine: stepped.append(machine.node.name))
+    for machine, behind in zip(machines, (0, 3600, 1), strict=True):
+        machine.report += f"\n=weblab= answer clock\n{time.time() - behind:.3f}"
     assert converge.everything(LAB, ROLES, dry_run=True).changed == ["web1: clock, it was 3600 s behind"]
     assert stepped == []
     assert converge.everything(LAB, ROLES).changed == ["web1: clock, it was 3600 s behind"]
@@ -207,18 +207,18 @@ def test_a_busy_node_that_answers_late_has_no_wrong_clock(
 
 
 def test_a_converge_writes_down_what_it_takes_away_before_it_does(
-    doors: list[Door],
+    machines: list[Double],
     stored: Stored,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """So that status tells it although nobody came back; the next whole converge puts it back and strikes it out."""
-    known, write = list[object](), doors[0].script
+    known, write = list[object](), machines[0].script
 
     def look(text: str, **options: object) -> object:
         known.append(stored().get("without"))
         return write(text, **options)
 
-    monkeypatch.setattr(doors[0], "script", look)
+    monkeypatch.setattr(machines[0], "script", look)
     outcome = converge.everything(LAB, ROLES, without=["retries"])
     assert any("haproxy.cfg" in it for it in outcome.changed)
     assert known == [["retries"]] * len(known) and stored() == {"without": ["retries"]}
@@ -227,24 +227,24 @@ def test_a_converge_writes_down_what_it_takes_away_before_it_does(
 
 
 @pytest.mark.parametrize("part", [{"node": "lb1"}, {"only": ["balancer"]}, {"dry_run": True}], ids=str)
-def test_half_a_converge_strikes_nothing_out(doors: list[Door], stored: Stored, part: dict[str, Any]) -> None:
+def test_half_a_converge_strikes_nothing_out(machines: list[Double], stored: Stored, part: dict[str, Any]) -> None:
     """What stands elsewhere may still be missing."""
     choices.save({"provider": "libvirt", "without": ["unique-key"]})
     converge.everything(LAB, ROLES, **part)
     assert stored()["without"] == ["unique-key"]
 
 
-def test_a_node_that_is_off_keeps_the_record(doors: list[Door], stored: Stored) -> None:
+def test_a_node_that_is_off_keeps_the_record(machines: list[Double], stored: Stored) -> None:
     """Its part was not put back."""
     choices.save({"without": ["unique-key"]})
-    del doors[2]
+    del machines[2]
     converge.everything(LAB, ROLES)
     assert stored() == {"without": ["unique-key"]}
 
 
-def test_an_unknown_protection_is_refused_before_anything_is_written(doors: list[Door], stored: Stored) -> None:
+def test_an_unknown_protection_is_refused_before_anything_is_written(machines: list[Double], stored: Stored) -> None:
     """With the one that was meant, and every other mistake."""
     with pytest.raises(BadInput, match=r"(?s)did you mean retries\?.*redispatch stands here twice"):
         converge.everything(LAB, ROLES, without=["retrys", "redispatch", "redispatch"])
-    assert stored() == {} and [door.channels for door in doors] == [1, 1, 1]
+    assert stored() == {} and [machine.channels for machine in machines] == [1, 1, 1]
     assert checked(PROTECTIONS) == list(PROTECTIONS)

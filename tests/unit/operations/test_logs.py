@@ -7,7 +7,7 @@ import pytest
 
 from lab import topology
 from lab.errors import Unreachable
-from lab.nodes import console
+from lab.nodes import console, lifecycle
 from lab.nodes.ssh import Answer
 from lab.operations import logs
 from lab.topology import Node
@@ -16,7 +16,7 @@ LAB = topology.load()
 SAID = "\n== journal.log\nMain process exited\n\n== /var/log/nginx/access.log\nGET /\n"
 
 
-class Door:
+class Double:
     """The way to a node; the kernel of web2 died."""
 
     def __init__(self, node: Node) -> None:
@@ -32,7 +32,7 @@ class Door:
 @pytest.fixture
 def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The logs of a lab, as a run keeps them."""
-    monkeypatch.setattr(logs, "machines", lambda lab: [Door(node) for node in lab.nodes])
+    monkeypatch.setattr(lifecycle, "machines", lambda lab: [Double(node) for node in lab.nodes])
     monkeypatch.setattr(console, "last_lines", lambda node, _: f"{node.name}: Kernel panic - not syncing")
     folder = tmp_path / "run" / "logs"
     logs.save(LAB, folder, 0.0)

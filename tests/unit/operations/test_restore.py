@@ -12,6 +12,7 @@ from lab.errors import CheckFailed, TimedOut
 from lab.faults import ledger
 from lab.faults.kinds import Fault
 from lab.mysql import last_seen
+from lab.nodes import lifecycle
 from lab.nodes.facts import NodeFacts, Server
 from lab.operations import restore, snapshots
 from tests.support.pairs import CLOSED, OPEN, PROMOTED, REPLICA, WEB1
@@ -19,7 +20,7 @@ from tests.support.pairs import CLOSED, OPEN, PROMOTED, REPLICA, WEB1
 LAB = topology.load()
 
 
-class Door:
+class Double:
     """web1."""
 
     node = WEB1
@@ -39,8 +40,8 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(snapshots, "put_back", put_back)
     monkeypatch.setattr(snapshots, "is_back", lambda: done.append("is back"))
-    monkeypatch.setattr(restore, "machines", lambda lab: [])
-    monkeypatch.setattr(restore, "together", lambda work, doors: done.append("clocks"))
+    monkeypatch.setattr(lifecycle, "machines", lambda lab: [])
+    monkeypatch.setattr(restore, "together", lambda work, machines: done.append("clocks"))
     monkeypatch.setattr(restore, "wrong", wrong)
     ledger.add(Fault("power-off", "web1"), 1.0)
     last_seen.remember(time.time(), [OPEN, REPLICA])
@@ -85,7 +86,7 @@ def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(monk
         return [NodeFacts({}, None, OPEN)]
 
     monkeypatch.setattr(restore, "together", late)
-    restore.wrong(LAB, [cast(Any, Door)])
+    restore.wrong(LAB, [cast(Any, Double)])
     assert last_seen.recall() is None
 
 
@@ -107,10 +108,10 @@ def test_what_haproxy_says_of_its_servers_is_looked_at(
 ) -> None:
     """An admin socket that does not answer says of nobody that it is UP."""
     facts = [NodeFacts({}, servers, None), NodeFacts({}, None, OPEN), NodeFacts({}, None, REPLICA)]
-    doors: Any = [SimpleNamespace(node=node) for node in LAB.nodes]
+    machines: Any = [SimpleNamespace(node=node) for node in LAB.nodes]
     monkeypatch.setattr(restore, "together", lambda *_: facts)
     monkeypatch.setattr(restore, "healthy", lambda lab: True)
-    assert restore.wrong(LAB, doors) == told
+    assert restore.wrong(LAB, machines) == told
 
 
 NOT_UP = {
@@ -133,10 +134,10 @@ def test_a_lab_is_not_called_up_while_something_is_wrong(
     found: list[str], node: str, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit 1 with what is wrong; a server that was taken out on purpose is no defect."""
-    monkeypatch.setattr(restore, "machines", lambda lab: [])
-    monkeypatch.setattr(restore, "running", lambda lab: [])
+    monkeypatch.setattr(lifecycle, "machines", lambda lab: [])
+    monkeypatch.setattr(lifecycle, "running", lambda lab: [])
     monkeypatch.setattr(restore, "READY_S", 0.0)
-    monkeypatch.setattr(restore, "wrong", lambda lab, doors: found)
+    monkeypatch.setattr(restore, "wrong", lambda lab, machines: found)
     with pytest.raises(CheckFailed) if told else nullcontext() as caught:
         restore.must_be_up(LAB, node)
     assert not caught or caught.value.evidence.splitlines() == told

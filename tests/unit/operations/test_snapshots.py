@@ -167,7 +167,7 @@ def test_half_a_way_back_names_what_is_paused_and_can_be_run_again(virsh: Virsh,
     assert all_run(virsh)
 
 
-class SlowDoor:
+class SlowDouble:
     """A machine whose ssh takes seven seconds to connect; `clock` is the hosting machine's."""
 
     node = LAB.nodes[0]
@@ -187,10 +187,10 @@ class SlowDoor:
 
 def test_a_clock_is_set_to_the_time_after_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read before, it would be late by as long as ssh takes, which is seconds on an emulated processor."""
-    door = SlowDoor()
-    monkeypatch.setattr(time, "time", lambda: door.clock)
-    clock_sync.step_clock(cast(Machine, door))
-    assert float(door.set_to) == door.clock
+    machine = SlowDouble()
+    monkeypatch.setattr(time, "time", lambda: machine.clock)
+    clock_sync.step_clock(cast(Machine, machine))
+    assert float(machine.set_to) == machine.clock
 
 
 def test_an_active_fault_is_not_kept(virsh: Virsh) -> None:

@@ -44,7 +44,7 @@ def converge(pair: Pair, web1: Database, web2: Database, record: str = "") -> li
     """Converge; the probe found the servers so, and that on the records."""
     answers = {name: {"record": record} for name in ("web1", "web2")}
     seen = {"web1": web1, "web2": web2}
-    return assign_roles.converge(Probed(LAB, pair.doors, {}, {}, "durable", answers, 0.0, seen=seen))
+    return assign_roles.converge(Probed(LAB, pair.machines, {}, {}, "durable", answers, 0.0, seen=seen))
 
 
 def test_a_closed_primary_is_opened_with_a_line_on_its_record(make: Make) -> None:
@@ -130,7 +130,7 @@ def test_a_new_password_throws_no_relay_log_away(make: Make, monkeypatch: pytest
 
     def password(*_: object) -> list[str]:
         change = "STOP REPLICA IO_THREAD; CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = 'x'; START REPLICA IO_THREAD;"
-        sql(pair.doors[1], change, "gets the new password")
+        sql(pair.machines[1], change, "gets the new password")
         return ["replication password on web2"]
 
     monkeypatch.setattr(assign_roles, "_same_password", password)
@@ -157,6 +157,6 @@ def test_a_new_password_waits_for_an_applier(make: Make, monkeypatch: pytest.Mon
     pair.visit()
     monkeypatch.setattr(accounts, "source_password", lambda _: "another one")
     answers = {name: {"accounts": ""} for name in ("web1", "web2")}
-    probed = Probed(LAB, pair.doors, {}, {"replication": "new"}, "durable", answers, 0.0)
+    probed = Probed(LAB, pair.machines, {}, {"replication": "new"}, "durable", answers, 0.0)
     changed = SAME_PASSWORD(probed, {"web1": OPEN, "web2": REPLICA})
     assert bool(changed) != damaged and pair.web2.thrown_away == ""

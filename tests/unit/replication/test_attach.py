@@ -14,7 +14,7 @@ from tests.support.pairs import OPEN, REPLICA, U1, WEB1, WEB2
 
 @dataclass
 class Told:
-    """A door that keeps what its node is told."""
+    """A connection that keeps what its node is told."""
 
     node: Node = WEB2
     told: list[str] = field(default_factory=list)
@@ -43,11 +43,11 @@ def test_a_relay_log_is_given_up_only_where_it_can_not_be_applied_and_its_source
 ) -> None:
     """And once; it is tried as it is for a while before. Who only can't receive keeps it: its applier runs."""
     monkeypatch.setattr(attach, "RESUMES_S", seconds)
-    door: Any = Told()
+    machine: Any = Told()
     other: Any = Told(WEB1)
-    monkeypatch.setattr(attach, "databases_of", lambda doors: {"web1": source, "web2": own})
-    resumed = attach.Resumed(door, other, "secret", resumes=True)
+    monkeypatch.setattr(attach, "databases_of", lambda machines: {"web1": source, "web2": own})
+    resumed = attach.Resumed(machine, other, "secret", resumes=True)
     for _ in range(2):
         resumed.look(own)
-    told = ["fetches" if "STOP REPLICA;" in it else "receives" for it in door.told if "SOURCE_HOST" in it]
+    told = ["fetches" if "STOP REPLICA;" in it else "receives" for it in machine.told if "SOURCE_HOST" in it]
     assert told == mends

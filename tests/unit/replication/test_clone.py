@@ -38,10 +38,10 @@ class Failing:
 
 def test_a_copy_that_failed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client's exit code says nothing, for the server restarts itself: its status does."""
-    monkeypatch.setattr(clone, "databases_of", lambda doors: {"web1": CLOSED})
-    door, donor = Failing(), Failing()
+    monkeypatch.setattr(clone, "databases_of", lambda machines: {"web1": CLOSED})
+    machine, donor = Failing(), Failing()
     donor.node = WEB1
-    machines: Any = {"door": door, "donor": donor}
+    machines: Any = {"machine": machine, "donor": donor}
     with pytest.raises(CheckFailed, match="web2: copying the data failed") as caught:
         clone.clone(**machines, password="secret")
     assert "donor is gone" in caught.value.evidence

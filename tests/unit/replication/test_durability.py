@@ -29,7 +29,7 @@ def pair(make: Make) -> Pair:
 
 def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Pair) -> None:
     """Durable without a replica: writes wait, and that is what was asked for."""
-    lines = durability.commit(pair.doors, "durable")
+    lines = durability.commit(pair.machines, "durable")
     assert pair.web2.durability == "durable" and last_seen.degraded() == ""
     assert lines[0] == "commits on web2 are durable" and "writes wait until one does" in lines[1]
 
@@ -38,7 +38,7 @@ def test_durable_again_is_no_doubt(make: Make) -> None:
     """Both servers are looked at after each change."""
     pair = make()
     for wanted in ("async", "durable"):
-        durability.commit(pair.doors, wanted)
+        durability.commit(pair.machines, wanted)
     pair.web2.replica.work(1)
     pair.crash(pair.web1)
     promote_replica.promote(LAB, "web2")
@@ -50,8 +50,8 @@ def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_aga
     """What the primary had when it was set is remembered: the replica has it, or that is the doubt."""
     pair = make(replace(OPEN, durability="available") if set_again else OPEN)
     pair.note("web1", shutdown.GAVE_UP)
-    durability.commit(pair.doors, "durable")
-    last_seen.remember(time.time(), databases_of(pair.doors).values())
+    durability.commit(pair.machines, "durable")
+    last_seen.remember(time.time(), databases_of(pair.machines).values())
     pair.web2.replica.work(1)
     pair.crash(pair.web1)
     if set_again:
@@ -66,9 +66,9 @@ def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_aga
 def test_with_a_replica_there_is_no_price(make: Make) -> None:
     """Nor where it is that already."""
     pair = make(FOLLOWS, PROMOTED)
-    assert durability.commit(pair.doors, "durable") == ["commits on web2 are durable"]
+    assert durability.commit(pair.machines, "durable") == ["commits on web2 are durable"]
     count = len(pair.changes)
-    assert durability.commit(pair.doors, "durable") == [] and len(pair.changes) == count
+    assert durability.commit(pair.machines, "durable") == [] and len(pair.changes) == count
 
 
 def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_on_record(make: Make) -> None:
@@ -76,7 +76,7 @@ def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_o
     pair = make()
     pair.interrupt("web1", "rpl_semi_sync_source_enabled = OFF", KeyboardInterrupt(), after=True)
     with pytest.raises(KeyboardInterrupt):
-        durability.commit(pair.doors, "async")
+        durability.commit(pair.machines, "async")
     assert pair.web1.durability == "async" and last_seen.recall() is None
 
 
@@ -90,7 +90,7 @@ def test_commits_that_wait_return_when_they_become_less_safe_and_that_is_said_be
         pair.visit()
     said: list[tuple[str, int]] = []
     monkeypatch.setattr(progress, "say", lambda _, text: said.append((text, len(pair.changes))))
-    durability.commit(pair.doors, "async")
+    durability.commit(pair.machines, "async")
     told = [it for it in said if "commits wait" in it[0]]
     assert told == ([(f"{RETURN}; {TOLD}", 0)] if waits else [])
     assert pair.web1.waiting == 0
@@ -101,7 +101,7 @@ def test_without_a_primary_the_choice_waits(make: Make) -> None:
     last_seen.degrade("web2")
     pair = make(CLOSED, silent=True)
     with pytest.raises(CheckFailed, match="0 databases are open"):
-        durability.commit(pair.doors, "durable")
+        durability.commit(pair.machines, "durable")
     assert last_seen.degraded() == "web2" and pair.changes == []
 
 

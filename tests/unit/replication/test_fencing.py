@@ -19,7 +19,7 @@ from tests.unit.conftest import Make
 def test_a_dead_mysql_is_enough_only_where_the_machine_runs(make: Make, power: str, why: str) -> None:
     """A saved machine goes on with the memory it had, and its MySQL with it."""
     pair = make(power=power, dead=power == "running")
-    assert why in fencing.fence(LAB, pair.doors[0], dead=True)
+    assert why in fencing.fence(LAB, pair.machines[0], dead=True)
     pair.may_lose = True
 
 
@@ -27,7 +27,7 @@ def test_a_server_that_does_not_answer_is_not_called_closed(make: Make) -> None:
     """A promotion that gave up says so: nobody knows what that server does later."""
     pair = make(power="off")
     pair.web2.silent = True
-    assert open_for_writes.shut(pair.doors[1]) == "unknown"
+    assert open_for_writes.shut(pair.machines[1]) == "unknown"
 
 
 def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(
@@ -36,8 +36,8 @@ def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(
     """Another command changed the roles while the servers were asked."""
     make()
 
-    def late(work: Callable[[Machine], Any], doors: Sequence[Machine]) -> list[Any]:
-        answers = together(work, doors)
+    def late(work: Callable[[Machine], Any], machines: Sequence[Machine]) -> list[Any]:
+        answers = together(work, machines)
         last_seen.outdate()
         return answers
 

@@ -189,8 +189,8 @@ def test_a_replica_that_is_silent_for_a_moment_is_asked_again(make: Make, monkey
     make()
     silent = ["web1"]
 
-    def asked(doors: Sequence[Machine], first: str = "") -> dict[str, Database | None]:
-        answers = databases_of(doors, first) | dict.fromkeys(silent)
+    def asked(machines: Sequence[Machine], first: str = "") -> dict[str, Database | None]:
+        answers = databases_of(machines, first) | dict.fromkeys(silent)
         silent.clear()
         return answers
 

@@ -22,9 +22,9 @@ OPEN = "SET GLOBAL read_only"
 FULL, GONE = SqlError(1021, "Disk full"), Unreachable("web1: ssh failed")
 # Each opens web1.
 WAYS: dict[str, Callable[[Machine], object]] = {
-    "lab.provision": lambda door: assign_roles._open(door, CLOSED),
-    "undo of a switch": lambda door: open_server(door, leaves_and_opens("durable"), "is opened again"),
-    "undo of closing": lambda door: open_server(door, opens(), "takes writes again"),
+    "lab.provision": lambda machine: assign_roles._open(machine, CLOSED),
+    "undo of a switch": lambda machine: open_server(machine, leaves_and_opens("durable"), "is opened again"),
+    "undo of closing": lambda machine: open_server(machine, opens(), "takes writes again"),
 }
 RECORDS = ["lab.provision", "undo of a switch"]
 
@@ -37,7 +37,7 @@ def pair(make: Make) -> Pair:
 
 def open_web1(pair: Pair, way: str) -> None:
     """Open it in that way."""
-    WAYS[way](pair.doors[0])
+    WAYS[way](pair.machines[0])
 
 
 def killed_while_it_records(pair: Pair, node: str, command: Callable[[], object]) -> Path:
@@ -81,7 +81,7 @@ def test_who_is_too_late_does_not_close_what_another_command_has_opened(pair: Pa
     """Each opening has a deadline of its own."""
     stalls = killed_while_it_records(pair, "web1", lambda: open_web1(pair, "lab.provision"))
     pair.later(60)
-    open_server(pair.doors[0], opens(), "opens")
+    open_server(pair.machines[0], opens(), "opens")
     stalls.unlink()
     pair.later(0)
     assert pair.events == ["web1 opened"]
@@ -143,7 +143,7 @@ def test_a_restart_that_can_not_open_its_primary_again_says_so(make: Make) -> No
     pair = make()
     closes_and_says_that_it_failed(pair)
     with pytest.raises(CheckFailed, match=r"web1 was not opened for writes.*it is closed") as caught:
-        rolling_restart._close(pair.doors[0])
+        rolling_restart._close(pair.machines[0])
     assert "invoke lab.provision" in caught.value.hint
     pair.later()
     assert pair.events == ["web1 closed"]
@@ -181,10 +181,10 @@ def test_a_failed_switch_that_can_not_open_the_old_primary_again_says_so(make: M
 
 def test_a_session_of_the_site_with_the_same_number_goes_on(pair: Pair) -> None:
     """MySQL was started anew, and counts from the beginning."""
-    client(pair.doors[1])
+    client(pair.machines[1])
     (session,) = pair.web2.sessions.values()
     session.user = "site"
     (kept,) = (pair.nodes.folder / "web2" / "run" / "clients").iterdir()
     kept = kept.rename(kept.with_name("12345678"))
-    pair.doors[1].script(END_ALL, title="ends what was begun")
+    pair.machines[1].script(END_ALL, title="ends what was begun")
     assert not session.killed and not kept.exists()

@@ -206,10 +206,10 @@ def test_what_is_received_meanwhile_is_not_thrown_away_either(make: Make, monkey
     monkeypatch.setattr(pair, "visit", lambda: None)
     pair.web2.executed = pair.web1.executed
 
-    def after_a_note(door: Machine, text: str, title: str) -> None:
+    def after_a_note(machine: Machine, text: str, title: str) -> None:
         with pair.lock:
             pair.web1.commit()
-        sql(door, text, title)
+        sql(machine, text, title)
 
     monkeypatch.setattr(attach, "sql", after_a_note)
     rejoin.rejoin(LAB, "web2")

@@ -25,8 +25,8 @@ def pair(make: Make) -> Pair:
 
 def run(pair: Pair, server: Server, text: str) -> list[str]:
     """The lines that a server answers."""
-    door = pair.doors[pair.servers.index(server)]
-    return door.script(f"mysql --batch -N <<'END_OF_SQL'\n{text}\nEND_OF_SQL\n", title="asks").stdout.splitlines()
+    machine = pair.machines[pair.servers.index(server)]
+    return machine.script(f"mysql --batch -N <<'END_OF_SQL'\n{text}\nEND_OF_SQL\n", title="asks").stdout.splitlines()
 
 
 def test_the_question_gets_the_state_of_a_server(make: Make) -> None:
@@ -88,7 +88,7 @@ def test_what_mysql_refuses_is_refused(make: Make, text: str, words: str) -> Non
 def test_a_statement_that_was_not_taught_is_an_error(pair: Pair, text: str) -> None:
     """Code that swallows the error does not hide it: the test fails at its end."""
     with pytest.raises(CommandFailed):
-        sql(pair.doors[0], f"{text};", "asks")
+        sql(pair.machines[0], f"{text};", "asks")
     assert len(pair.unknown) == 1
     pair.unknown.clear()
 
@@ -105,7 +105,7 @@ def test_what_was_not_applied_is_lost_with_the_relay_log(pair: Pair) -> None:
 def test_two_open_servers_are_recorded(make: Make) -> None:
     """With the statement that opened the second one."""
     pair = make(OPEN, REPLICA)
-    sql(pair.doors[1], "SET GLOBAL read_only = OFF;", "opens")
+    sql(pair.machines[1], "SET GLOBAL read_only = OFF;", "opens")
     assert pair.two_writable == ["web2: SET GLOBAL read_only = OFF"]
     pair.two_writable.clear()
     pair.may_lose = True
@@ -114,10 +114,10 @@ def test_two_open_servers_are_recorded(make: Make) -> None:
 def torn(pair: Pair, then: str) -> Callable[[], bool]:
     """Stop an applier that is inside a transaction, with a client that gives up; whether its server is waiting."""
     pair.web2.replica.torn, pair.nodes.patient = True, False
-    shell = client(pair.doors[1])
+    shell = client(pair.machines[1])
     with pytest.raises(CommandFailed, match="no answer within"):
         script = f"trap - EXIT\n{tell(f'STOP REPLICA; {then}; SELECT 1', 60)}"  # it does not end its session itself
-        pair.doors[1].script(script, title="stops", shell=shell)
+        pair.machines[1].script(script, title="stops", shell=shell)
     return lambda: pair.web2.replica.stopping
 
 

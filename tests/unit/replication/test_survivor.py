@@ -124,7 +124,7 @@ def test_a_survivor_that_does_not_answer_for_a_moment_has_lost_nothing(
     """What is known of the primary stays, and the command that is named is not refused."""
     pair.interrupt("web2", OPEN, GONE)
     with monkeypatch.context() as silent:
-        silent.setattr(survivor, "databases_of", lambda doors: {"web2": None})
+        silent.setattr(survivor, "databases_of", lambda machines: {"web2": None})
         gives_up(pair, ": it could not open")
     completes(pair)
 
