@@ -20,7 +20,7 @@ from lab.analysis.history import History
 from lab.analysis.timeline import Entry
 from lab.errors import BadInput
 from lab.experiment import runner, teardown
-from lab.experiment.runner import Hands
+from lab.experiment.runner import RunCallbacks
 from lab.operations import clean_snapshot, converge, status
 from lab.plan import experiment_file
 from lab.plan.experiment_file import Plan
@@ -70,7 +70,7 @@ def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], N
     """Run an experiment, with `rounds` as lab.experiment has it; afterwards the user's choices hold again."""
     choices.set_aside()
     try:
-        runner.run(lab, wanted, _hands(lab, wanted.without), tell_folder, rounds)
+        runner.run(lab, wanted, _callbacks(lab, wanted.without), tell_folder, rounds)
     except BaseException:  # what ended it is to be told: after another error than Ctrl-C a matrix would go on
         teardown.tried("what you chose is not in force", lambda: _choose_again(lab), "invoke lab.provision")
         raise
@@ -113,14 +113,14 @@ def _entries(folder: Path) -> list[Entry]:
     return sorted([*others, *map(timeline.entry, recorded)], key=lambda it: it.at)
 
 
-def _hands(lab: Lab, without: Sequence[str]) -> Hands:
+def _callbacks(lab: Lab, without: Sequence[str]) -> RunCallbacks:
     def converge_with(wanted: Mapping[str, str]) -> None:
         now = {**status.DEFAULTS, **clean_snapshot.DEFAULTS, **choices.load()}
         if any(now[name] != value for name, value in wanted.items()):
             choices.save(wanted)
         converge.everything(lab, ROLES, without=without)
 
-    return Hands(converge_with, _command, record.merge)
+    return RunCallbacks(converge_with, _command, record.merge)
 
 
 def _choose_again(lab: Lab) -> None:

@@ -14,7 +14,7 @@ from lab import topology
 from lab.analysis import matrix_results, run_folder
 from lab.errors import LabNotUp
 from lab.experiment import matrix
-from lab.experiment.matrix import Hands
+from lab.experiment.matrix import MatrixCallbacks
 from lab.nodes import vm_power
 from lab.operations import clean_snapshot
 from lab.plan import experiment_file
@@ -47,7 +47,7 @@ def matrix_(c: Context, only: str = "", rounds: int = 10, again: bool = False, t
     if todo:
         _must_run(lab)
         try:
-            matrix.play(todo, _hands(lab, plans), _host(), RESULTS)
+            matrix.play(todo, _callbacks(lab, plans), _host(), RESULTS)
         finally:
             _write(plans)
     raise Exit(code=matrix.exit_code(rows, matrix_results.load(RESULTS)))
@@ -78,7 +78,7 @@ def _must_run(lab: Lab) -> None:
         raise LabNotUp(f"the lab is not up: {', '.join(down)}", hint="invoke lab.up")
 
 
-def _hands(lab: Lab, plans: Sequence[Plan]) -> Hands:
+def _callbacks(lab: Lab, plans: Sequence[Plan]) -> MatrixCallbacks:
     def run(wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
         def drawn(folder: Path) -> None:
             tell_folder(folder)
@@ -97,7 +97,7 @@ def _hands(lab: Lab, plans: Sequence[Plan]) -> Hands:
         say(line)
         _write(plans)
 
-    return Hands(run, reset, told)
+    return MatrixCallbacks(run, reset, told)
 
 
 def _host() -> dict[str, object]:

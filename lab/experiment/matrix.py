@@ -34,7 +34,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Hands:
+class MatrixCallbacks:
     """What is done by those above; `perform` hands the folder of its run over, however that ended."""
 
     perform: Callable[[Plan, int, Callable[[Path], None]], None]
@@ -63,7 +63,7 @@ def left(wanted: Sequence[Row], done: Sequence[Result]) -> list[Row]:
     return [row for row in wanted for _ in range(row.times - sum(it != "error" for it in _verdicts(row, done)))]
 
 
-def play(todo: Sequence[Row], hands: Hands, host: Result, path: Path) -> None:
+def play(todo: Sequence[Row], callbacks: MatrixCallbacks, host: Result, path: Path) -> None:
     """Run the rows; each leaves its result in `path`, so that whoever is interrupted goes on where he was.
 
     `host` is what the result says of the hosting machine. Where the lab is not whole it is reset, once a run.
@@ -73,8 +73,8 @@ def play(todo: Sequence[Row], hands: Hands, host: Result, path: Path) -> None:
         minutes = sum(_seconds(it, done) for it in todo[number:]) / 60
         place = f"{number + 1} of {len(todo)}"
         progress.say("matrix", f"{place}: {row.name}; about {minutes:.0f} minutes to the end")
-        _Row(row, len(matrix_results.of(done, row.name)), hands, host, path).run()
-        hands.say(f"{place}  {line(matrix_results.load(path)[-1])}")
+        _Row(row, len(matrix_results.of(done, row.name)), callbacks, host, path).run()
+        callbacks.say(f"{place}  {line(matrix_results.load(path)[-1])}")
 
 
 def exit_code(wanted: Sequence[Row], done: Sequence[Result]) -> int:
@@ -118,8 +118,8 @@ def _seconds(row: Row, done: Sequence[Result]) -> float:
 class _Row:
     """One row while it runs; each time it is run with another seed, so at other moments."""
 
-    def __init__(self, row: Row, before: int, hands: Hands, host: Result, path: Path) -> None:
-        self.row, self.hands, self.path = row, hands, path
+    def __init__(self, row: Row, before: int, callbacks: MatrixCallbacks, host: Result, path: Path) -> None:
+        self.row, self.callbacks, self.path = row, callbacks, path
         self.plan = replace(row.plan, seed=row.plan.seed + before)
         if not row.plan.steps:
             self.plan = replace(self.plan, measure_s=max(QUIET_S, row.plan.measure_s))
@@ -135,7 +135,7 @@ class _Row:
                 if self.ran:
                     raise
                 progress.say("matrix", f"resets the lab: {error.what}")
-                self.hands.reset()
+                self.callbacks.reset()
                 self.perform()
         except LabError as error:
             if not self.ran:
@@ -144,7 +144,7 @@ class _Row:
 
     def perform(self) -> None:
         """A run of its own."""
-        self.hands.perform(self.plan, self.row.rounds, self.judge)
+        self.callbacks.perform(self.plan, self.row.rounds, self.judge)
 
     def judge(self, folder: Path) -> None:
         """Keep what came of it; of one that was interrupted only the violation that was seen."""

@@ -32,7 +32,7 @@ AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the sto
 
 
 @dataclass(frozen=True)
-class Hands:
+class RunCallbacks:
     """What is done by those above: a converge with choices, a command of the lab, the merging of the record.
 
     A command is ended, and raises GivenUp, as soon as what it is given besides its words says so.
@@ -43,15 +43,15 @@ class Hands:
     merge: Callable[[Path], list[dict[str, Any]]]
 
 
-def run(lab: Lab, plan: Plan, hands: Hands, tell_folder: Callable[[Path], None], rounds: int = 0) -> None:
+def run(lab: Lab, plan: Plan, callbacks: RunCallbacks, tell_folder: Callable[[Path], None], rounds: int = 0) -> None:
     """Run an experiment; its folder is told at the end, whatever that end is.
 
     With `rounds` its faults are injected that often, at moments that its seed draws, instead of at their times.
     What goes wrong with the rig is on the timeline ('broken'). Raises LabNotUp where the lab is not whole before.
     """
     restore.must_be_whole(lab)
-    hands.converge({"durability": plan.durability, **{k: v for k, v in _balancing(plan).items() if v}})
-    it = Run(lab, plan, hands)
+    callbacks.converge({"durability": plan.durability, **{k: v for k, v in _balancing(plan).items() if v}})
+    it = Run(lab, plan, callbacks)
     why = "interrupted"
     try:
         it.roles.take()
@@ -77,8 +77,8 @@ def _balancing(plan: Plan) -> dict[str, str | None]:
 class Run:
     """An experiment while it runs; everything goes to its timeline."""
 
-    def __init__(self, lab: Lab, plan: Plan, hands: Hands) -> None:
-        self.lab, self.plan, self.hands = lab, plan, hands
+    def __init__(self, lab: Lab, plan: Plan, callbacks: RunCallbacks) -> None:
+        self.lab, self.plan, self.callbacks = lab, plan, callbacks
         self.machines = lifecycle.machines(lab)
         self.folder = run_folder.make(plan.name)
         self.began = time.time()
@@ -86,8 +86,8 @@ class Run:
         self._latest = Latest(lab, self._writer.write)
         self._given_up = threading.Event()
         self._commanded = False
-        self.roles = Turn(self.machines, plan.primary, lambda words: hands.command(words, self._given_up.is_set))
-        self._back = WayBack(self._latest, hands.converge, self._command, plan.settle_s)
+        self.roles = Turn(self.machines, plan.primary, lambda words: callbacks.command(words, self._given_up.is_set))
+        self._back = WayBack(self._latest, callbacks.converge, self._command, plan.settle_s)
 
     def tell(self, kind: str, **data: Any) -> None:
         """An entry of what the experiment did."""
@@ -170,7 +170,7 @@ class Run:
         teardown.tell_roles(self.machines, self.roles.before)
 
     def _merge(self, record: Path) -> None:
-        for data in self.hands.merge(record):
+        for data in self.callbacks.merge(record):
             self._writer.write(entry(data))
 
     def _play(self, zero: float, going: Callable[[], None]) -> None:
@@ -217,7 +217,7 @@ class Run:
     def _command(self, words: str) -> tuple[int, str]:
         progress.say("lab", f"invoke {words}")
         self._commanded = True
-        code, output = self.hands.command(words, self._given_up.is_set)
+        code, output = self.callbacks.command(words, self._given_up.is_set)
         self.tell("command", words=words, exit_code=code, output=output[-500:])
         return code, output
 

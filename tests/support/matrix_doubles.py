@@ -8,7 +8,7 @@ from lab import topology
 from lab.analysis import matrix_results, run_folder, timeline
 from lab.analysis.timeline import Entry
 from lab.experiment import matrix
-from lab.experiment.matrix import Hands, Row
+from lab.experiment.matrix import MatrixCallbacks, Row
 from lab.plan.experiment_file import Plan
 from tests.support.stories import shipped
 from tests.support.timelines import changed, failed, kind, lab, quiet, repeated
@@ -54,7 +54,7 @@ class Doubles:
     def play(self, rows: Sequence[Row], again: bool = False) -> int:
         """The matrix, as the command does it."""
         todo = matrix.left(rows, [] if again else self.kept)
-        matrix.play(todo, Hands(self.perform, self.reset, self.said.append), HOST, self.path)
+        matrix.play(todo, MatrixCallbacks(self.perform, self.reset, self.said.append), HOST, self.path)
         return matrix.exit_code(rows, self.kept)
 
     @property

@@ -40,8 +40,8 @@ def run(stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(converge, "everything", lambda *_, **__: Outcome([], {}, []))
 
     def play(moment: Callable[[], None]) -> None:
-        def middle(lab: object, it: object, hands: runner.Hands, *_: object) -> None:
-            hands.converge({"durability": "durable"})
+        def middle(lab: object, it: object, callbacks: runner.RunCallbacks, *_: object) -> None:
+            callbacks.converge({"durability": "durable"})
             moment()
 
         monkeypatch.setattr(runner, "run", middle)

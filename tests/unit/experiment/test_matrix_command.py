@@ -128,7 +128,7 @@ def test_a_reset_between_rows_keeps_what_the_user_chose(
     monkeypatch.setattr(clean_snapshot, "reset", reset)
     choices.save({"mode": "active-passive"})
     with pytest.raises(CheckFailed) if ending else nullcontext():
-        command._hands(topology.load(), []).reset()
+        command._callbacks(topology.load(), []).reset()
     assert stored() == {"mode": "active-passive"} and not choices.ASIDE.exists()
 
 

@@ -17,7 +17,7 @@ from lab.analysis.summary import summarize
 from lab.errors import Unreachable
 from lab.experiment import counted, final_reads, load, observers, role_recovery, runner, teardown
 from lab.experiment.live_state import Latest
-from lab.experiment.runner import Hands, Run
+from lab.experiment.runner import Run, RunCallbacks
 from lab.injection import inject_and_heal
 from lab.mysql.server_state import Database
 from lab.nodes import lifecycle
@@ -63,8 +63,8 @@ class Scene:
         """Run it; the summary of the timeline that it saved, and the details of the checks."""
         it = replace(experiment_file.find("control", LAB), expect=tuple(expect), steps=steps)
         it = replace(it, warm_up_s=0.0, measure_s=0.2, settle_s=0.1)
-        hands = Hands(lambda wanted: None, self.command, lambda _: [record(0), record(1)])
-        runner.run(LAB, it, hands, lambda folder: None)
+        callbacks = RunCallbacks(lambda wanted: None, self.command, lambda _: [record(0), record(1)])
+        runner.run(LAB, it, callbacks, lambda folder: None)
         entries = timeline.read(self.folder / run_folder.TIMELINE)
         checks = judge(entries, History(entries).run["expect"])
         return {**summarize(entries, checks), "details": {check.name: check.detail for check in checks}}

@@ -15,7 +15,7 @@ from lab.analysis.timeline import Entry
 from lab.errors import BadInput, CheckFailed, LabError
 from lab.experiment import role_recovery, runner, teardown
 from lab.experiment.live_state import Latest
-from lab.experiment.runner import Hands, Run
+from lab.experiment.runner import Run, RunCallbacks
 from lab.injection import inject_and_heal
 from lab.nodes import lifecycle
 from lab.operations import logs, restore
@@ -58,16 +58,16 @@ class Scene:
 
     def whole_run(self) -> list[Entry]:
         """An experiment from its first to its last moment: what its timeline says then."""
-        runner.run(LAB, experiment_file.find("control", LAB), self.hands(), lambda folder: self.done.append("told"))
+        runner.run(LAB, experiment_file.find("control", LAB), self.callbacks(), lambda folder: self.done.append("told"))
         return self.entries()
 
     def entries(self) -> list[Entry]:
         """The timeline, as it is on the disk."""
         return timeline.read(self.folder / run_folder.TIMELINE)
 
-    def hands(self) -> Hands:
+    def callbacks(self) -> RunCallbacks:
         """What is done from above."""
-        return Hands(lambda wanted: self.done.append("converge"), self.command, self.merge)
+        return RunCallbacks(lambda wanted: self.done.append("converge"), self.command, self.merge)
 
     def command(self, words: str, give_up: Callable[[], bool]) -> tuple[int, str]:
         """A command of the lab."""
@@ -78,7 +78,7 @@ class Scene:
 
     def run(self) -> Run:
         """An experiment that began with web1 as primary."""
-        it = Run(LAB, experiment_file.find("planned-switch", LAB), self.hands())
+        it = Run(LAB, experiment_file.find("planned-switch", LAB), self.callbacks())
         it._back.primary = "web1"
         return it
 

@@ -116,10 +116,12 @@ class Trial:
             choices.forget(choices.load().keys() - {"without"})
         return Outcome([], {}, [])
 
-    def run(self, lab: object, it: experiment_file.Plan, hands: runner.Hands, tell: object, rounds: int) -> None:
+    def run(
+        self, lab: object, it: experiment_file.Plan, callbacks: runner.RunCallbacks, tell: object, rounds: int
+    ) -> None:
         """Stands in for runner.run."""
-        hands.converge({"durability": "durable"})
-        hands.converge({})
+        callbacks.converge({"durability": "durable"})
+        callbacks.converge({})
         if self.ending:
             raise self.ending
 
