@@ -9,7 +9,7 @@ from pathlib import Path
 from box import image, installed, mirrors, recipe
 from box.recipe import Recipe
 from lab import progress
-from lab.errors import LabError, RigBroken
+from lab.errors import InfrastructureBroken, LabError
 
 NEEDED_GB = 4
 SECRET_FILES = ("disk.raw", "box.img", "package.box")  # the key to every machine made of the box, MySQL's own keys
@@ -39,7 +39,7 @@ def ensure(*, plain: bool = False) -> str:
     reason = can_build()
     if reason:
         hint = "install what is missing, or use a box from a catalogue: invoke lab.up --box NAME"
-        raise RigBroken(f"host: the local box cannot be built: {reason}", hint=hint)
+        raise InfrastructureBroken(f"host: the local box cannot be built: {reason}", hint=hint)
     with progress.stage("box"):
         _build(wanted)
     return wanted.name

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from box import build, installed
 from lab import process, progress
-from lab.errors import LabError, RigBroken
+from lab.errors import InfrastructureBroken, LabError
 from lab.topology import Lab
 
 ADD_TIMEOUT_S = 1800.0
@@ -23,7 +23,7 @@ class Chosen:
 def choose(lab: Lab, provider: str, *, emulated: bool, wanted: str = "") -> Chosen:
     """Choose the box and get or build it; says so in one line.
 
-    `wanted` is 'local', 'plain', or the name of a box. Raises RigBroken when no box can be had.
+    `wanted` is 'local', 'plain', or the name of a box. Raises InfrastructureBroken when no box can be had.
     """
     chosen = _choose(lab, provider, emulated, wanted)
     progress.say("box", f"{chosen.name}: {chosen.why}")
@@ -52,7 +52,7 @@ def _pinned(lab: Lab, provider: str) -> Chosen:
         if reason is None:
             progress.say("box", f"{lab.box.name} can't be had: {error.what}")
             return Chosen(build.ensure(), "built here, because no box catalogue is reachable")
-        raise RigBroken(
+        raise InfrastructureBroken(
             "no box: the one of lab.yml can't be had and none can be built",
             evidence=f"{error}\nno builder: {reason}",
             hint=f"on a machine with internet: vagrant box add {lab.box.name} --box-version {lab.box.version}",

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from box.recipe import Release
 from lab import process, progress
-from lab.errors import LabError, RigBroken
+from lab.errors import InfrastructureBroken, LabError
 
 FORMAT = "$(CREATED_BY)|$(ORIGIN)|$(RELEASE)|$(REPO_URI)"
 LOOPBACK = ("localhost", "127.", "::1")
@@ -39,7 +39,7 @@ def find(release: Release) -> Mirrors:
         process.run(["apt-get", "update", "--quiet"], timeout=300)
         mirrors = parse(_index_targets(), release)
     if mirrors is None:
-        raise RigBroken(
+        raise InfrastructureBroken(
             f"host: no {release.family.title()} mirror in apt's configuration",
             evidence=_index_targets(),
             hint="apt-get update must work on this machine first",

@@ -5,7 +5,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import RigBroken
+from lab.errors import InfrastructureBroken
 
 HERE = Path(__file__).parent
 MADE_FROM = ("guest", "hooks", "Vagrantfile.template", "image.py", "mirrors.py", "recipe.py")
@@ -112,7 +112,7 @@ def fingerprint(folder: Path, options: str) -> str:
 
 
 def for_host(*, plain: bool) -> Recipe:
-    """The recipe for this machine's distribution; RigBroken if there is none."""
+    """The recipe for this machine's distribution; InfrastructureBroken if there is none."""
     return Recipe(release_of(platform.freedesktop_os_release()), plain)
 
 
@@ -123,5 +123,5 @@ def release_of(os_release: dict[str, str]) -> Release:
         found = os_release.get("PRETTY_NAME", "an unknown system")
         hint = "use a box from a catalogue: invoke lab.up --box NAME"
         built_on = "Debian 12, 13 or Ubuntu 24.04, 26.04"
-        raise RigBroken(f"host: boxes are built on {built_on}; this is {found}", hint=hint)
+        raise InfrastructureBroken(f"host: boxes are built on {built_on}; this is {found}", hint=hint)
     return release

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from host.accelerator import QEMU
 from host.names import IS_ROOT, STATE
-from lab.errors import RigBroken
+from lab.errors import InfrastructureBroken
 
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 WRAPPER = STATE / QEMU
@@ -34,7 +34,7 @@ def emulator_path() -> str:
     """The emulator for a domain without KVM; writes the wrapper where it is not there yet."""
     real = shutil.which(QEMU)
     if not real:
-        raise RigBroken(f"host: the program {QEMU} is not installed", hint="run ./bootstrap.sh")
+        raise InfrastructureBroken(f"host: the program {QEMU} is not installed", hint="run ./bootstrap.sh")
     if apparmor_enabled() or not IS_ROOT:
         return real  # AppArmor lets machines run the distribution's QEMU only; they cannot read a user's home
     text = wrapper_text(real, Path(real).stat().st_mtime_ns)

@@ -11,7 +11,7 @@ from host.preflight import Finding
 from host.private import hypervisor
 from host.provider import Provider
 from lab import progress
-from lab.errors import LabError, RigBroken
+from lab.errors import InfrastructureBroken, LabError
 from lab.nodes import lifecycle, vm_power
 from lab.state import choices
 from lab.topology import ROOT, Lab
@@ -20,7 +20,8 @@ from lab.topology import ROOT, Lab
 def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
     """Make this host ready to boot the lab, and write down what was found for the Vagrantfile.
 
-    `box` and `provider` are remembered as choices. Raises RigBroken naming everything that stands in the way.
+    `box` and `provider` are remembered as choices.
+    Raises InfrastructureBroken naming everything that stands in the way.
     """
     permissions.close_state(vm_power.FOUND.parent)
     wanted = {key: value for key, value in {"box": box, "provider": provider}.items() if value}
@@ -40,7 +41,7 @@ def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
 def remove(lab: Lab, *, host: bool) -> None:
     """Remove the lab's machines, disks and networks; with `host` the private hypervisor too.
 
-    Raises RigBroken naming what is left.
+    Raises InfrastructureBroken naming what is left.
     """
     using = _provider(choices.load().get("provider"))
     _take_over(lab, using, preflight.free_ranges(lab, inventory.take()) if using.private else ())
@@ -50,7 +51,9 @@ def remove(lab: Lab, *, host: bool) -> None:
         leftovers.release(ROOT)
         left = leftovers.verify_gone()
         if left:
-            raise RigBroken("the lab is not gone", evidence="\n".join(left), hint="run it again: invoke lab.destroy")
+            raise InfrastructureBroken(
+                "the lab is not gone", evidence="\n".join(left), hint="run it again: invoke lab.destroy"
+            )
     vm_power.FOUND.unlink(missing_ok=True)
     if host and using.private:
         hypervisor.stop()
@@ -82,4 +85,4 @@ def _refuse(findings: Iterable[Finding]) -> None:
     failed = [it for it in findings if not it.ok]
     if failed:
         evidence = "\n".join(f"- {it.name}: {it.text}; {it.fix}" for it in failed)
-        raise RigBroken("this machine is not ready for the lab", evidence=evidence, hint="invoke lab.doctor")
+        raise InfrastructureBroken("this machine is not ready for the lab", evidence=evidence, hint="invoke lab.doctor")

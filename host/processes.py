@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from lab import wait
-from lab.errors import RigBroken
+from lab.errors import InfrastructureBroken
 
 PROC = Path("/proc")
 GENTLE = (signal.SIGTERM,)
@@ -87,7 +87,7 @@ def end(processes: Sequence[Process], *, gentle: Sequence[signal.Signals] = GENT
         left = _wait_gone(left, grace)
         if not left:
             return
-    raise RigBroken(
+    raise InfrastructureBroken(
         "host: processes do not end", evidence="\n".join(map(str, left)), hint="end them by hand, then try again"
     )
 
@@ -95,7 +95,7 @@ def end(processes: Sequence[Process], *, gentle: Sequence[signal.Signals] = GENT
 def _wait_gone(processes: list[Process], grace: float) -> list[Process]:
     try:
         wait.until("processes end", lambda: not living(processes), grace, every=0.1, where="host")
-    except RigBroken:
+    except InfrastructureBroken:
         return living(processes)
     return []
 

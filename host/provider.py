@@ -7,7 +7,7 @@ from host.accelerator import CPUINFO, probe, virtualization_flag
 from host.names import IS_ROOT, LIBVIRT_URI
 from host.private import daemons
 from lab import process
-from lab.errors import BadInput, LabError, RigBroken
+from lab.errors import BadInput, InfrastructureBroken, LabError
 
 NAMES = ("libvirt", "virtualbox")
 TIMEOUT_S = 20.0
@@ -27,7 +27,7 @@ class Provider:
 
 
 def choose(wanted: str | None = None) -> Provider:
-    """Choose the provider: what is wanted, else what works; RigBroken names all that was tried."""
+    """Choose the provider: what is wanted, else what works; InfrastructureBroken names all that was tried."""
     if wanted and wanted not in NAMES:
         raise BadInput(f"there is no provider {wanted!r}", hint=f"use one of: {', '.join(NAMES)}")
     tried: list[str] = []
@@ -35,7 +35,7 @@ def choose(wanted: str | None = None) -> Provider:
         found = attempt(tried) if wanted in (None, "", name) else None
         if found:
             return found
-    raise RigBroken(
+    raise InfrastructureBroken(
         "host: no Vagrant provider works on this machine", evidence="\n".join(tried), hint="run ./bootstrap.sh"
     )
 

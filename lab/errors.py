@@ -51,7 +51,7 @@ class BadInput(LabError):
         return cls(what, evidence="\n".join(f"- {mistake}" for mistake in mistakes), hint=hint)
 
 
-class RigBroken(LabError):
+class InfrastructureBroken(LabError):
     """The hosting machine, the hypervisor or the way to a node is broken."""
 
 
@@ -65,19 +65,19 @@ class Locked(LabError):
     exit_code = 7
 
 
-class Unreachable(RigBroken):
+class Unreachable(InfrastructureBroken):
     """A node does not answer on ssh."""
 
 
-class TimedOut(RigBroken):
+class TimedOut(InfrastructureBroken):
     """A named condition did not come true before its deadline."""
 
 
-class GivenUp(RigBroken):
+class GivenUp(InfrastructureBroken):
     """A command was ended before it was done, because whoever started it does not want it any more."""
 
 
-class CommandFailed(RigBroken):
+class CommandFailed(InfrastructureBroken):
     """A command ended with an exit code that its caller did not allow."""
 
     def __init__(self, where: str, command: str, exit_code: int, output: str, hint: str = "") -> None:
@@ -92,8 +92,8 @@ def explained(error: Exception) -> LabError:
     if isinstance(error, LabError):
         return error
     if isinstance(error, OSError) and error.errno in NO_ROOM:
-        return RigBroken(f"no room on this machine's disk: {error.filename or error}", hint="df -h")
+        return InfrastructureBroken(f"no room on this machine's disk: {error.filename or error}", hint="df -h")
     if isinstance(error, OSError) and error.errno in NOT_YOURS:
         what = f"this user may not read or write {error.filename or 'a file'}: {error.strerror}"
-        return RigBroken(what, hint=f"see whose it is: ls -ld {error.filename or '.lab runs'}")
-    return RigBroken(f"{type(error).__name__}: {error}")
+        return InfrastructureBroken(what, hint=f"see whose it is: ls -ld {error.filename or '.lab runs'}")
+    return InfrastructureBroken(f"{type(error).__name__}: {error}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab import progress
-from lab.errors import CommandFailed, GivenUp, RigBroken, TimedOut
+from lab.errors import CommandFailed, GivenUp, InfrastructureBroken, TimedOut
 from lab.wait import SAY_EVERY_S
 
 HOST = "host"
@@ -48,7 +48,7 @@ def run(
     `timeout` is seconds; `env` is added to this process's own; it inherits the file descriptors `keep`.
     `show` turns a line of output into a progress line (where, text), or None to keep it quiet; after ten
     silent seconds the last line is shown anyway. Raises CommandFailed on an exit code outside `ok`,
-    TimedOut at the deadline, GivenUp as soon as `give_up`, asked all the time, says so, RigBroken where the
+    TimedOut at the deadline, GivenUp as soon as `give_up`, asked all the time, says so, InfrastructureBroken where the
     program is missing.
     """
     process = _start(argv, env, cwd, stdin is not None, keep)
@@ -83,7 +83,7 @@ def _start(
             pass_fds=keep,
         )
     except FileNotFoundError as error:
-        raise RigBroken(
+        raise InfrastructureBroken(
             f"host: the program {argv[0]} is not installed",
             hint="run ./bootstrap.sh, or see: invoke lab.doctor",
         ) from error

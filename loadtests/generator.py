@@ -19,7 +19,7 @@ from gevent.lock import BoundedSemaphore
 from gevent.pool import Group
 
 from lab.clock import now
-from lab.errors import LabError, RigBroken
+from lab.errors import InfrastructureBroken, LabError
 from loadtests.arrivals import Arrival
 from loadtests.record import Request
 from loadtests.request import Site, Visit
@@ -117,7 +117,7 @@ class Generator:
                 self._refuse(refusal)
 
     def _broken(self, greenlet: gevent.Greenlet) -> None:
-        self._refuse(RigBroken("the generator broke", evidence=f"{greenlet.exception!r}"))
+        self._refuse(InfrastructureBroken("the generator broke", evidence=f"{greenlet.exception!r}"))
 
     def _refuse(self, error: LabError) -> None:
         if self._end_at > -math.inf:

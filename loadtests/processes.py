@@ -12,7 +12,7 @@ from locust.exception import CatchResponseError
 from locust.rpc import Message
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from lab.errors import LabError, RigBroken
+from lab.errors import InfrastructureBroken, LabError
 from loadtests import startup
 from loadtests.arrivals import arrivals, share
 from loadtests.generator import Generator
@@ -77,7 +77,7 @@ class Sender:
 
     def _lost(self) -> LabError | None:
         if self._parent and os.getppid() != self._parent:
-            return RigBroken("the process that leads the load is gone")
+            return InfrastructureBroken("the process that leads the load is gone")
         return self.way.lost(self.host)
 
     def _report(self, request: Request, size: int) -> None:
@@ -133,7 +133,7 @@ class Leader:
         """That of the run."""
         if self._waits_for:
             logging.error("%d processes never said that they had ended", len(self._waits_for))
-            return RigBroken.exit_code
+            return InfrastructureBroken.exit_code
         worst = max((answer["exit_code"] for answer in self._answers.values()), default=0)
         return worst or _code(self.environment, sum(answer["recorded"] for answer in self._answers.values()))
 

@@ -15,7 +15,7 @@ from host.names import LIBVIRT_URI, POOL, PREFIX
 from host.ownership import inventory, owner, uploads
 from host.ownership.inventory import Domain, Inventory
 from lab import progress
-from lab.errors import RigBroken
+from lab.errors import InfrastructureBroken
 from lab.topology import Node
 
 UNDEFINE = ("--managed-save", "--snapshots-metadata", "--checkpoints-metadata", "--nvram")
@@ -78,7 +78,7 @@ def take_over(checkout: Path, nodes: Iterable[Node], box: str = "") -> None:
     """Make this machine the lab of `checkout`: name what is left of others, sweep it or refuse, then claim.
 
     With CI=true a lab that is in use is swept too. libvirt must run: the private hypervisor is started before.
-    Raises RigBroken that names the checkout in use.
+    Raises InfrastructureBroken that names the checkout in use.
     """
     _end_orphans(checkout)
     ours = tuple(nodes)
@@ -194,7 +194,7 @@ def _called(folder: Path | None) -> str:
 
 def _refuse_or_end(found: Leftovers) -> None:
     if os.environ.get("CI") != "true":
-        raise RigBroken(
+        raise InfrastructureBroken(
             "host: this machine runs the lab of another checkout, and only one fits",
             evidence="\n".join(map(str, found.in_use)),
             hint="; ".join(it.way_out for it in found.in_use) + "; with CI=true it is swept",

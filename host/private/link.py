@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from host.addresses import ROUTES
 from host.names import NAMESPACE, UPLINK_INSIDE, UPLINK_OUTSIDE
 from lab import process
-from lab.errors import RigBroken
+from lab.errors import InfrastructureBroken
 
 TIMEOUT_S = 20.0
 USUAL_MTU = 1500
@@ -68,7 +68,7 @@ def free(used: Iterable[IPv4Network]) -> IPv4Network:
         if not any(candidate.overlaps(network) for network in known):
             return candidate
     tried = ", ".join(map(str, CANDIDATES))
-    raise RigBroken(
+    raise InfrastructureBroken(
         f"host: no free network for the way into the lab: {tried} are all in use",
         evidence="\n".join(map(str, known)),
         hint="free one of them, see: ip route",

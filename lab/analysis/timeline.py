@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import clock
-from lab.errors import BadInput, RigBroken
+from lab.errors import BadInput, InfrastructureBroken
 
 OWN_KEYS = ("at", "observer", "kind")
 RESERVE_BYTES = 64 * 1024
@@ -61,9 +61,11 @@ class Writer:
                     self._trouble = error
 
     def must_be_whole(self) -> None:
-        """Raise RigBroken where an entry could not be written."""
+        """Raise InfrastructureBroken where an entry could not be written."""
         if self._trouble is not None:
-            raise RigBroken("the timeline can't be written", evidence=str(self._trouble), hint="make room: df -h")
+            raise InfrastructureBroken(
+                "the timeline can't be written", evidence=str(self._trouble), hint="make room: df -h"
+            )
 
     def close(self) -> None:
         """Close the file; where an entry is missing, say so in the room that was kept for that."""
@@ -93,7 +95,7 @@ def append_whole(file: FileIO, line: bytes) -> None:
 
 
 def append(path: Path, entries: Iterable[Entry]) -> None:
-    """Add entries to a timeline, which is made if it does not exist; raises RigBroken where the disk is full."""
+    """Add entries to a timeline, made if it does not exist; raises InfrastructureBroken where the disk is full."""
     with Writer(path) as writer:
         for entry in entries:
             writer.write(entry)

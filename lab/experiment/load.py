@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import clock
-from lab.errors import RigBroken
+from lab.errors import InfrastructureBroken
 from lab.plan.experiment_file import Load, RateStep
 from lab.topology import ROOT
 from lab.wait import until
@@ -34,7 +34,10 @@ class Running:
     log: Path
 
     def began(self) -> float:
-        """Wait for the first request; when it was meant to start, in Unix seconds. RigBroken where none comes."""
+        """Wait for the first request; when it was meant to start, in Unix seconds.
+
+        Raises InfrastructureBroken where none comes.
+        """
         until(
             "the load begins",
             lambda: self._ended or self._first(),
@@ -48,12 +51,12 @@ class Running:
         return self._first()
 
     def must_go_on(self) -> None:
-        """Raise RigBroken with its last lines where the load ended early."""
+        """Raise InfrastructureBroken with its last lines where the load ended early."""
         if self._ended:
             raise self._broken("the load ended early")
 
     def end(self) -> None:
-        """Stop the load; every request has ended and is recorded. Raises RigBroken where it did not run well."""
+        """Stop the load; every request has ended and is recorded. InfrastructureBroken where it did not run well."""
         self.must_go_on()
         if not _stop(self.process):
             raise self._broken(f"the load did not end within {ENDS_S:g} s, it was killed")
@@ -83,10 +86,10 @@ class Running:
     def _hint(self) -> str:
         return f"see all that it said: {self.log}; and what is down: invoke lab.status"
 
-    def _broken(self, what: str) -> RigBroken:
+    def _broken(self, what: str) -> InfrastructureBroken:
         code = self.process.returncode
         how = "still there" if code is None else f"exit {code}" if code >= 0 else f"signal {-code}"
-        return RigBroken(f"{what} ({how})", evidence=self.last_lines(), hint=self._hint)
+        return InfrastructureBroken(f"{what} ({how})", evidence=self.last_lines(), hint=self._hint)
 
     def _first(self) -> float:
         for path in self.record.glob("requests-*.jsonl"):

@@ -196,7 +196,7 @@ class Run:
             going()
 
     def _must_go_on(self, running: Running) -> None:
-        """Raise RigBroken where the load ended, or what is seen can't be written down."""
+        """Raise InfrastructureBroken where the load ended, or what is seen can't be written down."""
         running.must_go_on()
         self._writer.must_be_whole()
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from lab import progress
-from lab.errors import CommandFailed, LabError, RigBroken, TimedOut
+from lab.errors import CommandFailed, InfrastructureBroken, LabError, TimedOut
 from lab.nodes import console, facts, vm_power
 from lab.nodes.ssh import SSH_CONFIG, Machine, together
 from lab.nodes.vm_power import vagrant_here
@@ -18,7 +18,7 @@ BOOT_TIMEOUT_S = 240.0
 def boot(lab: Lab, only: Node | None = None) -> None:
     """Bring every machine of lab.yml up, or only one; machines that run already cost one question.
 
-    Raises RigBroken with console and lease table where a machine does not come up.
+    Raises InfrastructureBroken with console and lease table where a machine does not come up.
     """
     states = vm_power.states(lab)
     wanted = [only] if only else lab.nodes
@@ -101,12 +101,12 @@ def destroy() -> None:
     SSH_CONFIG.unlink(missing_ok=True)
 
 
-def _not_up(lab: Lab, error: LabError) -> RigBroken:
+def _not_up(lab: Lab, error: LabError) -> InfrastructureBroken:
     evidence = [error.what, error.evidence]
     for node in lab.nodes:
         evidence.append(f"console of {node.name}:\n{console.last_lines(node)}")
     evidence.append(f"addresses given:\n{vm_power.leases()}")
-    return RigBroken(
+    return InfrastructureBroken(
         "the machines did not come up",
         evidence="\n".join(evidence),
         hint="run it again: invoke lab.up; if it fails the same way: invoke lab.doctor, or invoke lab.destroy lab.up",

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from lab import process
-from lab.errors import BadInput, CheckFailed, LabError, RigBroken
+from lab.errors import BadInput, CheckFailed, InfrastructureBroken, LabError
 from lab.faults import ledger
 from lab.mysql import last_seen
 from lab.nodes.vm_power import LIBVIRT, PREFIX, provider, states
@@ -52,8 +52,8 @@ def put_back(lab: Lab, name: str) -> None:
     """Put every machine back to its snapshot `name`; all go on running together.
 
     What is remembered of the databases is forgotten. The restore counts as half done until `is_back`. Raises BadInput
-    naming the snapshots that all machines have; RigBroken naming what is paused where it ended half-way: machines of
-    different times must not meet.
+    naming the snapshots that all machines have; InfrastructureBroken naming what is paused where it ended half-way:
+    machines of different times must not meet.
     """
     _must_be_possible(name)
     known = _complete(lab)
@@ -69,7 +69,9 @@ def put_back(lab: Lab, name: str) -> None:
         _on_all(lab, lambda node: _virsh("resume", node))
     except LabError as error:
         what = f"snapshot {name} is not back: {_standing(lab)}"
-        raise RigBroken(what, evidence=str(error), hint=f"run it again: invoke lab.restore {name}") from error
+        raise InfrastructureBroken(
+            what, evidence=str(error), hint=f"run it again: invoke lab.restore {name}"
+        ) from error
     last_seen.forget()
 
 
@@ -98,7 +100,7 @@ def lacking(lab: Lab, name: str) -> list[str]:
 
 @contextmanager
 def paused(lab: Lab) -> Iterator[None]:
-    """Hold all machines still; they go on whatever happens inside. Raises RigBroken naming those that do not."""
+    """Hold all machines still; they go on whatever happens inside. InfrastructureBroken names those that do not."""
     try:
         _on_all(lab, lambda node: _virsh("suspend", node))
         yield
@@ -106,7 +108,7 @@ def paused(lab: Lab) -> Iterator[None]:
         _on_all(lab, lambda node: _virsh("resume", node, ok=(0, 1)))  # 1: it was not paused
         still = [node for node, state in states(lab).items() if state == "paused"]
         if still:
-            raise RigBroken(f"still paused: {', '.join(still)}", hint="let them go on: invoke lab.up")
+            raise InfrastructureBroken(f"still paused: {', '.join(still)}", hint="let them go on: invoke lab.up")
 
 
 def _complete(lab: Lab) -> dict[str, int]:
@@ -136,7 +138,7 @@ def _must_be_possible(name: str) -> None:
     if not NAME.match(name):
         raise BadInput(f"{name!r} is no name for a snapshot", hint="use small letters, digits and '-', 31 at most")
     if provider() != "libvirt":
-        raise RigBroken(
+        raise InfrastructureBroken(
             f"snapshots of running machines are only made with libvirt, this lab uses {provider()}",
             hint="vagrant snapshot save NAME, for each machine that is off",
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lab.errors import LabError, RigBroken
+from lab.errors import InfrastructureBroken, LabError
 from lab.faults import ledger, protections
 from lab.mysql import advice, last_seen
 from lab.nodes import lifecycle, site, vm_power
@@ -65,7 +65,7 @@ def collect(lab: Lab, machines: Sequence[Machine] = ()) -> dict[str, Any]:
 def _states(lab: Lab, errors: list[str]) -> dict[str, str]:
     try:
         states = vm_power.states(lab)
-    except RigBroken as error:
+    except InfrastructureBroken as error:
         why = error.evidence.rpartition("\n")[2]
         errors.append(f"{error.what}{why and f': {why}'}; next: invoke lab.up")
         return {node.name: "unreachable" for node in lab.nodes}

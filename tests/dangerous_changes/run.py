@@ -22,7 +22,7 @@ from threading import Event
 import yaml
 
 from lab import process, progress
-from lab.errors import BadInput, CheckFailed, LabError, RigBroken, TimedOut
+from lab.errors import BadInput, CheckFailed, InfrastructureBroken, LabError, TimedOut
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANGES = Path(__file__).with_name("changes.yml")
@@ -79,7 +79,8 @@ def changed(root: Path, change: Change) -> str:
 def run(root: Path, changes: Sequence[Change]) -> list[Outcome]:
     """Make each change in a copy of `root` and run its tests there.
 
-    Raises BadInput where one does not apply, before any test runs, and RigBroken where tests are red without a change.
+    Raises BadInput where one does not apply, before any test runs, and InfrastructureBroken where tests are red without
+    a change.
     """
     for change in changes:
         changed(root, change)
@@ -124,7 +125,7 @@ def _must_be_green(pool: ThreadPoolExecutor, copies: Sequence[Path], tests: Sequ
     progress.say("unchanged", f"runs {len(tests)} test files")
     evidence = "\n".join(filter(None, pool.map(red, range(len(copies)))))
     if evidence:
-        raise RigBroken("the tests are red without a change", evidence=evidence, hint="make unit")
+        raise InfrastructureBroken("the tests are red without a change", evidence=evidence, hint="make unit")
     progress.say("unchanged", "green")
 
 

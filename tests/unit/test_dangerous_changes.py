@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import BadInput, RigBroken
+from lab.errors import BadInput, InfrastructureBroken
 from tests.dangerous_changes import run
 from tests.dangerous_changes.run import ROOT, Change
 
@@ -68,5 +68,5 @@ def test_a_change_that_does_not_fit_is_refused(tree: Path, text: str) -> None:
 def test_tests_that_are_red_as_they_stand_prove_nothing(tree: Path) -> None:
     """Exit code 3."""
     (tree / "answer.py").write_text("ANSWER = 40  # right\n")
-    with pytest.raises(RigBroken, match="red without a change"):
+    with pytest.raises(InfrastructureBroken, match="red without a change"):
         run.run(tree, [HARMLESS])

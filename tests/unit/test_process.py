@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab import process, progress, wait
-from lab.errors import CommandFailed, GivenUp, RigBroken, TimedOut
+from lab.errors import CommandFailed, GivenUp, InfrastructureBroken, TimedOut
 
 
 def test_output_and_exit_code_come_back() -> None:
@@ -59,7 +59,7 @@ def test_a_command_that_ignores_every_word_is_killed(monkeypatch: pytest.MonkeyP
 
 def test_a_missing_program_is_named_with_what_installs_it() -> None:
     """Not a traceback."""
-    with pytest.raises(RigBroken, match=r"(?s)no-such-program is not installed.*bootstrap"):
+    with pytest.raises(InfrastructureBroken, match=r"(?s)no-such-program is not installed.*bootstrap"):
         process.run(["no-such-program"], timeout=5)
 
 
@@ -72,11 +72,11 @@ def test_waiting_ends_with_the_last_answer_and_the_evidence() -> None:
 
 def test_an_error_while_asking_counts_as_not_yet() -> None:
     """A node that refuses ssh is a node that is not ready."""
-    answers = iter([RigBroken("no"), None, "yes"])
+    answers = iter([InfrastructureBroken("no"), None, "yes"])
 
     def ask() -> str | None:
         answer = next(answers)
-        if isinstance(answer, RigBroken):
+        if isinstance(answer, InfrastructureBroken):
             raise answer
         return answer
 

@@ -101,7 +101,7 @@ def test_an_empty_timeline_has_a_summary() -> None:
     assert summary["writes"] == {"acknowledged": 0, "lost": None, "duplicated": None, "unexpected": None, "unknown": 0}
 
 
-def test_a_broken_rig_is_an_error() -> None:
+def test_broken_infrastructure_is_an_error() -> None:
     """Whatever the checks say."""
     broken = changed([*quiet(), run()], kind("run"), name="broken")
     assert summarize([*broken, Entry(T0, "lab", "broken", {"why": "Locust died"})], [])["verdict"] == "error"

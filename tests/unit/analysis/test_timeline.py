@@ -14,7 +14,7 @@ import pytest
 from lab.analysis import timeline
 from lab.analysis.checks.judge import verdict
 from lab.analysis.timeline import Entry, Writer
-from lab.errors import BadInput, RigBroken
+from lab.errors import BadInput, InfrastructureBroken
 
 
 def test_a_timeline_is_read_in_the_order_of_time(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_full_disk_is_told_and_marks_the_run_as_broken(tmp_path: Path) -> None
     writer._file = Full(path, "ab")
     for number in range(3):
         writer.write(Entry(2.0 + number, "lab", "phase", {"name": "measure"}))
-    with pytest.raises(RigBroken, match="timeline can't be written") as caught:
+    with pytest.raises(InfrastructureBroken, match="timeline can't be written") as caught:
         writer.must_be_whole()
     assert "No space left" in str(caught.value) and caught.value.exit_code == 3
     writer.close()

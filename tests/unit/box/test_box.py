@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from box import build, image, installed, mirrors, recipe
-from lab.errors import RigBroken
+from lab.errors import InfrastructureBroken
 
 KIND = "weblab/debian-13-"
 OLD, NEW = f"{KIND}0123456789ab", f"{KIND}cdef01234567"
@@ -66,7 +66,7 @@ def test_the_release_follows_the_host(host: tuple[str, str], label: str) -> None
 
 def test_an_unknown_host_is_told_what_it_could_be() -> None:
     """The error names this system and those that work."""
-    with pytest.raises(RigBroken, match=r"Debian 12, 13 or Ubuntu 24\.04, 26\.04; this is Fedora 44"):
+    with pytest.raises(InfrastructureBroken, match=r"Debian 12, 13 or Ubuntu 24\.04, 26\.04; this is Fedora 44"):
         recipe.release_of({"ID": "fedora", "VERSION_ID": "44", "PRETTY_NAME": "Fedora 44"})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import LabError, RigBroken, TimedOut
+from lab.errors import InfrastructureBroken, LabError, TimedOut
 from lab.experiment import load
 from lab.experiment.load import Running
 from lab.plan.experiment_file import Load
@@ -79,7 +79,7 @@ def test_a_load_begins_and_ends(playing: Playing) -> None:
 def test_a_load_that_dies_at_once_is_told_at_once(playing: Playing) -> None:
     """Nobody waits for its first request."""
     began = time.monotonic()
-    with playing(SAYS + "sys.exit(2)\n") as it, pytest.raises(RigBroken) as caught:
+    with playing(SAYS + "sys.exit(2)\n") as it, pytest.raises(InfrastructureBroken) as caught:
         it.began()
     assert time.monotonic() - began < 10
     tells(caught.value, "the load ended early (exit 2)", "line 39")
@@ -98,7 +98,7 @@ def test_a_load_that_dies_in_the_middle_is_an_error(playing: Playing, asks: Call
     """Whoever asks next hears it: an experiment between its steps, and at the end."""
     with playing(BEGINS + "raise OSError('No space left on device')\n") as it:
         it.process.wait(30)
-        with pytest.raises(RigBroken) as caught:
+        with pytest.raises(InfrastructureBroken) as caught:
             asks(it)
     tells(caught.value, "the load ended early (exit 1)", "OSError: No space left on device")
 
@@ -109,7 +109,7 @@ def test_a_load_that_was_killed_says_by_what(playing: Playing) -> None:
         it.began()
         it.process.kill()
         it.process.wait(30)
-        with pytest.raises(RigBroken) as caught:
+        with pytest.raises(InfrastructureBroken) as caught:
             it.must_go_on()
     tells(caught.value, "the load ended early (signal 9)", "it said nothing")
 
@@ -118,7 +118,7 @@ def test_a_load_that_ends_badly_is_an_error(playing: Playing) -> None:
     """It was asked to end, and something was wrong with it."""
     with playing(FAILS + BEGINS + WAITS) as it:
         it.began()
-        with pytest.raises(RigBroken) as caught:
+        with pytest.raises(InfrastructureBroken) as caught:
             it.end()
     tells(caught.value, "the load ended badly (exit 3)", "line 39")
 
@@ -127,7 +127,7 @@ def test_a_load_that_does_not_end_is_killed(playing: Playing) -> None:
     """In time, and that is told: what was under way may not be on record."""
     with playing(DEAF + BEGINS + SAYS + WAITS) as it:
         it.began()
-        with pytest.raises(RigBroken) as caught:
+        with pytest.raises(InfrastructureBroken) as caught:
             it.end()
     tells(caught.value, "the load did not end within 0.5 s, it was killed (signal 9)", "line 39")
 

@@ -135,7 +135,7 @@ def test_a_reset_that_fails_is_an_error_too(tmp_path: Path, monkeypatch: pytest.
     assert it.kept[0]["why"] == ["there is no clean snapshot"]
 
 
-def test_a_rig_that_broke_under_way_is_one_result(tmp_path: Path) -> None:
+def test_infrastructure_that_broke_in_the_middle_is_one_result(tmp_path: Path) -> None:
     """It is not run again at once, and it is told what broke."""
     it = Doubles(tmp_path, BROKEN)
     assert it.play(rows("web1-freeze")) == 3

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from lab import process
-from lab.errors import CheckFailed, GivenUp, RigBroken, TimedOut
+from lab.errors import CheckFailed, GivenUp, InfrastructureBroken, TimedOut
 from lab.experiment import schedule
 from lab.faults.kinds import Fault
 from lab.plan.experiment_file import Step
@@ -136,9 +136,9 @@ def test_what_waits_for_another_step_does_not_begin_after_the_end() -> None:
 
     def going() -> None:
         if done:
-            raise RigBroken("the load ended")
+            raise InfrastructureBroken("the load ended")
 
-    with pytest.raises(RigBroken, match="the load ended"):
+    with pytest.raises(InfrastructureBroken, match="the load ended"):
         play(told, slow, 30, going)
     assert done == told[:1]
 
@@ -182,14 +182,16 @@ def test_when_the_load_ends_what_has_begun_is_waited_for() -> None:
 
     def going() -> None:
         if begun.is_set():
-            raise RigBroken("the load ended")
+            raise InfrastructureBroken("the load ended")
 
-    with pytest.raises(RigBroken, match="the load ended"):
+    with pytest.raises(InfrastructureBroken, match="the load ended"):
         play(commands(0), slow, 30, going)
     assert done == ["at 0"]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), RigBroken("the load ended")], ids=["^C", "the load ended"])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), InfrastructureBroken("the load ended")], ids=["^C", "the load ended"]
+)
 def test_a_command_is_ended_before_anybody_heals(error: BaseException) -> None:
     """A promotion has a session of its own, so Ctrl-C does not reach it: it must not go on beside the healing."""
     given_up, begun = threading.Event(), threading.Event()

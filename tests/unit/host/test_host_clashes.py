@@ -14,7 +14,7 @@ from host.ownership.leftovers import Checkouts
 from host.private import hypervisor
 from host.provider import Provider
 from lab import topology
-from lab.errors import RigBroken
+from lab.errors import InfrastructureBroken
 from lab.nodes import lifecycle, vm_power
 from lab.state import choices
 
@@ -46,7 +46,9 @@ def touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object]:
 def test_a_clash_is_refused_before_a_route_is_set(touched: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
     """The lab's routes would cut this machine off from the network that it is in."""
     monkeypatch.setattr(addresses, "ask", lambda: Shown(OFFICE, "[]"))
-    with pytest.raises(RigBroken, match=r"192\.168\.56\.0/24 is used by interface wlan0 .*change `network:`"):
+    with pytest.raises(
+        InfrastructureBroken, match=r"192\.168\.56\.0/24 is used by interface wlan0 .*change `network:`"
+    ):
         prepare.prepare(LAB)
     assert touched == []
 

@@ -11,7 +11,7 @@ from host.ownership import leftovers, owner, uploads
 from host.ownership.inventory import Domain, Inventory, Network
 from host.ownership.leftovers import Checkouts, InUse, Leftover, Leftovers
 from host.processes import Process
-from lab.errors import RigBroken
+from lab.errors import InfrastructureBroken
 
 CASES = json.loads((Path(__file__).parents[1] / "cases/host/leftovers.json").read_text())
 IMAGES = Path("/images")
@@ -76,7 +76,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 
 def test_a_lab_in_use_is_refused_with_the_commands_that_free_it(host: dict[str, Any], tmp_path: Path) -> None:
     """Exit 3, the other checkout's name, the way out; nothing is touched, nothing claimed."""
-    with pytest.raises(RigBroken) as error:
+    with pytest.raises(InfrastructureBroken) as error:
         leftovers.take_over(tmp_path, [])
     assert str(error.value) == (
         "host: this machine runs the lab of another checkout, and only one fits\n"

@@ -9,7 +9,7 @@ from host import accelerator, emulator, provider
 from host.accelerator import Accelerator
 from host.provider import Provider
 from lab import process
-from lab.errors import BadInput, RigBroken, TimedOut
+from lab.errors import BadInput, InfrastructureBroken, TimedOut
 from lab.process import Finished
 
 CASES = Path(__file__).parents[1] / "cases/host"
@@ -141,7 +141,7 @@ def test_no_provider_names_what_was_tried(monkeypatch: pytest.MonkeyPatch) -> No
     """Each way with its reason, and the command that installs what is missing."""
     for function in ("_system_libvirt", "_virtualbox", "_private_libvirt"):
         monkeypatch.setattr(provider, function, lambda tried, name=function: tried.append(f"{name}: no"))
-    with pytest.raises(RigBroken) as error:
+    with pytest.raises(InfrastructureBroken) as error:
         provider.choose(None)
     assert str(error.value) == (
         "host: no Vagrant provider works on this machine\n"

@@ -12,7 +12,7 @@ from host import processes
 from host.ownership import inventory, uploads
 from host.private import firewall, link, namespace, resolver
 from lab import process
-from lab.errors import RigBroken
+from lab.errors import InfrastructureBroken
 from lab.process import Finished
 
 CASES = Path(__file__).parents[1] / "cases/host"
@@ -92,7 +92,7 @@ def test_the_way_in_avoids_networks_in_use(used: list[str], free: str) -> None:
 
 def test_no_free_way_in_is_named() -> None:
     """All candidates and all that is in use."""
-    with pytest.raises(RigBroken, match=re.escape("10.200.0.0/30, 172.31.255.252/30, 100.127.255.252/30")):
+    with pytest.raises(InfrastructureBroken, match=re.escape("10.200.0.0/30, 172.31.255.252/30, 100.127.255.252/30")):
         link.free([IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("100.64.0.0/10")])
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from lab import topology
 from lab.clock import now
-from lab.errors import BadInput, LabError, RigBroken
+from lab.errors import BadInput, InfrastructureBroken, LabError
 from loadtests import settings
 from loadtests.arrivals import Rate, arrivals, share
 from loadtests.generator import Generator, peak
@@ -169,7 +169,7 @@ def test_nothing_is_sent_once_the_way_is_lost(
 ) -> None:
     """Neither at the start nor later."""
     monkeypatch.setattr("loadtests.generator.ASK_EVERY_S", 0.1)
-    answers = iter([*[None] * before, RigBroken("destroyed")])
+    answers = iter([*[None] * before, InfrastructureBroken("destroyed")])
     load, why = generator(400, lambda: next(answers, None))
     load.start()
     gevent.sleep(0.5)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from lab import process, topology
-from lab.errors import BadInput, CheckFailed, CommandFailed, RigBroken
+from lab.errors import BadInput, CheckFailed, CommandFailed, InfrastructureBroken
 from lab.faults import ledger
 from lab.faults.kinds import Fault
 from lab.mysql import last_seen
@@ -140,7 +140,7 @@ def test_no_snapshot_where_one_machine_does_not_pause(virsh: Virsh) -> None:
 def test_a_machine_that_stays_paused_is_named(virsh: Virsh) -> None:
     """Otherwise the snapshot seems to have worked, and web1 is silent."""
     virsh.broken = {("resume", "weblab_web1")}
-    with pytest.raises(RigBroken, match="still paused: web1"):
+    with pytest.raises(InfrastructureBroken, match="still paused: web1"):
         snapshots.take(LAB, "one")
 
 
@@ -156,7 +156,7 @@ def test_half_a_way_back_names_what_is_paused_and_can_be_run_again(virsh: Virsh,
     """Nobody goes on beside machines of another time; the second run completes it."""
     snapshots.take(LAB, "one")
     virsh.broken = {(command, "weblab_web2")}
-    with pytest.raises(RigBroken, match="snapshot one is not back") as caught:
+    with pytest.raises(InfrastructureBroken, match="snapshot one is not back") as caught:
         snapshots.put_back(LAB, "one")
     for node, state in vm_power.states(LAB).items():
         assert f"{node} is {state}" in caught.value.what
@@ -207,7 +207,7 @@ def test_a_restore_that_ended_half_way_must_be_ended_first(virsh: Virsh, broken:
     snapshots.take(LAB, "one")
     snapshots.must_be_back()
     virsh.broken = {(broken, "weblab_web2")}
-    with pytest.raises(RigBroken, match="snapshot one is not back"):
+    with pytest.raises(InfrastructureBroken, match="snapshot one is not back"):
         snapshots.put_back(LAB, "one")
     with pytest.raises(CheckFailed, match="snapshot one was put back in part only") as caught:
         snapshots.must_be_back()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab import topology
-from lab.errors import CommandFailed, LabNotUp, RigBroken
+from lab.errors import CommandFailed, InfrastructureBroken, LabNotUp
 from lab.mysql import last_seen
 from lab.nodes import site, vm_power
 from lab.nodes.facts import NodeFacts, Server
@@ -167,13 +167,13 @@ def test_a_state_that_the_interface_does_not_name_is_unreachable(monkeypatch: py
             "host: a command failed: error: failed to connect to the hypervisor; next: invoke lab.up",
         ),
         (
-            RigBroken("host: the program virsh is not installed"),
+            InfrastructureBroken("host: the program virsh is not installed"),
             "host: the program virsh is not installed; next: invoke lab.up",
         ),
     ],
 )
 def test_a_hypervisor_that_does_not_answer_is_a_status_too(
-    monkeypatch: pytest.MonkeyPatch, error: RigBroken, line: str
+    monkeypatch: pytest.MonkeyPatch, error: InfrastructureBroken, line: str
 ) -> None:
     """After a reboot of the hosting machine the lab still exists: no node is asked, the site is not ok."""
 

@@ -180,7 +180,7 @@ def test_a_violation_that_stands_is_shown_and_nothing_else_of_a_broken_run() -> 
     assert lines[-1].startswith("✗ two-writable: from ")
 
 
-def test_the_terminal_judges_nothing_when_the_rig_broke() -> None:
+def test_the_terminal_judges_nothing_when_the_infrastructure_broke() -> None:
     """Numbers of a broken run carry no verdict."""
     run = [*switched_off(), lab(7.5, "broken", why="a node never came back")]
     lines = terminal(run, judge(run, EXPECT)).splitlines()

@@ -86,7 +86,7 @@ def test_the_verdict_of_a_run(words: list[Verdict], expected: str) -> None:
     assert verdict(checks, quiet()) == expected
 
 
-def test_a_broken_rig_proves_nothing() -> None:
+def test_broken_infrastructure_proves_nothing() -> None:
     """What looks like a violation may be the rig's doing."""
     checks = [Check("x", "fail", 1, "", "at most 0", "")]
     assert verdict(checks, [*quiet(), lab(9, "broken", why="Locust died")]) == "error"
@@ -131,7 +131,7 @@ def commanded(at: float, exit_code: int) -> list[Entry]:
         "no violation",
     ],
 )
-def test_a_violation_that_no_broken_rig_makes_stands(
+def test_a_violation_that_broken_infrastructure_can_not_make_stands(
     tmp_path: Path, name: str, bound: dict[str, Any], entries: list[Entry], expected: str
 ) -> None:
     """What the databases said themselves, and a command before it; anything else may be the rig's doing."""
