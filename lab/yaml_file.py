@@ -113,10 +113,10 @@ def together(wrong: Sequence[BadInput]) -> BadInput | None:
     return BadInput(f"{len(wrong)} files have mistakes", evidence="\n".join(map(str, wrong)))
 
 
-def invalid(error: ValidationError, whole: str, model: type[BaseModel] | None = None) -> list[Mistake]:
-    """What pydantic found, in words for people; `whole` is what the file describes: 'the lab'."""
+def invalid(error: ValidationError, subject: str, model: type[BaseModel] | None = None) -> list[Mistake]:
+    """What pydantic found, in words for people; `subject` is what the file describes: 'the lab'."""
     found = ((tuple(map(str, it["loc"])), it) for it in error.errors())
-    return [(place, _text(it, whole) + _meant(model, place, it["type"])) for place, it in found]
+    return [(place, _text(it, subject) + _meant(model, place, it["type"])) for place, it in found]
 
 
 def _hint(name: str, text: str, error: Exception) -> str:
@@ -130,10 +130,10 @@ def _hint(name: str, text: str, error: Exception) -> str:
     return f"correct {name}"
 
 
-def _text(error: Any, whole: str) -> str:
+def _text(error: Any, subject: str) -> str:
     message = re.sub(r" or instance of \w+", "", str(error["msg"]))
     if error["type"] in {"missing", "extra_forbidden"}:
-        return {"missing": "is missing", "extra_forbidden": f"is not a setting of {whole}"}[error["type"]]
+        return {"missing": "is missing", "extra_forbidden": f"is not a setting of {subject}"}[error["type"]]
     return f"{message[0].lower()}{message[1:]} (it is {error['input']!r})"
 
 

@@ -14,8 +14,8 @@ def body(token: str) -> str:
 def wrong(name: str, site: str, token: str, text: str) -> str:
     """Why an answer is not what was asked for, in words few enough to count by; '' where it is."""
     if name == PAGE:
-        whole = f"<h1>{site}</h1>" in text and text.rstrip().endswith("</html>")
-        return "" if whole else "not the whole page"
+        complete = f"<h1>{site}</h1>" in text and text.rstrip().endswith("</html>")
+        return "" if complete else "not the whole page"
     if name == NOTES:
         listed = _data(text).get("notes")
         notes = isinstance(listed, list) and all(

@@ -55,22 +55,22 @@ class Generator:
         self._intended = 0
         self._late: list[float] = []
         self._used: list[tuple[float, float]] = []  # every second: now, and the processor time until then
-        self._whole = gevent.Greenlet(self._run)
-        self._whole.link_exception(self._broken)
+        self._greenlet = gevent.Greenlet(self._run)
+        self._greenlet.link_exception(self._broken)
 
     def start(self) -> None:
         """Begin now, if anything may be sent."""
         refusal = self.lost()
         if refusal:
             self._refuse(refusal)
-        self._whole.start()
+        self._greenlet.start()
         gevent.spawn(self._watch).link_exception(self._broken)
 
     def end(self) -> None:
         """Start nothing that is due later; return when every request under way has ended and is recorded."""
         self._end_at = min(self._end_at, now())
         self._ended.set()
-        self._whole.join()
+        self._greenlet.join()
 
     def _run(self) -> None:
         began, cpu_s = now(), time.process_time()

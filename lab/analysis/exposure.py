@@ -30,11 +30,11 @@ def risk(history: History) -> dict[str, Any]:
     Where nobody looked for a while, or the rig broke, there may have been reads that failed: no share is told.
     """
     window = in_window(history, detections(history))
-    whole = [it for it in history.requests if it.method == "GET"]
+    reads_of_run = [it for it in history.requests if it.method == "GET"]
     begins = injections(history)
     blind = bool(history.broken) or bool(coverage.client(history))
     unsure = {"window": blind or bool(coverage.balancer(history)), "whole": blind}
-    reads = {"window": _counted(window, begins), "whole": _counted(whole, begins)}
+    reads = {"window": _counted(window, begins), "whole": _counted(reads_of_run, begins)}
     reads = {part: {**it, "share_below": None} if unsure[part] else it for part, it in reads.items()}
     return {"reads": reads, "detection": _detection(history)}
 

@@ -48,7 +48,7 @@ def load(path: Path = RESULTS) -> list[dict[str, Any]]:
 def append(result: Result, path: Path = RESULTS) -> None:
     """Add a result; it is in the file when this returns, and nothing of it where there is no room."""
     with path.open("ab", buffering=0) as file:
-        timeline.append_whole(file, (json.dumps(result, ensure_ascii=False) + "\n").encode())
+        timeline.append_line(file, (json.dumps(result, ensure_ascii=False) + "\n").encode())
 
 
 def of(results: Iterable[Result], name: str, fingerprint: str = "", rounds: int = 0) -> list[Result]:

@@ -33,14 +33,14 @@ class Entry:
 
     def line(self) -> str:
         """The entry as it stands in the file, with its line end."""
-        whole = {"at": self.at, "observer": self.observer, "kind": self.kind, **self.data}
-        return json.dumps(whole, ensure_ascii=False) + "\n"
+        fields = {"at": self.at, "observer": self.observer, "kind": self.kind, **self.data}
+        return json.dumps(fields, ensure_ascii=False) + "\n"
 
 
 class Writer:
     """Adds entries to a timeline; threads may share it, and every entry is in the file when `write` returns.
 
-    Where the disk is full nothing raises, for whoever writes has faults to heal: `must_be_whole` tells, later
+    Where the disk is full nothing raises, for whoever writes has faults to heal: `must_be_complete` tells, later
     entries are left out, every line in the file stays whole, and `close` marks the run as broken.
     """
 
@@ -56,11 +56,11 @@ class Writer:
         with self._lock:
             if self._trouble is None:
                 try:
-                    append_whole(self._file, entry.line().encode())
+                    append_line(self._file, entry.line().encode())
                 except OSError as error:
                     self._trouble = error
 
-    def must_be_whole(self) -> None:
+    def must_be_complete(self) -> None:
         """Raise InfrastructureBroken where an entry could not be written."""
         if self._trouble is not None:
             raise InfrastructureBroken(
@@ -73,7 +73,7 @@ class Writer:
         if self._trouble is not None:
             why = f"the timeline can't be written: {self._trouble}"
             with suppress(OSError):
-                append_whole(self._file, Entry(clock.now(), "lab", "broken", {"why": why}).line().encode())
+                append_line(self._file, Entry(clock.now(), "lab", "broken", {"why": why}).line().encode())
         self._file.close()
 
     def __enter__(self) -> "Writer":
@@ -83,7 +83,7 @@ class Writer:
         self.close()
 
 
-def append_whole(file: FileIO, line: bytes) -> None:
+def append_line(file: FileIO, line: bytes) -> None:
     """Add all of a line or nothing of it: on a full disk the kernel takes what has room."""
     size = os.fstat(file.fileno()).st_size
     try:
@@ -99,7 +99,7 @@ def append(path: Path, entries: Iterable[Entry]) -> None:
     with Writer(path) as writer:
         for entry in entries:
             writer.write(entry)
-        writer.must_be_whole()
+        writer.must_be_complete()
 
 
 def read(path: Path) -> list[Entry]:
@@ -111,9 +111,9 @@ def read(path: Path) -> list[Entry]:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError as error:
         raise BadInput(f"{path} can't be read", evidence=str(error)) from error
-    *whole, last = lines
+    *complete, last = lines
     entries, mistakes = [], []
-    for number, line in enumerate(whole, 1):
+    for number, line in enumerate(complete, 1):
         try:
             entries.append(_entry(line))
         except ValueError as error:

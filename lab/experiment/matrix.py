@@ -89,9 +89,9 @@ def line(result: Result) -> str:
     why = "".join(f"; {it}" for it in result["why"][:2])
     if "reads" not in result:
         return f"{result['verdict']:<12}  {result['name']}  {took}{why}"
-    window, whole = result["reads"]["window"], result["reads"]["whole"]
+    window, reads_of_run = result["reads"]["window"], result["reads"]["whole"]
     counted = f"{window['failed']} of {window['requests']} reads failed before HAProxy noticed"
-    counted += f", {whole['failed']} of {whole['requests']} in all"
+    counted += f", {reads_of_run['failed']} of {reads_of_run['requests']} in all"
     return f"{result['verdict']:<12}  {result['name']}  {took}, {result['rounds']} rounds, {counted}{why}"
 
 

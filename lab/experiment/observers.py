@@ -20,7 +20,7 @@ from lab.nodes.ssh import Machine
 from lab.topology import Lab, Node
 from lab.wait import pause
 
-WHOLE = "=whole="
+END_OF_SAMPLE = "=complete="
 BALANCER_S, DATABASE_S, SERVICES_S, POWER_S = 0.25, 1.0, 1.0, 1.0
 SILENCE_S, AGAIN_S = 4.0, 1.0
 CLIENT_S = 120  # the client of MySQL does not notice that nobody reads it any more: it is made anew, or not
@@ -43,11 +43,11 @@ _BALANCER = f"""{_WAIT}while true; do
 done"""
 
 _ASKS = f"""
-SELECT 1 AS '{WHOLE}';"
+SELECT 1 AS '{END_OF_SAMPLE}';"
 while true; do
   while printf '%s\\n' "$ask"; do rest {DATABASE_S}; done |
     timeout {CLIENT_S} mysql --unbuffered --connect-timeout=2 --vertical 2>&1
-  echo "{WHOLE}" || exit
+  echo "{END_OF_SAMPLE}" || exit
 done"""
 
 _DATABASE = f"""{_WAIT}ask="SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
@@ -73,7 +73,7 @@ while true; do
     fi
     echo "$unit $state"
   done 2>/dev/null
-  echo "{WHOLE}" || exit
+  echo "{END_OF_SAMPLE}" || exit
   rest {SERVICES_S}
 done"""
 
@@ -92,9 +92,11 @@ class Observer:
 def observers(lab: Lab) -> list[Observer]:
     """All that look at nodes."""
     looking = [Observer("balancer", it, _BALANCER, "", _balancer) for it in lab.having("balancer")]
-    looking += [Observer("database", it, _DATABASE, WHOLE, _database) for it in lab.having("database")]
-    looking += [Observer("writable", it, _WRITABLE, WHOLE, _writable) for it in lab.having("database")]
-    return looking + [Observer("service", it, _SERVICES % facts.units(it.roles), WHOLE, _services) for it in lab.nodes]
+    looking += [Observer("database", it, _DATABASE, END_OF_SAMPLE, _database) for it in lab.having("database")]
+    looking += [Observer("writable", it, _WRITABLE, END_OF_SAMPLE, _writable) for it in lab.having("database")]
+    return looking + [
+        Observer("service", it, _SERVICES % facts.units(it.roles), END_OF_SAMPLE, _services) for it in lab.nodes
+    ]
 
 
 @contextmanager

@@ -87,10 +87,10 @@ class WayBack:
             self._must(f"db.rejoin {self.primary}")
         elif not self.latest.primary():
             self.converge({})
-        self._whole()
+        self._wait_until_healthy()
         if promoted:
             self._must(f"db.promote {self.primary}")
-            self._whole()
+            self._wait_until_healthy()
 
     def _must(self, words: str) -> None:
         """A command that is no part of the plan."""
@@ -98,7 +98,7 @@ class WayBack:
         if code:
             raise CheckFailed(f"the lab can't be brought back: {words} ended with {code}", evidence=output)
 
-    def _whole(self) -> None:
+    def _wait_until_healthy(self) -> None:
         until(
             "the lab is whole",
             lambda: not self.latest.wrong(),

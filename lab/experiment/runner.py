@@ -49,7 +49,7 @@ def run(lab: Lab, plan: Plan, callbacks: RunCallbacks, tell_folder: Callable[[Pa
     With `rounds` its faults are injected that often, at moments that its seed draws, instead of at their times.
     What goes wrong with the rig is on the timeline ('broken'). Raises LabNotUp where the lab is not whole before.
     """
-    restore.must_be_whole(lab)
+    restore.must_be_healthy(lab)
     callbacks.converge({"durability": plan.durability, **{k: v for k, v in _balancing(plan).items() if v}})
     it = Run(lab, plan, callbacks)
     why = "interrupted"
@@ -198,7 +198,7 @@ class Run:
     def _must_go_on(self, running: Running) -> None:
         """Raise InfrastructureBroken where the load ended, or what is seen can't be written down."""
         running.must_go_on()
-        self._writer.must_be_whole()
+        self._writer.must_be_complete()
 
     def _step(self, step: Step) -> None:
         if step.action == "command":

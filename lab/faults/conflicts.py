@@ -7,7 +7,7 @@ from lab.faults.kinds import ALL, KINDS, Fault
 
 def conflicts(active: Sequence[Fault], new: Fault) -> str:
     """Why `new` cannot be injected while `active` are; '' if it can."""
-    rules = (_same, _struck, _strikes, _one_service, _replication, _cut)
+    rules = (_same, _node_has_failed, _node_would_fail, _one_service, _replication, _cut)
     reasons = (rule(other, new) for rule in rules for other in active)
     return next(filter(None, reasons), "")
 
@@ -16,14 +16,14 @@ def _same(other: Fault, new: Fault) -> str:
     return f"{other.id} is active already: heal it first" if other.key == new.key else ""
 
 
-def _struck(other: Fault, new: Fault) -> str:
-    word = KINDS[other.kind].whole_node
+def _node_has_failed(other: Fault, new: Fault) -> str:
+    word = KINDS[other.kind].node_state
     return f"{new.node} is {word}: nothing else can break there" if word and other.node == new.node else ""
 
 
-def _strikes(other: Fault, new: Fault) -> str:
+def _node_would_fail(other: Fault, new: Fault) -> str:
     """A restart would end some faults unseen, and nothing can be healed on a node that stands still."""
-    if KINDS[new.kind].whole_node and other.node == new.node and not KINDS[other.kind].passes:
+    if KINDS[new.kind].node_state and other.node == new.node and not KINDS[other.kind].passes:
         return f"{other.id} is active: heal it before the whole node fails"
     return ""
 

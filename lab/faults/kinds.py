@@ -12,7 +12,7 @@ ALL = "all"  # the peer of a partition that cuts a node off from every other
 SERVICES = {"haproxy": "balancer", "nginx": "web", "php-fpm": "web", "mysql": "database"}
 
 
-class Whole(NamedTuple):
+class Integer(NamedTuple):
     """A whole number: its lowest and highest, and how far from 0 it is at least."""
 
     low: int
@@ -20,7 +20,7 @@ class Whole(NamedTuple):
     least: int = 1
 
 
-Option = Whole | tuple[float, float] | type[bool]  # lowest and highest of any number, or yes and no
+Option = Integer | tuple[float, float] | type[bool]  # lowest and highest of any number, or yes and no
 SHAPING: Mapping[str, Option] = {
     "delay_ms": (1, 5000),
     "jitter_ms": (1, 5000),
@@ -33,14 +33,14 @@ SHAPING: Mapping[str, Option] = {
 class Kind:
     """A kind of fault.
 
-    `whole_node`: what a node is that it has struck, where that leaves nothing else to break. `role`: the
+    `node_state`: what a node is that it has struck, where that leaves nothing else to break. `role`: the
     role its node must have. `one_of`: options of which it needs at least one; `needs`: an option that has
     no sense without another. `passes`: it ends by itself, and hinders nothing else from breaking there.
     """
 
     name: str
     says: str
-    whole_node: str = ""
+    node_state: str = ""
     role: str = ""
     passes: bool = False
     service: bool = False
@@ -52,12 +52,12 @@ class Kind:
 
 
 _KINDS = (
-    Kind("power-off", "the machine loses its power", whole_node="powered off"),
-    Kind("crash", "the kernel stops dead, with the power on", whole_node="crashed"),
-    Kind("freeze", "the whole machine stands still, and goes on later as if nothing had been", whole_node="frozen"),
-    Kind("reboot", "the machine restarts in an orderly way", whole_node="rebooting"),
-    Kind("shutdown", "the system shuts down in an orderly way, and the machine is off", whole_node="shut down"),
-    Kind("power-button", "somebody presses the power button: the system shuts down", whole_node="shut down"),
+    Kind("power-off", "the machine loses its power", node_state="powered off"),
+    Kind("crash", "the kernel stops dead, with the power on", node_state="crashed"),
+    Kind("freeze", "the whole machine stands still, and goes on later as if nothing had been", node_state="frozen"),
+    Kind("reboot", "the machine restarts in an orderly way", node_state="rebooting"),
+    Kind("shutdown", "the system shuts down in an orderly way, and the machine is off", node_state="shut down"),
+    Kind("power-button", "somebody presses the power button: the system shuts down", node_state="shut down"),
     Kind("service-kill", "a service dies without a word", service=True, options={"restarts": bool}),
     Kind("service-stop", "a service is stopped as an administrator would", service=True),
     Kind("service-freeze", "a service keeps its connections and answers nobody", service=True),
@@ -75,14 +75,14 @@ _KINDS = (
         "php-limit",
         "the site's PHP answers no more than that many requests a second, one after another",
         role="web",
-        options={"pages_per_s": Whole(2, 1000)},  # seven may wait for their turns: with one, the last gives up
+        options={"pages_per_s": Integer(2, 1000)},  # seven may wait for their turns: with one, the last gives up
         required=("pages_per_s",),
     ),
     Kind("memory-hog", "another program takes nearly all of the node's memory"),
     Kind(
         "clock-skew",
         "the node's clock jumps ahead, or back if seconds are negative",
-        options={"seconds": Whole(-86400, 86400, least=3)},  # a smaller jump can't be told from none
+        options={"seconds": Integer(-86400, 86400, least=3)},  # a smaller jump can't be told from none
         required=("seconds",),
     ),
     Kind(
@@ -95,7 +95,7 @@ _KINDS = (
         "replication-lag",
         "the replica applies everything that many seconds late",
         role="database",
-        options={"seconds": Whole(1, 600)},
+        options={"seconds": Integer(1, 600)},
         required=("seconds",),
     ),
     Kind(
@@ -110,7 +110,7 @@ _KINDS = (
         "one transaction of that many megabytes is committed on the primary",
         role="database",
         passes=True,
-        options={"megabytes": Whole(1, 32)},
+        options={"megabytes": Integer(1, 32)},
         required=("megabytes",),
     ),
 )
@@ -222,7 +222,7 @@ def _wanted(option: Option, value: Any) -> str:
         return "" if isinstance(value, bool) else "true or false"
     low, high = option[:2]
     fits = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-    if not isinstance(option, Whole):
+    if not isinstance(option, Integer):
         return "" if fits else f"a number from {low} to {high}"
     fits = fits and value % 1 == 0 and abs(value) >= option.least
     either_way = f", at least {option.least} either way" if low < 0 else ""

@@ -70,7 +70,7 @@ def _freeze(lab: Lab, machine: Machine) -> Pair:
 
 
 def _reboot(_: Lab, machine: Machine) -> Pair:
-    return Pair(_falls_silent(machine, "systemctl --no-block reboot", "reboots"), lambda: _whole(machine))
+    return Pair(_falls_silent(machine, "systemctl --no-block reboot", "reboots"), lambda: _wait_until_healthy(machine))
 
 
 def _shutdown(lab: Lab, machine: Machine) -> Pair:
@@ -140,7 +140,7 @@ def _silent(machine: Machine) -> None:
 
 def _boots(machine: Machine) -> None:
     _power_on(machine)
-    _whole(machine)
+    _wait_until_healthy(machine)
 
 
 def _power_on(machine: Machine) -> None:
@@ -148,7 +148,7 @@ def _power_on(machine: Machine) -> None:
         vm_power.power_on(machine.node)
 
 
-def _whole(machine: Machine) -> None:
+def _wait_until_healthy(machine: Machine) -> None:
     """Until the machine answers and all its services run."""
     lifecycle.answering(machine)
 

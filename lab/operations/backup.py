@@ -32,7 +32,7 @@ def backup(lab: Lab) -> Path:
     """
     machine = _readable(_ask(lab))
     text = machine.script(DUMP, timeout=TIMEOUT_S, title="writes the data out").stdout
-    if not _whole(text):
+    if not _is_complete(text):
         raise CheckFailed(f"{machine.node.name}: the dump is not complete", evidence=text[-300:], hint="run it again")
     path = backup_folder.write(f"site-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sql", text)
     progress.say(machine.node.name, f"{text.count(chr(10))} lines written to {path}")
@@ -176,12 +176,12 @@ def _read(path: Path) -> str:
         text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError):
         text = ""
-    if not _whole(text) or text.split("\n").count(USES) != 1:
+    if not _is_complete(text) or text.split("\n").count(USES) != 1:
         raise BadInput(f"{path} is not a complete backup", hint="backups are in backups/; make one: invoke db.backup")
     return text
 
 
-def _whole(text: str) -> bool:
+def _is_complete(text: str) -> bool:
     return text.startswith(FIRST) and LAST in text[-200:]
 
 

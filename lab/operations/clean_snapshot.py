@@ -104,12 +104,12 @@ def configuration(lab: Lab, roles: Roles, systems: Mapping[str, str], chosen: Ma
     """A hash of the box, of what was chosen, and of every file that the roles write with it."""
     chosen = {name: value for name, value in {**DEFAULTS, **chosen}.items() if name not in KEPT}
     passwords = credentials.passwords(it.name for it in accounts.load(lab))
-    whole = hashlib.sha256(yaml.safe_dump([vm_power.found()["box"], chosen]).encode())
+    digest = hashlib.sha256(yaml.safe_dump([vm_power.found()["box"], chosen]).encode())
     for node in lab.nodes:
         target = Target(lab, node, Release.of(systems[node.name]), chosen, passwords)
         for file in converge.desired(target, roles).files:
-            whole.update(f"{node.name} {file.path} {fingerprint(file)}\n".encode())
-    return whole.hexdigest()
+            digest.update(f"{node.name} {file.path} {fingerprint(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def _is_of_today(lab: Lab, roles: Roles, record: Mapping[str, Any]) -> bool:
@@ -200,5 +200,5 @@ def _record() -> dict[str, Any]:
         record = yaml.safe_load(RECORD.read_text(encoding="utf-8"))
     except (FileNotFoundError, yaml.YAMLError):
         return {}
-    whole = isinstance(record, dict) and "configuration" in record and isinstance(record.get("systems"), dict)
-    return record if whole else {}
+    complete = isinstance(record, dict) and "configuration" in record and isinstance(record.get("systems"), dict)
+    return record if complete else {}

@@ -101,15 +101,15 @@ def _all_protected() -> None:
 def _databases(pair: Pair, running: Sequence[Machine], waiting: Mapping[str, Sequence[Unit]]) -> list[str]:
     """Make the databases primary and replica; before that, those restart that have to, in turn."""
     machines = _servers(running) if waiting else pair.machines
-    whole = len(machines) == len(pair.lab.having("database"))
+    complete = len(machines) == len(pair.lab.having("database"))
     if not waiting:
-        return assign_roles.converge(pair) if whole else []
+        return assign_roles.converge(pair) if complete else []
     missing = [machine for machine in machines if machine.node.name not in pair.releases]
     systems = {name: Release.of(text) for name, text in lifecycle.systems(missing).items()}
     pair = replace(pair, machines=machines, releases={**pair.releases, **systems})
-    changed = _before_restart(_asked(pair)) if whole else []
+    changed = _before_restart(_asked(pair)) if complete else []
     rolling_restart.in_turn(pair.lab, running, waiting)
-    return changed + (assign_roles.converge(_asked(pair)) if whole else [])
+    return changed + (assign_roles.converge(_asked(pair)) if complete else [])
 
 
 def _servers(machines: Sequence[Machine]) -> list[Machine]:
@@ -155,12 +155,12 @@ def _of(node: Node, roles: Roles) -> list[str]:
 def desired(target: Target, roles: Roles) -> Desired:
     """All that a node should have: what each of its roles wants, of those that are given."""
     own = _of(target.node, roles)
-    whole = Desired()
+    combined = Desired()
     for role in own:
-        whole += roles[role](target)
+        combined += roles[role](target)
     if "database" in own:
-        whole += Desired(questions=assign_roles.questions(target.lab))
-    return whole
+        combined += Desired(questions=assign_roles.questions(target.lab))
+    return combined
 
 
 def _node(machine: Machine, desired: Desired, dry_run: bool) -> Converged:

@@ -18,7 +18,7 @@ from lab.topology import Lab
 from lab.wait import until
 
 READY_S = 60.0
-WHOLE_S = 30.0
+HEALTHY_S = 30.0
 TAKEN_OUT = (" is DRAIN", " is MAINT")
 
 
@@ -59,13 +59,13 @@ def settle(lab: Lab, machines: list[Machine]) -> None:
     )
 
 
-def must_be_whole(lab: Lab) -> None:
+def must_be_healthy(lab: Lab) -> None:
     """Wait a moment until nothing is wrong; raises CheckFailed where faults are active, LabNotUp else."""
     if ledger.entries():
         active = ", ".join(it["id"] for it in ledger.entries())
         raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
     machines = lifecycle.machines(lab)
-    trouble = _after_a_moment("the lab is whole", WHOLE_S, lambda: wrong(lab, machines))
+    trouble = _after_a_moment("the lab is whole", HEALTHY_S, lambda: wrong(lab, machines))
     if trouble:
         what = "the lab is not whole, so nothing could be learned"
         raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(machines))

@@ -83,8 +83,8 @@ def _same_password(account: Account, password: str, stored: Sequence[str]) -> bo
 
 
 def _digest(account: Account, password: str) -> str:
-    whole = f"{account.quoted} {account.max_user_connections} {password}"
-    return hashlib.sha256(whole.encode()).hexdigest()
+    text = f"{account.quoted} {account.max_user_connections} {password}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def given(account: Account, lines: Sequence[str]) -> set[str]:

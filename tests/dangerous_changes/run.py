@@ -68,12 +68,12 @@ def load(path: Path = CHANGES) -> list[Change]:
 def changed(root: Path, change: Change) -> str:
     """The file's text with the change made; raises BadInput unless what is to be replaced stands there once."""
     path = root / change.file
-    whole = path.read_text(encoding="utf-8") if path.exists() else ""
-    if whole.count(change.text) != 1:
+    source = path.read_text(encoding="utf-8") if path.exists() else ""
+    if source.count(change.text) != 1:
         what = f"no longer applies: {change.what}"
-        evidence = f"{change.file} has {whole.count(change.text)} times: {change.text}"
+        evidence = f"{change.file} has {source.count(change.text)} times: {change.text}"
         raise BadInput(what, evidence=evidence, hint=f"correct its text in {CHANGES.name}")
-    return whole.replace(change.text, change.instead)
+    return source.replace(change.text, change.instead)
 
 
 def run(root: Path, changes: Sequence[Change]) -> list[Outcome]:

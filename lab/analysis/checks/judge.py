@@ -69,7 +69,7 @@ def _judge(history: History, expectation: Mapping[str, Any]) -> Check:
     bound = expectation.get(word)
     finding = find(history, name)
     verdict = _compare(finding, word, bound)
-    if word == "at_least" and verdict == "fail" and not _whole(history):
+    if word == "at_least" and verdict == "fail" and not _is_complete(history):
         verdict = "inconclusive"  # it may have been still to come
     return Check(name, verdict, finding.value, finding.unit, _text(word, bound), finding.detail)
 
@@ -116,10 +116,10 @@ def verdict(checks: Sequence[Check], entries: Iterable[Entry]) -> Literal["error
     counted = [it.verdict for it in judged if it.bound != REPORTED] or [it.verdict for it in judged]
     if "fail" in counted:
         return "fail"
-    return "pass" if _whole(history) and counted and set(counted) == {"pass"} else "inconclusive"
+    return "pass" if _is_complete(history) and counted and set(counted) == {"pass"} else "inconclusive"
 
 
-def _whole(history: History) -> bool:
+def _is_complete(history: History) -> bool:
     """Whether the run came to its own end."""
     ends = history.seen("lab", "end")
     return bool(history.run) and bool(ends) and ends[-1].data["complete"] is True and not history.broken

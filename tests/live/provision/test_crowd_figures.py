@@ -57,7 +57,7 @@ class Asked:
             answers.counted[0] += 1
             return False
         self.came += more
-        if whole(self.came):
+        if is_complete(self.came):
             answers.counted[int(self.came[9:12])] += 1
             answers.took.append(time.monotonic() - self.since)
             self.since, self.came = time.monotonic(), b""
@@ -65,7 +65,7 @@ class Asked:
         return True
 
 
-def whole(came: bytes) -> bool:
+def is_complete(came: bytes) -> bool:
     """Whether an answer has come to its end: nginx sends pages in chunks, HAProxy says how long a refusal is."""
     head, _, body = came.partition(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)

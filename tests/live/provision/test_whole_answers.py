@@ -60,7 +60,7 @@ def asked_of_web2(lab: Lab) -> tuple[bytes, float]:
     return received, first
 
 
-def test_no_byte_leaves_before_the_answer_is_whole(healthy: Lab, slow: Machine) -> None:
+def test_no_byte_leaves_before_the_answer_is_complete(healthy: Lab, slow: Machine) -> None:
     """Then all of it does."""
     received, first = asked_of_web2(healthy)
     assert first > PAUSE_S - 0.5

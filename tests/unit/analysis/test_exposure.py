@@ -63,7 +63,7 @@ def test_reads_that_failed_under_one_injection_count_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entries", "whole"),
+    ("entries", "share"),
     [
         (without(repeated(1, 2), of("client", 11, 17)), None),
         ([*repeated(1, 2), lab(30, "broken", why="the load ended")], None),
@@ -71,13 +71,13 @@ def test_reads_that_failed_under_one_injection_count_once() -> None:
     ],
     ids=["no load", "broken rig", "nobody asked HAProxy"],
 )
-def test_what_nobody_saw_makes_nobody_sure(entries: list[Entry], whole: float | None) -> None:
+def test_what_nobody_saw_makes_nobody_sure(entries: list[Entry], share: float | None) -> None:
     """Of the reads that were seen none failed; when HAProxy noticed decides the window, not the whole run."""
     found = risk(History(entries))["reads"]
     assert (found["window"]["failed"], found["whole"]["failed"]) == (0, 0)
-    assert (found["window"]["share_below"], found["whole"]["share_below"]) == (None, whole)
+    assert (found["window"]["share_below"], found["whole"]["share_below"]) == (None, share)
     told = list(odds(summarize(entries, [])))
-    assert [" %" in it for it in told[:2]] == [False, whole is not None]
+    assert [" %" in it for it in told[:2]] == [False, share is not None]
 
 
 def test_faults_that_are_there_at_once_are_one_injection() -> None:

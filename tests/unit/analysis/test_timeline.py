@@ -118,7 +118,7 @@ def test_a_full_disk_is_told_and_marks_the_run_as_broken(tmp_path: Path) -> None
     for number in range(3):
         writer.write(Entry(2.0 + number, "lab", "phase", {"name": "measure"}))
     with pytest.raises(InfrastructureBroken, match="timeline can't be written") as caught:
-        writer.must_be_whole()
+        writer.must_be_complete()
     assert "No space left" in str(caught.value) and caught.value.exit_code == 3
     writer.close()
     entries = timeline.read(path)

@@ -31,7 +31,7 @@ CONTROL = experiment_file.find("control", LAB)
 INVOKE = Path(sys.executable).with_name("invoke")
 
 
-def whole(story: list[Entry]) -> list[Entry]:
+def as_control(story: list[Entry]) -> list[Entry]:
     """A run with the expectations of the experiment 'control'; the load had 20 requests a second."""
     said = {**CONTROL.as_data(), "load": {"rate": 20, "write_share": 0.2, "processes": 1}}
     return changed(story, kind("run"), **said)
@@ -67,7 +67,7 @@ RUNS: dict[str, tuple[Callable[[], list[Entry]], int, str, dict[str, str]]] = {
 def test_trouble_is_found_in_a_saved_run(tmp_path: Path, name: str) -> None:
     """By the checks whose business it is, and by no other; the exit code says it, the summary and the page too."""
     story, code, verdict, wrong = RUNS[name]
-    timeline.append(tmp_path / "timeline.jsonl", whole(story()))
+    timeline.append(tmp_path / "timeline.jsonl", as_control(story()))
     words = [str(INVOKE), "experiment.report", str(tmp_path)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == code, done.stdout + done.stderr

@@ -35,7 +35,7 @@ def test_a_whole_lab_has_nothing_wrong() -> None:
     assert seen(time.time()).primary() == "web1"
 
 
-def test_what_was_not_seen_for_a_moment_is_not_whole() -> None:
+def test_what_was_not_seen_for_a_moment_is_not_healthy() -> None:
     """An observer that is shut must not pass for a lab that is well."""
     wrong = seen(time.time() - FRESH_S - 1).wrong()
     assert "web1 is not seen running" in wrong and "HAProxy: web2 is not seen" in wrong

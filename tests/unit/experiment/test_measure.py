@@ -45,7 +45,7 @@ class Scene:
         self.silent = ""
         self.primary = "web1"
         self.answers: dict[str, int] = {}
-        self.whole = True
+        self.healthy = True
 
     def asked(self, _: object) -> dict[str, Database | None]:
         """In the place of facts.databases_of."""
@@ -117,7 +117,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     for where, name, double in (
         (run_folder, "make", lambda name: tmp_path),
         (lifecycle, "machines", lambda lab: [Double(node, made) for node in LAB.nodes]),
-        (restore, "must_be_whole", lambda lab: None),
+        (restore, "must_be_healthy", lambda lab: None),
         (Run, "introduce", introduce),
         (observers, "watching", watched),
         (load, "running", loaded),
@@ -129,7 +129,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
         (teardown, "tell_roles", lambda *_: None),
         (role_recovery, "primary", lambda machines: made.primary or "web1"),
         (Latest, "primary", lambda *_: made.primary),
-        (Latest, "wrong", lambda _: [] if made.whole else ["web1 is not seen replicating"]),
+        (Latest, "wrong", lambda _: [] if made.healthy else ["web1 is not seen replicating"]),
         (role_recovery, "OPEN_S", 0.0),
         (runner, "AFTERWARDS_S", 0.0),
     ):
@@ -180,7 +180,7 @@ def test_a_way_back_that_says_no_is_a_failure_and_one_that_breaks_an_error(
 
 def test_a_refused_promotion_is_not_hidden_by_a_lab_that_does_not_settle(scene: Scene) -> None:
     """It said no before anything broke; without it the same end is an error."""
-    scene.whole = False
+    scene.healthy = False
     assert scene.perform(COMMANDS, PROMOTED)["verdict"] == "error"
     (scene.folder / run_folder.TIMELINE).unlink()
     scene.answers["db.promote web2"] = 1

@@ -74,7 +74,7 @@ def test_a_sample_is_of_the_moment_at_which_its_first_question_was_answered(monk
     samples = observers.Samples(observer("database", "web2"), entries.append)
     lines = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8").splitlines()
     for begins in (100.0, 200.0):
-        for number, line in enumerate([*lines, f"{observers.WHOLE}: 1"]):
+        for number, line in enumerate([*lines, f"{observers.END_OF_SAMPLE}: 1"]):
             monkeypatch.setattr(clock, "now", lambda now=begins + number: now)
             samples.take(line)
     assert [(entry.at, entry.kind) for entry in entries] == [(100.0, "state"), (200.0, "state")]

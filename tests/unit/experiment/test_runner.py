@@ -56,7 +56,7 @@ class Scene:
             raise self.merging
         return [{"at": 1.0, "observer": "client", "kind": "request", "token": ""}]
 
-    def whole_run(self) -> list[Entry]:
+    def complete_run(self) -> list[Entry]:
         """An experiment from its first to its last moment: what its timeline says then."""
         runner.run(LAB, experiment_file.find("control", LAB), self.callbacks(), lambda folder: self.done.append("told"))
         return self.entries()
@@ -100,7 +100,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     monkeypatch.setattr(run_folder, "make", make)
     made.folder = tmp_path
     monkeypatch.setattr(inject_and_heal, "heal_all", made.heal_all)
-    monkeypatch.setattr(restore, "must_be_whole", lambda lab: None)
+    monkeypatch.setattr(restore, "must_be_healthy", lambda lab: None)
     monkeypatch.setattr(Run, "introduce", lambda it: None)
     monkeypatch.setattr(Run, "measure", lambda it, rounds: made.measure(it, rounds))
     monkeypatch.setattr(logs, "save", lambda lab, folder, since: made.done.append("logs"))
@@ -147,9 +147,9 @@ def test_a_way_back_that_fails_breaks_the_run(scene: Scene) -> None:
     assert isinstance(caught.value, LabError) and "what it said" in caught.value.evidence
 
 
-def test_a_run_that_ended_well_is_whole(scene: Scene) -> None:
+def test_a_run_that_ended_well_is_complete(scene: Scene) -> None:
     """What the load recorded is on the timeline, and its last entry says so."""
-    entries = scene.whole_run()
+    entries = scene.complete_run()
     assert [it.kind for it in entries] == ["request", "end"] and entries[-1].data == {
         "complete": True,
         "why": "",
@@ -168,7 +168,7 @@ def test_however_the_tidying_fails_every_part_of_it_is_tried(
         raise FULL
 
     monkeypatch.setattr(logs, "save", save)
-    entries = scene.whole_run()
+    entries = scene.complete_run()
     assert [it.kind for it in entries] == ["broken", "broken", "end"]
     assert "faults are left: no room on this machine's disk" in entries[0].data["why"]
     assert "line 3 is not JSON" in entries[1].data["why"]
@@ -181,7 +181,7 @@ def test_however_the_tidying_fails_every_part_of_it_is_tried(
 def test_what_breaks_the_measuring_is_told_and_all_is_tidied(scene: Scene, error: Exception) -> None:
     """A full disk of this machine is no interruption: the run says what broke it."""
     scene.measuring = error
-    entries = scene.whole_run()
+    entries = scene.complete_run()
     broken, end = [next(it for it in entries if it.kind == kind) for kind in ("broken", "end")]
     assert end.data["complete"] is False and end.data["why"] in broken.data["why"] and end.data["why"] != "interrupted"
     assert scene.done == ["converge", "heal", "logs", "told"]
@@ -194,7 +194,7 @@ def test_a_mistake_of_the_program_and_an_interruption_go_on_after_all_is_tidied(
     """Whoever mends it needs the traceback; whoever interrupts is told so."""
     scene.measuring = error
     with pytest.raises(type(error)):
-        scene.whole_run()
+        scene.complete_run()
     assert scene.done == ["converge", "heal", "logs", "told"] and scene.entries()[-1].kind == "end"
 
 
@@ -223,5 +223,5 @@ def test_the_roles_that_a_command_left_are_told(
 
     monkeypatch.setattr(Run, "measure", measure)
     with pytest.raises(KeyboardInterrupt) if ending else nullcontext():
-        scene.whole_run()
+        scene.complete_run()
     assert told == ["web1"] * said and "heal" in scene.done

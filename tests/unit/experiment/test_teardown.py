@@ -47,9 +47,9 @@ def test_a_lab_whose_roles_are_not_right_is_looked_at_first(
         return {"web1": web1, "web2": PROMOTED}
 
     monkeypatch.setattr(lifecycle, "machines", lambda lab: [])
-    monkeypatch.setattr(restore, "WHOLE_S", 0.0)
+    monkeypatch.setattr(restore, "HEALTHY_S", 0.0)
     monkeypatch.setattr(restore, "wrong", lambda lab, machines: ["web1 does not replicate"])
     monkeypatch.setattr(restore, "databases_of", asked)
     with pytest.raises(LabNotUp, match="not whole") as caught:
-        restore.must_be_whole(LAB)
+        restore.must_be_healthy(LAB)
     assert caught.value.hint == hint

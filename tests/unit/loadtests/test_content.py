@@ -7,7 +7,7 @@ import pytest
 from loadtests.content import NOTE, NOTES, PAGE, body, wrong
 
 SITE, TOKEN = "www.foobar.com", "0123456789abcdef"
-WHOLE = f"<!doctype html>\n<html><body><h1>{SITE}</h1></body>\n</html>\n"
+COMPLETE = f"<!doctype html>\n<html><body><h1>{SITE}</h1></body>\n</html>\n"
 OTHER = {"token": "f" * 16, "body": body("f" * 16)}
 MINE = {"token": TOKEN, "body": body(TOKEN), "db": "web1"}
 
@@ -15,7 +15,7 @@ MINE = {"token": TOKEN, "body": body(TOKEN), "db": "web1"}
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        (PAGE, WHOLE),
+        (PAGE, COMPLETE),
         (NOTES, json.dumps({"notes": [MINE, OTHER]})),
         (NOTES, json.dumps({"notes": []})),
         (NOTE, json.dumps(MINE)),
@@ -32,7 +32,7 @@ def test_what_was_asked_for_is_an_answer(name: str, text: str) -> None:
     [
         (PAGE, ""),
         (PAGE, "<html><h1>Welcome to nginx!</h1></html>"),
-        (PAGE, WHOLE[:-12]),
+        (PAGE, COMPLETE[:-12]),
         (NOTES, ""),
         (NOTES, "[]"),
         (NOTES, '{"notes": {}}'),

@@ -31,14 +31,14 @@ def test_a_write_without_an_end_is_unknown(tmp_path: Path) -> None:
     record.intend(WRITE)
     record.intend(replace(WRITE, token="t2", intended=0.5))
     record.end(replace(WRITE, ended=2.0, status=201, outcome="ok", reason="", served_by="web1", db="web2"))
-    cut_off, whole = merge(tmp_path)
+    cut_off, complete = merge(tmp_path)
     assert (cut_off["token"], cut_off["kind"], cut_off["outcome"], cut_off["ended"]) == (
         "t2",
         "request",
         "unknown",
         None,
     )
-    assert whole == {
+    assert complete == {
         **{"at": 1.0, "observer": "client", "kind": "request", "method": "POST", "name": "/api/notes", "intended": 1.0},
         **{"sent": 1.5, "ended": 2.0, "status": 201, "outcome": "ok", "reason": "", "served_by": "web1", "db": "web2"},
         **{"token": "t1", "process": "1"},

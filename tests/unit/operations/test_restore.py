@@ -67,11 +67,11 @@ def test_faults_are_gone_even_where_the_lab_does_not_settle(events: list[str], m
 def test_a_lab_with_active_faults_teaches_nothing(events: list[str]) -> None:
     """Whatever its services say."""
     with pytest.raises(CheckFailed, match="web1-power-off"):
-        restore.must_be_whole(LAB)
+        restore.must_be_healthy(LAB)
     assert events == []
 
 
-def test_two_primaries_are_not_whole() -> None:
+def test_two_primaries_are_not_healthy() -> None:
     """Nor is none."""
     assert restore._databases([OPEN, REPLICA], 2) == []
     assert restore._databases([OPEN, PROMOTED], 2) == ["2 of 2 databases answer, 2 of them primary"]

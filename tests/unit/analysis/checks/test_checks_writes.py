@@ -17,23 +17,35 @@ SENT = [
     write(5, "never", "unknown"),
     lab(6, "phase", name="settle"),
 ]
-WHOLE = {"kept": 1, "gone": 1}
+ALL_WRITES = {"kept": 1, "gone": 1}
 
 
 @pytest.mark.parametrize(
     ("name", "web1", "web2", "value", "words"),
     [
-        ("lost-writes", WHOLE, WHOLE, 0, "of 2 acknowledged"),
-        ("lost-writes", WHOLE, {"kept": 1}, 1, "1 missing in web2 (gone)"),
+        ("lost-writes", ALL_WRITES, ALL_WRITES, 0, "of 2 acknowledged"),
+        ("lost-writes", ALL_WRITES, {"kept": 1}, 1, "1 missing in web2 (gone)"),
         ("lost-writes", {"gone": 1}, {"kept": 1}, 2, "1 missing in web1 (kept); 1 missing in web2 (gone)"),
         ("lost-writes", {}, {}, 2, "2 missing in web1 (gone, kept)"),
-        ("duplicated-writes", WHOLE, {**WHOLE, "maybe": 3}, 1, "of 5 sent (maybe)"),
-        ("unexpected-writes", {**WHOLE, "maybe": 1}, {**WHOLE, "maybe": 1}, 0, "0 of 1 failed ones appeared, 0 in one"),
-        ("unexpected-writes", WHOLE, {**WHOLE, "maybe": 1}, 1, "1 in one database only, 0 with another body (maybe)"),
-        ("unexpected-writes", WHOLE, {"kept": 1}, 0, "0 in one database only"),
-        ("unexpected-writes", {**WHOLE, "refused": 1}, WHOLE, 1, "1 of 1 failed ones appeared, 1 in one"),
-        ("unexpected-writes", WHOLE, {**WHOLE, "ghost": 1}, 1, "1 never sent, 0 of 1"),
-        ("unknown-writes", {**WHOLE, "maybe": 1}, WHOLE, 2, "of 5 sent; 1 appeared"),
+        ("duplicated-writes", ALL_WRITES, {**ALL_WRITES, "maybe": 3}, 1, "of 5 sent (maybe)"),
+        (
+            "unexpected-writes",
+            {**ALL_WRITES, "maybe": 1},
+            {**ALL_WRITES, "maybe": 1},
+            0,
+            "0 of 1 failed ones appeared, 0 in one",
+        ),
+        (
+            "unexpected-writes",
+            ALL_WRITES,
+            {**ALL_WRITES, "maybe": 1},
+            1,
+            "1 in one database only, 0 with another body (maybe)",
+        ),
+        ("unexpected-writes", ALL_WRITES, {"kept": 1}, 0, "0 in one database only"),
+        ("unexpected-writes", {**ALL_WRITES, "refused": 1}, ALL_WRITES, 1, "1 of 1 failed ones appeared, 1 in one"),
+        ("unexpected-writes", ALL_WRITES, {**ALL_WRITES, "ghost": 1}, 1, "1 never sent, 0 of 1"),
+        ("unknown-writes", {**ALL_WRITES, "maybe": 1}, ALL_WRITES, 2, "of 5 sent; 1 appeared"),
     ],
 )
 def test_what_became_of_writes(name: str, web1: dict[str, int], web2: dict[str, int], value: int, words: str) -> None:
@@ -46,10 +58,10 @@ def test_what_became_of_writes(name: str, web1: dict[str, int], web2: dict[str, 
 @pytest.mark.parametrize(
     ("name", "held", "value"),
     [
-        ("lost-writes", WHOLE, 0),
+        ("lost-writes", ALL_WRITES, 0),
         ("lost-writes", {"kept": 1}, 1),
-        ("duplicated-writes", {**WHOLE, "kept": 2}, 1),
-        ("unexpected-writes", {**WHOLE, "refused": 1}, 1),
+        ("duplicated-writes", {**ALL_WRITES, "kept": 2}, 1),
+        ("unexpected-writes", {**ALL_WRITES, "refused": 1}, 1),
     ],
 )
 def test_what_was_seen_is_the_least_where_the_other_final_set_is_missing(
@@ -66,8 +78,8 @@ def test_what_was_seen_is_the_least_where_the_other_final_set_is_missing(
 
 def test_a_note_with_another_body_is_lost() -> None:
     """Its token is there; what the visitor wrote is not."""
-    altered = changed([final("web2", WHOLE)], kind("final"), altered=["kept"])
-    finding = find(History([*SENT, final("web1", WHOLE), *altered]), "lost-writes")
+    altered = changed([final("web2", ALL_WRITES)], kind("final"), altered=["kept"])
+    finding = find(History([*SENT, final("web1", ALL_WRITES), *altered]), "lost-writes")
     assert (finding.value, finding.enough) == (1, True)
     assert "missing in web2 (kept)" in finding.detail and "1 with another body" in finding.detail
 
