@@ -83,7 +83,7 @@ def restore_(c: Context, file: str) -> None:
 def _chosen() -> list[str]:
     seen = last_seen.recall()
     chosen = f"chosen: durability {choices.load().get('durability', 'durable')}"
-    return [chosen] + ([f"last seen: {seen.told(time.time())}"] if seen else [])
+    return [chosen] + ([f"last seen: {seen.describe(time.time())}"] if seen else [])
 
 
 commands = Collection("db", promote, rejoin, durability)

@@ -66,11 +66,11 @@ def report_(c: Context, run: str) -> None:
     raise Exit(code=_report(run_folder.find(run)))
 
 
-def perform(lab: Lab, wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+def perform(lab: Lab, wanted: Plan, rounds: int, report_folder: Callable[[Path], None]) -> None:
     """Run an experiment, with `rounds` as lab.experiment has it; afterwards the user's choices hold again."""
     choices.set_aside()
     try:
-        runner.run(lab, wanted, _callbacks(lab, wanted.without), tell_folder, rounds)
+        runner.run(lab, wanted, _callbacks(lab, wanted.without), report_folder, rounds)
     except BaseException:  # what ended it is to be told: after another error than Ctrl-C a matrix would go on
         teardown.tried("what you chose is not in force", lambda: _choose_again(lab), "invoke lab.provision")
         raise

@@ -79,9 +79,9 @@ def _must_run(lab: Lab) -> None:
 
 
 def _callbacks(lab: Lab, plans: Sequence[Plan]) -> MatrixCallbacks:
-    def run(wanted: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+    def run(wanted: Plan, rounds: int, report_folder: Callable[[Path], None]) -> None:
         def drawn(folder: Path) -> None:
-            tell_folder(folder)
+            report_folder(folder)
             page.write(folder, run_folder.read(folder))
 
         perform(lab, wanted, rounds, drawn)
@@ -93,11 +93,11 @@ def _callbacks(lab: Lab, plans: Sequence[Plan]) -> MatrixCallbacks:
         finally:
             choices.bring_back()
 
-    def told(line: str) -> None:
+    def report(line: str) -> None:
         say(line)
         _write(plans)
 
-    return MatrixCallbacks(run, reset, told)
+    return MatrixCallbacks(run, reset, report)
 
 
 def _host() -> dict[str, object]:

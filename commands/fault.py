@@ -31,9 +31,9 @@ INJECT = {
 @command(changes=False)
 def list_(c: Context) -> None:
     """Show the faults that are active, and the kinds that there are."""
-    lines = [f"{'active':<9} {_told(it)}" for it in ledger.entries()] or ["no fault is active"]
+    lines = [f"{'active':<9} {_line(it)}" for it in ledger.entries()] or ["no fault is active"]
     lines += ["", "invoke fault.inject KIND NODE; the kinds are:"]
-    lines += [f"  {kind.name:<17} {kind.says}" for kind in kinds.KINDS.values()]
+    lines += [f"  {kind.name:<17} {kind.description}" for kind in kinds.KINDS.values()]
     say("\n".join(lines))
 
 
@@ -85,7 +85,7 @@ def _hold(lab: Lab, fault: Fault, seconds: int) -> None:
     say(f"{fault.id} is gone")
 
 
-def _told(entry: dict[str, Any]) -> str:
+def _line(entry: dict[str, Any]) -> str:
     since = time.time() - entry["injected_at"]
     return f"{entry['id']}, for {since:.0f} s"
 

@@ -26,8 +26,8 @@ class Shown:
 
 def ask() -> Shown:
     """Ask for this machine's addresses and routes."""
-    told = [process.run(["ip", "-j", "-4", *words], timeout=TIMEOUT_S).output for words in (ADDRESSES, ROUTES)]
-    return Shown(*told)
+    outputs = [process.run(["ip", "-j", "-4", *words], timeout=TIMEOUT_S).output for words in (ADDRESSES, ROUTES)]
+    return Shown(*outputs)
 
 
 def clashes(network: IPv4Network, shown: Shown, ours: Collection[str]) -> list[str]:

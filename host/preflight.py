@@ -166,11 +166,11 @@ def _accelerator(provider: str) -> Finding:
 
 
 def _vagrant() -> Finding:
-    return vagrant(_told("vagrant", "--version"))
+    return vagrant(_output("vagrant", "--version"))
 
 
 def _libvirt() -> list[Finding]:
-    qemu = _told(QEMU, "--version").partition("\n")[0]
+    qemu = _output(QEMU, "--version").partition("\n")[0]
     return [
         Finding("provider", has_plugin(), "vagrant-libvirt", f"install it: {BOOTSTRAP}"),
         Finding("qemu", bool(qemu), qemu or "it is not installed", f"install it: {BOOTSTRAP}"),
@@ -178,12 +178,12 @@ def _libvirt() -> list[Finding]:
 
 
 def _virtualbox() -> list[Finding]:
-    version = virtualbox_version(_told("VBoxManage", "--version"))
+    version = virtualbox_version(_output("VBoxManage", "--version"))
     text = f"VirtualBox {version}" if version else "VirtualBox does not work"
     return [Finding("provider", bool(version), text, "install VirtualBox and load its kernel module")]
 
 
-def _told(*command: str) -> str:
+def _output(*command: str) -> str:
     try:
         return process.run(command, timeout=TIMEOUT_S, env={"VAGRANT_CHECKPOINT_DISABLE": "1"}).output.strip()
     except LabError:

@@ -108,17 +108,17 @@ def _collect(
 ) -> None:
     arrived: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_read, args=(process, arrived), daemon=True).start()
-    start = said = time.monotonic()
+    start = reported_at = time.monotonic()
     while True:
         if give_up():
             raise GivenUp(f"host: {command}: ended before it was done", evidence="".join(lines[-10:]).rstrip())
         now = time.monotonic()
         if now - start > timeout:
             raise TimedOut(f"host: {command}: not done within {timeout:g} s", evidence="".join(lines[-10:]).rstrip())
-        if now - said >= SAY_EVERY_S:
+        if now - reported_at >= SAY_EVERY_S:
             last = lines[-1].strip() if lines else "no output yet"
             progress.say(HOST, f"{command[:SHOWN_WIDTH]}: {now - start:.0f} s, {last[:SHOWN_WIDTH]}")
-            said = now
+            reported_at = now
         try:
             line = arrived.get(timeout=0.2)
         except queue.Empty:
@@ -130,7 +130,7 @@ def _collect(
         shown = show(line.strip()) if show else None
         if shown:
             progress.say(*shown)
-            said = now
+            reported_at = now
 
 
 def _read(process: "subprocess.Popen[str]", arrived: "queue.Queue[str | None]") -> None:

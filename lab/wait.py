@@ -28,7 +28,7 @@ def until(
     `timeout` and `every` are seconds. A LabError raised by `ask` counts as "not yet".
     Raises TimedOut with the last answer and `evidence()`.
     """
-    start = said = time.monotonic()
+    start = reported_at = time.monotonic()
     while True:
         try:
             answer: T | None = ask()
@@ -41,9 +41,9 @@ def until(
         if now - start >= timeout:
             text = "\n".join(filter(None, [f"last answer: {last}", evidence()]))
             raise TimedOut(f"{where or 'lab'}: {what}: not within {timeout:g} s", evidence=text, hint=hint)
-        if now - said >= SAY_EVERY_S:
+        if now - reported_at >= SAY_EVERY_S:
             progress.say(where, f"still waiting: {what} ({now - start:.0f} of {timeout:g} s)")
-            said = now
+            reported_at = now
         pause(every)
 
 

@@ -55,10 +55,10 @@ class Document:
         """The error that names all mistakes with their lines."""
         lines = dict(_lines(self.tree))
         found = sorted(((_line(lines, at), at, text) for at, text in mistakes), key=lambda it: it[0])
-        told = [": ".join(filter(None, (f"line {line}", ".".join(at), text))) for line, at, text in found]
+        problems = [": ".join(filter(None, (f"line {line}", ".".join(at), text))) for line, at, text in found]
         return BadInput.listing(
-            f"{self.name} has {len(told)} mistake{'s' * (len(told) != 1)}",
-            told,
+            f"{self.name} has {len(problems)} mistake{'s' * (len(problems) != 1)}",
+            problems,
             hint=f"correct {self.name}, then run the command again; nothing was changed",
         )
 

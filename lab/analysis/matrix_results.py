@@ -71,11 +71,11 @@ def _parts(content: bytes, suffix: str) -> tuple[str, ...]:
     """A hash of each statement of Python, without imports and texts about it; of the whole of another file."""
     if suffix != ".py":
         return (hashlib.sha256(content).hexdigest(),)
-    statements = [it for it in ast.parse(content).body if not _tells(it)]
+    statements = [it for it in ast.parse(content).body if not _is_text(it)]
     return tuple(hashlib.sha256(ast.dump(it).encode()).hexdigest() for it in statements)
 
 
-def _tells(statement: ast.stmt) -> bool:
+def _is_text(statement: ast.stmt) -> bool:
     """Whether it only says where something is from, or what it is: a call is no such text."""
     text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     return text or isinstance(statement, ast.Import | ast.ImportFrom)
@@ -106,10 +106,10 @@ def of_run(folder: Path, how: Result) -> dict[str, Any]:
     history = History(entries)
     checks = judge(entries, history.run.get("expect", []))
     it = summarize(entries, checks)
-    told = {name: it[name] for name in ("requests", "reads", "detection", "writes", "generator")}
+    measured = {name: it[name] for name in ("requests", "reads", "detection", "writes", "generator")}
     versions_ = versions(history.run.get("versions", {}))
     why = [] if it["verdict"] == "pass" else [*_broken(history), *_decided(checks)]
-    return {**how, "verdict": it["verdict"], "versions": versions_, **told, "why": why, "run": folder.name}
+    return {**how, "verdict": it["verdict"], "versions": versions_, **measured, "why": why, "run": folder.name}
 
 
 def of_error(error: LabError, how: Result) -> dict[str, Any]:
@@ -124,11 +124,11 @@ def interrupted(folder: Path) -> bool:
     return bool(ends) and ends[-1].data.get("why") == "interrupted"
 
 
-def versions(said: Mapping[str, str]) -> dict[str, str]:
+def versions(reported: Mapping[str, str]) -> dict[str, str]:
     """The version of each product in what the nodes said; several, where they differ."""
     found: dict[str, str] = {}
     for name, pattern in VERSIONS.items():
-        seen = {match[1] for text in said.values() if (match := re.search(pattern, text))}
+        seen = {match[1] for text in reported.values() if (match := re.search(pattern, text))}
         found |= {name: " and ".join(sorted(seen))} if seen else {}
     return found
 

@@ -39,9 +39,9 @@ def find(word: str, folder: Path = RUNS) -> Path:
 def read(folder: Path) -> list[Entry]:
     """The timeline of a run; raises BadInput where another version of the lab wrote it in another format."""
     entries = timeline.read(folder / TIMELINE)
-    said = next((it.data.get("format", OLDEST) for it in entries if (it.observer, it.kind) == ("lab", "run")), FORMAT)
-    if said not in READABLE:
+    number = next((it.data.get("format", OLDEST) for it in entries if (it.observer, it.kind) == ("lab", "run")), FORMAT)
+    if number not in READABLE:
         readable = " and ".join(map(str, READABLE))
-        what = f"{folder.name} has format {said}, this version of the lab reads formats {readable}"
+        what = f"{folder.name} has format {number}, this version of the lab reads formats {readable}"
         raise BadInput(what, hint="judge it with the version that ran it, or run it again: invoke experiment.run NAME")
     return entries

@@ -27,7 +27,7 @@ def summarize(entries: Sequence[Entry], checks: Sequence[Check]) -> dict[str, An
             {"kind": it.kind, "node": it.node, "injected_at": it.injected, "healed_at": it.healed}
             for it in history.faults
         ],
-        "times": _told(history, TIMES),
+        "times": _values(history, TIMES),
         "generator": {"cpu": _cpu(history)},
         **risk(history),
     }
@@ -51,17 +51,17 @@ def _requests(history: History, method: str) -> dict[str, int]:
 
 def _writes(history: History) -> dict[str, Value]:
     writes = of(history)
-    told = _told(history, WRITES)
-    seen = {key: find(history, name).value or told[key] for key, name in WRITES.items()}  # what was seen stands
+    values = _values(history, WRITES)
+    seen = {key: find(history, name).value or values[key] for key, name in WRITES.items()}  # what was seen stands
     return {"acknowledged": len(writes.acknowledged), **seen, "unknown": len(writes.unknown)}
 
 
-def _told(history: History, names: dict[str, str]) -> dict[str, Value]:
+def _values(history: History, names: dict[str, str]) -> dict[str, Value]:
     findings = {key: find(history, name) for key, name in names.items()}
     return {key: finding.value if finding.enough else None for key, finding in findings.items()}
 
 
 def _cpu(history: History) -> float | None:
     """How much of a core the busiest process of the load used."""
-    said: list[float | None] = [it.data["cpu"] for it in history.seen("lab", "generator")]
-    return said[-1] if said else None
+    shares: list[float | None] = [it.data["cpu"] for it in history.seen("lab", "generator")]
+    return shares[-1] if shares else None

@@ -58,8 +58,8 @@ def compare(desired: Desired, found: Found) -> Difference:
 def _reacts(unit: Unit, changed: Set[str], found: Found) -> bool:
     """A unit that does not run reads its new files when it is started; one that runs has to be told."""
     runs = found.units.get(unit.name, "").startswith("active ")
-    told = unit.name in found.pending or not changed.isdisjoint(unit.watches)
-    return bool(unit.on_change) and runs and told
+    triggered = unit.name in found.pending or not changed.isdisjoint(unit.watches)
+    return bool(unit.on_change) and runs and triggered
 
 
 def apply(machine: Machine, difference: Difference) -> None:

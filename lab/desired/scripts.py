@@ -14,17 +14,17 @@ LOCK_HELD = 75  # EX_TEMPFAIL
 
 # Runs a command again for as long as it finds a lock of the package manager held, and says which.
 PATIENTLY = r"""patiently() {
-    local said held code tell=0 end=$((SECONDS + %d))
+    local output held code report_at=0 end=$((SECONDS + %d))
     while true; do
         code=0
-        said=$(LC_ALL=C "$@" 2>&1) || code=$?
-        held=$(grep -m1 -e 'lock was locked by' -e 'Could not get lock' <<<"$said") || held=
+        output=$(LC_ALL=C "$@" 2>&1) || code=$?
+        held=$(grep -m1 -e 'lock was locked by' -e 'Could not get lock' <<<"$output") || held=
         if ((code == 0)) || [ -z "$held" ]; then break; fi
         if ((SECONDS >= end)); then code=%d; break; fi
-        if ((SECONDS >= tell)); then echo "step: waits: $held"; tell=$((SECONDS + 10)); fi
+        if ((SECONDS >= report_at)); then echo "step: waits: $held"; report_at=$((SECONDS + 10)); fi
         sleep 1
     done
-    printf '%%s\n' "$said"
+    printf '%%s\n' "$output"
     return "$code"
 }"""
 

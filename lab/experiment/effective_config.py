@@ -73,7 +73,7 @@ def missing(without: Iterable[str]) -> list[dict[str, Any]]:
     """What an experiment took away, in the same shape."""
     taken = [(name, PROTECTIONS[name]) for name in without]
     return [
-        {"file": f"Not in {it.file} for this run", "lines": list(it.lines), "why": f"{it.says} ({name})"}
+        {"file": f"Not in {it.file} for this run", "lines": list(it.lines), "why": f"{it.description} ({name})"}
         for name, it in taken
     ]
 

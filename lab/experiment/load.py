@@ -65,13 +65,13 @@ class Running:
 
     def cpu(self) -> float | None:
         """How much of a core the busiest of its processes used, as a fraction; None where they did not say."""
-        said = [_read(path) for path in self.record.glob("generator-*.json")]
-        return max((round(it["cpu_s"] / it["wall_s"], 3) for it in said if it["wall_s"]), default=None)
+        reports = [_read(path) for path in self.record.glob("generator-*.json")]
+        return max((round(it["cpu_s"] / it["wall_s"], 3) for it in reports if it["wall_s"]), default=None)
 
     def cpu_peak(self) -> float | None:
         """The same of the ten seconds in which it used most; None for a load that was shorter."""
-        said = [_read(path).get("cpu_peak") for path in self.record.glob("generator-*.json")]
-        return max((round(it, 3) for it in said if it is not None), default=None)
+        reports = [_read(path).get("cpu_peak") for path in self.record.glob("generator-*.json")]
+        return max((round(it, 3) for it in reports if it is not None), default=None)
 
     def last_lines(self) -> str:
         """The end of its log, as evidence."""

@@ -149,9 +149,9 @@ def _clock_error(machine: Machine, rounds: int) -> dict[str, Any]:
     best = (float("inf"), 0.0)
     for _ in range(rounds):
         asked = clock.now()
-        said = float(machine.run("date +%s.%N", title="tells the time").stdout)
+        reported = float(machine.run("date +%s.%N", title="tells the time").stdout)
         answered = clock.now()
-        best = min(best, (answered - asked, said - (asked + answered) / 2))
+        best = min(best, (answered - asked, reported - (asked + answered) / 2))
     return {"node": machine.node.name, "error_s": round(best[1], 3), "uncertainty_s": round(best[0] / 2, 3)}
 
 

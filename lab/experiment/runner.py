@@ -43,7 +43,7 @@ class RunCallbacks:
     merge: Callable[[Path], list[dict[str, Any]]]
 
 
-def run(lab: Lab, plan: Plan, callbacks: RunCallbacks, tell_folder: Callable[[Path], None], rounds: int = 0) -> None:
+def run(lab: Lab, plan: Plan, callbacks: RunCallbacks, report_folder: Callable[[Path], None], rounds: int = 0) -> None:
     """Run an experiment; its folder is told at the end, whatever that end is.
 
     With `rounds` its faults are injected that often, at moments that its seed draws, instead of at their times.
@@ -61,13 +61,13 @@ def run(lab: Lab, plan: Plan, callbacks: RunCallbacks, tell_folder: Callable[[Pa
         why = ""
     except Exception as error:
         why = explained(error).what
-        it.tell("broken", why=str(explained(error)))
+        it.record("broken", why=str(explained(error)))
         progress.say("lab", f"the rig broke: {why}")
         if not isinstance(error, LabError | OSError):
             raise  # a mistake of the program: whoever mends it needs all that Python says
     finally:
         it.close(why)
-        tell_folder(it.folder)
+        report_folder(it.folder)
 
 
 def _balancing(plan: Plan) -> dict[str, str | None]:
@@ -89,13 +89,13 @@ class Run:
         self.roles = Turn(self.machines, plan.primary, lambda words: callbacks.command(words, self._given_up.is_set))
         self._back = WayBack(self._latest, callbacks.converge, self._command, plan.settle_s)
 
-    def tell(self, kind: str, **data: Any) -> None:
+    def record(self, kind: str, **data: Any) -> None:
         """An entry of what the experiment did."""
         self._writer.write(Entry(clock.now(), "lab", kind, data))
 
-    def tell_fault(self, word: str, fault: Fault) -> None:
+    def record_fault(self, word: str, fault: Fault) -> None:
         """The same of a fault."""
-        self.tell(word, fault=fault.as_data())
+        self.record(word, fault=fault.as_data())
 
     def introduce(self) -> None:
         """What the run is about, what decides it, and how wrong the clocks are."""
@@ -106,7 +106,7 @@ class Run:
         nodes = {node.name: list(node.roles) for node in self.lab.nodes}
         about = {"nodes": nodes, "limits": effective_config.limits(text), "config": config}
         about |= {"format": run_folder.FORMAT, "versions": facts.versions(self.machines)}
-        self.tell("run", **self.plan.as_data(), **about)
+        self.record("run", **self.plan.as_data(), **about)
         for error in observers.clock_errors(self.machines):
             self._writer.write(error)
         self._back.primary = self.roles.primary
@@ -120,17 +120,17 @@ class Run:
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + schedule.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / run_folder.RECORD, plan.warm_up_s) as it:
                 start = it.began()
-                self.tell("phase", name="warm-up")
+                self.record("phase", name="warm-up")
                 zero = start + plan.warm_up_s
                 going = partial(self._must_go_on, it)
                 self._repeat(zero, going, rounds) if rounds else self._play(zero, going)
-                self.tell("phase", name="settle")
+                self.record("phase", name="settle")
                 self._settle()
                 pause(AFTERWARDS_S)
-                self.tell("phase", name="end")
+                self.record("phase", name="end")
                 it.end()
                 used = {"cpu": it.cpu(), "cpu_peak": it.cpu_peak()}
-                self.tell("generator", **used, requests_seen=self._seen(requests))
+                self.record("generator", **used, requests_seen=self._seen(requests))
         self._read_finals(before)
 
     def _read_finals(self, before: set[str]) -> None:
@@ -145,7 +145,7 @@ class Run:
             late = error
         read = final_reads.read(self.machines, before)
         for data in read:
-            self.tell("final", **data)
+            self.record("final", **data)
         expected = "gtid-equal" in [it.check for it in self.plan.expect if it.bound != REPORTED]
         if late and not (expected and len(read) == len(self.lab.having("database"))):
             raise late
@@ -158,16 +158,16 @@ class Run:
             teardown.tried("the requests are not on the timeline", lambda: self._merge(record), f"look into {record}"),
         ):
             if trouble:
-                self.tell("broken", why=trouble)
-        self.tell("end", complete=not why, why=why, clock_jumped_s=round(clock.jumped(), 1))
+                self.record("broken", why=trouble)
+        self.record("end", complete=not why, why=why, clock_jumped_s=round(clock.jumped(), 1))
         self._writer.close()
         where = self.folder / run_folder.LOGS
         teardown.tried("the logs are not saved", lambda: logs.save(self.lab, where, self.began), "invoke lab.logs")
         if why and (self._commanded or self.roles.turned):
-            teardown.tried("the roles are not known", self._tell_roles, teardown.LOOK)
+            teardown.tried("the roles are not known", self._report_roles, teardown.LOOK)
 
-    def _tell_roles(self) -> None:
-        teardown.tell_roles(self.machines, self.roles.before)
+    def _report_roles(self) -> None:
+        teardown.report_roles(self.machines, self.roles.before)
 
     def _merge(self, record: Path) -> None:
         for data in self.callbacks.merge(record):
@@ -181,7 +181,7 @@ class Run:
 
     def _measures(self, zero: float, going: Callable[[], None]) -> None:
         schedule.play((), zero, zero, self._step, going, self._given_up.set)
-        self.tell("phase", name="measure")
+        self.record("phase", name="measure")
 
     def _repeat(self, zero: float, going: Callable[[], None], rounds: int) -> None:
         """The faults of the plan, together, again and again; each time until the lab is whole."""
@@ -190,7 +190,7 @@ class Run:
             progress.say("load", f"round {number} of {rounds}")
             pause(wait_s)
             for fault in self.plan.faults:
-                inject_and_heal.inject(self.lab, fault, self._machine(fault), tell=self.tell_fault)
+                inject_and_heal.inject(self.lab, fault, self._machine(fault), report=self.record_fault)
             pause(HOLD_S)
             self._settle()
             going()
@@ -205,7 +205,7 @@ class Run:
             self._command(step.command)
         elif step.fault:
             act = inject_and_heal.inject if step.action == "inject" else inject_and_heal.heal
-            act(self.lab, step.fault, self._machine(step.fault), tell=self.tell_fault)
+            act(self.lab, step.fault, self._machine(step.fault), report=self.record_fault)
 
     def _machine(self, fault: Fault) -> Machine:
         return next(machine for machine in self.machines if machine.node.name == fault.node)
@@ -218,11 +218,11 @@ class Run:
         progress.say("lab", f"invoke {words}")
         self._commanded = True
         code, output = self.callbacks.command(words, self._given_up.is_set)
-        self.tell("command", words=words, exit_code=code, output=output[-500:])
+        self.record("command", words=words, exit_code=code, output=output[-500:])
         return code, output
 
     def _heal_all(self) -> list[Fault]:
-        return inject_and_heal.heal_all(self.lab, tell=self.tell_fault)
+        return inject_and_heal.heal_all(self.lab, report=self.record_fault)
 
     def _having(self, role: str) -> Machine:
         return next(machine for machine in self.machines if role in machine.node.roles)

@@ -24,7 +24,7 @@ def tried(what: str, do: Callable[[], object], then: str) -> str:
     return ""
 
 
-def tell_roles(machines: Sequence[Machine], was: str) -> None:
+def report_roles(machines: Sequence[Machine], was: str) -> None:
     """Say what the commands of a run that ended early left of the roles; `was`: the primary when it began."""
     asked = databases_of([machine for machine in machines if "database" in machine.node.roles])
     nodes = [machine.node for machine in machines if "database" in machine.node.roles]

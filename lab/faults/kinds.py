@@ -39,7 +39,7 @@ class Kind:
     """
 
     name: str
-    says: str
+    description: str
     node_state: str = ""
     role: str = ""
     passes: bool = False
@@ -155,8 +155,8 @@ class Fault:
         given = {name: value for name, value in given.items() if name != "id"}
         found = list(mistakes(lab, given))
         if found:
-            told = [f"{name}: {text}" if name else text for name, text in found]
-            raise BadInput.listing("this is not a fault that can be injected", told)
+            problems = [f"{name}: {text}" if name else text for name, text in found]
+            raise BadInput.listing("this is not a fault that can be injected", problems)
         kind, node, service, peer = key_of(given)
         return cls(kind, node, service, peer, {name: given[name] for name in KINDS[kind].options if name in given})
 

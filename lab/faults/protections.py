@@ -12,7 +12,7 @@ from lab.state.choices import WITHOUT
 class Protection:
     """What it says, and how it stands in `file`, which may be a command: for the report of a run that lacks it."""
 
-    says: str
+    description: str
     file: str
     lines: tuple[str, ...]
 
@@ -82,5 +82,5 @@ def taken(chosen: Mapping[str, Any]) -> list[str]:
 
 def left(chosen: Mapping[str, Any]) -> list[str]:
     """The same in words for the status."""
-    told = "an experiment took it away; next: invoke lab.provision"
-    return [f"the lab runs without {name}: {told}" for name in taken(chosen)]
+    reason = "an experiment took it away; next: invoke lab.provision"
+    return [f"the lab runs without {name}: {reason}" for name in taken(chosen)]

@@ -15,7 +15,7 @@ from lab.nodes import vm_power
 from lab.nodes.ssh import Machine, Shell
 from lab.topology import Lab
 
-Tell = Callable[[str, Fault], None]
+Report = Callable[[str, Fault], None]
 TIMER_S = 1200  # longer than any experiment measures: a fault must not end by itself in the middle of one
 NOT_SEEN = 9
 STARTS_AGAIN = ("power-off", "crash", "shutdown", "power-button")  # healed by a boot
@@ -25,10 +25,10 @@ def quietly(word: str, fault: Fault) -> None:
     """Tell nobody: what a fault does, the progress lines say."""
 
 
-def inject(lab: Lab, fault: Fault, machine: Machine, *, tell: Tell = quietly, timer_s: int = TIMER_S) -> None:
+def inject(lab: Lab, fault: Fault, machine: Machine, *, report: Report = quietly, timer_s: int = TIMER_S) -> None:
     """Inject a fault and see that it is real; `timer_s` is when a network fault ends by itself.
 
-    `tell` hears 'inject' when it begins and 'injected' when it was seen. Raises CheckFailed where it can't be
+    `report` hears 'inject' when it begins and 'injected' when it was seen. Raises CheckFailed where it can't be
     injected now, with the reason; where it was not seen it is healed again before the error is raised.
     """
     _refuse(lab, fault)
@@ -38,30 +38,30 @@ def inject(lab: Lab, fault: Fault, machine: Machine, *, tell: Tell = quietly, ti
     pair = _pair(lab, fault, machine, timer_s)
     try:
         make = pair.prepare()
-        tell("inject", fault)
+        report("inject", fault)
         make()
         ledger.add(fault, began)  # fault.heal may have seen that it was not there yet, and struck it out
     except Exception:
         with suppress(Exception):  # what failed first is to be told; the ledger still has it
             heal(lab, fault, machine)
         raise
-    tell("injected", fault)
+    report("injected", fault)
     progress.say(fault.node, f"{fault.id} is real")
 
 
-def heal(lab: Lab, fault: Fault, machine: Machine, *, tell: Tell = quietly) -> None:
+def heal(lab: Lab, fault: Fault, machine: Machine, *, report: Report = quietly) -> None:
     """Heal a fault, see that it is gone, and strike it out of the ledger; healing twice is no mistake."""
     progress.say(fault.node, f"heals {fault.id}")
-    tell("heal", fault)
+    report("heal", fault)
     if fault.kind not in STARTS_AGAIN:
         started(lab, machine)
     _pair(lab, fault, machine, TIMER_S).heal()
     ledger.remove(fault)
-    tell("healed", fault)
+    report("healed", fault)
     progress.say(fault.node, f"{fault.id} is gone")
 
 
-def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
+def heal_all(lab: Lab, *, report: Report = quietly) -> list[Fault]:
     """Heal every fault of the ledger, machines first: what is inside one can only be reached when it runs.
 
     All are tried, whatever goes wrong with one; raises the first error after that.
@@ -72,7 +72,7 @@ def heal_all(lab: Lab, *, tell: Tell = quietly) -> list[Fault]:
         progress.say("lab", f"{name} is struck out of the ledger: lab.yml has no such node")
     for fault in sorted(ledger.active(lab), key=lambda it: it.kind not in MACHINE):
         try:
-            heal(lab, fault, machine_of(lab, fault), tell=tell)
+            heal(lab, fault, machine_of(lab, fault), report=report)
             healed.append(fault)
         except Exception as error:
             progress.say(fault.node, f"{fault.id} is still in the ledger: {explained(error).what}")

@@ -104,7 +104,7 @@ def _unanswered(it: Situation, lacks: bool) -> Iterator[str]:
         yield f"a promotion began to open {seen.opening} later, and how that ended was not seen"
     risky = seen.node == it.other.name and (seen.durability != "durable" or not seen.waits)
     if risky:
-        yield seen.told(it.now)
+        yield seen.describe(it.now)
     if seen.node == it.other.name and it.ended:
         yield it.ended
     if lacks:

@@ -45,7 +45,7 @@ class Seen:
     had: str = ""
     left: bool = False
 
-    def told(self, now: float) -> str:
+    def describe(self, now: float) -> str:
         """The same in words."""
         semi_sync = "ON" if self.waits else "OFF"
         return f"{self.node} was primary {now - self.at:.0f} s ago: durability {self.durability}, semi-sync {semi_sync}"

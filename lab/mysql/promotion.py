@@ -160,7 +160,7 @@ def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
         why = f"{other} was gone; {node} itself was the primary that was seen last"
     if it.rival and not it.rival.writable:
         why = f"{other} was closed and cut off, and {node} has all that it has: nothing is lost"
-    known = f" ({it.seen.told(it.now)})" if it.seen else ""
+    known = f" ({it.seen.describe(it.now)})" if it.seen else ""
     return Promotion("emergency", why + known, False)
 
 

@@ -107,12 +107,12 @@ uname -r"""
 
 def versions(machines: Sequence[Machine]) -> dict[str, str]:
     """What runs on each node, in a line."""
-    said = together(
+    answers = together(
         lambda machine: machine.script(f"{{ {VERSIONS}\n}} 2>/dev/null; exit 0", title="names versions"), machines
     )
     return {
         machine.node.name: ", ".join(line.strip() for line in it.stdout.splitlines() if line.strip())
-        for machine, it in zip(machines, said, strict=True)
+        for machine, it in zip(machines, answers, strict=True)
     }
 
 

@@ -76,10 +76,10 @@ class Machine:
     def ready(self, text: str, *, timeout: float = 30.0, title: str) -> Shell:
         """Run a bash script as root and keep its shell, for what has to happen at a moment: to start one takes time."""
         shell = self._guarded(lambda: self._shell(timeout), title)
-        self.told(text, timeout=timeout, title=title, shell=shell)
+        self.run_in_shell(text, timeout=timeout, title=title, shell=shell)
         return shell
 
-    def told(self, text: str, *, timeout: float = 30.0, title: str, shell: Shell) -> Answer:
+    def run_in_shell(self, text: str, *, timeout: float = 30.0, title: str, shell: Shell) -> Answer:
         """Run a bash script in a shell that is ready, and keep the shell."""
         patience = Patience(self.node.name, title, timeout)
         self._guarded(lambda: send(shell, f"{text}\necho {READY}\n", patience), title)

@@ -47,7 +47,7 @@ class Patience:
 
     def __init__(self, node: str, title: str, timeout: float) -> None:
         self.node, self.title, self.timeout = node, title, timeout
-        self.start = self.said = time.monotonic()
+        self.start = self.reported_at = time.monotonic()
 
     def look(self, output: bytes) -> None:
         """Say how far it is, by the last line of `output`; raises TimedOut after the deadline."""
@@ -56,10 +56,10 @@ class Patience:
         if now - self.start > self.timeout:
             what = f"{self.node}: {self.title}: not done within {self.timeout:g} s"
             raise TimedOut(what, evidence="\n".join(lines[-10:]))
-        if now - self.said >= SAY_EVERY_S:
+        if now - self.reported_at >= SAY_EVERY_S:
             step = lines[-1] if lines else self.title
             progress.say(self.node, f"{step[:SHOWN_WIDTH]} ({now - self.start:.0f} s)")
-            self.said = now
+            self.reported_at = now
 
 
 def send(channel: paramiko.Channel, text: str, patience: Patience) -> None:

@@ -67,12 +67,12 @@ def _put(machine: Machine, statement: str, aside: str, again: str) -> None:
     try:
         _sql(machine, statement, "puts it in its place")
     except BaseException as error:
-        said = _stands(machine, aside)
+        message = _stands(machine, aside)
         if not isinstance(error, LabError):
-            progress.say(machine.node.name, said)
+            progress.say(machine.node.name, message)
             raise
         hint = f"look: invoke lab.status; then {again}"
-        raise CheckFailed(f"{machine.node.name}: {said}", evidence=str(error), hint=hint) from error
+        raise CheckFailed(f"{machine.node.name}: {message}", evidence=str(error), hint=hint) from error
 
 
 def _stands(machine: Machine, aside: str, looks: int = 3) -> str:

@@ -175,8 +175,8 @@ def _next(status: Mapping[str, Any]) -> list[str]:
     """What an operator would do next; where a fault was injected, also how the exercise is undone."""
     if status["running"]:
         return ["next      let it end, or stop it with Ctrl-C where it runs"]
-    told = [error.partition("; next: ")[2] for error in status["errors"] if error.startswith("database: ")]
-    command = next(filter(None, told), "")
+    hints = [error.partition("; next: ")[2] for error in status["errors"] if error.startswith("database: ")]
+    command = next(filter(None, hints), "")
     if status["faults"] and not command.startswith(HEALS):
         undo = f"or        {HEALS} (undoes the exercise)"
         return [f"next      {command} (as an operator would)", undo] if command else [f"next      {HEAL}"]

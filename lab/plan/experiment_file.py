@@ -222,9 +222,9 @@ def _steps(steps: list[StepFile], lab: Lab) -> tuple[Step, ...]:
 
 def _expected(parsed: PlanFile) -> tuple[Expectation, ...]:
     """What the file says; and that its commands work, unless it says something else of that."""
-    said = tuple(_expectation(it) for it in parsed.expect)
-    silent = any(step.command for step in parsed.steps) and FAILED not in [it.check for it in said]
-    return (*said, Expectation(FAILED, "at_most", 0)) if silent else said
+    expectations = tuple(_expectation(it) for it in parsed.expect)
+    silent = any(step.command for step in parsed.steps) and FAILED not in [it.check for it in expectations]
+    return (*expectations, Expectation(FAILED, "at_most", 0)) if silent else expectations
 
 
 def _expectation(parsed: ExpectationFile) -> Expectation:

@@ -47,7 +47,7 @@ NEVER_CONVERGES = "db."
 def between(lab: Lab, data: Mapping[str, Any]) -> Iterator[Mistake]:
     """Mistakes between settings, looked for even where single settings are wrong too."""
     yield from _rates(data.get("load"), data.get("measure_s", MEASURE_S))
-    yield from _Story(lab, data.get("measure_s", MEASURE_S)).told(_mappings(data.get("steps")))
+    yield from _Story(lab, data.get("measure_s", MEASURE_S)).mistakes(_mappings(data.get("steps")))
     yield from _expectations(_mappings(data.get("expect")), _absent(lab, data))
     yield from _without(data.get(WITHOUT), _mappings(data.get("steps")))
     databases = [ANY, *(node.name for node in lab.having("database"))]
@@ -88,7 +88,7 @@ class _Story:
     now: float = 0.0
     active: dict[Key, Fault | None] = field(default_factory=dict)  # None: its description has mistakes
 
-    def told(self, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Mistake]:
+    def mistakes(self, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Mistake]:
         commanded = False
         for index, step in steps:
             place = ("steps", index)

@@ -8,7 +8,7 @@ from lab.errors import CheckFailed, LabError
 from lab.mysql import server_state, shutdown
 from lab.nodes.facts import databases_of
 from lab.nodes.ssh import Machine, Shell
-from lab.replication.session import ALL_ENDED, END_ALL, client, tell
+from lab.replication.session import ALL_ENDED, END_ALL, client, query
 
 ASK_S, LEAVE_S, OPEN_S = 10, 20, 30
 SCRIPT_S, SHUT_S = 90.0, 60.0
@@ -18,8 +18,8 @@ SCRIPT_S, SHUT_S = 90.0, 60.0
 COORDINATOR = """SELECT COALESCE(MAX(PROCESSLIST_ID), 0) FROM performance_schema.threads
 WHERE NAME = 'thread/sql/replica_sql'"""
 KILL_S = 10
-_KILL_IT = f'[ "$said" = 0 ] || tell "KILL $said; SELECT 1;" {KILL_S} || exit 5'
-DROPS_TORN = f"{tell(COORDINATOR, KILL_S)}; {_KILL_IT}"
+_KILL_IT = f'[ "$reply" = 0 ] || query "KILL $reply; SELECT 1;" {KILL_S} || exit 5'
+DROPS_TORN = f"{query(COORDINATOR, KILL_S)}; {_KILL_IT}"
 LEAVE = "STOP REPLICA; RESET REPLICA ALL;"
 # Sent before anything else: a shell, a client or a server that is held up after that finds that it is too late.
 UNTIL = f"SET @until = UNIX_TIMESTAMP(SYSDATE()) + {OPEN_S}; SELECT 1"
@@ -37,12 +37,12 @@ def opens(*first: str, settings: str = "") -> str:
 
     The client waits as long as the deadline: whoever stops waiting has sent nothing that could open the server later.
     """
-    return "\n".join([tell(UNTIL, ASK_S), *first, tell(f"{settings} {OPEN_IN_TIME} {OPENED}".lstrip(), OPEN_S)])
+    return "\n".join([query(UNTIL, ASK_S), *first, query(f"{settings} {OPEN_IN_TIME} {OPENED}".lstrip(), OPEN_S)])
 
 
 def leaves_and_opens(durability: str) -> str:
     """Bash for a client's shell: leave the source for good, commit as safe as said, take writes."""
-    leave = tell(f"{LEAVE} SELECT 1", LEAVE_S)
+    leave = query(f"{LEAVE} SELECT 1", LEAVE_S)
     return opens(shutdown.OPENS, leave, settings=server_state.durability_sql(durability))
 
 
@@ -62,10 +62,10 @@ def ended_unless_open(machine: Machine, what: str, why: str, hint: str) -> Itera
         name, state = machine.node.name, shut(machine)
         if state == "open":
             return
-        said = f"{name} {what}: {why}; it is closed"
+        message = f"{name} {what}: {why}; it is closed"
         if state != "closed":
-            said = f"{name} {what} for certain: {why}, and nobody can say whether it opens later"
-        raise CheckFailed(said, evidence=error.evidence or str(error), hint=hint) from error
+            message = f"{name} {what} for certain: {why}, and nobody can say whether it opens later"
+        raise CheckFailed(message, evidence=error.evidence or str(error), hint=hint) from error
 
 
 def shut(machine: Machine) -> str:

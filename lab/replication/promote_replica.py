@@ -125,8 +125,8 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
     """
     node, other = roles.node.node.name, roles.other.node.name
     without = protections.taken(choices.load()) if lock.is_a_part() else []
-    told = [f"without {it}: {LEFT_OUT[it].format(node=node, other=other)}" for it in without if it in LEFT_OUT]
-    for line in told:
+    notices = [f"without {it}: {LEFT_OUT[it].format(node=node, other=other)}" for it in without if it in LEFT_OUT]
+    for line in notices:
         progress.say(node, line)
     works: Mapping[str, Callable[[], Any]] = {
         node: lambda: _applies(roles, it, how, shell or client(roles.node), without),
@@ -139,7 +139,7 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
         last_seen.opening(node, had, leaves=True)
     open_it(roles, shell, had)
     fenced = f"{fenced}: it can't take writes beside {node}" if fenced else ""
-    return "; ".join(filter(None, [fenced, *told, torn]))
+    return "; ".join(filter(None, [fenced, *notices, torn]))
 
 
 def _applies(
@@ -156,9 +156,9 @@ def _applies(
             error.hint += f"{fetch}; or do without: invoke db.promote {it.node.name} --accept-data-loss"
             raise
     left = gtid.minus(it.own.received, it.own.gtid_executed)
-    told = f"{it.node.name} could not apply what it received: it gives up {gtid.text(left) or 'what it had in part'}"
-    progress.say(it.node.name, told)
-    return told, client(roles.node), None
+    message = f"{it.node.name} could not apply what it received: it gives up {gtid.text(left) or 'what it had in part'}"
+    progress.say(it.node.name, message)
+    return message, client(roles.node), None
 
 
 def _nothing_released_meanwhile(it: Situation) -> None:
@@ -202,7 +202,7 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str, *, gone: bool =
     assert own is not None
     next_ = f"next: {promotion.rejoins(other, gone=gone)}"
     follows = f"{other} replicates from it" if followed and how.way == "planned" and how.attach else next_
-    return _told(name, how, done, f"commits are {own.durability}{_lowered(name, own.durability)}; {follows}")
+    return _report(name, how, done, f"commits are {own.durability}{_lowered(name, own.durability)}; {follows}")
 
 
 def _is_followed(follows: Callable[[], bool], name: str, other: str) -> bool:
@@ -219,7 +219,7 @@ def _follows(latest: Mapping[str, Database | None], other: str, how: Promotion) 
     return how.way != "planned" or not how.attach or bool(it and it.replicating)
 
 
-def _told(name: str, how: Promotion, done: str, commits: str) -> list[str]:
+def _report(name: str, how: Promotion, done: str, commits: str) -> list[str]:
     lines = [f"{name} is the primary, and the site writes there: {how.why}", done, commits]
     return [*lines, *([f"may be lost: {how.lost}"] if how.lost else [])]
 

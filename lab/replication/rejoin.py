@@ -193,8 +193,8 @@ def _follows(roles: Roles, executed: str, resumed: Resumed | None, latest: dict[
         follows = bool(own and primary and own.replicating and not own.writable and primary.writable)
         return follows and own is not None and gtid.subset(executed, own.has)
 
-    def said() -> str:
+    def last_status() -> str:
         return "\n".join(f"{it.node}: {it.role} {it.error}" for it in latest.values() if it)
 
     hint = "invoke db.status, invoke lab.logs"
-    until(f"{name} replicates from {other}", right, FOLLOWS_S, every=1, where=name, evidence=said, hint=hint)
+    until(f"{name} replicates from {other}", right, FOLLOWS_S, every=1, where=name, evidence=last_status, hint=hint)

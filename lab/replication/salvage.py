@@ -128,12 +128,12 @@ def _fetch(lab: Lab, roles: Roles, own: Database, rival: Database) -> None:
             resumed.look(now)
         return bool(now and gtid.subset(rival.gtid_executed, now.gtid_executed))
 
-    def said() -> str:
+    def last_status() -> str:
         it = latest[node]
         return f"{node}: {it.error or 'receives and applies'}" if it else ""
 
     try:
-        until(f"{node} has all that {other} has", fetched, FETCH_S, every=0.5, where=node, evidence=said)
+        until(f"{node} has all that {other} has", fetched, FETCH_S, every=0.5, where=node, evidence=last_status)
     except TimedOut as error:
         hint = _hint(lab, roles, latest[node])
         raise CheckFailed(f"{node} is not promoted: {error.what}", evidence=error.evidence, hint=hint) from error

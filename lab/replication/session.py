@@ -8,15 +8,15 @@ EXECUTED = "SELECT REPLACE(@@global.gtid_executed, '\\n', '')"
 OPENED_S = 60.0
 CLIENTS = "/run/weblab/clients"
 
-# `tell SQL SECONDS` waits for one line of answer, in $said. A client ends after an error: something must go on reading
-# what it is told, or bash would die of it and the error would not be heard.
+# `query SQL SECONDS` waits for one line of answer, in $reply. A client ends after an error: something must go on
+# reading what it is told, or bash would die of it and the error would not be heard.
 _OPEN = """coproc db {
   exec 2>&1; mysql --connect-timeout=5 --skip-reconnect --batch --skip-column-names --unbuffered; cat >/dev/null
 }
-tell() {
-  said=
-  printf '%s\\n' "$1" >&"${db[1]}" && IFS= read -rt "$2" -u "${db[0]}" said && [[ $said != ERROR* ]] && return
-  echo "MySQL: ${said:-no answer within $2 s}"
+query() {
+  reply=
+  printf '%s\\n' "$1" >&"${db[1]}" && IFS= read -rt "$2" -u "${db[0]}" reply && [[ $reply != ERROR* ]] && return
+  echo "MySQL: ${reply:-no answer within $2 s}"
   return 1
 }
 """
@@ -31,33 +31,33 @@ END_ALL = f"""for kept in {CLIENTS}/*; do
   [ -e "$kept" ] || continue
   pid=${{kept##*/}}
   [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != bash ] || kill -KILL "$pid"
-  said=$(timeout 10 mysql --connect-timeout=5 -e "{_KILL}" 2>&1) || [[ $said == "ERROR 1094"* ]] || continue
+  reply=$(timeout 10 mysql --connect-timeout=5 -e "{_KILL}" 2>&1) || [[ $reply == "ERROR 1094"* ]] || continue
   rm -f "$kept"
 done"""
 ALL_ENDED = f"! compgen -G '{CLIENTS}/*' >/dev/null"
 # The session's number is kept, so that another command can end this client. One that gives up ends its session itself:
 # what was told together with a statement that hangs would run when that returns.
 _GIVES_UP = f'timeout 10 mysql --connect-timeout=5 -e "KILL $(cat {CLIENTS}/$$)" 2>/dev/null'
-_KEEP = f"""mkdir -p {CLIENTS} && echo "$said" > {CLIENTS}/$$ &&
+_KEEP = f"""mkdir -p {CLIENTS} && echo "$reply" > {CLIENTS}/$$ &&
 trap '{{ [ $? = 0 ] || {_GIVES_UP}; }} && rm -f {CLIENTS}/$$' EXIT"""
 
 
 def client(machine: Machine, before: str = "") -> Shell:
     """A shell on the node whose client is connected; `before` is bash that it runs first."""
-    hello = tell("SET SESSION wait_timeout = 600; SELECT CONNECTION_ID()", 20)
-    text = f'{_OPEN}{hello}\n[ "$said" -gt 0 ] 2>/dev/null || {{ echo "$said"; exit 5; }}\n{_KEEP}\n{before}'
+    hello = query("SET SESSION wait_timeout = 600; SELECT CONNECTION_ID()", 20)
+    text = f'{_OPEN}{hello}\n[ "$reply" -gt 0 ] 2>/dev/null || {{ echo "$reply"; exit 5; }}\n{_KEEP}\n{before}'
     return machine.ready(text, timeout=OPENED_S + 60, title="MySQL's client is ready")
 
 
-def tell(sql: str, seconds: int, otherwise: str = "exit 5") -> str:
-    """Bash for such a shell: statements of which the last gives one line, in $said; what to do where it fails."""
-    return f"tell {quote(sql + ';')} {seconds} || {{ {otherwise}; }}"
+def query(sql: str, seconds: int, otherwise: str = "exit 5") -> str:
+    """Bash for such a shell: statements of which the last gives one line, in $reply; what to do where it fails."""
+    return f"query {quote(sql + ';')} {seconds} || {{ {otherwise}; }}"
 
 
 def wait_for(gtids: str, seconds: int) -> str:
     """Bash for such a shell: until the server has executed those transactions, else exit 4."""
-    return f"{tell(f'SELECT WAIT_FOR_EXECUTED_GTID_SET({gtids}, {seconds})', seconds + 10)}\n{CAUGHT_UP}"
+    return f"{query(f'SELECT WAIT_FOR_EXECUTED_GTID_SET({gtids}, {seconds})', seconds + 10)}\n{CAUGHT_UP}"
 
 
-CAUGHT_UP = '[ "$said" = 0 ] || { echo "it has not executed all that it should"; exit 4; }'
+CAUGHT_UP = '[ "$reply" = 0 ] || { echo "it has not executed all that it should"; exit 4; }'
 NOT_CAUGHT_UP = 4

@@ -55,17 +55,17 @@ def ask(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
         works |= {other.name: lambda: _look(roles.other), balancer.node.name: lambda: _reaches(balancer, other)}
     machines = [machine for machine in (roles.node, roles.other, balancer) if machine.node.name in works]
     asked_at = time.time()
-    said = dict(
+    answers = dict(
         zip((it.node.name for it in machines), together(lambda it: works[it.node.name](), machines), strict=True)
     )
-    own, rival = said[node.name], said.get(other.name, Look(dead=states[other.name] in vm_power.OFF))
+    own, rival = answers[node.name], answers.get(other.name, Look(dead=states[other.name] in vm_power.OFF))
     open_ = rival.database is not None and rival.database.writable
     ended = "" if open_ else ended_because(other, rival.record)
     if own.database is None:
         hint = "see what the machine is doing: invoke lab.status"
         raise Unreachable(f"{node.name} can't be promoted: its MySQL does not answer", hint=hint)
     last_seen.remember(asked_at, [own.database, rival.database])
-    reached = own.reaches or said.get(balancer.node.name, True)
+    reached = own.reaches or answers.get(balancer.node.name, True)
     known = reached, last_seen.recall(), time.time(), ended, states[other.name] == "absent"
     situation = Situation(node, other, own.database, rival.database, *known)
     return situation, rival.dead, own.shell

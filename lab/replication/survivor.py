@@ -9,7 +9,7 @@ from lab.nodes.facts import databases_of
 from lab.nodes.ssh import Machine, Shell
 from lab.replication.attach import APPLY_RECEIVED
 from lab.replication.open_for_writes import DROPS_TORN, KILL_S, LEAVE_S, SCRIPT_S, ended_unless_open, leaves_and_opens
-from lab.replication.session import CAUGHT_UP, tell
+from lab.replication.session import CAUGHT_UP, query
 from lab.replication.switchover import Roles
 
 APPLY_S = 60
@@ -33,7 +33,7 @@ APPLIED = """STOP REPLICA;
 SELECT GTID_SUBSET(COALESCE(MAX(received_transaction_set), ''), @@GLOBAL.gtid_executed)
 AND GTID_SUBSET('%s', @@GLOBAL.gtid_executed)
 FROM performance_schema.replication_connection_status"""
-NOT_APPLIED = '[ "$said" = 1 ] || { echo "it has not applied all that it had"; exit 4; }'
+NOT_APPLIED = '[ "$reply" = 1 ] || { echo "it has not applied all that it had"; exit 4; }'
 
 
 def apply_received(roles: Roles, shell: Shell) -> str:
@@ -44,14 +44,14 @@ def apply_received(roles: Roles, shell: Shell) -> str:
     """
     name = roles.node.node.name
     let_go = LET_GO % roles.other.node.ip
-    at_once = f'[ "$said" = 0 ] || {{ {DROPS_TORN}; {tell(AT_ONCE, 30)}; }}'
-    received = tell(RECEIVED % APPLY_S, APPLY_S + 30)
-    torn = f'{tell(TORN, KILL_S)}; echo "$said"'
-    script = "\n".join([let_go, tell(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, torn, DROPS_TORN])
+    at_once = f'[ "$reply" = 0 ] || {{ {DROPS_TORN}; {query(AT_ONCE, 30)}; }}'
+    received = query(RECEIVED % APPLY_S, APPLY_S + 30)
+    torn = f'{query(TORN, KILL_S)}; echo "$reply"'
+    script = "\n".join([let_go, query(DELAY, 10), at_once, received, "kill $letting_go", CAUGHT_UP, torn, DROPS_TORN])
     torn = ""
     with _not_promoted(roles.node, "it could not apply what it received"):
-        told = roles.node.told(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
-        torn = told.stdout.strip()
+        answer = roles.node.run_in_shell(script, timeout=APPLY_S + 120, title="applies what it received", shell=shell)
+        torn = answer.stdout.strip()
     if not torn:
         return ""
     progress.say(name, f"drops transaction {torn}, which it has only in part")
@@ -65,7 +65,7 @@ def open_it(roles: Roles, shell: Shell, had: str | None) -> None:
     open, and then it is closed.
     """
     leaves = leaves_and_opens(roles.durability)
-    applied = "" if had is None else f"{tell(APPLIED % had, LEAVE_S)}\n{NOT_APPLIED}"
+    applied = "" if had is None else f"{query(APPLIED % had, LEAVE_S)}\n{NOT_APPLIED}"
     try:
         with _not_promoted(roles.node, "it could not open"):
             roles.node.script(f"{applied}\n{leaves}", timeout=SCRIPT_S, title="opens", shell=shell)

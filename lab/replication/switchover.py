@@ -20,7 +20,7 @@ from lab.nodes.ssh import Machine, Shell, together
 from lab.replication.attach import APPLY, APPLY_RECEIVED, listen
 from lab.replication.mysql_cli import sql
 from lab.replication.open_for_writes import DROPS_TORN, LEAVE, leaves_and_opens, open_server, opens
-from lab.replication.session import END_ALL, EXECUTED, NOT_CAUGHT_UP, client, tell, wait_for
+from lab.replication.session import END_ALL, EXECUTED, NOT_CAUGHT_UP, client, query, wait_for
 from lab.state import choices, credentials
 from lab.topology import Lab, Node
 
@@ -87,7 +87,7 @@ def planned(roles: Roles, own: Database, rival: Database, *, attach: bool) -> fl
         opened.append(time.monotonic())
 
     def follow_() -> None:
-        roles.other.script(tell(f"{APPLY} SELECT 1", 60), timeout=90, title=f"follows {node}", shell=following)
+        roles.other.script(query(f"{APPLY} SELECT 1", 60), timeout=90, title=f"follows {node}", shell=following)
 
     failed = _all(roles, {node: open_, other: follow_ if attach else lambda: None})
     if failed[node]:
@@ -136,14 +136,14 @@ def _catches_up(rival: Database) -> str:
     Both, for an old primary that was made anew has less; and leaving the source throws the relay log away.
     """
     all_ = f"CONCAT(@received, ',', '{rival.gtid_executed}')"
-    return f"{tell(f'{APPLY_RECEIVED} SELECT 1', 10)}\n{wait_for(all_, CATCH_UP_S)}"
+    return f"{query(f'{APPLY_RECEIVED} SELECT 1', 10)}\n{wait_for(all_, CATCH_UP_S)}"
 
 
 def _listening(roles: Roles) -> str:
     """Bash for the old primary's client: it connects to its replica; whoever can't yet goes on trying by itself."""
-    hangs = f'[ "$said" ] && exit 5; exit {HANGS}'
-    connects = tell(f"{listen(str(roles.node.node.ip), roles.password)} SELECT 1", LISTEN_S, hangs)
-    return f'{connects}\nfor _ in {{1..50}}; do {tell(LISTENS, 10)}; [ "$said" = ON ] && break; sleep 0.1; done'
+    hangs = f'[ "$reply" ] && exit 5; exit {HANGS}'
+    connects = query(f"{listen(str(roles.node.node.ip), roles.password)} SELECT 1", LISTEN_S, hangs)
+    return f'{connects}\nfor _ in {{1..50}}; do {query(LISTENS, 10)}; [ "$reply" = ON ] && break; sleep 0.1; done'
 
 
 @contextmanager
@@ -166,7 +166,7 @@ def _close(machine: Machine, rival: Database, shell: Shell, spare: Shell) -> str
     """
     text = f"SET SESSION lock_wait_timeout = {LOCK_S}; SET GLOBAL super_read_only = ON; {EXECUTED}"
     try:
-        answer = machine.script(f'{tell(text, 6 * LOCK_S)}\necho "$said"', timeout=60, title="closes", shell=shell)
+        answer = machine.script(f'{query(text, 6 * LOCK_S)}\necho "$reply"', timeout=60, title="closes", shell=shell)
     except CommandFailed as error:
         what = f"{machine.node.name} can't be closed: its commits hang{_reopened(machine, rival, spare)}"
         raise NotClosed(what, evidence=error.evidence, hint=WHY_IT_HANGS) from error

@@ -51,8 +51,8 @@ def _sum(plan: Plan, runs: Sequence[Result]) -> list[str]:
     writes = [it["writes"] for it in runs]
     seeds = {it["seed"] for it in runs}
     unsure = [it for it in runs if it["verdict"] == "inconclusive"]
-    told = [_lost(writes), *(_counted(writes, word) for word in ("duplicated", "unexpected", "unknown"))]
-    return [plan.name, str(len(runs)), str(len(seeds)), _counted(writes, "acknowledged"), *told, str(len(unsure))]
+    cells = [_lost(writes), *(_counted(writes, word) for word in ("duplicated", "unexpected", "unknown"))]
+    return [plan.name, str(len(runs)), str(len(seeds)), _counted(writes, "acknowledged"), *cells, str(len(unsure))]
 
 
 def _lost(writes: Sequence[Writes]) -> str:

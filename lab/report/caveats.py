@@ -75,8 +75,8 @@ def _jumped(history: History) -> Iterator[str]:
     """A laptop that slept, or a clock that was corrected; the clock of a run does not jump."""
     seconds = sum(it.data.get("clock_jumped_s", 0.0) for it in history.seen("lab", "end"))
     if abs(seconds) >= JUMP_S:
-        told = "slept or its clock was set" if seconds > 0 else "had its clock set back"
-        yield f"The hosting machine {told} while this ran ({seconds:+.1f} s): times here leave that out."
+        event = "slept or its clock was set" if seconds > 0 else "had its clock set back"
+        yield f"The hosting machine {event} while this ran ({seconds:+.1f} s): times here leave that out."
 
 
 def _blind(history: History) -> Iterator[str]:

@@ -43,6 +43,6 @@ def short(bound: float | None) -> str:
 
 def noticed(found: Mapping[str, Any]) -> str:
     """Median and longest time until HAProxy took the server out."""
-    told = f"HAProxy took the server out after {found['median_s']:.2f} s (median), {found['max_s']:.2f} s (longest)"
+    text = f"HAProxy took the server out after {found['median_s']:.2f} s (median), {found['max_s']:.2f} s (longest)"
     missed = f"; {found['missed']} times it was not seen to" if found["missed"] else ""
-    return f"{told}, {found['seen']} times; its settings allow {found['bound_s']:g} s{missed}."
+    return f"{text}, {found['seen']} times; its settings allow {found['bound_s']:g} s{missed}."

@@ -19,5 +19,5 @@ MEANINGS = {
 def glossary(history: History) -> list[tuple[str, str]]:
     """Each word that stands in a lane of this run and needs one, with its meaning."""
     drawn = (state_intervals.servers(history), state_intervals.databases(history), state_intervals.power(history))
-    said = {it.label for kind in drawn for lane in kind.values() for it in lane}
-    return [meaning for word, meaning in MEANINGS.items() if any(word in label for label in said)]
+    labels = {it.label for kind in drawn for lane in kind.values() for it in lane}
+    return [meaning for word, meaning in MEANINGS.items() if any(word in label for label in labels)]

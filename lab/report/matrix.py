@@ -59,9 +59,9 @@ def _counted(latest: dict[str, list[Result]], done: Sequence[Result]) -> str:
     verdicts = Counter(it["verdict"] for it in done)
     run, agree = sum(bool(two) for two in latest.values()), sum(_agree(two) == "yes" for two in latest.values())
     words = ", ".join(f"{count} {word}" for word, count in sorted(verdicts.items())) or "none"
-    told = f"{len(latest)} rows, {run} with a result, {agree} whose two latest agree. Results so far: {words}."
+    totals = f"{len(latest)} rows, {run} with a result, {agree} whose two latest agree. Results so far: {words}."
     unsure, broken = verdicts["inconclusive"], verdicts["error"]
-    return f"{told}\n{unsure} of {len(done)} results ended inconclusive, {broken} with an error."
+    return f"{totals}\n{unsure} of {len(done)} results ended inconclusive, {broken} with an error."
 
 
 def _came(name: str, two: Sequence[Result]) -> list[str]:

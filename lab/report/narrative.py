@@ -47,8 +47,8 @@ def _faults(history: History) -> str:
     for what, at in reversed(deeds):
         first[what] = at
     times = Counter(what for what, _ in deeds)
-    told = sorted(first.items(), key=lambda it: it[1])
-    return ", ".join(f"{what}{_at(at, times[what])}" for what, at in told) or "nothing was broken"
+    ordered = sorted(first.items(), key=lambda it: it[1])
+    return ", ".join(f"{what}{_at(at, times[what])}" for what, at in ordered) or "nothing was broken"
 
 
 def _at(at: float, times: int) -> str:

@@ -58,8 +58,8 @@ def bring_back() -> bool:
 def of_the_user() -> None:
     """Bring back, and say, what an experiment that was killed could not; for a command that has the lock alone."""
     if bring_back():
-        said = ", ".join(f"{name} {value}" for name, value in load().items()) or "none"
-        progress.say("lab", f"an experiment was killed: the next converge does what you chose before it ({said})")
+        chosen = ", ".join(f"{name} {value}" for name, value in load().items()) or "none"
+        progress.say("lab", f"an experiment was killed: the next converge does what you chose before it ({chosen})")
 
 
 def _write(chosen: Mapping[str, Any], path: Path) -> None:

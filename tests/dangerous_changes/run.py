@@ -54,7 +54,7 @@ class Outcome:
 
     change: Change
     noticed: bool
-    told: str
+    reason: str
 
 
 def load(path: Path = CHANGES) -> list[Change]:
@@ -141,7 +141,7 @@ def _all(pool: ThreadPoolExecutor, copies: Sequence[Path], changes: Sequence[Cha
         finally:
             free.put(folder)
         seconds = time.monotonic() - began
-        progress.say(f"{number}/{len(changes)}", f"{change.what}: {outcome.told} ({seconds:.0f} s)")
+        progress.say(f"{number}/{len(changes)}", f"{change.what}: {outcome.reason} ({seconds:.0f} s)")
         return outcome
 
     return list(pool.map(one, range(1, len(changes) + 1), changes))
@@ -190,17 +190,17 @@ def main(words: Sequence[str]) -> int:
             return 0
         if not changes:
             raise BadInput(f"no change has the words {chosen.only!r}", hint="see them: --list")
-        return told(run(ROOT, changes))
+        return report(run(ROOT, changes))
     except LabError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
 
 
-def told(outcomes: Sequence[Outcome]) -> int:
+def report(outcomes: Sequence[Outcome]) -> int:
     """Say what was not noticed, and how many were; returns the exit code."""
     missed = [it for it in outcomes if not it.noticed]
     for it in missed:
-        sys.stdout.write(f"{it.change.file}: {it.change.what}: {it.told}\n")
+        sys.stdout.write(f"{it.change.file}: {it.change.what}: {it.reason}\n")
     sys.stdout.write(f"{len(outcomes) - len(missed)} of {len(outcomes)} dangerous changes turn a unit test red\n")
     return CheckFailed.exit_code if missed else 0
 

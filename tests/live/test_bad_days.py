@@ -63,9 +63,9 @@ def test_a_replica_with_transactions_of_its_own_is_told_and_not_merged(
     done = invoke("lab.provision")
     assert (done.returncode, "2 transactions of its own" in done.stderr) == (1, True), done.stderr
     assert "invoke db.rejoin web2" in done.stderr and "invoke db.rejoin web2" in must("lab.status")
-    said = must("db.rejoin", "web2", timeout=300)
-    assert "2 transactions that web1 never had" in said
-    path = kept_in(said)
+    output = must("db.rejoin", "web2", timeout=300)
+    assert "2 transactions that web1 never had" in output
+    path = kept_in(output)
     text = path.read_text(encoding="utf-8")
     assert f"###   @2='{body}'" in text and "CREATE DATABASE by_hand" in text and "-- node: web2" in text
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -127,10 +127,10 @@ def test_lost_passwords_are_made_anew_everywhere(healthy: Lab, machines: dict[st
         must("lab.provision")
 
 
-def kept_in(said: str) -> Path:
+def kept_in(output: str) -> Path:
     """The file that a rejoin names."""
-    found = re.search(r"written to (\S+-only-on-\w+\.sql)", said)
-    assert found, said
+    found = re.search(r"written to (\S+-only-on-\w+\.sql)", output)
+    assert found, output
     return Path(found[1])
 
 

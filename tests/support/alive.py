@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-def told(word: str) -> list[int]:
+def pids_with(word: str) -> list[int]:
     """Those that have `word` in their command line; one that is dead and was not waited for has none any more."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):

@@ -30,10 +30,10 @@ class Doubles:
         self.folder, self.stories = folder, list(stories)
         self.asked: list[tuple[str, int, int, float]] = []
         self.resets = 0
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.path = folder / "matrix.jsonl"
 
-    def perform(self, it: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+    def perform(self, it: Plan, rounds: int, report_folder: Callable[[Path], None]) -> None:
         """Run an experiment."""
         self.asked.append((it.name, rounds, it.seed, it.measure_s))
         story = self.stories.pop(0)
@@ -42,7 +42,7 @@ class Doubles:
         run = self.folder / f"run-{len(self.asked)}"
         run.mkdir()
         timeline.append(run / run_folder.TIMELINE, story)
-        tell_folder(run)
+        report_folder(run)
         (end,) = [entry for entry in story if entry.kind == "end"]
         if end.data["why"] == "interrupted":
             raise KeyboardInterrupt
@@ -54,7 +54,7 @@ class Doubles:
     def play(self, rows: Sequence[Row], again: bool = False) -> int:
         """The matrix, as the command does it."""
         todo = matrix.left(rows, [] if again else self.kept)
-        matrix.play(todo, MatrixCallbacks(self.perform, self.reset, self.said.append), HOST, self.path)
+        matrix.play(todo, MatrixCallbacks(self.perform, self.reset, self.messages.append), HOST, self.path)
         return matrix.exit_code(rows, self.kept)
 
     @property

@@ -20,7 +20,7 @@ from loadtests import generator, request
 from tests.support.timelines import changed, kind, quiet
 
 HOUR_S = 3600.0
-SAYS = "from lab import clock; print(clock.now())"
+PRINTS = "from lab import clock; print(clock.now())"
 
 
 def test_the_clock_of_a_run_goes_on_when_somebody_sets_that_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,26 +34,26 @@ def test_the_clock_of_a_run_goes_on_when_somebody_sets_that_of_the_machine(monke
 def test_a_process_that_is_told_of_it_has_the_same_clock() -> None:
     """Also where the machine's was set in between."""
     earlier = str(float(clock.zero()) - HOUR_S)
-    told = subprocess.run(
-        [sys.executable, "-c", SAYS],
+    process = subprocess.run(
+        [sys.executable, "-c", PRINTS],
         env={**os.environ, clock.ZERO: earlier},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert 0 <= clock.now() - HOUR_S - float(told.stdout) < 60
+    assert 0 <= clock.now() - HOUR_S - float(process.stdout) < 60
 
 
 def test_the_load_is_told_of_the_clock_of_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its requests and the faults of the experiment stand on one axis."""
-    said = tmp_path / "said"
+    path = tmp_path / "said"
     locust = tmp_path / "locust"
-    locust.write_text(f"#!/bin/sh\necho $WEBLAB_CLOCK_ZERO > {said}\n", encoding="utf-8")
+    locust.write_text(f"#!/bin/sh\necho $WEBLAB_CLOCK_ZERO > {path}\n", encoding="utf-8")
     locust.chmod(0o755)
     monkeypatch.setattr(load, "LOCUST", locust)
     with load.running(Load(1, 0.0, 1), 1, 1.0, tmp_path / "record") as it:
         it.process.wait(30)
-    assert json.loads(said.read_text(encoding="utf-8")) == float(clock.zero())
+    assert json.loads(path.read_text(encoding="utf-8")) == float(clock.zero())
 
 
 @pytest.mark.parametrize("module", [generator, request], ids=["when a request is due", "when it is sent and ends"])
@@ -62,9 +62,9 @@ def test_the_load_reads_no_other_clock(module: ModuleType) -> None:
     assert vars(module)["now"] is clock.now
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(7.7, "+7.7 s"), (-2.0, "-2.0 s"), (0.0, "")])
-def test_a_report_says_that_the_machine_slept(seconds: float, told: str) -> None:
+@pytest.mark.parametrize(("seconds", "message"), [(7.7, "+7.7 s"), (-2.0, "-2.0 s"), (0.0, "")])
+def test_a_report_says_that_the_machine_slept(seconds: float, message: str) -> None:
     """The times of nodes, which have clocks of their own, may tell another story."""
     history = History(changed(quiet(), kind("end"), clock_jumped_s=seconds))
     lines = [it for it in limits(history, summarize(history.entries, [])) if it.startswith("The hosting machine")]
-    assert [told in it for it in lines] == ([True] if told else [])
+    assert [message in it for it in lines] == ([True] if message else [])

@@ -49,8 +49,8 @@ def test_only_a_test_that_turns_red_notices(
     monkeypatch.setattr(run, "HANGS_S", 3.0)
     outcomes = run.run(tree, [WRONG, HARMLESS, UNREADABLE, replace(HANGS, hangs=True), HANGS])
     assert [it.noticed for it in outcomes] == [True, False, False, True, False]
-    assert outcomes[0].told == "red: test_answer.py::test_the_answer_is_right"
-    assert run.told(outcomes) == 1
+    assert outcomes[0].reason == "red: test_answer.py::test_the_answer_is_right"
+    assert run.report(outcomes) == 1
     first, second, third, last = capsys.readouterr().out.splitlines()
     assert first == "answer.py: a comment is wrong: NOT NOTICED, all tests are green"
     assert "NO TEST COULD RUN" in second and third.endswith("not done within 10 s")

@@ -48,7 +48,7 @@ def test_the_summary_is_the_documented_one() -> None:
     assert shape(summarize(entries, judge(entries, expect))) == shape(examples()["summary.json"])
 
 
-TELLS = re.compile(r"""\b(?:self|it)?\.?tell\("([a-z-]+)\"""")
+RECORDS = re.compile(r"""\b(?:(?:self|it)\.record|report)\("([a-z-]+)\"""")
 ENTRIES = re.compile(r"""Entry\([^"]*"([a-z]+)", "([a-z]+)\"""")
 
 
@@ -57,7 +57,7 @@ def written() -> set[tuple[str, str]]:
     code = "\n".join(path.read_text(encoding="utf-8") for path in (topology.ROOT / "lab").rglob("*.py"))
     names = {observer.name for observer in observers.observers(LAB)}
     watched = {*observers.KINDS.items(), *((observer, "blind") for observer in names)}
-    return {*ENTRIES.findall(code), *(("lab", kind) for kind in TELLS.findall(code)), *watched, ("client", "request")}
+    return {*ENTRIES.findall(code), *(("lab", kind) for kind in RECORDS.findall(code)), *watched, ("client", "request")}
 
 
 def test_all_that_a_timeline_can_say_is_documented_and_nothing_else() -> None:

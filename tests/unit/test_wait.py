@@ -23,6 +23,6 @@ def test_long_work_is_not_silent(capsys: pytest.CaptureFixture[str]) -> None:
     """As long as it lasts, and no longer."""
     with working("report", "still judges a run", every=0.05):
         pause(0.3)
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     pause(0.2)
-    assert said.count("still judges a run") >= 2 and capsys.readouterr().err == ""
+    assert output.count("still judges a run") >= 2 and capsys.readouterr().err == ""

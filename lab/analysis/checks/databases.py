@@ -57,12 +57,12 @@ def two_writable(history: History) -> Finding:
     looks = {node: sorted([*seen[node], *_nobody_listened(history, node)], key=_when) for node in nodes}
     sure = {node: _in_time(them) for node, them in looks.items()}
     moments = [at for node in sure for at in _writable_beside(node, sure)] or _overlaps(sure)
-    told = f"from {history.clock(min(moments))} to {history.clock(max(moments))}" if moments else MISSES
+    detail = f"from {history.clock(min(moments))} to {history.clock(max(moments))}" if moments else MISSES
     blind = [
         coverage.database(history, node, [it.at for it in looks[node]], _unchanged(history, node, seen[node]))
         for node in nodes
     ]
-    return found(len(moments), "moments", told, "; ".join(filter(None, blind)))
+    return found(len(moments), "moments", detail, "; ".join(filter(None, blind)))
 
 
 def _when(look: Look) -> float:
@@ -71,8 +71,8 @@ def _when(look: Look) -> float:
 
 def _looks(history: History, node: str) -> list[Look]:
     seen = [entry for observer in OBSERVERS for entry in history.states(observer).get(node, ())]
-    told = not _skewed(history, node)
-    return [Look(it.at, bool(it.data["writable"]), told * it.data.get("for_s", 0.0)) for it in seen]
+    reliable = not _skewed(history, node)
+    return [Look(it.at, bool(it.data["writable"]), reliable * it.data.get("for_s", 0.0)) for it in seen]
 
 
 def _nobody_listened(history: History, node: str) -> list[Look]:

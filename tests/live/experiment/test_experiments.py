@@ -15,7 +15,7 @@ from lab.topology import ROOT, Lab
 from lab.wait import until
 from tests.live.conftest import INVOKE, invoke, must, wrong
 from tests.support import documented
-from tests.support.alive import told
+from tests.support.alive import pids_with
 
 pytestmark = pytest.mark.live
 RUN_S = 420.0
@@ -78,7 +78,7 @@ def test_a_killed_experiment_can_be_healed_and_judged(healthy: Lab) -> None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
     load = str(latest() / run_folder.RECORD)
-    until("no load of it lives", lambda: not told(load), LOAD_ENDS_S)
+    until("no load of it lives", lambda: not pids_with(load), LOAD_ENDS_S)
     assert "fault     web2-freeze" in must("lab.status")
     assert "web2-freeze" in must("fault.heal", timeout=RUN_S)
     judged = invoke("experiment.report", "latest")

@@ -117,8 +117,8 @@ def test_the_databases_boot_read_only_and_safe(lab: Lab, hosts: Hosts) -> None:
     for node, host in hosts("database"):
         assert runs(host, "mysql")
         assert host.socket("tcp://0.0.0.0:3306").is_listening and not host.socket("tcp://33060").is_listening
-        said = host.check_output("mysql -N -e %s", question).split("\t")
-        assert dict(zip(wanted, said, strict=True)) == wanted
+        values = host.check_output("mysql -N -e %s", question).split("\t")
+        assert dict(zip(wanted, values, strict=True)) == wanted
         assert host.check_output("mysql -N -e 'SELECT @@server_id'") == str(node.server_id)
         assert "super_read_only = ON" in host.file("/etc/mysql/mysql.conf.d/zz-weblab.cnf").content_string
         assert host.check_output("systemctl show -p TimeoutStopUSec --value mysql") == "1min"

@@ -76,8 +76,8 @@ def test_where_both_have_notes_of_their_own_a_person_chooses(roles: Lab, machine
     assert open_ones(machines) == []
     must("db.promote", "web1", "--accept-data-loss", timeout=SALVAGE_S)
     assert open_ones(machines) == ["web1"]
-    said = must("db.rejoin", "web2", timeout=REJOIN_S)
-    assert "only-on-web2.sql" in said
+    output = must("db.rejoin", "web2", timeout=REJOIN_S)
+    assert "only-on-web2.sql" in output
     back(roles)
     assert before in held(machines["web2"]) and own not in held(machines["web2"])
 

@@ -20,8 +20,8 @@ def named(command: str) -> bool:
 
 def test_roles_change_and_change_back(roles: Lab) -> None:
     """No deploy: the site writes to the new primary, the old one follows; the same command again changes nothing."""
-    said = must("db.promote", "web2", timeout=PROMOTE_S)
-    assert len(said.splitlines()) == 3 and "web1 replicates from it" in said, said
+    output = must("db.promote", "web2", timeout=PROMOTE_S)
+    assert len(output.splitlines()) == 3 and "web1 replicates from it" in output, output
     assert (primary(roles), site.writer(roles, "")) == ("web2", "web2")
     assert "nothing was changed" in must("db.promote", "web2")
     assert must("db.status").splitlines()[0].startswith("web2: primary, writable, durability durable, semi-sync ON")
@@ -34,11 +34,11 @@ def test_a_dead_primary_is_replaced_and_comes_back_with_two_commands(roles: Lab)
     """Each is named by status when it is due; in between commits are less safe than chosen, and status says so."""
     vm_power.power_off(roles.node("web1"))
     until("status names the promotion", lambda: named("db.promote web2"), 60, every=2)
-    said = must("db.promote", "web2", timeout=PROMOTE_S)
-    assert "available (degraded by promote); next: invoke db.rejoin web1" in said
+    output = must("db.promote", "web2", timeout=PROMOTE_S)
+    assert "available (degraded by promote); next: invoke db.rejoin web1" in output
     assert site.writer(roles, "") == "web2" and named("db.rejoin web1")
-    said = must("db.rejoin", "web1", timeout=REJOIN_S)
-    assert "commits on web2 are durable" in said, said
+    output = must("db.rejoin", "web1", timeout=REJOIN_S)
+    assert "commits on web2 are durable" in output, output
     until("the lab is whole", lambda: not wrong(roles), 60, every=2)
     must("db.promote", "web1", timeout=PROMOTE_S)
     assert wrong(roles) == []

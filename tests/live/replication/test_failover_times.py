@@ -36,10 +36,10 @@ def old_primary(roles: Lab, machines: dict[str, Machine]) -> Machine:
 def rejoined(way: str) -> tuple[str, float]:
     """What the command says that brings web1 back, and how many seconds it took."""
     start = time.monotonic()
-    said = must("db.rejoin", "web1", timeout=REJOIN_S)
+    output = must("db.rejoin", "web1", timeout=REJOIN_S)
     took = time.monotonic() - start
     progress.say("web1", f"rejoined by {way} in {took:.1f} s")
-    return said, took
+    return output, took
 
 
 def same_notes(machine: Machine, other: Machine) -> bool:
@@ -52,8 +52,8 @@ def test_an_old_primary_is_back_within_twenty_seconds(
     roles: Lab, machines: dict[str, Machine], old_primary: Machine
 ) -> None:
     """It has nothing of its own: it fetches by GTID what it missed."""
-    said, took = rejoined("GTID")
-    assert "fetches by GTID" in said, said
+    output, took = rejoined("GTID")
+    assert "fetches by GTID" in output, output
     until("web1 has what it missed", lambda: same_notes(old_primary, machines["web2"]), 20, every=1)
     must("db.promote", "web1", timeout=PROMOTE_S)
     assert wrong(roles) == [] and took <= BY_GTID_S
@@ -64,9 +64,9 @@ def test_an_old_primary_with_a_history_of_its_own_is_back_within_ninety_seconds(
 ) -> None:
     """Somebody wrote on it: it gives that up, and gets a copy of all data."""
     old_primary.run("mysql -e %s", WRITE_BY_HAND)
-    said, took = rejoined("clone")
-    assert "1 transactions that web2 never had" in said and "got a copy of all data" in said, said
-    assert "CREATE DATABASE by_hand" in kept_in(said).read_text(encoding="utf-8")
+    output, took = rejoined("clone")
+    assert "1 transactions that web2 never had" in output and "got a copy of all data" in output, output
+    assert "CREATE DATABASE by_hand" in kept_in(output).read_text(encoding="utf-8")
     until("web1 has what it missed", lambda: same_notes(old_primary, machines["web2"]), 20, every=1)
     assert old_primary.run("mysql -N -e %s", "SHOW DATABASES LIKE 'by_hand'").stdout == ""
     must("db.promote", "web1", timeout=PROMOTE_S)

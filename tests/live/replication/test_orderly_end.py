@@ -70,31 +70,31 @@ def test_who_waited_is_not_told_that_the_note_is_kept(roles: Lab, machines: dict
     assert 201 not in answers.values() and 200 not in answers.values()
     done = invoke("db.promote", "web2", timeout=PROMOTE_S)
     assert done.returncode == 1 and "invoke db.promote web2 --salvage" in done.stderr, done.stderr
-    said = must("db.promote", "web2", "--salvage", timeout=SALVAGE_S)
-    assert primary(roles) == "web2", said
+    output = must("db.promote", "web2", "--salvage", timeout=SALVAGE_S)
+    assert primary(roles) == "web2", output
     assert site.fetch(roles, f"/api/notes/{before}").status == 200
     back(roles)
 
 
 def interrupted(command: tuple[str, ...], seen: Callable[[str], bool]) -> str:
     """Start a command and send it Ctrl-C when a line of its progress is seen; all that it said."""
-    running, said = start(*command), ""
+    running, output = start(*command), ""
     assert running.stdout is not None
     for line in running.stdout:
-        said += line
+        output += line
         if seen(line):
             os.killpg(running.pid, signal.SIGINT)
             break
-    return said + running.communicate(timeout=120)[0]
+    return output + running.communicate(timeout=120)[0]
 
 
 @pytest.mark.parametrize("step", ["it is started read-only", "fetches", "is closed for writes"])
 def test_a_salvage_that_was_interrupted_is_completed(roles: Lab, machines: dict[str, Machine], step: str) -> None:
     """At each step; the same command again ends with one open primary."""
     end_while_notes_wait(roles, machines, ENDS["systemctl"])
-    said = interrupted(("db.promote", "web2", "--salvage"), lambda line: step in line)
+    output = interrupted(("db.promote", "web2", "--salvage"), lambda line: step in line)
     servers = databases_of([machines["web1"], machines["web2"]])
-    assert len([it for it in servers.values() if it and it.writable]) < 2, said
+    assert len([it for it in servers.values() if it and it.writable]) < 2, output
     must("db.promote", "web2", "--salvage", timeout=SALVAGE_S)
     assert primary(roles) == "web2"
     back(roles)
@@ -103,7 +103,7 @@ def test_a_salvage_that_was_interrupted_is_completed(roles: Lab, machines: dict[
 def test_a_killed_mysql_is_no_doubt(roles: Lab, machines: dict[str, Machine]) -> None:
     """It had no time to release anything; systemd must not start it again meanwhile."""
     must("fault.inject", "service-kill", "web1", "--service", "mysql")
-    said = must("db.promote", "web2", timeout=PROMOTE_S)
-    assert "each write that it acknowledged was on web2 too" in said
+    output = must("db.promote", "web2", timeout=PROMOTE_S)
+    assert "each write that it acknowledged was on web2 too" in output
     must("fault.heal", timeout=REJOIN_S)
     back(roles)

@@ -93,9 +93,9 @@ def test_nothing_that_was_acknowledged_is_lost(
         listens_again(roles, replica)
         until("web2 answers", lambda: "web2: replica" in must("db.status"), 240, every=2)
         refused = invoke("db.promote", "web2", timeout=PROMOTE_S)
-        said = invoke("db.promote", "web2", "--salvage", timeout=SALVAGE_S)
-        if said.returncode:  # the network is still cut: it names the command that goes first
-            assert "invoke fault.heal" in said.stderr, said.stderr
+        result = invoke("db.promote", "web2", "--salvage", timeout=SALVAGE_S)
+        if result.returncode:  # the network is still cut: it names the command that goes first
+            assert "invoke fault.heal" in result.stderr, result.stderr
             must("fault.heal", timeout=SALVAGE_S)
             must("db.promote", "web2", "--salvage", timeout=SALVAGE_S)
         assert primary(roles) == "web2"

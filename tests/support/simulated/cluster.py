@@ -97,7 +97,7 @@ class Cluster:
         self.unknown.append(text)
         return SqlError(1064, f"the simulated server does not know: {text}")
 
-    def told(self, name: str, words: str) -> list[str]:
+    def statements(self, name: str, words: str) -> list[str]:
         """The statements with these words that changed something on a node."""
         return [text for node, text in self.changes if node == name and words in text]
 

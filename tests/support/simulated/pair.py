@@ -146,14 +146,17 @@ def _begin(machine: Machine, text: str, shell: Shell | None = None, **_: object)
 @contextmanager
 def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     """Machines, their power states and the site are those of the pair; every statement must be known in the end."""
-    script, told = Machine.script, Machine.told
+    script, run_in_shell = Machine.script, Machine.run_in_shell
 
     def sends(machine: Machine, text: str, *, title: str, **options: Any) -> Answer:
         run, begin = lambda: script(machine, text, title=title, **options), lambda: _begin(machine, text, **options)
         return pair.step(machine.node.name, text, run, begin)
 
-    def tells(machine: Machine, text: str, *, title: str, **options: Any) -> Answer:
-        run, begin = lambda: told(machine, text, title=title, **options), lambda: _begin(machine, text, **options)
+    def sends_in_shell(machine: Machine, text: str, *, title: str, **options: Any) -> Answer:
+        run, begin = (
+            lambda: run_in_shell(machine, text, title=title, **options),
+            lambda: _begin(machine, text, **options),
+        )
         return pair.step(machine.node.name, text, run, begin)
 
     monkeypatch.setattr(ssh, "SSH_CONFIG", Path(__file__))
@@ -161,7 +164,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
     monkeypatch.setattr(wait, "pause", pair.pause)
     monkeypatch.setattr(Machine, "_shell", lambda machine, timeout: pair.nodes.shell(machine.node.name))
     monkeypatch.setattr(Machine, "script", sends)
-    monkeypatch.setattr(Machine, "told", tells)
+    monkeypatch.setattr(Machine, "run_in_shell", sends_in_shell)
     monkeypatch.setattr(vm_power, "states", lambda lab: dict(pair.power))
     monkeypatch.setattr(vm_power, "power_off", pair.power_off)
     monkeypatch.setattr(vm_power, "power_on", pair.power_on)

@@ -31,13 +31,13 @@ SAFETY = ("none", "async", "available", "durable")
 class Story:
     """What the status said and what was run, in order; `trouble`: why the walk did not end well, '' if it did."""
 
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     trouble: str = ""
     commands: list[str] = field(default_factory=list)
 
     def refused(self, why: str) -> str:
         """Keep the first refusal."""
-        self.told.append(f"  REFUSED: {why}")
+        self.lines.append(f"  REFUSED: {why}")
         self.trouble = self.trouble or why
         return why
 
@@ -47,7 +47,7 @@ class Story:
             self.trouble = "; in the end: ".join(filter(None, [self.trouble, how]))
 
     def __str__(self) -> str:
-        return "\n".join([*self.told, f"TROUBLE: {self.trouble}"])
+        return "\n".join([*self.lines, f"TROUBLE: {self.trouble}"])
 
 
 def walk(pair: Pair) -> Story:
@@ -55,11 +55,11 @@ def walk(pair: Pair) -> Story:
     story, before = Story(), ""
     for _ in range(STEPS + 1):
         errors, next_ = look(pair)
-        story.told += [f"  status: {it}" for it in errors]
+        story.lines += [f"  status: {it}" for it in errors]
         if not next_:
             story.ends(unhealthy(pair) or "healthy")
             return story
-        story.told.append(f"  {next_}")
+        story.lines.append(f"  {next_}")
         refusal = _steps(pair, next_, story)
         if refusal and next_ == before:
             story.ends("goes round")
@@ -84,8 +84,8 @@ def look(pair: Pair) -> tuple[list[str], str]:
     faults = ledger.entries()
     if not errors and not faults:
         return [], ""
-    said: dict[str, Any] = {"running": "", "faults": faults, "errors": errors, "nodes": nodes}
-    return errors, status._next(said)[0]
+    report: dict[str, Any] = {"running": "", "faults": faults, "errors": errors, "nodes": nodes}
+    return errors, status._next(report)[0]
 
 
 def unhealthy(pair: Pair) -> str:

@@ -35,7 +35,7 @@ def running(record: Path) -> Running:
 
 
 @pytest.mark.parametrize(
-    ("entries", "told"),
+    ("entries", "message"),
     [
         (used(0.2), "The load client used 20 % of a core."),
         (used(0.9), "The load client used 90 % of a core: too busy, the times are partly its own."),
@@ -46,10 +46,10 @@ def running(record: Path) -> Running:
     ],
     ids=["idle", "busy", "two idle", "two busy", "said nothing", "killed"],
 )
-def test_terminal_and_page_say_the_same(entries: list[Entry], told: str) -> None:
+def test_terminal_and_page_say_the_same(entries: list[Entry], message: str) -> None:
     """Also where nobody knows."""
-    assert told in limits(History(entries), summarize(entries, []))
-    assert terminal(entries, judge(entries, [])).splitlines()[-1] == told
+    assert message in limits(History(entries), summarize(entries, []))
+    assert terminal(entries, judge(entries, [])).splitlines()[-1] == message
 
 
 @pytest.mark.parametrize("cpu", [0.2, None])
@@ -62,7 +62,7 @@ def test_scripts_and_the_matrix_read_it(tmp_path: Path, cpu: float | None) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "cpu"),
+    ("reported", "cpu"),
     [
         ([(6.0, 10.0)], 0.6),
         ([(6.0, 10.0), (7.0, 10.0)], 0.7),
@@ -72,9 +72,11 @@ def test_scripts_and_the_matrix_read_it(tmp_path: Path, cpu: float | None) -> No
     ],
     ids=["one", "two", "one came later", "one that never ran", "none"],
 )
-def test_a_process_has_a_core_of_its_own(tmp_path: Path, said: list[tuple[float, float]], cpu: float | None) -> None:
+def test_a_process_has_a_core_of_its_own(
+    tmp_path: Path, reported: list[tuple[float, float]], cpu: float | None
+) -> None:
     """The busiest one counts: two that use 60 % and 70 % are not one that is overloaded."""
-    for number, (cpu_s, wall_s) in enumerate(said):
+    for number, (cpu_s, wall_s) in enumerate(reported):
         figures: dict[str, Any] = {"cpu_s": cpu_s, "wall_s": wall_s}
         (tmp_path / f"generator-{number}.json").write_text(json.dumps(figures), encoding="utf-8")
     assert running(tmp_path).cpu() == cpu

@@ -76,8 +76,8 @@ def test_what_nobody_saw_makes_nobody_sure(entries: list[Entry], share: float | 
     found = risk(History(entries))["reads"]
     assert (found["window"]["failed"], found["whole"]["failed"]) == (0, 0)
     assert (found["window"]["share_below"], found["whole"]["share_below"]) == (None, share)
-    told = list(odds(summarize(entries, [])))
-    assert [" %" in it for it in told[:2]] == [False, share is not None]
+    lines = list(odds(summarize(entries, [])))
+    assert [" %" in it for it in lines[:2]] == [False, share is not None]
 
 
 def test_faults_that_are_there_at_once_are_one_injection() -> None:

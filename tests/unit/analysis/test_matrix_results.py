@@ -17,7 +17,7 @@ from lab.report.matrix import table
 from tests.support import stories
 
 WEB = "nginx version: nginx/1.26.3, /usr/sbin/mysqld  Ver 9.7.0 for, php-fpm8.4, 6.12.48+deb13-amd64"
-SAID = {"lb1": "HAProxy version 3.0.11-1+deb13u1, 6.12.48+deb13-amd64", "web1": WEB, "web2": WEB}
+REPORTED = {"lb1": "HAProxy version 3.0.11-1+deb13u1, 6.12.48+deb13-amd64", "web1": WEB, "web2": WEB}
 LAB = topology.load()
 
 
@@ -96,13 +96,13 @@ def test_of_two_results_the_one_with_more_rounds_has_the_numbers() -> None:
     assert "| **no** | 3 | 0 of 120 (< 63 %) |" in table(PLANS, [fewer, error])
 
 
-@pytest.mark.parametrize(("rounds", "faults", "told"), [(10, 20, " (< 26 %)"), (0, 3, " (< 95 %)"), (0, 0, "")])
-def test_an_older_result_counts_its_rounds(rounds: int, faults: int, told: str) -> None:
+@pytest.mark.parametrize(("rounds", "faults", "share"), [(10, 20, " (< 26 %)"), (0, 3, " (< 95 %)"), (0, 0, "")])
+def test_an_older_result_counts_its_rounds(rounds: int, faults: int, share: str) -> None:
     """It has a bound by reads, which is not true: a fault hits all of them or none."""
     counted = {"requests": 400, "failed": 0, "share_below": 0.0075}
     older: dict[str, Any] = {"reads": {"window": counted, "whole": counted}, "rounds": rounds}
     text = table(PLANS, [result(**older, detection={**result()["detection"], "injections": faults})])
-    assert f"| 0 of 400{told} | 0 of 400{told} |" in text
+    assert f"| 0 of 400{share} | 0 of 400{share} |" in text
 
 
 def test_an_error_has_no_numbers() -> None:
@@ -235,13 +235,13 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 
 def test_versions_are_read_from_what_the_nodes_said() -> None:
     """One of each product; several where the nodes differ."""
-    assert matrix_results.versions(SAID) == {
+    assert matrix_results.versions(REPORTED) == {
         "haproxy": "3.0.11-1+deb13u1",
         "nginx": "1.26.3",
         "php": "8.4",
         "mysql": "9.7.0",
         "kernel": "6.12.48+deb13-amd64",
     }
-    other = {**SAID, "web2": WEB.replace("9.7.0", "9.7.1")}
+    other = {**REPORTED, "web2": WEB.replace("9.7.0", "9.7.1")}
     assert matrix_results.versions(other)["mysql"] == "9.7.0 and 9.7.1"
     assert matrix_results.versions({}) == {}

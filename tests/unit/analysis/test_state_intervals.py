@@ -11,7 +11,7 @@ from tests.support.timelines import T0, blind, database, lab, servers, spell
 LAST = lab(30, "end", complete=True)
 
 
-def told(intervals: list[Interval]) -> list[tuple[float, float, str]]:
+def as_tuples(intervals: list[Interval]) -> list[tuple[float, float, str]]:
     """Intervals in seconds since measuring began."""
     return [(it.start - T0, it.stop - T0, it.label) for it in intervals]
 
@@ -25,8 +25,8 @@ def test_a_lane_changes_when_its_label_does() -> None:
     """Looks that say the same are one interval, up to the end of the run."""
     looks = [servers(20), servers(22, "UP 1/2"), servers(24, "DOWN"), servers(27, "DOWN")]
     lane = state_intervals.servers(History([*looks, LAST]))
-    assert told(lane["web1"]) == [(20, 22, "UP"), (22, 24, "UP 1/2"), (24, 30, "DOWN")]
-    assert told(lane["web2"]) == [(20, 30, "UP")]
+    assert as_tuples(lane["web1"]) == [(20, 22, "UP"), (22, 24, "UP 1/2"), (24, 30, "DOWN")]
+    assert as_tuples(lane["web2"]) == [(20, 30, "UP")]
 
 
 @pytest.mark.parametrize(
@@ -44,21 +44,21 @@ def test_a_lane_changes_when_its_label_does() -> None:
 )
 def test_where_nobody_saw_the_lane_says_so(looks: list[Entry], expected: list[tuple[float, float, str]]) -> None:
     """An old answer is not drawn on as if it were still true."""
-    assert told(state_intervals.power(History([*looks, LAST]))["web1"]) == expected
+    assert as_tuples(state_intervals.power(History([*looks, LAST]))["web1"]) == expected
 
 
 def test_roles_of_databases() -> None:
     """A replica that has stopped replicating is told apart, and so is whoever takes writes."""
     looks = [database(26, "web2", writable=False), database(27, "web2", writable=False, replicating=False)]
     lane = state_intervals.databases(History([*looks, database(28, "web2", writable=True), LAST]))
-    assert told(lane["web2"]) == [(26, 27, "replica"), (27, 28, "replica, stopped"), (28, 30, "primary, writable")]
+    assert as_tuples(lane["web2"]) == [(26, 27, "replica"), (27, 28, "replica, stopped"), (28, 30, "primary, writable")]
 
 
 def test_a_primary_that_waits_for_no_replica_says_so() -> None:
     """What it acknowledges meanwhile it alone has; a replica's own setting means nothing."""
     looks = [database(26 + it, "web1", writable=True, semi_sync=it == 0) for it in (0, 1)]
     lane = state_intervals.databases(History([*looks, LAST]))["web1"]
-    assert told(lane) == [(26, 27, "primary, writable"), (27, 30, "primary, writable, semi-sync OFF")]
+    assert as_tuples(lane) == [(26, 27, "primary, writable"), (27, 30, "primary, writable, semi-sync OFF")]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_primary_that_waits_for_no_replica_says_so() -> None:
 )
 def test_steps_of_a_fault(times: list[float], expected: list[tuple[float, float, str]]) -> None:
     """What was not healed lasts to the end of the run."""
-    assert told(state_intervals.faults(History([*spell(times), LAST]))["web1-power-off"]) == expected
+    assert as_tuples(state_intervals.faults(History([*spell(times), LAST]))["web1-power-off"]) == expected
 
 
 def test_a_fault_that_comes_again_stays_in_its_lane() -> None:

@@ -83,9 +83,9 @@ def test_broken_lines_are_named(tmp_path: Path) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     with pytest.raises(BadInput) as caught:
         timeline.read(path)
-    told = caught.value.evidence.splitlines()
-    assert [line.split(":")[0] for line in told] == ["- line 2", "- line 3", "- line 4", "- line 5"]
-    assert "'at' is not a number" in told[1]
+    problems = caught.value.evidence.splitlines()
+    assert [line.split(":")[0] for line in problems] == ["- line 2", "- line 3", "- line 4", "- line 5"]
+    assert "'at' is not a number" in problems[1]
 
 
 def test_no_timeline_is_bad_input(tmp_path: Path) -> None:

@@ -102,21 +102,23 @@ def test_whoever_interrupts_reads_what_still_stands(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("value", ["async", "available", "durable"])
 def test_a_choice_of_durability_says_what_it_means_in_three_lines(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """What was done, when a COMMIT returns now, and what that costs."""
-    said: list[str] = []
+    messages: list[str] = []
     monkeypatch.setattr(lock, "held", nullcontext)
     monkeypatch.setattr(lifecycle, "running", lambda *_: [])
     monkeypatch.setattr(choices, "save", lambda _: None)
     monkeypatch.setattr(db, "commit", lambda *_: [f"commits on web1 are {value}"])
-    monkeypatch.setattr(db, "say", said.append)
+    monkeypatch.setattr(db, "say", messages.append)
     db.durability(Context(), value)
-    lines = said[0].splitlines()
+    lines = messages[0].splitlines()
     assert lines[0] == f"commits on web1 are {value}" and len(lines) == 3 and lines[1].startswith("a COMMIT returns")
 
 
 @pytest.mark.parametrize(
-    ("number", "says"), [(errno.ENOSPC, "no room"), (errno.EDQUOT, "no room"), (errno.EACCES, "this user may not")]
+    ("number", "message"), [(errno.ENOSPC, "no room"), (errno.EDQUOT, "no room"), (errno.EACCES, "this user may not")]
 )
-def test_a_full_disk_and_another_users_files_are_told(monkeypatch: pytest.MonkeyPatch, number: int, says: str) -> None:
+def test_a_full_disk_and_another_users_files_are_told(
+    monkeypatch: pytest.MonkeyPatch, number: int, message: str
+) -> None:
     """Exit code 3, for 1 is that of a run that failed; any other trouble with files is a bug and shows itself."""
 
     def find(*_: object) -> Path:
@@ -126,7 +128,7 @@ def test_a_full_disk_and_another_users_files_are_told(monkeypatch: pytest.Monkey
     trouble = number
     with pytest.raises(Exit) as ending:
         experiment.report_(Context(), "latest")
-    assert ending.value.code == 3 and says in str(ending.value.message)
+    assert ending.value.code == 3 and message in str(ending.value.message)
     assert "runs/x/report.html" in str(ending.value.message)
     trouble = errno.EISDIR
     with pytest.raises(IsADirectoryError):
@@ -167,6 +169,6 @@ def test_a_promotion_while_a_rejoin_runs_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "argv", ["/lab/.venv/bin/invoke", "db.rejoin", "web1"])
     with lock.held(), pytest.raises(Exit) as ending:
         db.promote(Context(), "web2")
-    said = str(ending.value.message)
-    assert ending.value.code == 7 and "locked by `invoke db.rejoin web1`" in said and "next: wait for it" in said
+    message = str(ending.value.message)
+    assert ending.value.code == 7 and "locked by `invoke db.rejoin web1`" in message and "next: wait for it" in message
     db.promote(Context(), "web2")

@@ -66,8 +66,8 @@ def test_nothing_is_called_up_while_something_is_wrong(
     assert (ending.value.code, capsys.readouterr().out, done) == (1, "", [])
     comes(monkeypatch, off, wrong=False)
     commands.up(Context(), node=node)
-    said = capsys.readouterr().out
-    assert said == ("web2 is up; not running: lb1\n" if node else "The lab is up\n")
+    output = capsys.readouterr().out
+    assert output == ("web2 is up; not running: lb1\n" if node else "The lab is up\n")
     assert done == ([] if node else ["keeps the clean snapshot"])
 
 
@@ -78,6 +78,6 @@ def test_what_stays_is_told_where_everything_was_to_go(
     """With the box of lab.yml."""
     monkeypatch.setattr(uninstall_hints, "listed", lambda checkout, box: [f"{checkout.name} {box}"])
     commands.destroy(Context(), host=host)
-    told = capsys.readouterr().out
-    assert told.startswith("the lab is gone; what stays:\n" if host else "the lab is gone\n")
-    assert ("bento/ubuntu-24.04" in told) == host
+    output = capsys.readouterr().out
+    assert output.startswith("the lab is gone; what stays:\n" if host else "the lab is gone\n")
+    assert ("bento/ubuntu-24.04" in output) == host

@@ -33,8 +33,8 @@ INVOKE = Path(sys.executable).with_name("invoke")
 
 def as_control(story: list[Entry]) -> list[Entry]:
     """A run with the expectations of the experiment 'control'; the load had 20 requests a second."""
-    said = {**CONTROL.as_data(), "load": {"rate": 20, "write_share": 0.2, "processes": 1}}
-    return changed(story, kind("run"), **said)
+    settings = {**CONTROL.as_data(), "load": {"rate": 20, "write_share": 0.2, "processes": 1}}
+    return changed(story, kind("run"), **settings)
 
 
 def one_write_lost() -> list[Entry]:

@@ -15,7 +15,7 @@ from lab.state import lock
 def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], str]:
     """What is said of an experiment in so many rounds; '' where it would have run."""
     monkeypatch.setattr(lock, "held", lambda: nullcontext(False))
-    monkeypatch.setattr(experiment, "perform", lambda _lab, _plan, _rounds, tell: tell(None))
+    monkeypatch.setattr(experiment, "perform", lambda _lab, _plan, _rounds, report_folder: report_folder(None))
     monkeypatch.setattr(experiment, "_report", lambda _: 0)
 
     def run(name: str, rounds: int) -> str:
@@ -29,15 +29,15 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], str]:
 
 def test_a_round_has_no_commands(refused: Callable[[str, int], str]) -> None:
     """A story with a promotion would be told without it."""
-    said = refused("web1-power-off-promote", 3)
-    assert "web1-power-off-promote tells a story, which is run as it is written: a round has no commands" in said
-    assert "invoke experiment.run web1-power-off-promote" in said
+    message = refused("web1-power-off-promote", 3)
+    assert "web1-power-off-promote tells a story, which is run as it is written: a round has no commands" in message
+    assert "invoke experiment.run web1-power-off-promote" in message
 
 
 def test_all_that_is_wrong_is_said_at_once(refused: Callable[[str, int], str]) -> None:
     """Nothing breaks in control."""
-    said = refused("control", -1)
-    assert "--rounds -1: at least one" in said and "control has no fault that could be injected again" in said
+    message = refused("control", -1)
+    assert "--rounds -1: at least one" in message and "control has no fault that could be injected again" in message
 
 
 @pytest.mark.parametrize(("name", "rounds"), [("web2-freeze", 3), ("web2-freeze", 0), ("planned-switch", 0)])

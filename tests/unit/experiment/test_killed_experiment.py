@@ -21,7 +21,7 @@ from lab.state import choices, lock
 from tests.unit.conftest import Stored
 
 CHOSEN = {"durability": "async", "algorithm": "leastconn"}
-SAID = (
+MESSAGE = (
     "an experiment was killed: the next converge does what you chose before it (algorithm leastconn, durability async)"
 )
 Run = Callable[[Callable[[], None]], None]
@@ -68,9 +68,9 @@ def test_what_the_user_chose_comes_back_after_a_kill(run: Run, stored: Stored, c
     choices.save(CHOSEN)
     run(killed)
     assert stored() == {**CHOSEN, "durability": "durable"}
-    for said in (1, 0):
+    for count in (1, 0):
         change(Context())
-        assert capsys.readouterr().err.count(SAID) == said
+        assert capsys.readouterr().err.count(MESSAGE) == count
         assert stored() == CHOSEN
 
 
@@ -82,7 +82,7 @@ def test_the_roles_alone_bring_it_back_too(
     run(killed)
     monkeypatch.setattr(fabfile, "everything", lambda *_, **__: Outcome([], {}, []))
     fabfile.ns["database"].body(Context())
-    assert SAID in capsys.readouterr().err and stored() == CHOSEN
+    assert MESSAGE in capsys.readouterr().err and stored() == CHOSEN
 
 
 def test_an_experiment_after_a_kill_ends_with_what_the_user_chose(run: Run, stored: Stored) -> None:

@@ -14,18 +14,18 @@ def seen(at: float, **changes: Any) -> Latest:
     """A whole lab as the observers see it, but for `changes`."""
     latest = Latest(LAB, lambda entry: None)
 
-    def tell(observer: str, kind: str, **data: Any) -> None:
+    def add(observer: str, kind: str, **data: Any) -> None:
         latest.write(Entry(at, observer, kind, data))
 
     for node in LAB.nodes:
-        tell("node", "state", node=node.name, power=changes.get(f"power {node.name}", "running"))
-        tell("service", "services", node=node.name, services={"nginx": changes.get(f"nginx {node.name}", "active")})
+        add("node", "state", node=node.name, power=changes.get(f"power {node.name}", "running"))
+        add("service", "services", node=node.name, services={"nginx": changes.get(f"nginx {node.name}", "active")})
     status = changes.get("web2", "UP")
     servers = [{"name": "web1", "status": "UP"}, {"name": "web2", "status": status}]
-    tell("balancer", "servers", servers=servers)
+    add("balancer", "servers", servers=servers)
     primary = changes.get("web1 is", "primary")
-    tell("database", "state", node="web1", role=primary, writable=primary == "primary", replicating=False)
-    tell("database", "state", node="web2", role="replica", writable=False, replicating=changes.get("replicating", True))
+    add("database", "state", node="web1", role=primary, writable=primary == "primary", replicating=False)
+    add("database", "state", node="web2", role="replica", writable=False, replicating=changes.get("replicating", True))
     return latest
 
 

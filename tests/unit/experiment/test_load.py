@@ -16,7 +16,7 @@ from lab.experiment.load import Running
 from lab.plan.experiment_file import Load
 from lab.wait import until
 from loadtests.record import merge
-from tests.support.alive import told
+from tests.support.alive import pids_with
 from tests.support.fake_site import Site
 from tests.support.locust_command import start, stop
 from tests.unit.loadtests.test_open_loop import closed_port, recorded, seen
@@ -29,10 +29,10 @@ record = Path(sys.argv[sys.argv.index("--record") + 1])
 BEGINS = """record.mkdir()
 (record / "requests-0.jsonl").write_text('{"intended": 7.5}\\n')
 """
-SAYS = "print('\\n'.join(f'line {number}' for number in range(40)), flush=True)\n"
+PRINTS = "print('\\n'.join(f'line {number}' for number in range(40)), flush=True)\n"
 WAITS = "signal.alarm(60)\nsignal.pause()\n"
 OBEYS = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
-FAILS = f"signal.signal(signal.SIGTERM, lambda *_: ({SAYS.strip()}, sys.exit(3)))\n"
+FAILS = f"signal.signal(signal.SIGTERM, lambda *_: ({PRINTS.strip()}, sys.exit(3)))\n"
 DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 Playing = Callable[[str], AbstractContextManager[Running]]
 
@@ -51,10 +51,10 @@ def playing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Playing
         return load.running(Load(20, 0.2, 1), 1, 60, folder)
 
     yield play
-    assert told(str(folder)) == []
+    assert pids_with(str(folder)) == []
 
 
-def tells(error: LabError, what: str, evidence: str) -> None:
+def has_text(error: LabError, what: str, evidence: str) -> None:
     """What happened, its last lines and no more, and the file and the command to look at."""
     assert error.what == what
     assert error.evidence.splitlines()[-1] == evidence
@@ -79,18 +79,18 @@ def test_a_load_begins_and_ends(playing: Playing) -> None:
 def test_a_load_that_dies_at_once_is_told_at_once(playing: Playing) -> None:
     """Nobody waits for its first request."""
     began = time.monotonic()
-    with playing(SAYS + "sys.exit(2)\n") as it, pytest.raises(InfrastructureBroken) as caught:
+    with playing(PRINTS + "sys.exit(2)\n") as it, pytest.raises(InfrastructureBroken) as caught:
         it.began()
     assert time.monotonic() - began < 10
-    tells(caught.value, "the load ended early (exit 2)", "line 39")
+    has_text(caught.value, "the load ended early (exit 2)", "line 39")
 
 
 def test_a_load_that_never_begins_is_told_with_what_it_said(playing: Playing, monkeypatch: pytest.MonkeyPatch) -> None:
     """It lives, and sends nothing."""
     monkeypatch.setattr(load, "STARTS_S", 1.0)
-    with playing(SAYS + WAITS) as it, pytest.raises(TimedOut) as caught:
+    with playing(PRINTS + WAITS) as it, pytest.raises(TimedOut) as caught:
         it.began()
-    tells(caught.value, "load: the load begins: not within 1 s", "line 39")
+    has_text(caught.value, "load: the load begins: not within 1 s", "line 39")
 
 
 @pytest.mark.parametrize("asks", [Running.must_go_on, Running.end])
@@ -100,7 +100,7 @@ def test_a_load_that_dies_in_the_middle_is_an_error(playing: Playing, asks: Call
         it.process.wait(30)
         with pytest.raises(InfrastructureBroken) as caught:
             asks(it)
-    tells(caught.value, "the load ended early (exit 1)", "OSError: No space left on device")
+    has_text(caught.value, "the load ended early (exit 1)", "OSError: No space left on device")
 
 
 def test_a_load_that_was_killed_says_by_what(playing: Playing) -> None:
@@ -111,7 +111,7 @@ def test_a_load_that_was_killed_says_by_what(playing: Playing) -> None:
         it.process.wait(30)
         with pytest.raises(InfrastructureBroken) as caught:
             it.must_go_on()
-    tells(caught.value, "the load ended early (signal 9)", "it said nothing")
+    has_text(caught.value, "the load ended early (signal 9)", "it said nothing")
 
 
 def test_a_load_that_ends_badly_is_an_error(playing: Playing) -> None:
@@ -120,16 +120,16 @@ def test_a_load_that_ends_badly_is_an_error(playing: Playing) -> None:
         it.began()
         with pytest.raises(InfrastructureBroken) as caught:
             it.end()
-    tells(caught.value, "the load ended badly (exit 3)", "line 39")
+    has_text(caught.value, "the load ended badly (exit 3)", "line 39")
 
 
 def test_a_load_that_does_not_end_is_killed(playing: Playing) -> None:
     """In time, and that is told: what was under way may not be on record."""
-    with playing(DEAF + BEGINS + SAYS + WAITS) as it:
+    with playing(DEAF + BEGINS + PRINTS + WAITS) as it:
         it.began()
         with pytest.raises(InfrastructureBroken) as caught:
             it.end()
-    tells(caught.value, "the load did not end within 0.5 s, it was killed (signal 9)", "line 39")
+    has_text(caught.value, "the load did not end within 0.5 s, it was killed (signal 9)", "line 39")
 
 
 IMPATIENT = """
@@ -147,7 +147,7 @@ def test_a_process_that_dies_among_several_is_told(checkout: Path, site: Site, t
     words = [*load._words(Load(40, 0.5, 2), 1, 60, folder)[2:], *ports, "--host", site.host]
     with start(checkout, str(file), *words) as locust:
         until("both have sent", lambda: len(site.seen) > 40, 30, every=0.02)
-        os.kill(next(it for it in told(str(folder)) if it != locust.pid), signal.SIGKILL)
+        os.kill(next(it for it in pids_with(str(folder)) if it != locust.pid), signal.SIGKILL)
         code, output = stop(locust)
     assert code == 3, output
     assert "1 processes never said that they had ended" in "\n".join(output.splitlines()[-load.LOG_LINES :])

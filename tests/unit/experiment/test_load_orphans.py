@@ -11,7 +11,7 @@ import pytest
 
 from lab.wait import until
 from loadtests.record import merge
-from tests.support.alive import told
+from tests.support.alive import pids_with
 from tests.support.fake_site import Site
 from tests.support.locust_command import ASTRAY, LOCUST
 from tests.unit.loadtests.test_open_loop import closed_port, recorded, seen
@@ -47,7 +47,7 @@ def test_a_load_ends_when_its_starter_is_killed(checkout: Path, site: Site, tmp_
         process.kill()
         process.wait()
     killed = time.monotonic()
-    until("no load of it lives", lambda: not told(str(folder)), 30, every=0.1)
+    until("no load of it lives", lambda: not pids_with(str(folder)), 30, every=0.1)
     assert time.monotonic() - killed < SOON_S
     assert recorded(merge(folder)) == seen(site)
     assert {it["outcome"] for it in merge(folder)} == {"ok"}
@@ -64,8 +64,8 @@ def test_a_load_that_a_user_started_goes_on_without_its_shell(checkout: Path, si
     )
     try:
         until("it has sent for three seconds", lambda: len(site.seen) > 120, 30, every=0.1)
-        (process,) = told(folder)
+        (process,) = pids_with(folder)
     finally:
-        for it in told(folder):
+        for it in pids_with(folder):
             os.kill(it, signal.SIGTERM)
-    until(f"{process} is gone", lambda: not told(folder), 30, every=0.1)
+    until(f"{process} is gone", lambda: not pids_with(folder), 30, every=0.1)

@@ -20,18 +20,20 @@ def test_every_shipped_experiment_is_a_row(monkeypatch: pytest.MonkeyPatch) -> N
     """In order of their names; what breaks nothing, or has commands in its story, is run as it is written."""
     assert [it.name for it in matrix.rows(PLANS, "", 10)] == [it.name for it in PLANS]
     assert [it.rounds for it in rows("control", "two-faults", "web1-freeze", rounds=10)] == [0, 10, 10]
-    told = experiment_file.load(Path(__file__).parents[1] / "cases" / "plans" / "whole.yml", LAB)
+    story = experiment_file.load(Path(__file__).parents[1] / "cases" / "plans" / "whole.yml", LAB)
     monkeypatch.setattr(matrix_results, "fingerprint", str)
-    assert [it.rounds for it in matrix.rows([told], "", 10)] == [0]
+    assert [it.rounds for it in matrix.rows([story], "", 10)] == [0]
 
 
 def test_mistakes_are_refused_together() -> None:
     """With what was probably meant."""
     with pytest.raises(BadInput) as caught:
         rows("web1-frezee", "control", "x", rounds=0, times=0)
-    told = caught.value.evidence.splitlines()
-    assert told[0] == "- there is no web1-frezee: did you mean web1-freeze?" and told[1].startswith("- there is no x: ")
-    assert told[2:] == ["- --rounds 0: at least one", "- --times 0: at least one"]
+    problems = caught.value.evidence.splitlines()
+    assert problems[0] == "- there is no web1-frezee: did you mean web1-freeze?" and problems[1].startswith(
+        "- there is no x: "
+    )
+    assert problems[2:] == ["- --rounds 0: at least one", "- --times 0: at least one"]
 
 
 def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
@@ -53,7 +55,7 @@ def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
     assert kept["reads"]["window"] == {"requests": 48, "failed": 0, **two}
     assert (kept["detection"]["median_s"], kept["detection"]["max_s"], kept["writes"]["lost"]) == (1.5, 2.0, 0)
     assert kept["fingerprint"] == matrix_results.fingerprint("web1-freeze")
-    assert it.said == [
+    assert it.messages == [
         "1 of 1  pass          web1-freeze  0.0 min, 2 rounds, 0 of 48 reads failed before HAProxy noticed, "
         "0 of 720 in all"
     ]
@@ -119,7 +121,7 @@ def test_a_lab_that_stays_broken_is_an_error_and_the_next_row_is_tried(tmp_path:
     assert it.play(rows(*TWO)) == 3
     assert it.verdicts == [("web1-freeze", "error"), ("web2-freeze", "pass")]
     assert it.kept[0]["why"] == ["the lab is not whole", "web1: nginx is failed"]
-    assert it.said[0].startswith("1 of 2  error         web1-freeze")
+    assert it.messages[0].startswith("1 of 2  error         web1-freeze")
     assert it.play(rows(*TWO)) == 0
 
 
@@ -172,5 +174,5 @@ def test_the_time_left_learns_from_results(tmp_path: Path, capsys: pytest.Captur
     assert "1 of 1: web1-freeze; about 3 minutes to the end" in capsys.readouterr().err
     matrix_results.append({**it.kept[0], "took_s": 1800}, it.path)
     it.play(rows(*TWO), again=True)
-    told = [line for line in capsys.readouterr().err.splitlines() if "minutes to the end" in line]
-    assert told[0].endswith("1 of 2: web1-freeze; about 45 minutes to the end")
+    lines = [line for line in capsys.readouterr().err.splitlines() if "minutes to the end" in line]
+    assert lines[0].endswith("1 of 2: web1-freeze; about 45 minutes to the end")

@@ -30,11 +30,11 @@ LOAD = {"rate": 20, "write_share": 0.2}
 def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for results and table; a lab that is up, in which every experiment passes."""
 
-    def perform(_: object, it: Plan, rounds: int, tell_folder: Callable[[Path], None]) -> None:
+    def perform(_: object, it: Plan, rounds: int, report_folder: Callable[[Path], None]) -> None:
         folder = tmp_path / (it.name if it.seed == 1 else f"{it.name}-{it.seed}")
         folder.mkdir()
         timeline.append(folder / run_folder.TIMELINE, repeated(1, expect=EXPECT, load=LOAD))
-        tell_folder(folder)
+        report_folder(folder)
 
     def states(_: object) -> dict[str, str]:
         return {"lb1": "running", "web1": "running"}
@@ -59,9 +59,9 @@ def matrix(**words: Any) -> int:
 def test_rows_leave_results_a_table_and_reports(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line a row; the second time there is nothing to do, and the answer is the same."""
     assert matrix(only="web1-freeze,web2-freeze") == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "2 rows, 0 of them have a result of this code; 2 runs to go"
-    assert [it.split()[:5] for it in said[1:]] == [
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2 rows, 0 of them have a result of this code; 2 runs to go"
+    assert [it.split()[:5] for it in lines[1:]] == [
         ["1", "of", "2", "pass", "web1-freeze"],
         ["2", "of", "2", "pass", "web2-freeze"],
     ]

@@ -16,7 +16,7 @@ def test_a_row_is_run_until_it_has_enough_results(tmp_path: Path) -> None:
         it.play(rows("web1-freeze", times=3))
     assert it.play(rows("web1-freeze", times=3)) == 0
     assert [kept["seed"] for kept in it.kept] == [1, 2, 3]
-    assert [said.split("  ")[0] for said in it.said] == ["1 of 1", "1 of 2", "1 of 1"]
+    assert [line.split("  ")[0] for line in it.messages] == ["1 of 1", "1 of 2", "1 of 1"]
 
 
 def test_the_worst_of_the_results_that_are_needed_decides(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ class Double:
 def introduce(it: Run) -> None:
     """What the checks need to know."""
     nodes = {node.name: list(node.roles) for node in LAB.nodes}
-    it.tell("run", **{**it.plan.as_data(), "nodes": nodes})
+    it.record("run", **{**it.plan.as_data(), "nodes": nodes})
     it._back.primary = "web1"
 
 
@@ -126,7 +126,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
         (final_reads, "databases_of", made.asked),
         (inject_and_heal, "heal_all", lambda lab, **_: []),
         (logs, "save", lambda *_: None),
-        (teardown, "tell_roles", lambda *_: None),
+        (teardown, "report_roles", lambda *_: None),
         (role_recovery, "primary", lambda machines: made.primary or "web1"),
         (Latest, "primary", lambda *_: made.primary),
         (Latest, "wrong", lambda _: [] if made.healthy else ["web1 is not seen replicating"]),

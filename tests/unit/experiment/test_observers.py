@@ -82,10 +82,10 @@ def test_a_sample_is_of_the_moment_at_which_its_first_question_was_answered(monk
 
 def test_no_answer_is_blindness_with_a_reason() -> None:
     """A database that is gone says so through its client."""
-    said = "ERROR 2002 (HY000): Can't connect to local MySQL server"
-    assert observer("database", "web1").read("web1", said) is None
-    entry = observers._entry(observer("database", "web1"), 7.0, None, said)
-    assert (entry.at, entry.kind, entry.data["node"], entry.data["why"]) == (7.0, "blind", "web1", said)
+    text = "ERROR 2002 (HY000): Can't connect to local MySQL server"
+    assert observer("database", "web1").read("web1", text) is None
+    entry = observers._entry(observer("database", "web1"), 7.0, None, text)
+    assert (entry.at, entry.kind, entry.data["node"], entry.data["why"]) == (7.0, "blind", "web1", text)
 
 
 def test_requests_are_those_that_the_sites_frontend_took() -> None:

@@ -58,7 +58,9 @@ class Scene:
 
     def complete_run(self) -> list[Entry]:
         """An experiment from its first to its last moment: what its timeline says then."""
-        runner.run(LAB, experiment_file.find("control", LAB), self.callbacks(), lambda folder: self.done.append("told"))
+        runner.run(
+            LAB, experiment_file.find("control", LAB), self.callbacks(), lambda folder: self.done.append("reported")
+        )
         return self.entries()
 
     def entries(self) -> list[Entry]:
@@ -155,7 +157,7 @@ def test_a_run_that_ended_well_is_complete(scene: Scene) -> None:
         "why": "",
         "clock_jumped_s": 0.0,
     }
-    assert scene.done == ["converge", "heal", "logs", "told"]
+    assert scene.done == ["converge", "heal", "logs", "reported"]
 
 
 def test_however_the_tidying_fails_every_part_of_it_is_tried(
@@ -172,9 +174,9 @@ def test_however_the_tidying_fails_every_part_of_it_is_tried(
     assert [it.kind for it in entries] == ["broken", "broken", "end"]
     assert "faults are left: no room on this machine's disk" in entries[0].data["why"]
     assert "line 3 is not JSON" in entries[1].data["why"]
-    assert scene.done[-1] == "told" and not list(scene.folder.glob("*.reserve"))
-    said = capsys.readouterr().err
-    assert "next: df -h, then invoke fault.heal" in said and "the logs are not saved" in said
+    assert scene.done[-1] == "reported" and not list(scene.folder.glob("*.reserve"))
+    output = capsys.readouterr().err
+    assert "next: df -h, then invoke fault.heal" in output and "the logs are not saved" in output
 
 
 @pytest.mark.parametrize("error", [FULL, CheckFailed("the load died")], ids=["full disk", "the lab's own"])
@@ -184,7 +186,7 @@ def test_what_breaks_the_measuring_is_told_and_all_is_tidied(scene: Scene, error
     entries = scene.complete_run()
     broken, end = [next(it for it in entries if it.kind == kind) for kind in ("broken", "end")]
     assert end.data["complete"] is False and end.data["why"] in broken.data["why"] and end.data["why"] != "interrupted"
-    assert scene.done == ["converge", "heal", "logs", "told"]
+    assert scene.done == ["converge", "heal", "logs", "reported"]
 
 
 @pytest.mark.parametrize("error", [KeyError("a mistake"), KeyboardInterrupt()], ids=["a mistake", "^C"])
@@ -195,11 +197,11 @@ def test_a_mistake_of_the_program_and_an_interruption_go_on_after_all_is_tidied(
     scene.measuring = error
     with pytest.raises(type(error)):
         scene.complete_run()
-    assert scene.done == ["converge", "heal", "logs", "told"] and scene.entries()[-1].kind == "end"
+    assert scene.done == ["converge", "heal", "logs", "reported"] and scene.entries()[-1].kind == "end"
 
 
 @pytest.mark.parametrize(
-    ("words", "ending", "said"),
+    ("words", "ending", "reported"),
     [
         ("db.promote web2", KeyboardInterrupt(), True),
         ("db.promote web2", None, False),
@@ -208,11 +210,11 @@ def test_a_mistake_of_the_program_and_an_interruption_go_on_after_all_is_tidied(
     ids=["interrupted", "ended well", "no command was given"],
 )
 def test_the_roles_that_a_command_left_are_told(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, words: str, ending: BaseException | None, said: bool
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, words: str, ending: BaseException | None, reported: bool
 ) -> None:
     """Of a run that ended early, after everything is healed: nobody turned them back."""
-    told: list[str] = []
-    monkeypatch.setattr(teardown, "tell_roles", lambda machines, was: told.append(was))
+    reports: list[str] = []
+    monkeypatch.setattr(teardown, "report_roles", lambda machines, was: reports.append(was))
 
     def measure(it: Any, rounds: int) -> None:
         it._back.primary = "web1"
@@ -224,4 +226,4 @@ def test_the_roles_that_a_command_left_are_told(
     monkeypatch.setattr(Run, "measure", measure)
     with pytest.raises(KeyboardInterrupt) if ending else nullcontext():
         scene.complete_run()
-    assert told == ["web1"] * said and "heal" in scene.done
+    assert reports == ["web1"] * reported and "heal" in scene.done

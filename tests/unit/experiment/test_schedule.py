@@ -23,7 +23,7 @@ def nothing() -> None:
 
 
 def play(
-    told: list[Step],
+    steps: list[Step],
     do: Callable[[Step], None],
     lasts_s: float = 0.2,
     going: Callable[[], None] = nothing,
@@ -31,7 +31,7 @@ def play(
 ) -> None:
     """Play steps from now on."""
     now = time.time()
-    schedule.play(told, now, now + lasts_s, do, going, give_up)
+    schedule.play(steps, now, now + lasts_s, do, going, give_up)
 
 
 def commands(*times: float) -> list[Step]:
@@ -128,7 +128,7 @@ def test_what_is_to_meet_a_transaction_comes_in_its_order() -> None:
 def test_what_waits_for_another_step_does_not_begin_after_the_end() -> None:
     """Ctrl-C while one fault comes: the next one, on the same node, must not come beside the healing."""
     done: list[Step] = []
-    told = [Step(0, "inject", OFF), Step(0, "inject", Fault("slow", "web1"))]
+    steps = [Step(0, "inject", OFF), Step(0, "inject", Fault("slow", "web1"))]
 
     def slow(step: Step) -> None:
         done.append(step)
@@ -139,8 +139,8 @@ def test_what_waits_for_another_step_does_not_begin_after_the_end() -> None:
             raise InfrastructureBroken("the load ended")
 
     with pytest.raises(InfrastructureBroken, match="the load ended"):
-        play(told, slow, 30, going)
-    assert done == told[:1]
+        play(steps, slow, 30, going)
+    assert done == steps[:1]
 
 
 def test_a_step_that_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

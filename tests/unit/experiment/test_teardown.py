@@ -18,7 +18,7 @@ FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
 
 
 @pytest.mark.parametrize(
-    ("web1", "web2", "said"),
+    ("web1", "web2", "words"),
     [
         (OPEN, REPLICA, []),
         (FOLLOWS, PROMOTED, ["web2 is primary now, web1 was; next: invoke db.promote web1"]),
@@ -29,11 +29,11 @@ FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
     ids=["as before", "changed", "half changed", "nobody is open", "not known"],
 )
 def test_what_commands_left_is_told_with_what_comes_next(
-    web1: Database | None, web2: Database | None, said: list[str]
+    web1: Database | None, web2: Database | None, words: list[str]
 ) -> None:
     """lab.up opens nobody who is not certain to be primary, and never turns roles back: it is not named."""
     lines = teardown.roles((WEB1, WEB2), {"web1": web1, "web2": web2}, "web1", "")
-    assert len(lines) == bool(said) and all(word in "".join(lines) for word in said)
+    assert len(lines) == bool(words) and all(word in "".join(lines) for word in words)
     assert "lab.up" not in "".join(lines)
 
 

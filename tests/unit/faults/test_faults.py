@@ -31,8 +31,8 @@ def words(value: object) -> str:
 def test_every_mistake_of_a_fault_is_named(case: dict[str, Any]) -> None:
     """Kind, node, what the kind takes, and whether the node has what it breaks."""
     found = kinds.mistakes(LAB, case["given"])
-    told = [f"{key}: {text}" if key else text for key, text in found]
-    assert told == case["says"].splitlines()
+    problems = [f"{key}: {text}" if key else text for key, text in found]
+    assert problems == case["says"].splitlines()
 
 
 @pytest.mark.parametrize("case", cases("conflicts.yml"), ids=lambda case: words(case["new"]))
@@ -90,5 +90,5 @@ def test_a_fault_is_named_for_healing_without_its_options() -> None:
 def test_every_kind_says_what_it_does_and_asks_only_for_what_it_takes() -> None:
     """The table that users are shown is whole."""
     for kind in KINDS.values():
-        assert kind.says and kind.says[0].islower() and not kind.says.endswith(".")
+        assert kind.description and kind.description[0].islower() and not kind.description.endswith(".")
         assert {*kind.required, *kind.one_of, *kind.needs, *kind.needs.values()} <= set(kind.options)

@@ -91,9 +91,9 @@ def lines_of(name: str) -> set[str]:
 @pytest.mark.parametrize("name", ["retries", "redispatch"])
 def test_the_lines_that_a_report_says_are_missing_are_those_of_the_template(name: str) -> None:
     """All of them are there otherwise, and none of them is without the protection."""
-    told = set(PROTECTIONS[name].lines)
-    assert told <= lines_of("haproxy.cfg")
-    assert told & lines_of(f"haproxy-without-{name}.cfg") == set()
+    reported = set(PROTECTIONS[name].lines)
+    assert reported <= lines_of("haproxy.cfg")
+    assert reported & lines_of(f"haproxy-without-{name}.cfg") == set()
 
 
 class Trial:
@@ -117,7 +117,7 @@ class Trial:
         return Outcome([], {}, [])
 
     def run(
-        self, lab: object, it: experiment_file.Plan, callbacks: runner.RunCallbacks, tell: object, rounds: int
+        self, lab: object, it: experiment_file.Plan, callbacks: runner.RunCallbacks, report_folder: object, rounds: int
     ) -> None:
         """Stands in for runner.run."""
         callbacks.converge({"durability": "durable"})

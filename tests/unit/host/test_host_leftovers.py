@@ -57,7 +57,7 @@ def test_each_thing_is_judged_by_its_owner(case: dict[str, Any]) -> None:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """A host on which another checkout's lab runs; tells what was swept."""
-    told: dict[str, Any] = {
+    state: dict[str, Any] = {
         "found": Leftovers(
             (),
             (Leftover("machine", "weblab_web1", "/theirs", "it is not of this checkout"),),
@@ -68,10 +68,10 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr(owner, "FILE", tmp_path / "owner.json")
     monkeypatch.setattr(processes, "orphaned_vagrants", lambda checkout: [])
-    monkeypatch.setattr(leftovers, "find_leftovers", lambda checkout, nodes: told["found"])
-    monkeypatch.setattr(leftovers, "_remove", lambda kind, name: told["swept"].append((kind, name)))
+    monkeypatch.setattr(leftovers, "find_leftovers", lambda checkout, nodes: state["found"])
+    monkeypatch.setattr(leftovers, "_remove", lambda kind, name: state["swept"].append((kind, name)))
     monkeypatch.setattr(uploads, "remove_unfinished", lambda box: None)
-    return told
+    return state
 
 
 def test_a_lab_in_use_is_refused_with_the_commands_that_free_it(host: dict[str, Any], tmp_path: Path) -> None:

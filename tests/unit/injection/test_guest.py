@@ -82,8 +82,8 @@ def test_a_skewed_clock_is_seen_and_put_back(tmp_path: Path, monkeypatch: pytest
     for module in (guest, scripts):
         monkeypatch.setattr(module, "FOLDER", str(tmp_path / "faults"))
     (tmp_path / "ahead").write_text("0")
-    tell, put = "echo $(($(date +%s) + $(cat ahead)))", "word=${3#@}; echo $((word - $(date +%s))) > ahead"
-    fake(tmp_path, "fake-clock", f'if [ "$1" = -u ]; then {put}; else {tell}; fi')
+    show, put = "echo $(($(date +%s) + $(cat ahead)))", "word=${3#@}; echo $((word - $(date +%s))) > ahead"
+    fake(tmp_path, "fake-clock", f'if [ "$1" = -u ]; then {put}; else {show}; fi')
     made = guest.scripts(fault(INSIDE[10]), LAB)
     inject, seen, heal, gone = (
         text.replace("date ", "fake-clock ") for text in (made.inject, made.seen, made.heal, made.gone)

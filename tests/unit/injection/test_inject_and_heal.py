@@ -24,7 +24,7 @@ FULL = Fault("disk-full", "web1")
 class Double:
     """A node that notes what it is told, and what the ledger said then."""
 
-    told: list[tuple[str, list[str]]]
+    sent: list[tuple[str, list[str]]]
     refuses: list[str]
 
     def __init__(self, node: Node) -> None:
@@ -37,7 +37,7 @@ class Double:
 
     def script(self, text: str, *, title: str, **_: object) -> Answer:
         """Note it; fail if that is wanted."""
-        self.told.append((title, [it["id"] for it in ledger.entries()]))
+        self.sent.append((title, [it["id"] for it in ledger.entries()]))
         if any(word in title for word in self.refuses):
             raise CommandFailed(self.node.name, title, 9, "")
         return Answer(0, "", "")
@@ -49,32 +49,32 @@ def machine(fault: Fault) -> Any:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
     """What nodes were told."""
-    Double.told, Double.refuses = [], []
+    Double.sent, Double.refuses = [], []
     monkeypatch.setattr(inject_and_heal, "Machine", Double)
     monkeypatch.setattr(vm_power, "states", lambda lab: dict.fromkeys(("lb1", "web1", "web2"), "running"))
-    return Double.told
+    return Double.sent
 
 
 def test_a_fault_is_written_down_before_it_is_made_and_struck_out_when_it_is_gone(
-    told: list[tuple[str, list[str]]],
+    sent: list[tuple[str, list[str]]],
 ) -> None:
     """Whoever dies in between leaves a fault that can be undone; the timeline hears all four steps in order."""
     heard: list[str] = []
-    inject_and_heal.inject(LAB, SLOW, machine(SLOW), tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
-    assert told == [
+    inject_and_heal.inject(LAB, SLOW, machine(SLOW), report=lambda word, fault: heard.append(f"{word} {fault.id}"))
+    assert sent == [
         ("web2-slow is prepared", ["web2-slow"]),
         ("web2-slow is injected and seen", ["web2-slow"]),
     ]
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
-    inject_and_heal.heal(LAB, SLOW, machine(SLOW), tell=lambda word, fault: heard.append(f"{word} {fault.id}"))
+    inject_and_heal.heal(LAB, SLOW, machine(SLOW), report=lambda word, fault: heard.append(f"{word} {fault.id}"))
     assert ledger.entries() == []
     assert heard == ["inject web2-slow", "injected web2-slow", "heal web2-slow", "healed web2-slow"]
 
 
 def test_a_heal_that_comes_before_a_fault_is_made_does_not_make_the_ledger_forget_it(
-    told: list[tuple[str, list[str]]],
+    sent: list[tuple[str, list[str]]],
 ) -> None:
     """fault.heal takes no lock: while another command still prepares the fault, there is nothing to be seen of it."""
 
@@ -91,18 +91,18 @@ def test_a_heal_that_comes_before_a_fault_is_made_does_not_make_the_ledger_forge
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
 
 
-def test_a_fault_that_is_not_seen_is_undone_and_told(told: list[tuple[str, list[str]]]) -> None:
+def test_a_fault_that_is_not_seen_is_undone_and_told(sent: list[tuple[str, list[str]]]) -> None:
     """Nothing half made stays behind, and nobody believes that it was there."""
     Double.refuses = ["injected"]
     heard: list[str] = []
     with pytest.raises(CommandFailed):
-        inject_and_heal.inject(LAB, SLOW, machine(SLOW), tell=lambda word, fault: heard.append(word))
+        inject_and_heal.inject(LAB, SLOW, machine(SLOW), report=lambda word, fault: heard.append(word))
     assert "injected" not in heard
-    assert [title for title, _ in told][-1] == "web2-slow is healed and gone"
+    assert [title for title, _ in sent][-1] == "web2-slow is healed and gone"
     assert ledger.entries() == []
 
 
-def test_a_fault_that_can_not_be_healed_stays_in_the_ledger(told: list[tuple[str, list[str]]]) -> None:
+def test_a_fault_that_can_not_be_healed_stays_in_the_ledger(sent: list[tuple[str, list[str]]]) -> None:
     """All others are healed all the same, then the error is told."""
     inject_and_heal.inject(LAB, SLOW, machine(SLOW))
     inject_and_heal.inject(LAB, FULL, machine(FULL))
@@ -113,7 +113,7 @@ def test_a_fault_that_can_not_be_healed_stays_in_the_ledger(told: list[tuple[str
 
 
 def test_a_full_disk_of_this_machine_stops_no_heal(
-    told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+    sent: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first fault can't be struck out of the ledger; the second one is healed all the same."""
     for fault in (SLOW, FULL):
@@ -129,12 +129,12 @@ def test_a_full_disk_of_this_machine_stops_no_heal(
     monkeypatch.setattr(ledger, "remove", cramped)
     with pytest.raises(OSError, match="No space"):
         inject_and_heal.heal_all(LAB)
-    assert [title for title, _ in told][-2:] == ["web2-slow is healed and gone", "web1-disk-full is healed and gone"]
+    assert [title for title, _ in sent][-2:] == ["web2-slow is healed and gone", "web1-disk-full is healed and gone"]
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
 
 
 def test_a_frozen_machine_that_is_fenced_while_it_wakes_is_started(
-    told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+    sent: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody waits for an answer of a machine that a promotion has just switched off."""
     frozen = Fault("freeze", "web1")
@@ -146,15 +146,15 @@ def test_a_frozen_machine_that_is_fenced_while_it_wakes_is_started(
         monkeypatch.setattr(vm_power, name, lambda node, name=name: done.append(name))
     monkeypatch.setattr(lifecycle, "answering", lambda machine: done.append("answers"))
     inject_and_heal.heal(LAB, frozen, machine(frozen))
-    assert done == ["resume", "power_on", "answers"] and told == [] and ledger.entries() == []
+    assert done == ["resume", "power_on", "answers"] and sent == [] and ledger.entries() == []
 
 
 def test_machines_are_healed_before_what_is_inside_them(
-    told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+    sent: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node without power can't be told to undo anything."""
     order: list[str] = []
-    monkeypatch.setattr(inject_and_heal, "heal", lambda lab, fault, machine, tell: order.append(fault.id))
+    monkeypatch.setattr(inject_and_heal, "heal", lambda lab, fault, machine, report: order.append(fault.id))
     ledger.add(SLOW, 1.0)
     ledger.add(OFF, 2.0)
     inject_and_heal.heal_all(LAB)
@@ -162,7 +162,7 @@ def test_machines_are_healed_before_what_is_inside_them(
 
 
 def test_a_machine_that_was_fenced_is_started_before_what_is_inside_is_healed(
-    told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+    sent: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A promotion switched it off while the fault was active."""
     inject_and_heal.inject(LAB, FULL, machine(FULL))
@@ -171,11 +171,11 @@ def test_a_machine_that_was_fenced_is_started_before_what_is_inside_is_healed(
     monkeypatch.setattr(vm_power, "power_on", lambda node: started.append(node.name))
     monkeypatch.setattr(lifecycle, "answering", lambda machine: started.append("answers"))
     inject_and_heal.heal(LAB, FULL, machine(FULL))
-    assert started == ["web1", "answers"] and told[-1][0] == "web1-disk-full is healed and gone"
+    assert started == ["web1", "answers"] and sent[-1][0] == "web1-disk-full is healed and gone"
 
 
 def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
-    told: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
+    sent: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same twice; a node that is off. Nothing is written down then."""
     inject_and_heal.inject(LAB, SLOW, machine(SLOW))
@@ -188,7 +188,7 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
 
 
 def test_a_fault_of_a_node_that_lab_yml_has_no_more_hinders_nobody(
-    told: list[tuple[str, list[str]]], capsys: pytest.CaptureFixture[str]
+    sent: list[tuple[str, list[str]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else no fault could be healed or injected, and lab.up, which sweeps such a machine, would never end well."""
     inject_and_heal.inject(LAB, FULL, machine(FULL))

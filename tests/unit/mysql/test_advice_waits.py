@@ -72,15 +72,15 @@ def test_one_step_comes_next(error: str, faults: list[dict[str, str]], lines: li
 
 def test_a_command_that_runs_is_told_and_nothing_is_to_be_done_beside_it() -> None:
     """In the middle of an experiment its faults are no defect, and to heal them would spoil it."""
-    said = "`invoke experiment.run control` (process 7, for 63 s)"
-    broken = {**HEALTHY, "running": said, "faults": [{"id": "web1-freeze"}]}
+    running = "`invoke experiment.run control` (process 7, for 63 s)"
+    broken = {**HEALTHY, "running": running, "faults": [{"id": "web1-freeze"}]}
     lines = status.table(broken, colour=False).splitlines()
-    assert f"running   {said}" in lines and lines[-1].startswith("next      let it end")
+    assert f"running   {running}" in lines and lines[-1].startswith("next      let it end")
     assert "fault.heal" not in lines[-1]
 
 
 @pytest.mark.parametrize(
-    ("durability", "degraded", "chosen", "told"),
+    ("durability", "degraded", "chosen", "advised"),
     [
         ("async", "", "durable", True),
         ("durable", "", "available", True),
@@ -89,7 +89,7 @@ def test_a_command_that_runs_is_told_and_nothing_is_to_be_done_beside_it() -> No
         ("none", "", "durable", False),
     ],
 )
-def test_a_durability_that_nobody_chose_is_told(durability: str, degraded: str, chosen: str, told: bool) -> None:
+def test_a_durability_that_nobody_chose_is_told(durability: str, degraded: str, chosen: str, advised: bool) -> None:
     """Set by hand: the site acknowledges by what is in force, and a student believes in what was chosen."""
     lines = unchosen(replace(OPEN, durability=durability), degraded, chosen)
-    assert [line.partition("next: ")[2] for line in lines] == (["invoke lab.provision"] if told else [])
+    assert [line.partition("next: ")[2] for line in lines] == (["invoke lab.provision"] if advised else [])

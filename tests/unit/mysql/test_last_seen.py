@@ -42,7 +42,7 @@ def test_the_primary_is_remembered_as_it_was_seen() -> None:
     known = OPEN.gtid_executed, True, "durable"
     replica = Seen(NOW - 30, "web1", *known, replica_start=REPLICA.start, replica_received=REPLICA.received)
     assert seen == replica
-    assert seen.told(seen.at + 34) == "web1 was primary 34 s ago: durability durable, semi-sync ON"
+    assert seen.describe(seen.at + 34) == "web1 was primary 34 s ago: durability durable, semi-sync ON"
 
 
 YOUNG = replace(REPLICA, start="b007 200", age_s=2, receiving=False)

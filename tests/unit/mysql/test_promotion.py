@@ -188,13 +188,13 @@ DOUBTS: dict[str, tuple[Seen | None, Database, str]] = {
 }
 
 
-@pytest.mark.parametrize(("seen", "own", "says"), DOUBTS.values(), ids=DOUBTS.keys())
-def test_what_may_be_lost_is_refused_unless_it_is_accepted(seen: Seen | None, own: Database, says: str) -> None:
+@pytest.mark.parametrize(("seen", "own", "reason"), DOUBTS.values(), ids=DOUBTS.keys())
+def test_what_may_be_lost_is_refused_unless_it_is_accepted(seen: Seen | None, own: Database, reason: str) -> None:
     """The last observed state and what is missing, with their age; accepted, the same is what may be lost."""
     error = refusal(own, None, seen=seen)
-    assert says in error.evidence and "--accept-data-loss" in error.hint
+    assert reason in error.evidence and "--accept-data-loss" in error.hint
     how = promote(own, None, seen=seen, accept=True)
-    assert how.way == "emergency" and says in how.lost
+    assert how.way == "emergency" and reason in how.lost
 
 
 def test_a_replica_that_started_before_the_primary_was_seen_is_promoted() -> None:

@@ -51,20 +51,20 @@ def test_an_older_replica_that_was_primary_once_is_read(version: str) -> None:
     assert it.received == f"{one[:-4]}30-36,{two}"
 
 
-@pytest.mark.parametrize(("said", "replicating", "stopped"), [("No", False, True), ("Connecting", False, False)])
-def test_a_stopped_thread_is_told_from_one_that_connects(said: str, replicating: bool, stopped: bool) -> None:
+@pytest.mark.parametrize(("value", "replicating", "stopped"), [("No", False, True), ("Connecting", False, False)])
+def test_a_stopped_thread_is_told_from_one_that_connects(value: str, replicating: bool, stopped: bool) -> None:
     """The first needs START REPLICA, the second only time."""
-    text = recorded("mysql-9.7-web2.txt").replace("Replica_IO_Running: Yes", f"Replica_IO_Running: {said}")
+    text = recorded("mysql-9.7-web2.txt").replace("Replica_IO_Running: Yes", f"Replica_IO_Running: {value}")
     it = server_state.read("web2", text)
     assert it is not None
     assert (it.replicating, it.stopped) == (replicating, stopped)
 
 
-@pytest.mark.parametrize(("said", "waits"), [("ON", True), ("OFF", False)])
-def test_whether_commits_wait_now_is_read(said: str, waits: bool) -> None:
+@pytest.mark.parametrize(("value", "waits"), [("ON", True), ("OFF", False)])
+def test_whether_commits_wait_now_is_read(value: str, waits: bool) -> None:
     """What is chosen and what is so differ: semi-sync gives up after its timeout. So do purged logs."""
     mark = "semi_sync_timeout_ms: 4294967295"
-    text = recorded("mysql-9.7-web1.txt").replace(mark, f"{mark}\n    semi_sync_status: {said}\n  purged: a:1-3,\nb:1")
+    text = recorded("mysql-9.7-web1.txt").replace(mark, f"{mark}\n    semi_sync_status: {value}\n  purged: a:1-3,\nb:1")
     it = server_state.read("web1", text)
     assert it is not None and (it.waits, it.purged) == (waits, "a:1-3,b:1")
 

@@ -12,7 +12,7 @@ def test_a_release_completes_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Whatever version of PHP is there; what is no pattern stays as it is, there or not."""
     (tmp_path / "php8.3-fpm.service").touch()
     monkeypatch.setattr(services, "FOLDER", str(tmp_path))
-    said = subprocess.run(
+    result = subprocess.run(
         ["bash", "-c", f"echo {services.named(['nginx', 'php*-fpm'])}"], capture_output=True, text=True, check=True
     )
-    assert said.stdout.split() == ["nginx.service", "php8.3-fpm.service"]
+    assert result.stdout.split() == ["nginx.service", "php8.3-fpm.service"]

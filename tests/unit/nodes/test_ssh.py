@@ -93,7 +93,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(NODES[1])
 
 
-def says(monkeypatch: pytest.MonkeyPatch, channel: Channel) -> Channel:
+def use_channel(monkeypatch: pytest.MonkeyPatch, channel: Channel) -> Channel:
     """Let the next commands meet this channel."""
     monkeypatch.setattr(Machine, "_open", lambda self: channel)
     return channel
@@ -101,7 +101,7 @@ def says(monkeypatch: pytest.MonkeyPatch, channel: Channel) -> Channel:
 
 def test_words_are_quoted_and_sent_on_standard_input(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the command, nor of a secret in it, is on a command line."""
-    channel = says(monkeypatch, Channel(b"ok\n"))
+    channel = use_channel(monkeypatch, Channel(b"ok\n"))
     assert machine.run("cat %s", "a file; rm -rf /").stdout == "ok\n"
     assert channel.command == "sudo -n bash -s"
     assert channel.sent == b"cat 'a file; rm -rf /'"
@@ -111,7 +111,7 @@ def test_a_shell_that_is_ready_waits_for_what_it_is_told_next(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One channel for both: what has to happen at a moment does not wait for a shell to start."""
-    shell = says(monkeypatch, Channel(b"=ready=\n", ends=False))
+    shell = use_channel(monkeypatch, Channel(b"=ready=\n", ends=False))
     assert machine.ready("prepare", title="prepares") is shell
     shell.ends = True
     monkeypatch.setattr(Machine, "_open", lambda self: pytest.fail("another channel was opened"))
@@ -121,42 +121,42 @@ def test_a_shell_that_is_ready_waits_for_what_it_is_told_next(
 
 def test_a_shell_that_can_not_get_ready_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its exit code, as any other script."""
-    says(monkeypatch, Channel(b"nginx does not run\n", code=1))
+    use_channel(monkeypatch, Channel(b"nginx does not run\n", code=1))
     with pytest.raises(CommandFailed, match=r"(?s)prepares.*exit 1.*nginx does not run"):
         machine.ready("exit 1", title="prepares")
 
 
 def test_an_exit_code_that_is_not_allowed_shows_the_evidence(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Node, step, exit code and what it said."""
-    says(monkeypatch, Channel(b"out\n", b"disk is full\n", 9))
+    use_channel(monkeypatch, Channel(b"out\n", b"disk is full\n", 9))
     with pytest.raises(CommandFailed, match=r"(?s)web1\$ tries.*exit 9.*disk is full"):
         machine.script("false", title="tries")
 
 
 def test_a_connection_lost_in_the_middle_is_told_at_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The node rebooted: not a hang until the deadline, and not an answer."""
-    says(monkeypatch, Channel(b"half an ans", lost=True))
+    use_channel(monkeypatch, Channel(b"half an ans", lost=True))
     with pytest.raises(Unreachable, match="ssh failed during: tries"):
         machine.script("true", title="tries", timeout=600)
 
 
 def test_a_command_that_hangs_ends_with_its_last_lines(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """At its own deadline."""
-    says(monkeypatch, Channel(b"step: one\n", ends=False))
+    use_channel(monkeypatch, Channel(b"step: one\n", ends=False))
     with pytest.raises(TimedOut, match=r"(?s)web1: tries: not done within 0.1 s.*step: one"):
         machine.script("sleep 600", title="tries", timeout=0.1)
 
 
 def test_a_long_script_is_sent_in_parts(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """As much at a time as the node takes."""
-    channel = says(monkeypatch, Channel(takes=7))
+    channel = use_channel(monkeypatch, Channel(takes=7))
     machine.script("INSERT INTO notes; " * 10, title="reads the data in")
     assert channel.sent.decode() == "INSERT INTO notes; " * 10
 
 
 def test_a_script_that_is_not_taken_ends_at_its_deadline(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A node that stands still takes two megabytes of a backup, and then no more."""
-    says(monkeypatch, Channel(takes=0))
+    use_channel(monkeypatch, Channel(takes=0))
     with pytest.raises(TimedOut, match=r"web1: reads the data in: not done within 0\.1 s"):
         machine.script("INSERT", title="reads the data in", timeout=0.1)
 
@@ -181,7 +181,7 @@ def test_several_failures_are_all_told(machine: Machine) -> None:
 def test_a_watch_that_falls_silent_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The node stands still: what is seen last must not pass for what is."""
     monkeypatch.setattr(ssh, "STARTS_S", 0.0)
-    channel = says(monkeypatch, Channel(b"one\n", ends=False))
+    channel = use_channel(monkeypatch, Channel(b"one\n", ends=False))
     lines: list[str] = []
     until = time.monotonic() + 2
     with pytest.raises(Unreachable, match="can't be watched"):

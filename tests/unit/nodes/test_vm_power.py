@@ -152,11 +152,11 @@ def test_why_a_machine_is_off_is_read_in_english_too(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     monkeypatch.setattr(vm_power, "_id_file", lambda node: tmp_path / "virsh")
-    told = {}
+    reasons = {}
     for provider in ("libvirt", "virtualbox"):
         monkeypatch.setattr(vm_power, "provider", lambda name=provider: name)
-        told[provider] = vm_power.off_because(LAB.node("web1"))
-    assert told == {"libvirt": "destroyed", "virtualbox": "VirtualBox does not say why"}
+        reasons[provider] = vm_power.off_because(LAB.node("web1"))
+    assert reasons == {"libvirt": "destroyed", "virtualbox": "VirtualBox does not say why"}
 
 
 class Power:

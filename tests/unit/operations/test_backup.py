@@ -36,15 +36,15 @@ class Double:
 
     def __init__(self, node: topology.Node) -> None:
         self.node = node
-        self.told: list[str] = []
+        self.scripts: list[str] = []
         self.waits = ""
 
     def script(self, text: str, **_: Any) -> Answer:
         """Stands in for Machine.script."""
-        self.told.append(text)
+        self.scripts.append(text)
         if "information_schema.tables" in text:
-            asides = [it.split()[2] for it in "\n".join(self.told).split("\n") if it.startswith("CREATE DATABASE")]
-            table = "before_notes" if any("RENAME TABLE site" in it for it in self.told[:-1]) else "notes"
+            asides = [it.split()[2] for it in "\n".join(self.scripts).split("\n") if it.startswith("CREATE DATABASE")]
+            table = "before_notes" if any("RENAME TABLE site" in it for it in self.scripts[:-1]) else "notes"
             rows = [*((it, table) for it in asides), ("site", "notes"), ("mysql", "user"), ("site", "repeats")]
             rows += [("site_restored_1", "before_notes"), ("site_restored_2", "notes")]
             return Answer(0, "".join(f"{schema}\t{name}\n" for schema, name in rows), "")
@@ -86,7 +86,7 @@ def test_data_is_read_where_all_of_it_is(
     web1, web2, wanted = case
     answering(monkeypatch, web1, web2)
     path = backup.backup(LAB)
-    assert [name for name, machine in machines.items() if machine.told] == [wanted]
+    assert [name for name, machine in machines.items() if machine.scripts] == [wanted]
     assert path.read_text() == DUMP and path.stat().st_mode & 0o777 == 0o600
 
 
@@ -137,12 +137,12 @@ def test_data_goes_back_through_the_primary(
     path = tmp_path / "whole.sql"
     path.write_text(DUMP)
     backup.restore(LAB, path)
-    loads, _, puts, *_ = machines["web1"].told
+    loads, _, puts, *_ = machines["web1"].scripts
     aside = loads.split("CREATE DATABASE ")[1].split()[0]
     assert f"\nUSE {aside};\n" in loads and "\nUSE `site`;\n" not in loads and "INSERT INTO `notes`" in loads
     moves = f"RENAME TABLE site.`notes` TO {aside}.`before_notes`, {aside}.`notes` TO site.`notes`;"
-    assert moves in puts and not machines["web2"].told
-    (removes,) = [text for text in machines["web1"].told if "DROP DATABASE" in text]
+    assert moves in puts and not machines["web2"].scripts
+    (removes,) = [text for text in machines["web1"].scripts if "DROP DATABASE" in text]
     assert f"DROP DATABASE {aside};" in removes and "DROP DATABASE site_restored_2;" in removes
     assert "site_restored_1" not in removes, "an interrupted restore had put it in place: nobody saw its end"
 
@@ -155,7 +155,7 @@ def test_a_line_end_that_only_python_knows_stays_within_its_note(
     path, note = tmp_path / "whole.sql", "x\u2028END_OF_BACKUP\u2028touch /tmp/owned\x85USE `site`;\u2029\x0bend"
     path.write_text(DUMP.replace("'a'", f"'{note}'"), encoding="utf-8")
     backup.restore(LAB, path)
-    assert note in machines["web1"].told[0] and machines["web1"].told[0].count("\nEND_OF_BACKUP") == 1
+    assert note in machines["web1"].scripts[0] and machines["web1"].scripts[0].count("\nEND_OF_BACKUP") == 1
 
 
 def test_restore_is_done_when_the_replica_has_applied_it(
@@ -189,7 +189,7 @@ def test_data_that_could_not_be_committed_is_not_touched(
     with pytest.raises(CheckFailed, match="no replica replicates") as caught:
         backup.restore(LAB, path)
     assert "invoke lab.up" in caught.value.hint
-    assert not machines["web1"].told
+    assert not machines["web1"].scripts
 
 
 @pytest.mark.parametrize("durability", ["async", "available"])
@@ -201,7 +201,7 @@ def test_commits_that_do_not_wait_need_no_replica(
     path = tmp_path / "whole.sql"
     path.write_text(DUMP)
     backup.restore(LAB, path)
-    assert machines["web1"].told
+    assert machines["web1"].scripts
 
 
 FILES = {

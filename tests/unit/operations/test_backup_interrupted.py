@@ -20,10 +20,10 @@ WAITS = {
 }
 
 
-@pytest.mark.parametrize(("waits", "said", "ended"), WAITS.values(), ids=WAITS)
+@pytest.mark.parametrize(("waits", "message", "ended"), WAITS.values(), ids=WAITS)
 def test_who_interrupts_a_restore_is_told_how_it_stands(
     waits: str,
-    said: str,
+    message: str,
     ended: bool,
     machines: Machines,
     monkeypatch: pytest.MonkeyPatch,
@@ -44,21 +44,21 @@ def test_who_interrupts_a_restore_is_told_how_it_stands(
     machines["web1"].waits = waits
     with pytest.raises(KeyboardInterrupt):
         backup.restore(LAB, path)
-    told = capsys.readouterr().err
-    assert said in told and ("is in the database site_restored_" in told) is ("replica" in waits)
-    assert any("KILL 7" in text for text in machines["web1"].told) is ended
-    assert not any("DROP DATABASE" in text for text in machines["web1"].told)
+    output = capsys.readouterr().err
+    assert message in output and ("is in the database site_restored_" in output) is ("replica" in waits)
+    assert any("KILL 7" in text for text in machines["web1"].scripts) is ended
+    assert not any("DROP DATABASE" in text for text in machines["web1"].scripts)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("INSERT INTO", "has the data that it had"),
         ("RENAME TABLE site", "the backup was not put in place"),
     ],
 )
 def test_a_restore_that_fails_says_what_is_known(
-    words: str, told: str, machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    words: str, message: str, machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The primary died in the middle: nothing else is sent. In its last statement it may have done it."""
     answering(monkeypatch, PRIMARY, FOLLOWS)
@@ -71,7 +71,7 @@ def test_a_restore_that_fails_says_what_is_known(
         return script(machine, text, **options)
 
     monkeypatch.setattr(Double, "script", fails)
-    with pytest.raises(CheckFailed, match=told) as caught:
+    with pytest.raises(CheckFailed, match=message) as caught:
         backup.restore(LAB, path)
     assert f"invoke db.restore {path}" in caught.value.hint
-    assert not any("DROP DATABASE" in text for text in machines["web1"].told)
+    assert not any("DROP DATABASE" in text for text in machines["web1"].scripts)

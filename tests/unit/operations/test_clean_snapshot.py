@@ -122,8 +122,8 @@ def test_a_used_lab_is_never_kept_as_clean(host: Host, capsys: pytest.CaptureFix
     host.names = []
     clean_snapshot.begin(LAB)
     clean_snapshot.keep(LAB, ROLES, SYSTEMS)
-    said = capsys.readouterr().err
-    assert "the clean snapshot of web3 is missing" in said and "invoke lab.destroy lab.up" in said
+    output = capsys.readouterr().err
+    assert "the clean snapshot of web3 is missing" in output and "invoke lab.destroy lab.up" in output
     assert host.events == ["take"]
     assert refusal() == "there is no clean snapshot to go back to: the clean snapshot of web3 is missing"
 

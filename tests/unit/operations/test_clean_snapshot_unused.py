@@ -33,8 +33,8 @@ def test_a_lab_used_before_its_first_snapshot_is_never_kept_as_clean(
     uses(host)
     clean_snapshot.keep(LAB, ROLES, SYSTEMS)
     assert host.events == []
-    said = capsys.readouterr().err
-    assert f"the clean snapshot of web3 is missing, and {why}" in said and "invoke lab.destroy lab.up" in said
+    output = capsys.readouterr().err
+    assert f"the clean snapshot of web3 is missing, and {why}" in output and "invoke lab.destroy lab.up" in output
     host.written, host.primary = 0, OPEN
     clean_snapshot.keep(LAB, ROLES, SYSTEMS)
     assert host.events == []

@@ -13,7 +13,7 @@ from lab.operations import logs
 from lab.topology import Node
 
 LAB = topology.load()
-SAID = "\n== journal.log\nMain process exited\n\n== /var/log/nginx/access.log\nGET /\n"
+OUTPUT = "\n== journal.log\nMain process exited\n\n== /var/log/nginx/access.log\nGET /\n"
 
 
 class Double:
@@ -26,7 +26,7 @@ class Double:
         """What it hands over."""
         if self.node.name == "web2":
             raise Unreachable("web2 does not answer", evidence="timed out")
-        return Answer(0, SAID, "")
+        return Answer(0, OUTPUT, "")
 
 
 @pytest.fixture

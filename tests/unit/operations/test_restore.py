@@ -95,23 +95,23 @@ SERVERS = [
     Server("web", "web2", "UP", 100, ""),
     Server("write", "web2", "", 1, ""),
 ]
-SAID = {
+SERVER_STATES = {
     "a server that is DOWN": (SERVERS[:2], ["HAProxy: web1 is DOWN"]),
     "none": (SERVERS[1:], []),
     "nothing": (None, ["HAProxy: it can't be asked"]),
 }
 
 
-@pytest.mark.parametrize(("servers", "told"), SAID.values(), ids=SAID)
+@pytest.mark.parametrize(("servers", "problems"), SERVER_STATES.values(), ids=SERVER_STATES)
 def test_what_haproxy_says_of_its_servers_is_looked_at(
-    servers: list[Server] | None, told: list[str], monkeypatch: pytest.MonkeyPatch
+    servers: list[Server] | None, problems: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An admin socket that does not answer says of nobody that it is UP."""
     facts = [NodeFacts({}, servers, None), NodeFacts({}, None, OPEN), NodeFacts({}, None, REPLICA)]
     machines: Any = [SimpleNamespace(node=node) for node in LAB.nodes]
     monkeypatch.setattr(restore, "together", lambda *_: facts)
     monkeypatch.setattr(restore, "healthy", lambda lab: True)
-    assert restore.wrong(LAB, machines) == told
+    assert restore.wrong(LAB, machines) == problems
 
 
 NOT_UP = {
@@ -129,15 +129,15 @@ NOT_UP = {
 }
 
 
-@pytest.mark.parametrize(("found", "node", "told"), NOT_UP.values(), ids=NOT_UP)
+@pytest.mark.parametrize(("found", "node", "problems"), NOT_UP.values(), ids=NOT_UP)
 def test_a_lab_is_not_called_up_while_something_is_wrong(
-    found: list[str], node: str, told: list[str], monkeypatch: pytest.MonkeyPatch
+    found: list[str], node: str, problems: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit 1 with what is wrong; a server that was taken out on purpose is no defect."""
     monkeypatch.setattr(lifecycle, "machines", lambda lab: [])
     monkeypatch.setattr(lifecycle, "running", lambda lab: [])
     monkeypatch.setattr(restore, "READY_S", 0.0)
     monkeypatch.setattr(restore, "wrong", lambda lab, machines: found)
-    with pytest.raises(CheckFailed) if told else nullcontext() as caught:
+    with pytest.raises(CheckFailed) if problems else nullcontext() as caught:
         restore.must_be_up(LAB, node)
-    assert not caught or caught.value.evidence.splitlines() == told
+    assert not caught or caught.value.evidence.splitlines() == problems

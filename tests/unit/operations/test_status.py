@@ -214,13 +214,13 @@ def test_a_protection_that_is_missing_is_red(monkeypatch: pytest.MonkeyPatch) ->
     assert text.splitlines()[-1].startswith("next      invoke lab.provision ")
 
 
-@pytest.mark.parametrize(("says", "ok"), [("UP", True), ("UP 1/3", True), ("DOWN", False)])
-def test_a_site_that_came_back_meanwhile_answers(says: str, ok: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("word", "ok"), [("UP", True), ("UP 1/3", True), ("DOWN", False)])
+def test_a_site_that_came_back_meanwhile_answers(word: str, ok: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked again where HAProxy says that a server is UP: 'does not answer' beside 'UP' helps nobody."""
     answers = iter([False, True])
     monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: "running" for node in lab.nodes})
     monkeypatch.setattr(site, "healthy", lambda lab: next(answers))
-    servers = [Server("web", "web1", says, 100, "L7OK")]
+    servers = [Server("web", "web1", word, 100, "L7OK")]
     monkeypatch.setattr(status, "_ask", lambda *_: {"lb1": NodeFacts({}, servers, None)})
     assert status.collect(LAB)["site"]["ok"] is ok
 

@@ -32,7 +32,7 @@ def test_a_command_that_there_is_may_be_given(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         ("db.promot web2", "'db.promot' is not a command for an experiment; did you mean db.promote?"),
         ("db.promote", "db.promote needs a server with a database: one of web1, web2"),
@@ -50,9 +50,9 @@ def test_a_command_that_there_is_may_be_given(words: str) -> None:
         ("invoke db.promote web2", "leave 'invoke' out: db.promote web2"),
     ],
 )
-def test_a_slip_is_answered_with_what_was_meant(words: str, says: str) -> None:
+def test_a_slip_is_answered_with_what_was_meant(words: str, message: str) -> None:
     """Before the minutes that a run takes, not after them."""
-    assert mistake(LAB, words) == says
+    assert mistake(LAB, words) == message
 
 
 @pytest.mark.parametrize(

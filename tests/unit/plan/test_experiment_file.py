@@ -27,16 +27,16 @@ def test_every_mistake_is_named_at_once(case: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         ("not-yaml", r"not-yaml\.yml is not YAML"),
         ("empty", r"empty\.yml is empty\nnext: copy control\.yml"),
         ("absent", r"absent\.yml can't be read"),
     ],
 )
-def test_a_file_with_nothing_to_read_is_refused(name: str, says: str) -> None:
+def test_a_file_with_nothing_to_read_is_refused(name: str, message: str) -> None:
     """No file and no settings are mistakes, not an experiment without faults."""
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(BadInput, match=message):
         experiment_file.load(CASES / f"{name}.yml", LAB)
 
 
@@ -58,10 +58,10 @@ def test_what_a_file_says_arrives() -> None:
     assert (it.faults, it.unhealed) == ((slow, cut), (cut,))
 
 
-@pytest.mark.parametrize(("said", "primary"), [("", "web1"), ("primary: web2\n", "web2"), ("primary: any\n", "")])
-def test_an_experiment_says_who_is_primary_while_it_runs(said: str, primary: str) -> None:
+@pytest.mark.parametrize(("setting", "primary"), [("", "web1"), ("primary: web2\n", "web2"), ("primary: any\n", "")])
+def test_an_experiment_says_who_is_primary_while_it_runs(setting: str, primary: str) -> None:
     """The first database, unless it says another one, or takes them as they are."""
-    assert experiment_file.parse("short", SHORT + said, LAB).primary == primary
+    assert experiment_file.parse("short", SHORT + setting, LAB).primary == primary
 
 
 def test_a_primary_that_is_no_database_is_a_mistake() -> None:
@@ -117,7 +117,7 @@ def test_a_step_that_never_comes_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("without: [retry]", r"without\.0: 'retry' is not a protection; did you mean retries\?"),
         ("without: [retries, retries]", r"without\.1: retries stands here twice"),
@@ -126,9 +126,9 @@ def test_a_step_that_never_comes_is_refused() -> None:
         ("without: [retries]\nsteps: [{at: 1, command: lab.provision}]", r"steps\.0\.command: a command may converge"),
     ],
 )
-def test_a_protection_that_can_not_be_taken_away_is_refused(text: str, says: str) -> None:
+def test_a_protection_that_can_not_be_taken_away_is_refused(text: str, message: str) -> None:
     """An unknown one, one twice, and a step that would put it back in the middle of the run."""
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(BadInput, match=message):
         experiment_file.parse("short", f"{SHORT}{text}\n", LAB)
 
 
@@ -180,9 +180,9 @@ def test_a_load_that_changes_is_a_story() -> None:
 def test_a_command_that_fails_fails_the_run_unless_the_file_says_otherwise() -> None:
     """Nobody has to think of it."""
     steps = "steps: [{at: 1, command: db.promote web2}]\n"
-    said = SHORT.replace("]", ", {check: failed-commands, reported: true}]") + steps
+    text = SHORT.replace("]", ", {check: failed-commands, reported: true}]") + steps
     assert experiment_file.parse("it", SHORT + steps, LAB).expect[-1] == Expectation("failed-commands", "at_most", 0)
-    assert experiment_file.parse("it", said, LAB).expect[-1] == Expectation("failed-commands", "reported", True)
+    assert experiment_file.parse("it", text, LAB).expect[-1] == Expectation("failed-commands", "reported", True)
     assert "failed-commands" not in [it.check for it in experiment_file.parse("it", SHORT, LAB).expect]
 
 

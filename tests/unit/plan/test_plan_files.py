@@ -95,7 +95,7 @@ def test_a_name_that_a_shell_completed_is_answered_with_the_experiments(drafts: 
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("steps:\n\t- {at: 1}", r"(?s)in draft\.yml, line 5.*next: indent with spaces: line 5 of draft\.yml"),
         ("steps:\n\u00a0 - {at: 1, command: x}", "next: indent with spaces: line 5"),
@@ -106,9 +106,9 @@ def test_a_name_that_a_shell_completed_is_answered_with_the_experiments(drafts: 
         ("- title: t", r"draft\.yml is not YAML"),
     ],
 )
-def test_what_is_not_yaml_is_told_with_what_to_do(text: str, says: str) -> None:
+def test_what_is_not_yaml_is_told_with_what_to_do(text: str, message: str) -> None:
     """By the file's name, not by the parser's word for a text."""
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(BadInput, match=message):
         experiment_file.parse("draft", f"{RIGHT}{text}\n", LAB)
 
 

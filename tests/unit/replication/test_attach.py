@@ -13,15 +13,15 @@ from tests.support.pairs import OPEN, REPLICA, U1, WEB1, WEB2
 
 
 @dataclass
-class Told:
+class Double:
     """A connection that keeps what its node is told."""
 
     node: Node = WEB2
-    told: list[str] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
 
     def script(self, text: str, **_: object) -> Answer:
         """Nothing fails."""
-        self.told.append(text)
+        self.scripts.append(text)
         return Answer(0, "", "")
 
 
@@ -43,11 +43,11 @@ def test_a_relay_log_is_given_up_only_where_it_can_not_be_applied_and_its_source
 ) -> None:
     """And once; it is tried as it is for a while before. Who only can't receive keeps it: its applier runs."""
     monkeypatch.setattr(attach, "RESUMES_S", seconds)
-    machine: Any = Told()
-    other: Any = Told(WEB1)
+    machine: Any = Double()
+    other: Any = Double(WEB1)
     monkeypatch.setattr(attach, "databases_of", lambda machines: {"web1": source, "web2": own})
     resumed = attach.Resumed(machine, other, "secret", resumes=True)
     for _ in range(2):
         resumed.look(own)
-    told = ["fetches" if "STOP REPLICA;" in it else "receives" for it in machine.told if "SOURCE_HOST" in it]
-    assert told == mends
+    mended_by = ["fetches" if "STOP REPLICA;" in it else "receives" for it in machine.scripts if "SOURCE_HOST" in it]
+    assert mended_by == mends

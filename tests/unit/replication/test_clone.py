@@ -61,8 +61,8 @@ def test_a_copy_does_not_wait_for_commits_that_wait_for_it(errant: Pair) -> None
     rejoin.rejoin(LAB, "web2")
     assert errant.web2.copied_from == "web1" and errant.web2.replicating
     assert errant.web1.durability == "durable" and errant.lost("web1") == ""
-    told = errant.told("web1", "rpl_semi_sync_source_timeout")
-    assert len(told) == 2, "nobody chose a durability, then it is durable again"
+    statements = errant.statements("web1", "rpl_semi_sync_source_timeout")
+    assert len(statements) == 2, "nobody chose a durability, then it is durable again"
 
 
 @pytest.mark.parametrize("durability", ["available", "async"])
@@ -72,7 +72,7 @@ def test_where_no_commit_waits_without_end_notes_are_left_during_a_copy(errant: 
     errant.web1.variables.update(rpl_semi_sync_source_enabled=durability != "async", rpl_semi_sync_source_timeout=1000)
     rejoin.rejoin(LAB, "web2")
     assert errant.web2.copied_from == "web1"
-    assert not errant.told("web1", "rpl_semi_sync_source_timeout")
+    assert not errant.statements("web1", "rpl_semi_sync_source_timeout")
 
 
 def test_a_copy_that_fails_leaves_a_durable_primary(errant: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,8 +56,8 @@ def test_a_replica_with_other_data_gets_a_copy(make: Make) -> None:
     """It was mended once and fails again: to fetch the same anew would be tried without end."""
     pair = damaged(make())
     pair.web2.replica.differs = True
-    told = "\n".join(rejoin.rejoin(LAB, "web2"))
-    assert pair.web2.copied_from == "web1" and "can't apply what it fetches" in told
+    output = "\n".join(rejoin.rejoin(LAB, "web2"))
+    assert pair.web2.copied_from == "web1" and "can't apply what it fetches" in output
     assert pair.web2.replica.running == {"IO", "SQL"}
 
 

@@ -59,8 +59,8 @@ def test_where_it_is_gone_for_good_the_loss_can_be_accepted(make: Make) -> None:
     pair = damaged(make())
     pair.power_off(pair.web1.node)
     pair.may_lose, given_up = True, pair.web2.replica.unapplied
-    told = "\n".join(promote_replica.promote(LAB, "web2", accept_data_loss=True))
-    assert pair.writable() == ["web2"] and f"gives up {given_up}" in told
+    output = "\n".join(promote_replica.promote(LAB, "web2", accept_data_loss=True))
+    assert pair.writable() == ["web2"] and f"gives up {given_up}" in output
 
 
 def test_a_closed_server_that_was_to_listen_is_left_as_it_was(make: Make) -> None:

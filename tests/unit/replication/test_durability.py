@@ -16,7 +16,7 @@ from tests.support.simulated.pair import Pair
 from tests.unit.conftest import Make
 
 RETURN = f"{WRITERS} commits wait for a replica and return now without one"
-TOLD = "the site tells their visitors that the note may be lost (504)"
+MESSAGE = "the site tells their visitors that the note may be lost (504)"
 FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
 
 
@@ -88,11 +88,11 @@ def test_commits_that_wait_return_when_they_become_less_safe_and_that_is_said_be
     pair = make(unreached_by=("web2", "lb1") if waits else ())
     for _ in range(WRITERS):
         pair.visit()
-    said: list[tuple[str, int]] = []
-    monkeypatch.setattr(progress, "say", lambda _, text: said.append((text, len(pair.changes))))
+    messages: list[tuple[str, int]] = []
+    monkeypatch.setattr(progress, "say", lambda _, text: messages.append((text, len(pair.changes))))
     durability.commit(pair.machines, "async")
-    told = [it for it in said if "commits wait" in it[0]]
-    assert told == ([(f"{RETURN}; {TOLD}", 0)] if waits else [])
+    warnings = [it for it in messages if "commits wait" in it[0]]
+    assert warnings == ([(f"{RETURN}; {MESSAGE}", 0)] if waits else [])
     assert pair.web1.waiting == 0
 
 

@@ -61,7 +61,7 @@ def ending(*more: Entry, web1: dict[str, int], web2: dict[str, int] | None = Non
     return [*without(quiet(), kind("final")), *more, *finals]
 
 
-def told(at: float, node: str, writable: bool, for_s: float) -> Entry:
+def look(at: float, node: str, writable: bool, for_s: float) -> Entry:
     """A look that says for how long a database has taken writes, or none."""
     return Entry(T0 + at, "writable", "state", {"node": node, "writable": writable, "for_s": for_s})
 
@@ -161,9 +161,9 @@ WRITES: dict[str, Case] = {
     "nothing to compare with": (INCONCLUSIVE, "gtid-equal", SAME, without(quiet(), WEB2)),
 }
 # web2 was opened at 8.6 s. Web1 is seen closed at 10 s: since 9.1 s or, in an orderly switch, since 8.3 s.
-LATE, OPENED = told(8.9, "web1", True, 99), told(9.5, "web2", True, 0.9)
-BESIDE = [told(8.5, "web2", False, 99), told(9, "web1", True, 99), OPENED, told(10, "web1", False, 0.9)]
-ORDERLY = [LATE, told(8.4, "web2", False, 99), OPENED, told(10, "web1", False, 1.7)]
+LATE, OPENED = look(8.9, "web1", True, 99), look(9.5, "web2", True, 0.9)
+BESIDE = [look(8.5, "web2", False, 99), look(9, "web1", True, 99), OPENED, look(10, "web1", False, 0.9)]
+ORDERLY = [LATE, look(8.4, "web2", False, 99), OPENED, look(10, "web1", False, 1.7)]
 BOTH = changed(quiet(), seen("web2", 8, 11), writable=True)
 DATABASES: dict[str, Case] = {
     "one takes writes": (PASS, "two-writable", NONE, quiet()),

@@ -117,7 +117,7 @@ def test_a_survivor_that_is_told_to_be_late_applies_all_at_once(make: Make, dela
     pair.web2.replica.delay = delay
     promote_replica.promote(LAB, "web2")
     assert pair.events == ["web2 opened"] and pair.lost("web2") == ""
-    assert bool(pair.told("web2", "SOURCE_DELAY")) == bool(delay)
+    assert bool(pair.statements("web2", "SOURCE_DELAY")) == bool(delay)
 
 
 def test_a_receiver_that_does_not_notice_that_its_source_is_gone_loses_its_connection(make: Make) -> None:

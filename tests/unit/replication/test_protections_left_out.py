@@ -40,8 +40,8 @@ def test_without_fencing_the_old_primary_is_left_as_it_is(make: Make) -> None:
     """A control takes that away; all is applied all the same, and the answer says who may take writes."""
     choices.save({"without": ["fencing"]})
     pair = make(power="paused")
-    told = promote_replica.promote(LAB, "web2")[1]
+    line = promote_replica.promote(LAB, "web2")[1]
     assert pair.events == ["web2 opened"] and pair.two_writable and pair.lost("web2") == ""
-    assert "without fencing" in told and "may take writes beside web2" in told
+    assert "without fencing" in line and "may take writes beside web2" in line
     pair.two_writable.clear()
     pair.may_lose = True  # of web1, which lacks what web2 takes

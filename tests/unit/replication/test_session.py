@@ -28,7 +28,7 @@ class Double:
         """The shell is its own text here."""
         return text
 
-    def told(self, script: str, before: str = "") -> Answer:
+    def run_in_shell(self, script: str, before: str = "") -> Answer:
         """What a shell with a ready client makes of a script."""
         node: Any = self
         done = bash(f"{session.client(node, before)}\n{script}")
@@ -45,29 +45,31 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Double:
 
 def test_a_statement_gets_its_line_of_answer(machine: Double) -> None:
     """Quotes and several statements arrive as they are; an empty answer is one."""
-    asked, empty = session.tell("SET x; SELECT 'a b'", 5), session.tell("EMPTY", 5)
-    done = machine.told(f'{asked}\necho "<$said>"')
+    asked, empty = session.query("SET x; SELECT 'a b'", 5), session.query("EMPTY", 5)
+    done = machine.run_in_shell(f'{asked}\necho "<$reply>"')
     assert (done.exit_code, done.stdout) == (0, "<SET x; SELECT 'a b';>\n")
-    assert machine.told(f'{empty}\necho "<$said>"').stdout == "<>\n"
+    assert machine.run_in_shell(f'{empty}\necho "<$reply>"').stdout == "<>\n"
 
 
 def test_an_error_of_the_server_ends_the_script_after_what_undoes_it(machine: Double) -> None:
     """With the server's own words."""
-    done = machine.told(f"{session.tell('BAD', 5, 'echo undone; exit 6')}\necho went on")
+    done = machine.run_in_shell(f"{session.query('BAD', 5, 'echo undone; exit 6')}\necho went on")
     assert done.exit_code == 6
     assert "Lock wait timeout exceeded" in done.stdout and done.stdout.endswith("undone\n")
 
 
 def test_a_server_that_says_nothing_is_not_waited_for_without_end(machine: Double) -> None:
     """The seconds are those of the statement."""
-    done = machine.told(session.tell("HANG", 1))
+    done = machine.run_in_shell(session.query("HANG", 1))
     assert (done.exit_code, done.stdout) == (5, "MySQL: no answer within 1 s\n")
 
 
-@pytest.mark.parametrize(("told", "ends"), [("HANG", True), ("SET x", False)], ids=["gives up", "is done"])
-def test_who_gives_up_ends_its_session_on_the_server(tmp_path: Path, machine: Double, told: str, ends: bool) -> None:
+@pytest.mark.parametrize(("statement", "ends"), [("HANG", True), ("SET x", False)], ids=["gives up", "is done"])
+def test_who_gives_up_ends_its_session_on_the_server(
+    tmp_path: Path, machine: Double, statement: str, ends: bool
+) -> None:
     """Its number is forgotten afterwards: a later server would give it to somebody else."""
-    machine.told(session.tell(told, 1))
+    machine.run_in_shell(session.query(statement, 1))
     assert ("KILL 7" in (tmp_path / "calls").read_text(encoding="utf-8")) == ends
     assert list((tmp_path / "clients").iterdir()) == []
 
@@ -91,12 +93,12 @@ def test_what_was_not_executed_in_time_stops_everything_that_follows(
 ) -> None:
     """MySQL says 1 for 'not in time'."""
     fake(tmp_path, "mysql", f'while read -r line; do case "$line" in *WAIT*) echo {answer} ;; *) echo 1 ;; esac; done')
-    done = machine.told(session.wait_for("'a:1-5'", 3) + "\necho opens")
+    done = machine.run_in_shell(session.wait_for("'a:1-5'", 3) + "\necho opens")
     assert (done.exit_code, "opens" in done.stdout) == (exit_code, exit_code == 0)
 
 
 def test_a_client_that_can_not_connect_is_told_before_anything_is_changed(tmp_path: Path, machine: Double) -> None:
     """Its error, and no script."""
     fake(tmp_path, "mysql", "echo 'ERROR 2002 (HY000): no socket' >&2; exit 1")
-    done = machine.told("echo changed")
+    done = machine.run_in_shell("echo changed")
     assert done.exit_code == 5 and "no socket" in done.stdout and "changed" not in done.stdout

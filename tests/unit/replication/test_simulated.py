@@ -7,7 +7,7 @@ import pytest
 
 from lab.errors import CommandFailed
 from lab.replication.mysql_cli import sql
-from lab.replication.session import client, tell
+from lab.replication.session import client, query
 from lab.wait import until
 from tests.support.pairs import CLOSED, OPEN, REPLICA, U1
 from tests.support.simulated.mysql import Server
@@ -116,7 +116,7 @@ def torn(pair: Pair, then: str) -> Callable[[], bool]:
     pair.web2.replica.torn, pair.nodes.patient = True, False
     shell = client(pair.machines[1])
     with pytest.raises(CommandFailed, match="no answer within"):
-        script = f"trap - EXIT\n{tell(f'STOP REPLICA; {then}; SELECT 1', 60)}"  # it does not end its session itself
+        script = f"trap - EXIT\n{query(f'STOP REPLICA; {then}; SELECT 1', 60)}"  # it does not end its session itself
         pair.machines[1].script(script, title="stops", shell=shell)
     return lambda: pair.web2.replica.stopping
 
@@ -137,7 +137,7 @@ def test_killing_the_coordinator_ends_the_stop(make: Make) -> None:
     waits = torn(pair, "SET GLOBAL read_only = ON")
     run(pair, pair.web2, f"{COORDINATOR}; KILL @it;")
     until("the stop ends", lambda: not waits(), 5, every=0.01)
-    assert pair.settle() and pair.told("web2", "read_only = ON")
+    assert pair.settle() and pair.statements("web2", "read_only = ON")
 
 
 def test_a_session_that_is_killed_runs_nothing_more(make: Make) -> None:

@@ -68,8 +68,8 @@ def completes(pair: Pair) -> None:
 def test_a_relay_log_that_ends_inside_a_transaction_holds_nobody_up(pair: Pair, delay: int) -> None:
     """All whole transactions are applied, and the torn one is dropped and named: nobody was told that it is kept."""
     pair.web2.replica.torn, pair.web2.replica.delay, pair.nodes.patient = True, delay, False
-    said = promote_replica.promote(LAB, "web2")
-    assert f"{pair.web2.uuid}:1 only in part" in "\n".join(said)
+    lines = promote_replica.promote(LAB, "web2")
+    assert f"{pair.web2.uuid}:1 only in part" in "\n".join(lines)
     assert pair.events == ["web2 opened"] and pair.lost("web2") == "" and pair.web2.thrown_away == ""
 
 
@@ -134,10 +134,10 @@ def test_what_is_dropped_is_told_though_the_promotion_fails_later(pair: Pair, mo
     pair.web2.replica.torn, pair.nodes.patient = True, False
     pair.interrupt("web2", OPEN, GONE, when="while it runs")
     pair.web2.held = ["super_read_only = IF"]
-    said: list[tuple[str, str]] = []
-    monkeypatch.setattr(progress, "say", lambda *words: said.append(words))
+    messages: list[tuple[str, str]] = []
+    monkeypatch.setattr(progress, "say", lambda *words: messages.append(words))
     gives_up(pair, ": it could not open")
-    assert ("web2", f"drops transaction {pair.web2.uuid}:1, which it has only in part") in said
+    assert ("web2", f"drops transaction {pair.web2.uuid}:1, which it has only in part") in messages
 
 
 def test_what_arrives_after_all_was_applied_is_applied_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_a_stop_that_does_not_end_opens_nobody_later(pair: Pair) -> None:
     error = gives_up(pair, ": it could not open")
     assert "no answer within" in error.evidence
     pair.later()
-    assert pair.events == [] and pair.told("web2", "RESET REPLICA") == []
+    assert pair.events == [] and pair.statements("web2", "RESET REPLICA") == []
     pair.nodes.patient = True
     completes(pair)
 
@@ -222,7 +222,7 @@ def test_what_goes_on_when_the_connection_is_lost_is_ended(pair: Pair, held: str
     pair.web2.held = [held]
     gives_up(pair, ": it could not open")
     pair.later()
-    assert pair.events == [] and pair.told("web2", held) == []
+    assert pair.events == [] and pair.statements("web2", held) == []
     completes(pair)
 
 

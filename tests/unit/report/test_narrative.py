@@ -23,7 +23,7 @@ EXPECT = [
 CONTROL = [it for it in EXPECT if it["check"] != "detected"]
 
 
-def told(entries: Sequence[Entry], expect: Sequence[dict[str, object]] = EXPECT) -> str:
+def summary(entries: Sequence[Entry], expect: Sequence[dict[str, object]] = EXPECT) -> str:
     """The sentence of a timeline."""
     return sentence(History(entries), summarize(entries, judge(entries, expect)))
 
@@ -46,7 +46,7 @@ def balancer_lost() -> list[Entry]:
 
 def test_a_server_lost_and_nobody_noticed() -> None:
     """The whole story of a power cut: broken, noticed, counted, back."""
-    assert told(switched_off()) == (
+    assert summary(switched_off()) == (
         "web1 lost its power at 5.0 s; HAProxy took it out after 3.0 s; of 480 reads 0 failed, "
         "120 of 120 writes were acknowledged, 0 lost; web1 served again 6.0 s after healing began."
     )
@@ -54,7 +54,7 @@ def test_a_server_lost_and_nobody_noticed() -> None:
 
 def test_the_balancer_lost() -> None:
     """There is nobody to take out, and everybody notices."""
-    assert told(balancer_lost()) == (
+    assert summary(balancer_lost()) == (
         "lb1 lost its power at 5.0 s; of 480 reads 208 failed and for 13 s none succeeded, "
         "68 of 120 writes were acknowledged, 0 lost; the site answered again 6.0 s after healing began."
     )
@@ -62,19 +62,19 @@ def test_the_balancer_lost() -> None:
 
 def test_a_control_run() -> None:
     """Without a fault there is nothing to notice and nothing to heal."""
-    story = told(quiet(20), CONTROL)
+    story = summary(quiet(20), CONTROL)
     assert story == "Nothing was broken; of 320 reads 0 failed, 80 of 80 writes were acknowledged, 0 lost."
 
 
 def test_writes_that_were_lost_are_counted() -> None:
     """The worst news stands in the sentence."""
     gone = changed(quiet(20), lambda it: it.kind == "final", tokens={})
-    assert told(gone) == "Nothing was broken; of 320 reads 0 failed, 80 of 80 writes were acknowledged, 80 lost."
+    assert summary(gone) == "Nothing was broken; of 320 reads 0 failed, 80 of 80 writes were acknowledged, 80 lost."
 
 
 def test_an_inconclusive_run() -> None:
     """Who saw too little does not say that it went well, nor that it went wrong."""
-    assert told(without(switched_off(), of("balancer", 4, 14))) == (
+    assert summary(without(switched_off(), of("balancer", 4, 14))) == (
         "web1 lost its power at 5.0 s; HAProxy was not seen to take it out; of 480 reads 0 failed, "
         "120 of 120 writes were acknowledged, 0 lost; web1 served again 6.0 s after healing began; "
         "1 of 3 checks saw too little to judge."
@@ -84,13 +84,13 @@ def test_an_inconclusive_run() -> None:
 def test_a_broken_run() -> None:
     """What was measured before the rig broke proves nothing."""
     broken = [*switched_off(), lab(7.5, "broken", why="Locust ended with exit code 1")]
-    assert told(broken) == "The rig broke at 7.5 s (Locust ended with exit code 1), so nothing is judged."
+    assert summary(broken) == "The rig broke at 7.5 s (Locust ended with exit code 1), so nothing is judged."
 
 
 def test_an_interrupted_run() -> None:
     """A timeline that stops says so first; what nobody read in the end is not known."""
     cut = [entry for entry in switched_off() if entry.at < T0 + 10]
-    assert told(cut) == (
+    assert summary(cut) == (
         "The run ended early, after 10.0 s; web1 lost its power at 5.0 s; HAProxy took it out after 3.0 s; "
         "of 160 reads 0 failed, 40 of 40 writes were acknowledged, how many of them were lost is not known; "
         "web1 was never healed; 1 of 3 checks saw too little to judge."
@@ -100,7 +100,7 @@ def test_an_interrupted_run() -> None:
 def test_a_run_that_says_why_it_ended_early() -> None:
     """Whoever interrupted it is named."""
     cut = [entry for entry in quiet(20) if entry.at < T0 + 10]
-    assert told([*cut, lab(10, "end", complete=False, why="interrupted")], CONTROL) == (
+    assert summary([*cut, lab(10, "end", complete=False, why="interrupted")], CONTROL) == (
         "The run ended early, after 10.0 s (interrupted); nothing was broken; of 160 reads 0 failed, "
         "40 of 40 writes were acknowledged, how many of them were lost is not known; "
         "1 of 2 checks saw too little to judge."
@@ -109,12 +109,12 @@ def test_a_run_that_says_why_it_ended_early() -> None:
 
 def test_a_run_without_requests() -> None:
     """That nothing failed is no news when nothing was asked."""
-    assert told(without(quiet(20), of("client"))).startswith("Nothing was broken; no request was made; ")
+    assert summary(without(quiet(20), of("client"))).startswith("Nothing was broken; no request was made; ")
 
 
 def test_nothing_at_all() -> None:
     """An empty timeline is a run that ended early."""
-    assert told([], []) == "The run ended early, after 0.0 s; nothing was broken; no request was made."
+    assert summary([], []) == "The run ended early, after 0.0 s; nothing was broken; no request was made."
 
 
 def test_two_faults_are_told_apart() -> None:
@@ -122,7 +122,7 @@ def test_two_faults_are_told_apart() -> None:
     run = [entry for entry in switched_off() if entry.observer != "database"]
     lagging = [database(at, "web2", writable=False) for at in range(30)]
     both = [*run, *lagging, *spell([20, 21, 24, 25.5], node="web2", kind="replication-stop")]
-    assert told(both) == (
+    assert summary(both) == (
         "web1 lost its power at 5.0 s, replication to web2 stopped at 20.0 s; HAProxy took web1 out after 3.0 s; "
         "of 480 reads 0 failed, 120 of 120 writes were acknowledged, 0 lost; "
         "web1 served again 6.0 s after healing of web1 began; web2 was whole again 1.5 s after healing of web2 began."
@@ -132,7 +132,7 @@ def test_two_faults_are_told_apart() -> None:
 def test_a_server_that_did_not_come_back() -> None:
     """Healing that nobody saw succeed is not called a success."""
     run = [*without(switched_off(), of("balancer", 18)), *(servers(at, web1="DOWN") for at in range(18, 34))]
-    assert "; web1 was not seen to be whole again." in told(run)
+    assert "; web1 was not seen to be whole again." in summary(run)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_the_terminal_says_the_same() -> None:
     """Verdict with a sign, sentence, and each check with what was measured and allowed."""
     run = switched_off(title="The primary's server loses its power")
     lines = terminal(run, judge(run, EXPECT)).splitlines()
-    assert lines[:3] == ["✓ PASS  The primary's server loses its power", told(run), ""]
+    assert lines[:3] == ["✓ PASS  The primary's server loses its power", summary(run), ""]
     assert [line[:10] for line in lines[4:8]] == ["✓ pass    ", "✓ pass    ", "✓ pass    ", "· reported"]
     assert lines[5] == "✓ pass        3.00 s  at most 4.5 s  time until HAProxy took the server out (detected)"
 

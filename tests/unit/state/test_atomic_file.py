@@ -51,16 +51,16 @@ with lock.held(Path(sys.argv[1])):
 def test_the_lock_is_held_until_the_last_part_of_a_command_has_ended(tmp_path: Path) -> None:
     """kill -9 of an experiment leaves the promotion that it began: nothing else may be done beside that."""
     path = tmp_path / "lock"
-    begun, tell, wait, leave = *os.pipe(), *os.pipe()
-    pipes = f"exec 3>&{tell} 4<&{wait}; exec '{sys.executable}' -c '{PART}' '{path}'"
-    with subprocess.Popen(["bash", "-c", pipes], pass_fds=(tell, wait)) as holder:
+    begun, notify, wait, leave = *os.pipe(), *os.pipe()
+    pipes = f"exec 3>&{notify} 4<&{wait}; exec '{sys.executable}' -c '{PART}' '{path}'"
+    with subprocess.Popen(["bash", "-c", pipes], pass_fds=(notify, wait)) as holder:
         assert os.read(begun, 8) == b"started\n"
         holder.kill()
     with pytest.raises(Locked, match=rf"process {holder.pid}"), lock.held(path):
         pass
     os.close(leave)
     until("the part has ended", lambda: _is_free(path), 10, every=0.05)
-    for end in (begun, tell, wait):
+    for end in (begun, notify, wait):
         os.close(end)
 
 

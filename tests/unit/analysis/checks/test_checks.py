@@ -64,8 +64,8 @@ def off_from(at: float) -> list[Entry]:
 
 def commanded(exit_code: int) -> list[Entry]:
     """A run in which the lab was told something twice."""
-    told = (lab(at, "command", words="db.promote web2", exit_code=code) for at, code in ((5, 0), (7, exit_code)))
-    return [*quiet(), *told]
+    commands = (lab(at, "command", words="db.promote web2", exit_code=code) for at, code in ((5, 0), (7, exit_code)))
+    return [*quiet(), *commands]
 
 
 EVERYTHING = [
@@ -163,24 +163,24 @@ def test_a_check_can_fail(name: str) -> None:
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_that_was_blind_does_not_pass(name: str) -> None:
     """The same good run, but nobody looked when it mattered."""
-    told, detail = verdict(name, BLIND[name]())
-    assert (told, bool(detail)) == ("inconclusive", True)
+    judged, detail = verdict(name, BLIND[name]())
+    assert (judged, bool(detail)) == ("inconclusive", True)
 
 
 @pytest.mark.parametrize("name", CHECKS)
 @pytest.mark.parametrize("entries", [[], quiet()[:2]], ids=["empty", "nothing seen"])
 def test_a_check_that_never_ran_does_not_pass(name: str, entries: list[Entry]) -> None:
     """Without any data there is no verdict, and the detail says what was missing."""
-    told, detail = verdict(name, entries)
-    assert (told, bool(detail)) == ("inconclusive", True)
+    judged, detail = verdict(name, entries)
+    assert (judged, bool(detail)) == ("inconclusive", True)
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_that_crashes_does_not_pass(name: str) -> None:
     """A timeline that the check can't understand is told, whatever is wrong with it."""
     spoiled = [*CASES[name][1](), *(Entry(0.0, observer, word, {}) for observer, word in EVERYTHING)]
-    told, detail = verdict(name, spoiled)
-    assert told == "inconclusive"
+    judged, detail = verdict(name, spoiled)
+    assert judged == "inconclusive"
     assert "KeyError" in detail
 
 
