@@ -81,10 +81,10 @@ def files(folder: Path, endings: Collection[str] = (ENDING,)) -> list[Path]:
 
 def twice(paths: Iterable[Path]) -> list[BadInput]:
     """The errors about files with the same name in several folders: a name stands for one of them."""
-    kept: dict[str, list[Path]] = {}
+    by_name: dict[str, list[Path]] = {}
     for path in paths:
-        kept.setdefault(path.name, []).append(path)
-    same = {name: "\n".join(map(str, places)) for name, places in kept.items() if len(places) > 1}
+        by_name.setdefault(path.name, []).append(path)
+    same = {name: "\n".join(map(str, places)) for name, places in by_name.items() if len(places) > 1}
     hint = "rename all but one"
     return [BadInput(f"several files are called {name}", evidence=where, hint=hint) for name, where in same.items()]
 

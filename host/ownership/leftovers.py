@@ -58,7 +58,7 @@ class InUse:
 class Leftovers:
     """What is kept by name, what goes, and the other checkouts that are in use."""
 
-    kept: tuple[str, ...]
+    remaining: tuple[str, ...]
     swept: tuple[Leftover, ...]
     in_use: tuple[InUse, ...]
 
@@ -110,19 +110,19 @@ def judge(present: Inventory, checkouts: Checkouts) -> Leftovers:
     """Decide about everything in `present`; changes nothing."""
     whose = {domain.name: domain.checkout or checkouts.owner for domain in present.domains}
     paths = {path for _, path in present.volumes}
-    why = {domain.name: _why_not_kept(domain, whose[domain.name], checkouts, paths) for domain in present.domains}
-    kept = [domain for domain in present.domains if not why[domain.name]]
+    why = {domain.name: _why_swept(domain, whose[domain.name], checkouts, paths) for domain in present.domains}
+    remaining = [domain for domain in present.domains if not why[domain.name]]
     swept = [Leftover("machine", name, _called(whose[name]), reason) for name, reason in why.items() if reason]
-    used = {disk for domain in kept for disk in domain.disks}
+    used = {disk for domain in remaining for disk in domain.disks}
     for name, path in present.volumes:
         if path not in used:
             makers = [domain.name for domain in present.domains if path in domain.disks]
             maker = _called(whose[makers[0]] if makers else None)
             swept.append(Leftover("volume", name, maker, "its machine goes" if makers else "it has no machine"))
-    if not kept:
+    if not remaining:
         maker = _called(checkouts.owner)
         swept += [Leftover("network", it.name, maker, "no machine uses it") for it in present.own_networks]
-    return Leftovers(tuple(domain.name for domain in kept), tuple(swept), _in_use(present, whose, checkouts))
+    return Leftovers(tuple(domain.name for domain in remaining), tuple(swept), _in_use(present, whose, checkouts))
 
 
 def sweep(found: Leftovers) -> None:
@@ -159,7 +159,7 @@ def verify_gone() -> list[str]:
     ]
 
 
-def _why_not_kept(domain: Domain, whose: Path | None, checkouts: Checkouts, volumes: Collection[Path]) -> str:
+def _why_swept(domain: Domain, whose: Path | None, checkouts: Checkouts, volumes: Collection[Path]) -> str:
     """Why a machine goes; '' keeps it."""
     if whose != checkouts.ours:
         return "that folder is gone" if whose and whose not in checkouts.existing else "it is not of this checkout"

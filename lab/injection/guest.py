@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from lab.faults.kinds import ALL, Fault
 from lab.injection import guest_mysql, guest_web
-from lab.injection.scripts import FOLDER, Scripts, kept
+from lab.injection.scripts import FOLDER, Scripts, state_path
 from lab.nodes import services
 from lab.topology import Lab
 
@@ -54,17 +54,17 @@ _ACTIVE = '[ "$(systemctl is-active "$unit")" = active ]'
 
 def _known(fault: Fault) -> str:
     """Bash that puts the unit that was kept into $unit, and fails where none was: no name is the group of all."""
-    return f'read -r unit < {kept(fault)}.unit && [ "$unit" ]'
+    return f'read -r unit < {state_path(fault)}.unit && [ "$unit" ]'
 
 
 def _remember(fault: Fault) -> str:
     """Bash that keeps the unit's name and its main process for the scripts that come."""
-    where = kept(fault)
+    where = state_path(fault)
     return f'{_unit(fault)}\n{_REFUSE_STOPPED}\nmkdir -p {FOLDER}; echo "$pid" > {where}; echo "$unit" > {where}.unit'
 
 
 def _service_kill(fault: Fault, lab: Lab) -> Scripts:
-    unit, where, stays_dead = _unit(fault), kept(fault), not fault.options.get("restarts", False)
+    unit, where, stays_dead = _unit(fault), state_path(fault), not fault.options.get("restarts", False)
     extra = '/run/systemd/system/"$unit".d/weblab-fault.conf'
     no_restart = (
         '\nif [ "$(systemctl show -p Restart --value "$unit")" != no ]; then\n'
@@ -179,7 +179,7 @@ def _hog(fault: Fault, body: str, taken: str) -> Scripts:
 
 def _clock_skew(fault: Fault, lab: Lab) -> Scripts:
     """The clock against the time since boot, which nobody can set, tells what was done to it."""
-    where, seconds = kept(fault), int(fault.options["seconds"])
+    where, seconds = state_path(fault), int(fault.options["seconds"])
     since = "read -r up _ < /proc/uptime; now=$(( $(date +%s) - ${up%.*} ))"
     moved = f"{since}\nmoved=$(( now - $(cat {where}) ))"
     return Scripts(

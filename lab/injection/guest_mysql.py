@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping
 
 from lab.faults.kinds import Fault
-from lab.injection.scripts import FOLDER, Scripts, kept
+from lab.injection.scripts import FOLDER, Scripts, state_path
 from lab.topology import Lab
 
 _PROMOTED = "{ now=$(mysql -N -e 'SHOW REPLICA STATUS') && [ -z \"$now\" ]; }"  # since then: it is no replica any more
@@ -54,7 +54,7 @@ def _replication_slow(fault: Fault, lab: Lab) -> Scripts:
 
 def _large_transaction(fault: Fault, lab: Lab) -> Scripts:
     """It is there when the binary log has it: then it is sent to the replica, and COMMIT waits for that."""
-    unit, size, table = f"weblab-fault-{fault.id}", kept(fault), "weblab_fault.large"
+    unit, size, table = f"weblab-fault-{fault.id}", state_path(fault), "weblab_fault.large"
     grown = "stat -c %s /var/lib/mysql/binlog.[0-9]* | awk '{ whole += $1 } END { print whole }'"
     make = f"CREATE DATABASE IF NOT EXISTS weblab_fault; CREATE TABLE IF NOT EXISTS {table} (filler MEDIUMBLOB)"
     rows = ", ".join(['(REPEAT("a", 1000000))'] * int(fault.options["megabytes"]))

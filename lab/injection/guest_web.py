@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from lab.faults.kinds import Fault
-from lab.injection.scripts import FOLDER, Scripts, kept
+from lab.injection.scripts import FOLDER, Scripts, state_path
 from lab.nodes import services
 from lab.topology import Lab
 
@@ -30,7 +30,7 @@ def _php_limit(fault: Fault, lab: Lab) -> Scripts:
 
     That file goes last: as long as it is there, a heal that was cut off reloads PHP again.
     """
-    where, turns = kept(fault), f"{kept(fault)}.turns"
+    where, turns = state_path(fault), f"{state_path(fault)}.turns"
     link = f"$(ls -d {SETTINGS}/*/fpm/conf.d | head -n 1)/{LINK}"
     nanoseconds = 1_000_000_000 // int(fault.options.get("pages_per_s", 2))
     return Scripts(

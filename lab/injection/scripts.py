@@ -22,6 +22,6 @@ class Scripts:
     timed: bool = False
 
 
-def kept(fault: Fault) -> str:
+def state_path(fault: Fault) -> str:
     """Where a fault keeps on the node what it needs later."""
     return f"{FOLDER}/{fault.id}"

@@ -61,8 +61,8 @@ def _records(record: str, console: str) -> list[list[str]]:
 
     Where they show different openings, the older one says nothing: an earlier boot, or a line that is missing.
     """
-    kept, shown = _lines(record), _lines(console)
-    memory, serial = _since_opened(kept), _since_opened(shown)
+    recorded, shown = _lines(record), _lines(console)
+    memory, serial = _since_opened(recorded), _since_opened(shown)
     if memory and serial and memory[0] != serial[0]:
         return [serial if memory[0] in shown else memory]
     return [it for it in (memory, serial) if it]

@@ -81,36 +81,36 @@ def _stands(machine: Machine, aside: str, looks: int = 3) -> str:
     One that waits for the replica stands in the binary log: it comes true. Its client may not have begun yet, and a
     lock may come free before it is ended: so there is more than one look.
     """
-    kept = f"what the site had before is in the database {aside} then"
+    saved = f"what the site had before is in the database {aside} then"
     try:
         running = _sql(machine, f"{RUNNING} AND info LIKE '%{aside}%';", "asks how it stands").strip().split("\t")
         if len(running) == 2 and "lock" in running[1]:
             with suppress(CommandFailed):  # it has ended
                 _sql(machine, f"KILL {running[0]};", "ends what waits")
         elif len(running) == 2:
-            return f"the backup is put in place as soon as the replica answers; {kept}"
+            return f"the backup is put in place as soon as the replica answers; {saved}"
         elif f"{aside}\tbefore_" in _sql(machine, TABLES, "names the tables"):
-            return f"the backup was put in place; {kept}"
+            return f"the backup was put in place; {saved}"
         if looks > 1:
             pause(LOOKS_AGAIN_S)
             return _stands(machine, aside, looks - 1)
         return "the backup was not put in place"
     except LabError:
-        return f"nobody can say whether the backup was put in place; if it was, {kept}"
+        return f"nobody can say whether the backup was put in place; if it was, {saved}"
 
 
 def _remove(machine: Machine, aside: str) -> None:
     """The data that was replaced; what an interrupted restore had replaced is kept, for nobody saw its end."""
     known = [line.split("\t") for line in _sql(machine, TABLES, "names the tables").splitlines()]
-    kept = {schema for schema, table in known if table.startswith("before_")} - {aside}
-    old = {schema for schema, _ in known if schema.startswith(ASIDE)} - kept
+    interrupted = {schema for schema, table in known if table.startswith("before_")} - {aside}
+    old = {schema for schema, _ in known if schema.startswith(ASIDE)} - interrupted
     try:
         _sql(machine, "".join(f"DROP DATABASE {name};\n" for name in sorted(old)), "removes the old data")
     except LabError as error:
         progress.say(machine.node.name, f"the old data is left in {', '.join(sorted(old))}: {error}")
-    if kept:
+    if interrupted:
         progress.say(
-            machine.node.name, f"{', '.join(sorted(kept))}: what an interrupted restore had replaced, it is kept"
+            machine.node.name, f"{', '.join(sorted(interrupted))}: what an interrupted restore had replaced, it is kept"
         )
 
 

@@ -29,7 +29,7 @@ from lab.topology import ROOT, Lab
 from lab.wait import until
 
 RECORD = ROOT / ".lab" / "clean.yml"
-KEPT = ("provider", "box")  # they say what the machines are, not how they are set
+MACHINE_CHOICES = ("provider", "box")  # they say what the machines are, not how they are set
 DEFAULTS = {"durability": "durable"}  # set in no file
 # In the place of a configuration's hash.
 MAKING, STALE, USED = "the lab is being made", "the snapshot is to be taken anew", "the lab was used without a snapshot"
@@ -79,7 +79,7 @@ def reset(lab: Lab, roles: Roles) -> list[str]:
     where there is none.
     """
     record = _clean_or_refused(lab)
-    choices.forget(KEPT)
+    choices.forget(MACHINE_CHOICES)
     if _is_of_today(lab, roles, record):
         restore(lab, snapshots.CLEAN)
         return []
@@ -102,7 +102,7 @@ def put_back(lab: Lab, roles: Roles, name: str) -> list[str]:
 
 def configuration(lab: Lab, roles: Roles, systems: Mapping[str, str], chosen: Mapping[str, Any]) -> str:
     """A hash of the box, of what was chosen, and of every file that the roles write with it."""
-    chosen = {name: value for name, value in {**DEFAULTS, **chosen}.items() if name not in KEPT}
+    chosen = {name: value for name, value in {**DEFAULTS, **chosen}.items() if name not in MACHINE_CHOICES}
     passwords = credentials.passwords(it.name for it in accounts.load(lab))
     digest = hashlib.sha256(yaml.safe_dump([vm_power.found()["box"], chosen]).encode())
     for node in lab.nodes:

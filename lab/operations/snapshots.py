@@ -18,7 +18,7 @@ from lab.topology import ROOT, Lab, Node
 
 CLEAN = "clean"
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,30}$")
-KEPT = re.compile(r"^(\S+)\.(\d+)$", re.MULTILINE)
+SNAPSHOT = re.compile(r"^(\S+)\.(\d+)$", re.MULTILINE)
 SNAPSHOT_S, POWER_S = 180.0, 30.0
 RESTORING = ROOT / ".lab" / "restoring"  # there while the machines may be of different times
 
@@ -36,7 +36,7 @@ def take(lab: Lab, name: str) -> None:
     down = [f"{node} is {state}" for node, state in states(lab).items() if state != "running"]
     if down:
         raise CheckFailed(f"no snapshot: {', '.join(down)}", hint="start them: invoke lab.up")
-    generation = 1 + max((number for have in _kept(lab).values() for it, number in have if it == name), default=0)
+    generation = 1 + max((number for have in _stored(lab).values() for it, number in have if it == name), default=0)
     try:
         with paused(lab):
             fresh = f"{name}.{generation}"
@@ -60,12 +60,12 @@ def put_back(lab: Lab, name: str) -> None:
     if name not in known:
         hint = f"there are: {', '.join(known)}" if known else "make one: invoke lab.snapshot NAME"
         raise BadInput(f"no snapshot {name!r} of all machines", hint=hint)
-    kept = f"{name}.{known[name]}"
+    snapshot = f"{name}.{known[name]}"
     RESTORING.parent.mkdir(exist_ok=True)
     RESTORING.write_text(name, encoding="utf-8")
     last_seen.forget()  # before too: what is known is of another time as soon as one machine is back
     try:
-        _on_all(lab, lambda node: _virsh("snapshot-revert", node, kept, "--paused", "--force", timeout=SNAPSHOT_S))
+        _on_all(lab, lambda node: _virsh("snapshot-revert", node, snapshot, "--paused", "--force", timeout=SNAPSHOT_S))
         _on_all(lab, lambda node: _virsh("resume", node))
     except LabError as error:
         what = f"snapshot {name} is not back: {_standing(lab)}"
@@ -95,7 +95,7 @@ def names(lab: Lab) -> list[str]:
 
 def lacking(lab: Lab, name: str) -> list[str]:
     """The nodes that have no snapshot of that name."""
-    return [node.name for node, have in _kept(lab).items() if name not in {it for it, _ in have}]
+    return [node.name for node, have in _stored(lab).items() if name not in {it for it, _ in have}]
 
 
 @contextmanager
@@ -113,21 +113,21 @@ def paused(lab: Lab) -> Iterator[None]:
 
 def _complete(lab: Lab) -> dict[str, int]:
     """Each snapshot that every machine has, with its newest generation."""
-    return dict(sorted(set.intersection(*_kept(lab).values())))  # of one name the last, so the newest, stays
+    return dict(sorted(set.intersection(*_stored(lab).values())))  # of one name the last, so the newest, stays
 
 
-def _kept(lab: Lab) -> dict[Node, set[tuple[str, int]]]:
+def _stored(lab: Lab) -> dict[Node, set[tuple[str, int]]]:
     """What libvirt has of each machine: names and generations."""
     texts = {node: _virsh("snapshot-list", node, "--name") for node in lab.nodes}
-    return {node: {(name, int(number)) for name, number in KEPT.findall(text)} for node, text in texts.items()}
+    return {node: {(name, int(number)) for name, number in SNAPSHOT.findall(text)} for node, text in texts.items()}
 
 
 def _drop(lab: Lab, name: str, which: Callable[[int], bool]) -> None:
     """Remove generations of a snapshot; one that cannot be removed now goes with the next."""
-    kept = _kept(lab)
+    stored = _stored(lab)
 
     def drop(node: Node) -> None:
-        for it, number in sorted(kept[node]):
+        for it, number in sorted(stored[node]):
             if it == name and which(number):
                 _virsh("snapshot-delete", node, f"{it}.{number}", ok=(0, 1), timeout=SNAPSHOT_S)
 

@@ -114,7 +114,7 @@ def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) ->
     why = _why_copied(own, primary, alone)
     if why:
         progress.say(name, why[0])
-        why += _kept(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
+        why += _saved(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
         _copies(roles)
     resumed = Resumed(roles.node, roles.other, roles.password, resumes=not why and own.source == address)
     fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
@@ -146,7 +146,7 @@ def _copies(roles: Roles) -> None:
     clone(roles.node, roles.other, passwords(["clone"])["clone"])
 
 
-def _kept(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> list[str]:
+def _saved(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> list[str]:
     """Copy what only this server has; where that copy is, in words."""
     if not alone:
         return []

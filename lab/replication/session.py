@@ -24,15 +24,15 @@ query() {
 
 # A MySQL that was started since may have given the same number to a session of the site.
 _KILL = """SET @session = (SELECT MAX(processlist_id) FROM performance_schema.threads
-WHERE processlist_id = 0$(cat "$kept") AND processlist_user = 'root'); KILL @session"""
+WHERE processlist_id = 0$(cat "$file") AND processlist_user = 'root'); KILL @session"""
 # Ends what a command that gave up, or was killed, left on a node: its shell and its session do nothing later. Where a
 # session can't be ended its file stays; one that is gone by itself is no error (1094).
-END_ALL = f"""for kept in {CLIENTS}/*; do
-  [ -e "$kept" ] || continue
-  pid=${{kept##*/}}
+END_ALL = f"""for file in {CLIENTS}/*; do
+  [ -e "$file" ] || continue
+  pid=${{file##*/}}
   [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != bash ] || kill -KILL "$pid"
   reply=$(timeout 10 mysql --connect-timeout=5 -e "{_KILL}" 2>&1) || [[ $reply == "ERROR 1094"* ]] || continue
-  rm -f "$kept"
+  rm -f "$file"
 done"""
 ALL_ENDED = f"! compgen -G '{CLIENTS}/*' >/dev/null"
 # The session's number is kept, so that another command can end this client. One that gives up ends its session itself:

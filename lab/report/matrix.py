@@ -89,8 +89,8 @@ def _numbers(result: Result) -> Iterator[str]:
     yield _share(result, "window")
     yield _share(result, "whole")
     yield _down(result["detection"])
-    kept = (result["writes"][word] for word in ("lost", "duplicated", "unexpected"))
-    yield ", ".join("?" if it is None else str(it) for it in kept)
+    counts = (result["writes"][word] for word in ("lost", "duplicated", "unexpected"))
+    yield ", ".join("?" if it is None else str(it) for it in counts)
 
 
 def _share(result: Result, part: str) -> str:

@@ -32,9 +32,9 @@ def save(changes: Mapping[str, Any], path: Path = CHOICES) -> None:
     _write({**load(path), **changes}, path)
 
 
-def forget(kept: Collection[str], path: Path = CHOICES) -> None:
-    """Forget all choices but those named in `kept`."""
-    _write({name: value for name, value in load(path).items() if name in kept}, path)
+def forget(keep: Collection[str], path: Path = CHOICES) -> None:
+    """Forget all choices but those named in `keep`."""
+    _write({name: value for name, value in load(path).items() if name in keep}, path)
 
 
 def set_aside() -> None:

@@ -149,7 +149,7 @@ def _all(pool: ThreadPoolExecutor, copies: Sequence[Path], changes: Sequence[Cha
 
 def _tried(folder: Path, change: Change, stop: Event) -> Outcome:
     path, text = folder / change.file, changed(folder, change)
-    kept = shutil.copy2(path, folder / "unchanged")
+    saved = shutil.copy2(path, folder / "unchanged")
     path.write_text(text, encoding="utf-8")
     seconds = HANGS_S if change.hangs else CHANGE_S
     try:
@@ -158,7 +158,7 @@ def _tried(folder: Path, change: Change, stop: Event) -> Outcome:
     except TimedOut:
         return Outcome(change, change.hangs, f"not done within {seconds:.0f} s")
     finally:
-        shutil.move(kept, path)
+        shutil.move(saved, path)
 
 
 def _judged(change: Change, ended: process.Finished) -> Outcome:

@@ -65,7 +65,7 @@ def test_a_replica_with_transactions_of_its_own_is_told_and_not_merged(
     assert "invoke db.rejoin web2" in done.stderr and "invoke db.rejoin web2" in must("lab.status")
     output = must("db.rejoin", "web2", timeout=300)
     assert "2 transactions that web1 never had" in output
-    path = kept_in(output)
+    path = saved_in(output)
     text = path.read_text(encoding="utf-8")
     assert f"###   @2='{body}'" in text and "CREATE DATABASE by_hand" in text and "-- node: web2" in text
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -115,19 +115,19 @@ def test_a_server_that_does_not_stop_is_ended(healthy: Lab, machines: dict[str, 
 @pytest.mark.slow
 def test_lost_passwords_are_made_anew_everywhere(healthy: Lab, machines: dict[str, Machine]) -> None:
     """The secrets file is gone: one converge, the site works, the next one finds nothing."""
-    kept = credentials.SECRETS.read_bytes()
+    saved = credentials.SECRETS.read_bytes()
     credentials.SECRETS.unlink()
     try:
         must("lab.provision")
-        assert credentials.SECRETS.read_bytes() != kept
+        assert credentials.SECRETS.read_bytes() != saved
         assert wrong(healthy) == []
         assert must("lab.provision").strip() == "nothing to change"
     finally:
-        credentials.SECRETS.write_bytes(kept)
+        credentials.SECRETS.write_bytes(saved)
         must("lab.provision")
 
 
-def kept_in(output: str) -> Path:
+def saved_in(output: str) -> Path:
     """The file that a rejoin names."""
     found = re.search(r"written to (\S+-only-on-\w+\.sql)", output)
     assert found, output

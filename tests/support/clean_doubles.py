@@ -59,9 +59,9 @@ class Host:
         self.events.append("converge")
         return Outcome(["a change"], SYSTEMS, [])
 
-    def forget(self, kept: Collection[str]) -> None:
+    def forget(self, keep: Collection[str]) -> None:
         """Stands in for choices.forget."""
-        self.chosen = {name: value for name, value in self.chosen.items() if name in kept}
+        self.chosen = {name: value for name, value in self.chosen.items() if name in keep}
 
 
 class Double:

@@ -22,13 +22,13 @@ NOTES = json.dumps({"notes": [{"token": it * 32, "body": ""} for it in "ba"]})
 
 @dataclass(frozen=True)
 class Seen:
-    """One request; `kept` if its connection had carried one before."""
+    """One request; `reused` if its connection had carried one before."""
 
     method: str
     path: str
     host: str
     body: bytes
-    kept: bool
+    reused: bool
 
 
 def as_its_path_says(request: Seen) -> str:
@@ -56,13 +56,13 @@ class _Connection(socketserver.StreamRequestHandler):
     server: "_Server"
 
     def handle(self) -> None:
-        kept = False
+        reused = False
         self.server.site.awake.wait()
-        while (request := _read(self.rfile, kept)) is not None:
+        while (request := _read(self.rfile, reused)) is not None:
             self.server.site.seen.append(request)
             if not self.answer(request):
                 return
-            kept = True
+            reused = True
 
     def answer(self, request: Seen) -> bool:
         """Whether the connection stays."""
@@ -105,14 +105,14 @@ class _Server(socketserver.ThreadingTCPServer):
         """A client that goes away is no news."""
 
 
-def _read(stream: BufferedIOBase, kept: bool) -> Seen | None:
+def _read(stream: BufferedIOBase, reused: bool) -> Seen | None:
     line = stream.readline().decode()
     if not line:
         return None
     method, path, _ = line.split()
     headers = parse_headers(stream)
     body = stream.read(int(headers.get("Content-Length", 0)))
-    return Seen(method, path, headers.get("Host", ""), body, kept)
+    return Seen(method, path, headers.get("Host", ""), body, reused)
 
 
 @contextmanager

@@ -53,19 +53,19 @@ class Doubles:
 
     def play(self, rows: Sequence[Row], again: bool = False) -> int:
         """The matrix, as the command does it."""
-        todo = matrix.left(rows, [] if again else self.kept)
+        todo = matrix.left(rows, [] if again else self.results)
         matrix.play(todo, MatrixCallbacks(self.perform, self.reset, self.messages.append), HOST, self.path)
-        return matrix.exit_code(rows, self.kept)
+        return matrix.exit_code(rows, self.results)
 
     @property
-    def kept(self) -> list[dict[str, Any]]:
+    def results(self) -> list[dict[str, Any]]:
         """All results."""
         return matrix_results.load(self.path)
 
     @property
     def verdicts(self) -> list[tuple[str, str]]:
         """Name and verdict of each result."""
-        return [(it["name"], it["verdict"]) for it in self.kept]
+        return [(it["name"], it["verdict"]) for it in self.results]
 
 
 def rows(*names: str, rounds: int = 2, times: int = 1) -> list[Row]:

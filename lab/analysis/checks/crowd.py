@@ -126,9 +126,9 @@ def _answered(history: History) -> dict[float, float]:
 
 
 def _acknowledged(history: History, offers: Sequence[Offer]) -> float:
-    kept = [it for offer in offers for it in _due(history, offer) if it.method == "POST" and it.outcome == "ok"]
+    acknowledged = [it for offer in offers for it in _due(history, offer) if it.method == "POST" and it.outcome == "ok"]
     seconds = sum(it.seconds for it in offers)
-    return len(kept) / seconds if seconds else 0.0
+    return len(acknowledged) / seconds if seconds else 0.0
 
 
 def _took(history: History, request: Request) -> float:

@@ -94,16 +94,16 @@ def _skewed(history: History, node: str) -> bool:
 
 def _in_time(looks: Sequence[Look]) -> list[Look]:
     """Without the answers 'it takes writes' that came after the database was closed, as its later looks say."""
-    kept: list[Look] = []
+    in_time: list[Look] = []
     closed = inf  # when it was, by the looks since it took writes last
     for it in reversed(looks):
         if not it.writable:
             closed = min(closed, it.at - it.for_s)
-            kept.append(it)
+            in_time.append(it)
         elif it.at <= closed:
             closed = inf
-            kept.append(it)
-    return kept[::-1]
+            in_time.append(it)
+    return in_time[::-1]
 
 
 def _overlaps(looks: Mapping[str, Sequence[Look]]) -> list[float]:

@@ -93,8 +93,8 @@ def _compare(finding: Finding, word: str, bound: Any) -> Verdict:
         return "fail" if broken else "inconclusive"
     if word == REPORTED:
         return "pass"
-    kept = {"at_most": value <= bound, "at_least": value >= bound, "equals": value == bound}
-    return "pass" if kept[word] else "fail"
+    satisfied = {"at_most": value <= bound, "at_least": value >= bound, "equals": value == bound}
+    return "pass" if satisfied[word] else "fail"
 
 
 def _text(word: str, bound: Any) -> str:

@@ -57,7 +57,7 @@ class Found:
     """What the lab left on this machine: files that nobody may read, files that nobody may change, sockets."""
 
     secret: dict[str, list[Path]]
-    kept: list[Path]
+    protected: list[Path]
     sockets: list[Path]
 
 
@@ -135,8 +135,8 @@ def found(lab: Lab) -> Found:
     everything = [path for folder in (LIBVIRT, MACHINES, RUN, STATE, ROOT / ".vagrant") for path in below(folder)]
     sockets = {path for path in [*everything, *listening()] if stat.S_ISSOCK(path.stat().st_mode)}
     # libvirt gives its dnsmasq to nobody, with its pid file.
-    kept = [path for path in everything if path not in sockets and path.stat().st_uid != NOBODY]
-    return Found(secret, [*kept, *(path for paths in secret.values() for path in paths)], sorted(sockets))
+    protected = [path for path in everything if path not in sockets and path.stat().st_uid != NOBODY]
+    return Found(secret, [*protected, *(path for paths in secret.values() for path in paths)], sorted(sockets))
 
 
 @pytest.fixture
@@ -198,8 +198,8 @@ def test_all_of_it_was_looked_at(lab: Lab, found: Found) -> None:
 
 def test_other_users_change_nothing(found: Found) -> None:
     """Neither files nor the folders they are in."""
-    assert {STATE / "libvirtd.conf", LIBVIRT, ROOT / ".lab/secrets.yml"} <= set(found.kept)
-    assert usable(found.kept, "w") == []
+    assert {STATE / "libvirtd.conf", LIBVIRT, ROOT / ".lab/secrets.yml"} <= set(found.protected)
+    assert usable(found.protected, "w") == []
 
 
 @pytest.mark.parametrize("uid", [NOBODY, FIRST_USER])

@@ -22,7 +22,7 @@ from tests.support.visitors import GET, asked, connect, crowd, downs
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 CROWD_S = 15.0
 SLOW, SLOW_S = 200, 12.0
-KEPT, RELOADS = 8, 8
+CONNECTIONS, RELOADS = 8, 8
 OPTION = "option idle-close-on-response"
 
 
@@ -173,7 +173,7 @@ def test_a_body_that_is_too_large_is_told_so_that_its_sender_can_read_it(healthy
             assert status in (400, 413) and headers["content-type"].startswith(wanted), (path, size, status, headers)
 
 
-def kept(lab: Lab, reload: Callable[[], object]) -> tuple[int, int]:
+def over_kept_connections(lab: Lab, reload: Callable[[], object]) -> tuple[int, int]:
     """Requests on kept connections while HAProxy is reloaded again and again, and how many of them broke."""
     over, broken, made = threading.Event(), Counter[str](), Counter[str]()
 
@@ -190,8 +190,8 @@ def kept(lab: Lab, reload: Callable[[], object]) -> tuple[int, int]:
             over.wait(0.2)
         way.close()
 
-    with ThreadPoolExecutor(KEPT) as pool:
-        for _ in range(KEPT):
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        for _ in range(CONNECTIONS):
             pool.submit(user)
         try:
             for _ in range(RELOADS):
@@ -208,12 +208,12 @@ def test_a_reload_breaks_no_kept_connection(healthy: Lab, balancer: Machine) -> 
     def reload() -> None:
         balancer.run("systemctl reload haproxy", title="reloads HAProxy")
 
-    made, broken = kept(healthy, reload)
+    made, broken = over_kept_connections(healthy, reload)
     assert made > 200 and broken == 0
     balancer.run(f"sed -i '/{OPTION}/d' /etc/haproxy/haproxy.cfg", title="takes the option away")
     try:
         reload()
-        assert kept(healthy, reload)[1] > 0
+        assert over_kept_connections(healthy, reload)[1] > 0
     finally:
         must("lab.provision", timeout=300)
     assert site.healthy(healthy)

@@ -122,9 +122,9 @@ def pages(lab: Lab, users: int, seconds: float = MEASURE_S) -> tuple[float, floa
     """How many pages a second so many visitors got, and the median of their answers in milliseconds."""
     with visitors(lab, users) as answers:
         pause(WARM_UP_S)
-        before, kept = answers.counted[200], len(answers.took)
+        before, took_before = answers.counted[200], len(answers.took)
         pause(seconds)
-        after, took = answers.counted[200], answers.took[kept:]
+        after, took = answers.counted[200], answers.took[took_before:]
     return (after - before) / seconds, 1000 * statistics.median(took)
 
 

@@ -11,7 +11,7 @@ from lab.wait import pause, until
 from tests.support.visitors import asked
 
 pytestmark = pytest.mark.live
-INDEX, KEPT, SEEN_S = "/var/www/site/index.php", "/run/own-answers-index.php", 4
+INDEX, SAVED, SEEN_S = "/var/www/site/index.php", "/run/own-answers-index.php", 4
 BROKEN = 'if ($_SERVER["REQUEST_URI"] === "/") { throw new Error("broken on purpose"); }'
 PHP = "$(systemctl list-units --plain --no-legend 'php*-fpm.service' | cut -d ' ' -f 1)"
 PAGE, JSON = "text/html", "application/json"
@@ -20,12 +20,12 @@ PAGE, JSON = "text/html", "application/json"
 @pytest.fixture
 def failing(healthy: Lab, machines: dict[str, Machine]) -> Iterator[Lab]:
     """web1, whose page ends with an error of PHP; its checks go well. PHP sees within 3 s that a file has changed."""
-    change = f"cp {INDEX} {KEPT} && sed -i '/^declare(strict_types=1);/a {BROKEN}' {INDEX} && grep -q purpose {INDEX}"
+    change = f"cp {INDEX} {SAVED} && sed -i '/^declare(strict_types=1);/a {BROKEN}' {INDEX} && grep -q purpose {INDEX}"
     machines["web1"].script(f"{change} && sleep {SEEN_S}", title="breaks the page")
     try:
         yield healthy
     finally:
-        machines["web1"].script(f"mv {KEPT} {INDEX}; sleep {SEEN_S}", title="puts the page back")
+        machines["web1"].script(f"mv {SAVED} {INDEX}; sleep {SEEN_S}", title="puts the page back")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from lab.nodes.ssh import Machine
 from lab.topology import Lab
 
 pytestmark = pytest.mark.live
-INDEX, KEPT = "/var/www/site/index.php", "/run/whole-index.php"
+INDEX, SAVED = "/var/www/site/index.php", "/run/whole-index.php"
 HALF, PAUSE_S, DIES_AT_S, SEEN_S = 8192, 3, 1.0, 4
 SLOW = (
     'if (isset($_GET["slowly"])) { header("Content-Type: text/plain"); '
@@ -25,12 +25,12 @@ SLOW = (
 def slow(healthy: Lab, machines: dict[str, Machine]) -> Iterator[Machine]:
     """web2, whose page pauses in the middle for who asks it slowly; PHP sees within 3 s that a file has changed."""
     machine = machines["web2"]
-    change = f"cp {INDEX} {KEPT} && sed -i '/^declare(strict_types=1);/a {SLOW}' {INDEX} && grep -q slowly {INDEX}"
+    change = f"cp {INDEX} {SAVED} && sed -i '/^declare(strict_types=1);/a {SLOW}' {INDEX} && grep -q slowly {INDEX}"
     machine.script(f"{change} && sleep {SEEN_S}", title="makes the page slow")
     try:
         yield machine
     finally:
-        machine.script(f"mv {KEPT} {INDEX}; systemctl start nginx; sleep {SEEN_S}", title="puts the page back")
+        machine.script(f"mv {SAVED} {INDEX}; systemctl start nginx; sleep {SEEN_S}", title="puts the page back")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def open_ones(machines: dict[str, Machine]) -> list[str]:
     return [name for name, it in databases_of([machines["web1"], machines["web2"]]).items() if it and it.writable]
 
 
-def kept(notes: Notes, machines: dict[str, Machine]) -> bool:
+def has_acknowledged(notes: Notes, machines: dict[str, Machine]) -> bool:
     """Whether both servers have every acknowledged note, once."""
     servers = [held(machines[name]) for name in ("web1", "web2")]
     return all(notes.acknowledged() <= set(it) and len(it) == len(set(it)) for it in servers)
@@ -108,7 +108,7 @@ def test_the_whole_lab_reboots_while_visitors_write(roles: Lab, machines: dict[s
         until("all have booted anew", lambda: all(boot(it) not in ("", was[it]) for it in was), 300, every=2)
         must("lab.up", timeout=UP_S)
     until("the lab is healthy", lambda: not wrong(roles), 120, every=2)
-    assert primary(roles) == "web1" and kept(notes, machines)
+    assert primary(roles) == "web1" and has_acknowledged(notes, machines)
 
 
 def test_the_replica_comes_back_exactly_while_the_primary_stops(roles: Lab, machines: dict[str, Machine]) -> None:
@@ -123,4 +123,4 @@ def test_the_replica_comes_back_exactly_while_the_primary_stops(roles: Lab, mach
         must("db.promote", "web2", "--salvage", timeout=SALVAGE_S)
         assert primary(roles) == "web2"
     back(roles)
-    assert kept(notes, machines)
+    assert has_acknowledged(notes, machines)

@@ -12,7 +12,7 @@ from lab.topology import Lab
 from lab.wait import until
 from tests.live.conftest import PROMOTE_S, REJOIN_S, must, wrong
 from tests.live.nodes.test_lifecycle import leave_note
-from tests.live.test_bad_days import kept_in
+from tests.live.test_bad_days import saved_in
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 BY_GTID_S, BY_CLONE_S, STARTS_S = 20.0, 90.0, 240.0
@@ -66,7 +66,7 @@ def test_an_old_primary_with_a_history_of_its_own_is_back_within_ninety_seconds(
     old_primary.run("mysql -e %s", WRITE_BY_HAND)
     output, took = rejoined("clone")
     assert "1 transactions that web2 never had" in output and "got a copy of all data" in output, output
-    assert "CREATE DATABASE by_hand" in kept_in(output).read_text(encoding="utf-8")
+    assert "CREATE DATABASE by_hand" in saved_in(output).read_text(encoding="utf-8")
     until("web1 has what it missed", lambda: same_notes(old_primary, machines["web2"]), 20, every=1)
     assert old_primary.run("mysql -N -e %s", "SHOW DATABASES LIKE 'by_hand'").stdout == ""
     must("db.promote", "web1", timeout=PROMOTE_S)

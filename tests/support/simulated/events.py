@@ -67,9 +67,9 @@ def _reboot(pair: Pair, it: Server) -> None:
     """The memory is new; the console goes on, for the process of the machine does."""
     if _on(pair, it):
         _stop(pair, it)
-        kept = pair.nodes.console(it.node.name) or ""
+        saved = pair.nodes.console(it.node.name) or ""
         pair.nodes.boot(it.node.name)
-        (pair.nodes.folder / it.node.name / "console").write_text(kept, encoding="utf-8")
+        (pair.nodes.folder / it.node.name / "console").write_text(saved, encoding="utf-8")
         it.start()
 
 

@@ -17,8 +17,8 @@ PROGRAMS = Path(__file__).with_name("programs.sh")
 BASH = shutil.which("bash") or "/bin/bash"
 CGROUP = "/sys/fs/cgroup"
 # What a node keeps in files, and their names in a folder of the test's.
-KEPT = {"/run/weblab": "run", "/var/log/mysql": "log", shutdown.RECORDER: "recorder"}
-KEPT |= {"/proc/uptime": "uptime", "/proc/$pid/stat": "stat", "/proc/sys/kernel/random/boot_id": "boot"}
+LOCAL_PATHS = {"/run/weblab": "run", "/var/log/mysql": "log", shutdown.RECORDER: "recorder"}
+LOCAL_PATHS |= {"/proc/uptime": "uptime", "/proc/$pid/stat": "stat", "/proc/sys/kernel/random/boot_id": "boot"}
 SERIAL = "/dev/ttyS0"
 UP_S, HERTZ = 100000, 100
 # A test of what happens after a client gave up does not want to wait for as long as the client would: it gives up as
@@ -195,9 +195,9 @@ class Nodes:
         (self.folder / name / "recorder").write_text(text, encoding="utf-8")
 
     def _places(self, name: str) -> dict[str, str]:
-        kept = {old: str(self.folder / name / new) for old, new in KEPT.items()}
+        local = {old: str(self.folder / name / new) for old, new in LOCAL_PATHS.items()}
         console = str(self.folder / name / "console")
-        return kept | {f"> {SERIAL}": f">> {console}", SERIAL: console}
+        return local | {f"> {SERIAL}": f">> {console}", SERIAL: console}
 
     def _cgroup(self, name: str) -> Path:
         """The kernel's list of the processes of MySQL, empty where none runs; beside it, when that one began."""

@@ -123,7 +123,7 @@ def test_what_was_never_noticed_has_no_time() -> None:
     assert "| 2.50, 4.00 s; not seen 1 times |" in table(PLANS, [result(detection=once)])
 
 
-def kept(*writes: dict[str, Any]) -> str:
+def table_row(*writes: dict[str, Any]) -> str:
     """The sums of as many promotions under load."""
     ran = [result(name=PROMOTES, seed=seed, writes={**NONE_LOST, **it}) for seed, it in enumerate(writes, 1)]
     return sums(table(shipped(PROMOTES), ran), PROMOTES)
@@ -141,8 +141,8 @@ NONE_LOST = {"acknowledged": 100, "lost": 0, "duplicated": 0, "unexpected": 0, "
 
 def test_writes_are_summed_over_all_results() -> None:
     """None of n runs that lost one proves a bound; where one did there is none."""
-    assert kept({}, {"acknowledged": 200}) == f"| {PROMOTES} | 2 | 2 | 300 | 0 (< 78 %) | 0 | 0 | 4 | 0 |"
-    assert "| 200 | 3 | 1 | 0 |" in kept({"lost": 3}, {"duplicated": 1})
+    assert table_row({}, {"acknowledged": 200}) == f"| {PROMOTES} | 2 | 2 | 300 | 0 (< 78 %) | 0 | 0 | 4 | 0 |"
+    assert "| 200 | 3 | 1 | 0 |" in table_row({"lost": 3}, {"duplicated": 1})
 
 
 def test_writes_of_other_code_and_of_inconclusive_runs_count_too() -> None:
@@ -154,10 +154,10 @@ def test_writes_of_other_code_and_of_inconclusive_runs_count_too() -> None:
 
 def test_a_run_that_could_not_tell_proves_nothing() -> None:
     """Its writes bound nothing; where nothing was acknowledged, nothing can be lost."""
-    assert "| 200 | 0 and 1 x ? (< 95 %) | 0 |" in kept({}, {"lost": None})
-    assert "| 100 | ? | 0 |" in kept({"lost": None})
-    assert "| 100 | 0 (< 95 %) | 0 |" in kept({}, {"acknowledged": 0, "lost": None})
-    assert "| 3 | 0 (< 95 %) | 0 |" in kept({"acknowledged": 3})
+    assert "| 200 | 0 and 1 x ? (< 95 %) | 0 |" in table_row({}, {"lost": None})
+    assert "| 100 | ? | 0 |" in table_row({"lost": None})
+    assert "| 100 | 0 (< 95 %) | 0 |" in table_row({}, {"acknowledged": 0, "lost": None})
+    assert "| 3 | 0 (< 95 %) | 0 |" in table_row({"acknowledged": 3})
 
 
 def test_an_error_that_never_began_has_no_writes() -> None:

@@ -39,8 +39,8 @@ def as_control(story: list[Entry]) -> list[Entry]:
 
 def one_write_lost() -> list[Entry]:
     """web2 lacks one of the notes that were acknowledged."""
-    kept = next(it for it in quiet() if it.kind == "final").data["tokens"]
-    return [*without(quiet(), kind("final", "web2")), final("web2", {t: n for t, n in kept.items() if t != "t45"})]
+    tokens = next(it for it in quiet() if it.kind == "final").data["tokens"]
+    return [*without(quiet(), kind("final", "web2")), final("web2", {t: n for t, n in tokens.items() if t != "t45"})]
 
 
 def counted(more: int) -> Callable[[], list[Entry]]:

@@ -40,8 +40,8 @@ def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
     """All that the table shows, and the seed to run it again."""
     it = Doubles(tmp_path, GOOD)
     assert it.play(rows("web1-freeze")) == 0
-    (kept,) = it.kept
-    assert {name: kept[name] for name in ("name", "verdict", "host", "rounds", "seed", "rate", "why", "run")} == {
+    (result,) = it.results
+    assert {name: result[name] for name in ("name", "verdict", "host", "rounds", "seed", "rate", "why", "run")} == {
         "name": "web1-freeze",
         "verdict": "pass",
         "host": HOST,
@@ -52,9 +52,9 @@ def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
         "run": "run-1",
     }
     two = {"injections": 2, "injections_hit": 0, "share_below": 0.776393}
-    assert kept["reads"]["window"] == {"requests": 48, "failed": 0, **two}
-    assert (kept["detection"]["median_s"], kept["detection"]["max_s"], kept["writes"]["lost"]) == (1.5, 2.0, 0)
-    assert kept["fingerprint"] == matrix_results.fingerprint("web1-freeze")
+    assert result["reads"]["window"] == {"requests": 48, "failed": 0, **two}
+    assert (result["detection"]["median_s"], result["detection"]["max_s"], result["writes"]["lost"]) == (1.5, 2.0, 0)
+    assert result["fingerprint"] == matrix_results.fingerprint("web1-freeze")
     assert it.messages == [
         "1 of 1  pass          web1-freeze  0.0 min, 2 rounds, 0 of 48 reads failed before HAProxy noticed, "
         "0 of 720 in all"
@@ -84,7 +84,7 @@ def test_the_same_row_again_comes_at_other_moments(tmp_path: Path) -> None:
     """Another seed each time; both results are kept, and the last one decides."""
     it = Doubles(tmp_path, BAD, GOOD)
     assert it.play(rows("web1-freeze")) == 1
-    assert it.kept[0]["why"] == ["failed-gets fail: 1 GETs, at most 0 (of 721; 1 x HTTP 503)"]
+    assert it.results[0]["why"] == ["failed-gets fail: 1 GETs, at most 0 (of 721; 1 x HTTP 503)"]
     assert it.play(rows("web1-freeze"), again=True) == 0
     assert [seed for _, _, seed, _ in it.asked] == [1, 2]
     assert [verdict for _, verdict in it.verdicts] == ["fail", "pass"]
@@ -103,9 +103,9 @@ def test_a_result_of_other_code_does_not_count(tmp_path: Path) -> None:
     it = Doubles(tmp_path, GOOD, GOOD)
     (row,) = rows("web1-freeze")
     it.play([Row(row.plan, row.rounds, "older")])
-    assert matrix.left([row], it.kept) == [row]
+    assert matrix.left([row], it.results) == [row]
     it.play([row])
-    assert [kept["fingerprint"] for kept in it.kept] == ["older", row.fingerprint]
+    assert [result["fingerprint"] for result in it.results] == ["older", row.fingerprint]
 
 
 def test_a_lab_that_is_not_whole_is_reset_once(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_lab_that_stays_broken_is_an_error_and_the_next_row_is_tried(tmp_path:
     it = Doubles(tmp_path, BAD_LAB, BAD_LAB, GOOD, GOOD)
     assert it.play(rows(*TWO)) == 3
     assert it.verdicts == [("web1-freeze", "error"), ("web2-freeze", "pass")]
-    assert it.kept[0]["why"] == ["the lab is not whole", "web1: nginx is failed"]
+    assert it.results[0]["why"] == ["the lab is not whole", "web1: nginx is failed"]
     assert it.messages[0].startswith("1 of 2  error         web1-freeze")
     assert it.play(rows(*TWO)) == 0
 
@@ -134,7 +134,7 @@ def test_a_reset_that_fails_is_an_error_too(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(it, "reset", reset)
     assert it.play(rows(*TWO)) == 3
-    assert it.kept[0]["why"] == ["there is no clean snapshot"]
+    assert it.results[0]["why"] == ["there is no clean snapshot"]
 
 
 def test_infrastructure_that_broke_in_the_middle_is_one_result(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_infrastructure_that_broke_in_the_middle_is_one_result(tmp_path: Path) -
     it = Doubles(tmp_path, BROKEN)
     assert it.play(rows("web1-freeze")) == 3
     assert (it.verdicts, it.resets) == ([("web1-freeze", "error")], 0)
-    assert it.kept[0]["why"] == ["the rig broke: Locust died"]
+    assert it.results[0]["why"] == ["the rig broke: Locust died"]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_the_time_left_learns_from_results(tmp_path: Path, capsys: pytest.Captur
     it = Doubles(tmp_path, GOOD, GOOD, GOOD)
     it.play(rows("web1-freeze"))
     assert "1 of 1: web1-freeze; about 3 minutes to the end" in capsys.readouterr().err
-    matrix_results.append({**it.kept[0], "took_s": 1800}, it.path)
+    matrix_results.append({**it.results[0], "took_s": 1800}, it.path)
     it.play(rows(*TWO), again=True)
     lines = [line for line in capsys.readouterr().err.splitlines() if "minutes to the end" in line]
     assert lines[0].endswith("1 of 2: web1-freeze; about 45 minutes to the end")

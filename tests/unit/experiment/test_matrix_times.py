@@ -15,7 +15,7 @@ def test_a_row_is_run_until_it_has_enough_results(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         it.play(rows("web1-freeze", times=3))
     assert it.play(rows("web1-freeze", times=3)) == 0
-    assert [kept["seed"] for kept in it.kept] == [1, 2, 3]
+    assert [result["seed"] for result in it.results] == [1, 2, 3]
     assert [line.split("  ")[0] for line in it.messages] == ["1 of 1", "1 of 2", "1 of 1"]
 
 
@@ -38,6 +38,6 @@ def test_the_time_left_counts_every_run(tmp_path: Path, capsys: pytest.CaptureFi
     it = Doubles(tmp_path, GOOD, GOOD, GOOD, GOOD)
     it.play(rows("web1-freeze"))
     capsys.readouterr()
-    matrix_results.append({**it.kept[0], "took_s": 600}, it.path)
+    matrix_results.append({**it.results[0], "took_s": 600}, it.path)
     it.play(rows("web1-freeze", times=4))
     assert "1 of 2: web1-freeze; about 20 minutes to the end" in capsys.readouterr().err

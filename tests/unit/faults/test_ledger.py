@@ -65,8 +65,8 @@ def test_two_commands_that_write_at_once_lose_nothing() -> None:
         it.stdin.write("\n")
         it.stdin.flush()
     assert [it.communicate(timeout=120)[1] for it in writers] == ["", ""]
-    kept = {f"{node}-service-stop-unit{number}" for node in ("web1", "web2") for number in range(0, FAULTS, 2)}
-    assert names() == kept
+    expected = {f"{node}-service-stop-unit{number}" for node in ("web1", "web2") for number in range(0, FAULTS, 2)}
+    assert names() == expected
 
 
 @pytest.mark.parametrize("step", ["fdopen", "fsync", "replace", "open"])

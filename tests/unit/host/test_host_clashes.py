@@ -140,8 +140,8 @@ def test_somebody_elses_machine_with_a_nodes_name_is_named(monkeypatch: pytest.M
 def test_a_network_made_with_another_range_is_named_with_the_way_out() -> None:
     """libvirt keeps the range while machines use the network, and Vagrant refuses to start them."""
     made = Network("weblab-management", "virbr2", IPv4Network("192.168.121.0/24"))
-    kept = Network("weblab", "virbr1", LAB.network)
-    assert [str(it) for it in preflight.ranges(LAB, Inventory(networks=(made, kept)))] == [
+    unchanged = Network("weblab", "virbr1", LAB.network)
+    assert [str(it) for it in preflight.ranges(LAB, Inventory(networks=(made, unchanged)))] == [
         f"BAD  network      the network weblab-management was made with 192.168.121.0/24, lab.yml says "
         f"{LAB.management}; {preflight.FIX_OTHER_RANGE}"
     ]

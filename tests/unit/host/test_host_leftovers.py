@@ -49,7 +49,7 @@ def known(case: dict[str, Any]) -> Checkouts:
 def test_each_thing_is_judged_by_its_owner(case: dict[str, Any]) -> None:
     """The table of cases: kept, swept with owner and reason, in use."""
     found = leftovers.judge(present(case), known(case))
-    assert list(found.kept) == case["kept"]
+    assert list(found.remaining) == case["kept"]
     assert [str(it) for it in found.swept] == case["swept"]
     assert [str(it) for it in found.in_use] == case["in_use"]
 
@@ -127,9 +127,9 @@ def test_a_claim_is_kept_in_its_time_and_released_by_its_owner_only(
     owner.FILE.write_text('{"checkout": "/ours", "since": "2026-01-02T03:04:05+00:00", "processes": []}')
     owner.claim(Path("/ours"))
     owner.release(Path("/theirs"))
-    kept = owner.owner()
-    assert kept
-    assert kept.since == "2026-01-02T03:04:05+00:00"
+    claim = owner.owner()
+    assert claim
+    assert claim.since == "2026-01-02T03:04:05+00:00"
     owner.release(Path("/ours"))
     assert owner.owner() is None
 

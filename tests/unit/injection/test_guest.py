@@ -120,10 +120,10 @@ def test_a_killed_service_counts_when_another_process_runs_or_none(
     assert done.returncode == 1 and "nginx.service does not run" in done.stdout
 
 
-@pytest.mark.parametrize("kept", ["", "\n", None], ids=["empty", "a line end", "absent"])
+@pytest.mark.parametrize("saved", ["", "\n", None], ids=["empty", "a line end", "absent"])
 @pytest.mark.parametrize("given", [INSIDE[0], INSIDE[2]], ids=lambda it: fault(it).id)
 def test_a_service_without_a_name_is_not_the_group_of_all_services(
-    given: dict[str, Any], kept: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    given: dict[str, Any], saved: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To kill it would kill every service of the node."""
     for module in (guest, scripts):
@@ -133,9 +133,9 @@ def test_a_service_without_a_name_is_not_the_group_of_all_services(
     (tmp_path / "cgroup.procs").write_text("")
     text = guest.scripts(fault(given), LAB)
     assert bash(text.prepare).returncode == 1, "no unit has that name"
-    if kept is not None:
+    if saved is not None:
         (tmp_path / "faults").mkdir(exist_ok=True)
-        (tmp_path / "faults" / f"{fault(given).id}.unit").write_text(kept)
+        (tmp_path / "faults" / f"{fault(given).id}.unit").write_text(saved)
     assert bash(text.inject).returncode != 0
     assert not (tmp_path / "cgroup.kill").exists()
 
@@ -242,7 +242,7 @@ def test_php_is_slow_while_a_link_is_there(tmp_path: Path, monkeypatch: pytest.M
 def test_php_is_reloaded_until_that_worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first heal was cut off after the link had gone; where nothing is left to heal, nothing is reloaded."""
     monkeypatch.setattr(guest_web, "SETTINGS", str(tmp_path))
-    monkeypatch.setattr(guest_web, "kept", lambda _: str(tmp_path / "limit"))
+    monkeypatch.setattr(guest_web, "state_path", lambda _: str(tmp_path / "limit"))
     made = guest.scripts(fault(INSIDE[14]), LAB)
     (tmp_path / "limit.ini").write_text("auto_prepend_file=limit.php\n")
     fake(tmp_path, "systemctl", "exit 1")

@@ -32,8 +32,10 @@ def test_requests_seen_are_requests_recorded(checkout: Path, site: Site) -> None
     entries, errors = json.loads((checkout / "statistics.json").read_text(encoding="utf-8"))
     recorded = {(it["method"], it["name"]): it["num_requests"] for it in entries}
     assert recorded == Counter((it.method, it.path) for it in site.seen)
-    met = {(it.method, it.path.strip("/"), it.kept) for it in site.seen}
-    assert met >= {(method, manner, kept) for method in ("GET", "POST") for manner in MANNERS for kept in (False, True)}
+    met = {(it.method, it.path.strip("/"), it.reused) for it in site.seen}
+    assert met >= {
+        (method, manner, reused) for method in ("GET", "POST") for manner in MANNERS for reused in (False, True)
+    }
     assert {name.rpartition(": ")[0] for name in errors} == {
         *(f"GET /{manner}: failed" for manner in MANNERS - {"answers", "answers-then-closes"}),
         *(f"POST /{manner}: unknown" for manner in ("closes", "resets", "stops-halfway", "redirects")),

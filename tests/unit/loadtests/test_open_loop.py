@@ -75,7 +75,7 @@ def test_requests_seen_are_requests_recorded_and_none_is_left_out(checkout: Path
     assert code == 0, output
     entries = merge(tmp_path)
     assert recorded(entries) == seen(site)
-    assert not any(request.kept for request in site.seen)
+    assert not any(request.reused for request in site.seen)
     assert {request.host for request in site.seen} == {"www.foobar.com"}
     sent = [entry["sent"] for entry in entries]
     assert (len(sent) - 1) / (max(sent) - min(sent)) >= 0.98 * 40

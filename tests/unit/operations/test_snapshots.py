@@ -25,7 +25,7 @@ class Virsh:
 
     def __init__(self) -> None:
         self.state = {f"weblab_{node.name}": "running" for node in LAB.nodes}
-        self.kept: dict[str, list[str]] = {domain: [] for domain in self.state}
+        self.stored: dict[str, list[str]] = {domain: [] for domain in self.state}
         self.broken: set[tuple[str, str]] = set()
         self.before: Callable[[str, str], None] = lambda command, domain: None
 
@@ -40,17 +40,17 @@ class Virsh:
         failed = (command, domain) in self.broken or not self._do(command, domain, words)
         if int(failed) not in ok:
             raise CommandFailed("host", " ".join(argv), 1, f"{command} does not work")
-        return process.Finished(int(failed), "\n".join(self.kept[domain]) if command == "snapshot-list" else "")
+        return process.Finished(int(failed), "\n".join(self.stored[domain]) if command == "snapshot-list" else "")
 
     def _do(self, command: str, domain: str, words: Sequence[str]) -> bool:
-        kept, state = self.kept[domain], self.state[domain]
+        stored, state = self.stored[domain], self.state[domain]
         if command == "snapshot-create-as":
             assert state == "paused", "the machines would be kept at different times"
-            kept.append(words[0])
+            stored.append(words[0])
         elif command == "snapshot-delete":
-            kept.remove(words[0])
+            stored.remove(words[0])
         elif command == "snapshot-revert":
-            assert words[0] in kept and words[1:] == ["--paused", "--force"]
+            assert words[0] in stored and words[1:] == ["--paused", "--force"]
             self.state[domain] = "paused"
         elif command in ("suspend", "resume"):
             self.state[domain] = {"suspend": "paused", "resume": "running"}[command]
@@ -85,7 +85,7 @@ def test_a_newer_snapshot_replaces_the_older_one(virsh: Virsh) -> None:
     """One generation of a name takes up disk, and other names are not touched."""
     for name in ("one", "other", "one", "one"):
         snapshots.take(LAB, name)
-    assert {tuple(kept) for kept in virsh.kept.values()} == {("other.1", "one.3")}
+    assert {tuple(stored) for stored in virsh.stored.values()} == {("other.1", "one.3")}
     assert snapshots.names(LAB) == ["one", "other"]
 
 
@@ -95,11 +95,11 @@ def test_the_older_one_stays_until_every_machine_has_the_newer(virsh: Virsh) -> 
 
     def look(command: str, domain: str) -> None:
         if command == "snapshot-delete":
-            assert all("one.2" in kept for kept in virsh.kept.values())
+            assert all("one.2" in stored for stored in virsh.stored.values())
 
     virsh.before = look
     snapshots.take(LAB, "one")
-    assert all(kept == ["one.2"] for kept in virsh.kept.values())
+    assert all(stored == ["one.2"] for stored in virsh.stored.values())
 
 
 def test_a_failed_snapshot_leaves_the_older_one(virsh: Virsh) -> None:
@@ -108,24 +108,24 @@ def test_a_failed_snapshot_leaves_the_older_one(virsh: Virsh) -> None:
     virsh.broken = {("snapshot-create-as", "weblab_web2")}
     with pytest.raises(CommandFailed, match="a command failed"):
         snapshots.take(LAB, "one")
-    assert all(kept == ["one.1"] for kept in virsh.kept.values())
+    assert all(stored == ["one.1"] for stored in virsh.stored.values())
     assert all_run(virsh)
 
 
 def test_what_was_cut_off_is_never_put_back(virsh: Virsh) -> None:
     """The power of the hosting machine went away while two of three had the newer one."""
     snapshots.take(LAB, "one")
-    virsh.kept["weblab_lb1"].append("one.2")
-    virsh.kept["weblab_web1"].append("one.2")
+    virsh.stored["weblab_lb1"].append("one.2")
+    virsh.stored["weblab_web1"].append("one.2")
     snapshots.put_back(LAB, "one")  # the double refuses what a machine does not have
     snapshots.take(LAB, "one")
-    assert all(kept == ["one.3"] for kept in virsh.kept.values())
+    assert all(stored == ["one.3"] for stored in virsh.stored.values())
 
 
 def test_a_node_that_was_added_later_has_no_snapshot_and_is_named(virsh: Virsh) -> None:
     """The others keep theirs; of all machines there is none."""
     snapshots.take(LAB, "one")
-    virsh.kept["weblab_web2"].clear()
+    virsh.stored["weblab_web2"].clear()
     assert snapshots.names(LAB) == [] and snapshots.lacking(LAB, "one") == ["web2"]
 
 
@@ -198,7 +198,7 @@ def test_an_active_fault_is_not_kept(virsh: Virsh) -> None:
     ledger.add(Fault("slow", "web1", options={"delay_ms": 100}), 1.0)
     with pytest.raises(CheckFailed, match="web1-slow is injected") as caught:
         snapshots.take(LAB, "clean")
-    assert caught.value.hint == "undo it: invoke fault.heal" and not any(virsh.kept.values())
+    assert caught.value.hint == "undo it: invoke fault.heal" and not any(virsh.stored.values())
 
 
 @pytest.mark.parametrize("broken", ["snapshot-revert", "resume"])

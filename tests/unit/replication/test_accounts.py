@@ -39,8 +39,8 @@ def test_accounts_as_desired_are_left_alone() -> None:
 def test_what_is_kept_beside_an_account_is_what_is_asked() -> None:
     """Its password, and whether it may still be used: an account that expired or was locked is made anew."""
     hashed = re.compile(r"SHA2\(CONCAT\(([^)]+)\), 256\)")
-    kept, asked = (set(hashed.findall(it)) for it in (accounts.repair(ALL[0], "secret"), accounts.question(ALL)))
-    assert kept == asked == {"plugin, authentication_string, password_expired, account_locked"}
+    stored, asked = (set(hashed.findall(it)) for it in (accounts.repair(ALL[0], "secret"), accounts.question(ALL)))
+    assert stored == asked == {"plugin, authentication_string, password_expired, account_locked"}
 
 
 def test_a_server_that_answers_nothing_has_no_accounts() -> None:

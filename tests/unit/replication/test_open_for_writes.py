@@ -184,7 +184,7 @@ def test_a_session_of_the_site_with_the_same_number_goes_on(pair: Pair) -> None:
     client(pair.machines[1])
     (session,) = pair.web2.sessions.values()
     session.user = "site"
-    (kept,) = (pair.nodes.folder / "web2" / "run" / "clients").iterdir()
-    kept = kept.rename(kept.with_name("12345678"))
+    (file,) = (pair.nodes.folder / "web2" / "run" / "clients").iterdir()
+    file = file.rename(file.with_name("12345678"))
     pair.machines[1].script(END_ALL, title="ends what was begun")
-    assert not session.killed and not kept.exists()
+    assert not session.killed and not file.exists()

@@ -80,11 +80,11 @@ def test_who_gives_up_ends_its_session_on_the_server(
 def test_a_session_that_can_not_be_ended_is_not_forgotten(tmp_path: Path, answer: str, ended: bool) -> None:
     """The next command tries again; one that is gone by itself is ended."""
     fake(tmp_path, "mysql", f"{answer} >&2")
-    kept = tmp_path / "clients" / "1234567"
-    kept.parent.mkdir()
-    kept.write_text("7\n")
-    here = (session.END_ALL + "\n" + session.ALL_ENDED).replace(session.CLIENTS, str(kept.parent))
-    assert (bash(here).returncode == 0, kept.exists()) == (ended, not ended)
+    file = tmp_path / "clients" / "1234567"
+    file.parent.mkdir()
+    file.write_text("7\n")
+    here = (session.END_ALL + "\n" + session.ALL_ENDED).replace(session.CLIENTS, str(file.parent))
+    assert (bash(here).returncode == 0, file.exists()) == (ended, not ended)
 
 
 @pytest.mark.parametrize(("answer", "exit_code"), [("0", 0), ("1", session.NOT_CAUGHT_UP)])

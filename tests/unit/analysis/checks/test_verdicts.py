@@ -154,8 +154,8 @@ def test_half_a_run_does_not_pass(entries: list[Entry]) -> None:
 
 def test_what_is_only_reported_does_not_decide() -> None:
     """Unless nothing else was asked for."""
-    unseen, kept = Check("x", "inconclusive", None, "", "reported", ""), Check("y", "pass", 0, "", "at most 0", "")
-    assert verdict([unseen, kept], quiet()) == "pass"
+    unseen, passed = Check("x", "inconclusive", None, "", "reported", ""), Check("y", "pass", 0, "", "at most 0", "")
+    assert verdict([unseen, passed], quiet()) == "pass"
     assert verdict([unseen], quiet()) == "inconclusive"
 
 
