@@ -50,7 +50,7 @@ class Generator:
         self._places = BoundedSemaphore(bound)
         self._ended = Event()
         self._end_at = math.inf
-        self._under_way = Group()
+        self._in_progress = Group()
         self._known: deque[str] = deque(maxlen=KNOWN)
         self._intended = 0
         self._late: list[float] = []
@@ -80,8 +80,8 @@ class Generator:
             if intended > self._end_at:
                 break
             self._intended += 1
-            self._under_way.spawn(self._visit, arrival, intended).link_exception(self._broken)
-        self._under_way.join()
+            self._in_progress.spawn(self._visit, arrival, intended).link_exception(self._broken)
+        self._in_progress.join()
         self.site.record.close()
         self._save(time.process_time() - cpu_s, now() - began)
 

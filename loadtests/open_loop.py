@@ -28,10 +28,10 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from lab.errors import BadInput, LabError
 from loadtests import parent_watch, settings, startup
 from loadtests.processes import Leader, Sender
-from loadtests.target_guard import Way
+from loadtests.target_guard import TargetGuard
 
 LAB = startup.lab()
-WAY = Way(LAB)
+GUARD = TargetGuard(LAB)
 LOAD = AsyncResult()  # this process's, once it is ready
 OPTIONS = (
     ("--rate", "20", "requests per second, over all processes"),
@@ -67,10 +67,10 @@ def start(environment: Environment, runner: LocalRunner | MasterRunner | WorkerR
     try:
         if not isinstance(runner, WorkerRunner):  # they are told by their leader
             settings.check(vars(environment.parsed_options), _mistakes(host))
-        WAY.reach(host)
+        GUARD.reach(host)
     except LabError as error:
         startup.refuse(environment, runner, error)
-    load = Leader(environment, runner) if isinstance(runner, MasterRunner) else Sender(environment, runner, WAY, host)
+    load = Leader(environment, runner) if isinstance(runner, MasterRunner) else Sender(environment, runner, GUARD, host)
     # Added later than those of Locust's runner, which are called in reverse: it would leave before the end.
     events.quitting.add_listener(lambda **_: _finish(environment, load))
     LOAD.set(load)
@@ -90,7 +90,7 @@ def end(**_: Any) -> None:
 
 def _mistakes(host: str) -> list[str]:
     try:
-        WAY.belongs(host)
+        GUARD.belongs(host)
     except BadInput as error:
         return [error.what]
     return []

@@ -19,7 +19,7 @@ from loadtests.generator import Generator
 from loadtests.record import Record, Request
 from loadtests.request import LONGEST_S, Site
 from loadtests.settings import Settings
-from loadtests.target_guard import Way
+from loadtests.target_guard import TargetGuard
 
 END, ENDED = "load-end", "load-ended"  # what the leader tells those that send, and what they answer
 SPARE_S = 5.0
@@ -29,8 +29,10 @@ NOTHING_RECORDED = 4
 class Sender:
     """A process that sends its part of the load: all of it when it is alone."""
 
-    def __init__(self, environment: Environment, runner: LocalRunner | WorkerRunner, way: Way, host: str) -> None:
-        self.environment, self.runner, self.way, self.host = environment, runner, way, host
+    def __init__(
+        self, environment: Environment, runner: LocalRunner | WorkerRunner, guard: TargetGuard, host: str
+    ) -> None:
+        self.environment, self.runner, self.guard, self.host = environment, runner, guard, host
         self.refusal: LabError | None = None
         self._generator: Generator | None = None
         self._parent = os.getppid() if startup.is_forked(environment, runner) else 0
@@ -71,14 +73,14 @@ class Sender:
 
     def _make(self, chosen: Settings, position: int, processes: int) -> Generator:
         self.host = (self.environment.host or self.host).rstrip("/")  # the web page has a field for it
-        site = Site(self.way.lab, self.host, Record(Path(chosen.record), str(position)))
+        site = Site(self.guard.lab, self.host, Record(Path(chosen.record), str(position)))
         visits = share(arrivals(chosen.schedule, chosen.write_share, chosen.seed), position, processes)
         return Generator(site, visits, chosen.bound, self._lost, self._report, self._give_up)
 
     def _lost(self) -> LabError | None:
         if self._parent and os.getppid() != self._parent:
             return InfrastructureBroken("the process that leads the load is gone")
-        return self.way.lost(self.host)
+        return self.guard.lost(self.host)
 
     def _report(self, request: Request, size: int) -> None:
         """Show a request in Locust's figures, its time counted from when it was meant to start."""

@@ -76,9 +76,9 @@ class Site:
         note = {"token": visit.token, "body": content.body(visit.token)} if visit.method == "POST" else None
         prepared = requests.Request(visit.method, f"{self.host}{visit.path}", headers, json=note).prepare()
         try:
-            with gevent.Timeout(LONGEST_S, requests.ReadTimeout()), closing(self.adapter(self.lab)) as way:
+            with gevent.Timeout(LONGEST_S, requests.ReadTimeout()), closing(self.adapter(self.lab)) as adapter:
                 # Straight to the adapter: no session that follows redirects, keeps cookies, reads http_proxy.
-                answer = way.send(prepared, timeout=(CONNECT_S, READ_S))
+                answer = adapter.send(prepared, timeout=(CONNECT_S, READ_S))
                 answer.content  # noqa: B018  # reading it is a part of the request
                 return answer, None
         except (OSError, HTTPError) as error:  # those of requests are OSErrors

@@ -25,13 +25,13 @@ from locust.runners import Runner, WorkerRunner
 from lab.errors import LabError
 from loadtests import content, startup
 from loadtests.outcome import judge, reason
-from loadtests.target_guard import CONNECT_S, READ_S, LabAdapter, Way
+from loadtests.target_guard import CONNECT_S, READ_S, LabAdapter, TargetGuard
 
 TOLERATED = 0.01
 
 
 LAB = startup.lab()
-WAY = Way(LAB)
+GUARD = TargetGuard(LAB)
 
 
 class SiteUser(HttpUser):
@@ -70,7 +70,7 @@ class SiteUser(HttpUser):
         return answer
 
     def _stop_if_lost(self) -> None:
-        refusal = WAY.lost(self.host)
+        refusal = GUARD.lost(self.host)
         if refusal:
             raise StopTest(str(refusal))
 
@@ -125,14 +125,14 @@ def start(environment: Environment, runner: Runner, **_: Any) -> None:
     """Refuse to start without the lab; let users finish their request when they are stopped."""
     environment.stop_timeout = max(environment.stop_timeout, CONNECT_S + READ_S)
     try:
-        WAY.reach(_host(environment))
+        GUARD.reach(_host(environment))
     except LabError as error:
         startup.refuse(environment, runner, error)
 
 
 def finish(environment: Environment, **_: Any) -> None:
     """The exit code; a worker's own figures say nothing about the whole."""
-    refusal = WAY.lost(_host(environment))
+    refusal = GUARD.lost(_host(environment))
     environment.process_exit_code = refusal.exit_code if refusal else _verdict(environment)
 
 

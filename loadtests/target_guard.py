@@ -1,4 +1,4 @@
-"""The way of the load: only to addresses of the lab, only while it is up, each request sent once."""
+"""The guard of the load: only to addresses of the lab, only while it is up, each request sent once."""
 
 import logging
 import socket
@@ -18,8 +18,8 @@ CONNECT_S, READ_S = 2.0, 15.0
 ASK_AGAIN_S = 2.0
 
 
-class Way:
-    """The way to a host; asked for again every few seconds, for a lab can be destroyed under a running load."""
+class TargetGuard:
+    """Whether requests may go to a host; asked again every few seconds, for a lab can be destroyed under its load."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab

@@ -47,7 +47,7 @@ class InUse:
         return f"{_called(self.checkout)}: {', '.join(self.runs)} running"
 
     @property
-    def way_out(self) -> str:
+    def hint(self) -> str:
         """The commands that free the machine."""
         if self.checkout:
             return f"cd {self.checkout} && .venv/bin/invoke lab.destroy"
@@ -197,7 +197,7 @@ def _refuse_or_end(found: Leftovers) -> None:
         raise InfrastructureBroken(
             "host: this machine runs the lab of another checkout, and only one fits",
             evidence="\n".join(map(str, found.in_use)),
-            hint="; ".join(it.way_out for it in found.in_use) + "; with CI=true it is swept",
+            hint="; ".join(it.hint for it in found.in_use) + "; with CI=true it is swept",
         )
     progress.say("host", "CI=true: the lab of another checkout is swept, though it is in use")
     known = owner.owner()

@@ -15,31 +15,31 @@ WIDEST_PRIVATE = 8  # 10.0.0.0/8
 CANDIDATES = tuple(IPv4Network(f"{base}/30") for base in ("10.200.0.0", "172.31.255.252", "100.127.255.252"))
 
 
-def outer(way: IPv4Network) -> IPv4Address:
+def outer(subnet: IPv4Network) -> IPv4Address:
     """The hosting machine's address on the pair."""
-    return way.network_address + 1
+    return subnet.network_address + 1
 
 
-def inner(way: IPv4Network) -> IPv4Address:
+def inner(subnet: IPv4Network) -> IPv4Address:
     """The namespace's address on the pair."""
-    return way.network_address + 2
+    return subnet.network_address + 2
 
 
 def make(inside: Sequence[str]) -> IPv4Network:
     """Create the pair or heal it, and return its network; `inside` is the prefix of commands in there."""
-    way = network()
-    if way is None or not _peer_is_there(inside):
+    subnet = network()
+    if subnet is None or not _peer_is_there(inside):
         remove()
-        way = free(in_use(process.run(["ip", "-j", "-4", *ROUTES], timeout=TIMEOUT_S).output))
+        subnet = free(in_use(process.run(["ip", "-j", "-4", *ROUTES], timeout=TIMEOUT_S).output))
         mtu = str(_mtu())
         pair = ["ip", "link", "add", UPLINK_OUTSIDE, "mtu", mtu, "type", "veth"]
         process.run([*pair, "peer", "name", UPLINK_INSIDE, "mtu", mtu, "netns", NAMESPACE], timeout=TIMEOUT_S)
-    for where, device, address in (([], UPLINK_OUTSIDE, outer(way)), (inside, UPLINK_INSIDE, inner(way))):
+    for where, device, address in (([], UPLINK_OUTSIDE, outer(subnet)), (inside, UPLINK_INSIDE, inner(subnet))):
         process.run([*where, "ip", "addr", "replace", f"{address}/30", "dev", device], timeout=TIMEOUT_S)
         process.run([*where, "ip", "link", "set", device, "up"], timeout=TIMEOUT_S)
     process.run([*inside, "ip", "link", "set", "lo", "up"], timeout=TIMEOUT_S)
-    process.run([*inside, "ip", "route", "replace", "default", "via", str(outer(way))], timeout=TIMEOUT_S)
-    return way
+    process.run([*inside, "ip", "route", "replace", "default", "via", str(outer(subnet))], timeout=TIMEOUT_S)
+    return subnet
 
 
 def network() -> IPv4Network | None:

@@ -47,14 +47,14 @@ def make(networks: Sequence[IPv4Network]) -> None:
         FILE.unlink(missing_ok=True)
         process.run(["ip", "netns", "add", NAMESPACE], timeout=TIMEOUT_S)
     _guard_inside(networks)
-    way = link.make(inside())
+    subnet = link.make(inside())
     for network in networks:
-        route = ["ip", "route", "replace", str(network), "via", str(link.inner(way))]
+        route = ["ip", "route", "replace", str(network), "via", str(link.inner(subnet))]
         process.run([*route, "metric", str(ROUTE_METRIC)], timeout=TIMEOUT_S)
     _forward()
-    for rule in _translations(way):
+    for rule in _translations(subnet):
         firewall.ensure(rule)
-    for rule in _rules_inside(way, networks):
+    for rule in _rules_inside(subnet, networks):
         firewall.ensure(rule, inside())
     resolver.provide()
 
@@ -122,16 +122,16 @@ def _stop_forwarding() -> None:
     FORWARDING_BEFORE.unlink()
 
 
-def _translations(way: IPv4Network | None) -> list[Rule]:
-    if way is None:
+def _translations(subnet: IPv4Network | None) -> list[Rule]:
+    if subnet is None:
         return list(OUTSIDE)
-    return [*OUTSIDE, Rule("nat", "POSTROUTING", f"-s {way} ! -o {UPLINK_OUTSIDE} -j MASQUERADE")]
+    return [*OUTSIDE, Rule("nat", "POSTROUTING", f"-s {subnet} ! -o {UPLINK_OUTSIDE} -j MASQUERADE")]
 
 
-def _rules_inside(way: IPv4Network, networks: Sequence[IPv4Network]) -> list[Rule]:
+def _rules_inside(subnet: IPv4Network, networks: Sequence[IPv4Network]) -> list[Rule]:
     """To guests the hosting machine looks like the gateway of their network, as everywhere else."""
     return [
         Rule("mangle", "FORWARD", f"-o {UPLINK_INSIDE} {CLAMP}"),
         Rule("nat", "POSTROUTING", f"-o {UPLINK_INSIDE} -j MASQUERADE"),
-        *(Rule("nat", "POSTROUTING", f"-s {way} -d {network} -j MASQUERADE") for network in networks),
+        *(Rule("nat", "POSTROUTING", f"-s {subnet} -d {network} -j MASQUERADE") for network in networks),
     ]

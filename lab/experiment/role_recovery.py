@@ -62,7 +62,7 @@ class Turn:
 
 
 @dataclass
-class WayBack:
+class RoleRecovery:
     """From what the observers saw last; `command` runs a command of the lab, which the timeline tells.
 
     `primary` is who it was before the run, and is to be again; '' as long as nobody is known.

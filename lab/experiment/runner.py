@@ -16,7 +16,7 @@ from lab.errors import LabError, TimedOut, explained
 from lab.experiment import counted, effective_config, final_reads, load, observers, schedule, teardown
 from lab.experiment.live_state import Latest
 from lab.experiment.load import Running
-from lab.experiment.role_recovery import Turn, WayBack
+from lab.experiment.role_recovery import RoleRecovery, Turn
 from lab.faults.kinds import Fault
 from lab.injection import inject_and_heal
 from lab.nodes import facts, lifecycle
@@ -87,7 +87,7 @@ class Run:
         self._given_up = threading.Event()
         self._commanded = False
         self.roles = Turn(self.machines, plan.primary, lambda words: callbacks.command(words, self._given_up.is_set))
-        self._back = WayBack(self._latest, callbacks.converge, self._command, plan.settle_s)
+        self._recovery = RoleRecovery(self._latest, callbacks.converge, self._command, plan.settle_s)
 
     def record(self, kind: str, **data: Any) -> None:
         """An entry of what the experiment did."""
@@ -109,7 +109,7 @@ class Run:
         self.record("run", **self.plan.as_data(), **about)
         for error in observers.clock_errors(self.machines):
             self._writer.write(error)
-        self._back.primary = self.roles.primary
+        self._recovery.primary = self.roles.primary
 
     def measure(self, rounds: int) -> None:
         """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
@@ -212,7 +212,7 @@ class Run:
 
     def _settle(self) -> None:
         self._heal_all()
-        self._back.go()
+        self._recovery.go()
 
     def _command(self, words: str) -> tuple[int, str]:
         progress.say("lab", f"invoke {words}")

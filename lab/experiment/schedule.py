@@ -31,18 +31,18 @@ def play(
     where a step is not done LONGEST_S after it began. However it ends, what has begun is waited for: whoever heals
     next must not do so beside it. Where it ends early, `give_up` is called before, to shorten what can be.
     """
-    under_way = _UnderWay(do)
+    in_progress = _InProgress(do)
     try:
-        _begin(under_way, list(steps), zero, end, going)
-        under_way.finish()
+        _begin(in_progress, list(steps), zero, end, going)
+        in_progress.finish()
     except BaseException:
-        under_way.ended.set()
+        in_progress.ended.set()
         give_up()
         with suppress(TimedOut):  # what came first is to be told
-            under_way.finish()
+            in_progress.finish()
         raise
-    if under_way.trouble:
-        raise under_way.trouble[0]
+    if in_progress.trouble:
+        raise in_progress.trouble[0]
 
 
 def moments(rounds: int, seed: int, width_s: float) -> Iterator[float]:
@@ -52,7 +52,7 @@ def moments(rounds: int, seed: int, width_s: float) -> Iterator[float]:
         yield draw.uniform(0, width_s)
 
 
-class _UnderWay:
+class _InProgress:
     """The steps that have begun, and what went wrong in them."""
 
     def __init__(self, do: Callable[[Step], None]) -> None:
@@ -118,13 +118,13 @@ def _passes(earlier: Step) -> bool:
     return bool(earlier.action == "inject" and earlier.fault and KINDS[earlier.fault.kind].passes)
 
 
-def _begin(under_way: _UnderWay, waiting: list[Step], zero: float, end: float, going: Callable[[], None]) -> None:
+def _begin(in_progress: _InProgress, waiting: list[Step], zero: float, end: float, going: Callable[[], None]) -> None:
     """Begin every step that is due until `end`, or until one of them has gone wrong."""
-    while not under_way.trouble:
+    while not in_progress.trouble:
         now = clock.now()
         going()
         while waiting and now >= zero + waiting[0].at:
-            under_way.begin(waiting.pop(0))
+            in_progress.begin(waiting.pop(0))
         if now >= end:
             return
         pause(TICK_S)

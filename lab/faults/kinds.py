@@ -225,8 +225,8 @@ def _wanted(option: Option, value: Any) -> str:
     if not isinstance(option, Integer):
         return "" if fits else f"a number from {low} to {high}"
     fits = fits and value % 1 == 0 and abs(value) >= option.least
-    either_way = f", at least {option.least} either way" if low < 0 else ""
-    return "" if fits else f"a whole number from {low} to {high}{either_way}"
+    minimum = f", at least {option.least} either way" if low < 0 else ""
+    return "" if fits else f"a whole number from {low} to {high}{minimum}"
 
 
 def _place(kind: Kind, node: Node, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ class Promotion:
     would be what turns out later.
     """
 
-    way: Literal["nothing", "planned", "emergency"]
+    method: Literal["nothing", "planned", "emergency"]
     why: str
     attach: bool = True
     lost: str = ""
@@ -140,7 +140,7 @@ def _undoubted(it: Situation, why: str, accept_data_loss: bool) -> Promotion:
     if accept_data_loss:
         return Promotion("planned", f"{why}, and losing data was accepted", False, "; ".join(doubts))
     what = f"{it.node.name} is not promoted: acknowledged writes may be lost"
-    raise CheckFailed(what, evidence="\n".join(doubts), hint=_way_on(it))
+    raise CheckFailed(what, evidence="\n".join(doubts), hint=_next_step(it))
 
 
 def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
@@ -151,7 +151,7 @@ def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
         raise CheckFailed(
             f"{node} is not promoted: acknowledged writes may be on {other} only",
             evidence="\n".join(doubts),
-            hint=_way_on(it),
+            hint=_next_step(it),
         )
     if doubts:
         return Promotion("emergency", f"{other} was gone, and losing data was accepted", False, "; ".join(doubts))
@@ -164,7 +164,7 @@ def emergency(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
     return Promotion("emergency", why + known, False)
 
 
-def _way_on(it: Situation) -> str:
+def _next_step(it: Situation) -> str:
     """The commands that end the doubts of an emergency: --salvage only where there is something to fetch."""
     node, other = it.node.name, it.other.name
     without = f"do without: invoke db.promote {node} --accept-data-loss"

@@ -52,12 +52,12 @@ def promote(
         salvaging.salvage(lab, roles)
     situation, dead, shell = ask(lab, roles)
     how = replace(promotion.decide(situation, accept_data_loss=accept_data_loss), accepted=accept_data_loss)
-    if how.way == "nothing":
+    if how.method == "nothing":
         return _nothing(roles, situation, how)
     _begins(situation, how)
     alone = roles if stay_durable else replace(roles, durability=_without_replica(roles.durability))
     with _seen_where_it_fails(roles, situation):
-        if how.way == "planned" and situation.rival:
+        if how.method == "planned" and situation.rival:
             try:
                 to = roles if how.attach else _keep_lowered(alone, roles)
                 outage_s = switchover.planned(to, situation.own, situation.rival, attach=how.attach)
@@ -179,7 +179,7 @@ def _nothing_released_meanwhile(it: Situation) -> None:
 def _verified(lab: Lab, roles: Roles, how: Promotion, done: str, *, gone: bool = False) -> list[str]:
     """See that one server takes writes and that the site writes there; the three lines that tell it."""
     name, other = roles.node.node.name, roles.other.node.name
-    machines = [roles.node, roles.other] if how.way == "planned" else [roles.node]
+    machines = [roles.node, roles.other] if how.method == "planned" else [roles.node]
     latest: dict[str, Database | None] = {}
 
     def alone() -> bool:
@@ -201,7 +201,7 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str, *, gone: bool =
     own = latest[name]
     assert own is not None
     next_ = f"next: {promotion.rejoins(other, gone=gone)}"
-    follows = f"{other} replicates from it" if followed and how.way == "planned" and how.attach else next_
+    follows = f"{other} replicates from it" if followed and how.method == "planned" and how.attach else next_
     return _report(name, how, done, f"commits are {own.durability}{_lowered(name, own.durability)}; {follows}")
 
 
@@ -216,7 +216,7 @@ def _is_followed(follows: Callable[[], bool], name: str, other: str) -> bool:
 
 def _follows(latest: Mapping[str, Database | None], other: str, how: Promotion) -> bool:
     it = latest.get(other)
-    return how.way != "planned" or not how.attach or bool(it and it.replicating)
+    return how.method != "planned" or not how.attach or bool(it and it.replicating)
 
 
 def _report(name: str, how: Promotion, done: str, commits: str) -> list[str]:

@@ -38,10 +38,10 @@ def connect(lab: Lab, patience_s: float = 20) -> http.client.HTTPConnection:
 def asked(lab: Lab, path: str, method: str = "GET", body: str = "", patience_s: float = 20) -> Answer:
     """One request on a connection of its own."""
     with ExitStack() as stack:
-        way = connect(lab, patience_s)
-        stack.callback(way.close)
-        way.request(method, path, body or None, {"Host": lab.site, "Connection": "close"})
-        answer = way.getresponse()
+        connection = connect(lab, patience_s)
+        stack.callback(connection.close)
+        connection.request(method, path, body or None, {"Host": lab.site, "Connection": "close"})
+        answer = connection.getresponse()
         return answer.status, {name.lower(): it for name, it in answer.getheaders()}, answer.read().decode()
 
 
@@ -85,8 +85,8 @@ def leaving(lab: Lab) -> Iterator[None]:
     over = threading.Event()
 
     def leave() -> None:
-        with suppress(OSError), socket.create_connection((address, 80), timeout=10) as way:
-            way.sendall(GET + b"\r\n")
+        with suppress(OSError), socket.create_connection((address, 80), timeout=10) as connection:
+            connection.sendall(GET + b"\r\n")
             over.wait(0.03)
 
     def come() -> None:

@@ -21,7 +21,7 @@ def taken(history: History, fault: FaultSpan) -> list[str]:
     webs = history.having("web")
     if fault.kind in UNNOTICED:
         return []
-    if _cuts_one_way(fault):
+    if _cuts_one_direction(fault):
         ends = {fault.node, fault.peer}
         return [name for name in webs if name in ends and ends & set(history.having("balancer"))]
     return [name for name in webs if name == fault.node]
@@ -30,10 +30,10 @@ def taken(history: History, fault: FaultSpan) -> list[str]:
 def shaken(history: History, fault: FaultSpan) -> list[str]:
     """The servers that may be DOWN because of a fault: when the balancer itself suffers, all of them."""
     on_balancer = fault.node in history.having("balancer") and fault.kind not in UNNOTICED
-    return history.having("web") if on_balancer and not _cuts_one_way(fault) else taken(history, fault)
+    return history.having("web") if on_balancer and not _cuts_one_direction(fault) else taken(history, fault)
 
 
-def _cuts_one_way(fault: FaultSpan) -> bool:
+def _cuts_one_direction(fault: FaultSpan) -> bool:
     return fault.kind == "partition" and fault.peer not in ("", "all")
 
 

@@ -19,8 +19,8 @@ CLOCK_S = 0.005  # nginx reads its clock once a turn: a part may seem longer tha
 def hosts(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[tuple[Node, Host]]]:
     """The nodes with a role, each with testinfra's way to it: one connection a node, for each costs seconds."""
     shared = tmp_path_factory.mktemp("ssh")
-    ways = {node.name: {"ssh_config": str(SSH_CONFIG), "controlpath": str(shared / node.name)} for node in lab.nodes}
-    made = {name: testinfra.get_host(f"ssh://{name}?sudo=true", **way) for name, way in ways.items()}
+    options = {node.name: {"ssh_config": str(SSH_CONFIG), "controlpath": str(shared / node.name)} for node in lab.nodes}
+    made = {name: testinfra.get_host(f"ssh://{name}?sudo=true", **it) for name, it in options.items()}
     return lambda role: [(node, made[node.name]) for node in lab.nodes if role in ("", *node.roles)]
 
 

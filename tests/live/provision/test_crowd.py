@@ -160,9 +160,9 @@ def test_a_connection_brings_one_request_at_a_time(healthy: Lab) -> None:
     """Without TLS nobody asked for HTTP/2: its hundred requests would count as one connection."""
     address = str(healthy.having("balancer")[0].ip)
     route.guard(healthy, address)
-    with socket.create_connection((address, 80), timeout=10) as way:
-        way.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
-        assert way.recv(100).startswith(b"HTTP/1.1 400")
+    with socket.create_connection((address, 80), timeout=10) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
 
 
 def test_a_body_that_is_too_large_is_told_so_that_its_sender_can_read_it(healthy: Lab) -> None:
@@ -178,17 +178,17 @@ def over_kept_connections(lab: Lab, reload: Callable[[], object]) -> tuple[int, 
     over, broken, made = threading.Event(), Counter[str](), Counter[str]()
 
     def user() -> None:
-        way = connect(lab)
+        connection = connect(lab)
         while not over.is_set():
             made["requests"] += 1
             try:
-                way.request("GET", "/health", headers={"Host": lab.site})
-                way.getresponse().read()
+                connection.request("GET", "/health", headers={"Host": lab.site})
+                connection.getresponse().read()
             except (OSError, http.client.HTTPException) as error:
                 broken[type(error).__name__] += 1
-                way.close()
+                connection.close()
             over.wait(0.2)
-        way.close()
+        connection.close()
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         for _ in range(CONNECTIONS):

@@ -47,10 +47,10 @@ class Asked:
     since: float = field(default_factory=time.monotonic)
     came: bytes = b""
 
-    def hears(self, way: socket.socket, answers: Answers) -> bool:
+    def hears(self, connection: socket.socket, answers: Answers) -> bool:
         """Take what came; where the answer is whole, count it and ask again. False when the connection is lost."""
         try:
-            more = way.recv(65_536)
+            more = connection.recv(65_536)
         except OSError:
             more = b""
         if not more:
@@ -61,7 +61,7 @@ class Asked:
             answers.counted[int(self.came[9:12])] += 1
             answers.took.append(time.monotonic() - self.since)
             self.since, self.came = time.monotonic(), b""
-            way.sendall(PAGE)
+            connection.sendall(PAGE)
         return True
 
 
@@ -90,18 +90,18 @@ def asks(lab: Lab, users: int, answers: Answers, over: threading.Event) -> None:
         them = stack.enter_context(selectors.DefaultSelector())
 
         def come() -> None:
-            way = stack.enter_context(socket.create_connection((address, 80), timeout=20))
-            them.register(way, selectors.EVENT_READ, Asked())
-            way.sendall(PAGE)
+            connection = stack.enter_context(socket.create_connection((address, 80), timeout=20))
+            them.register(connection, selectors.EVENT_READ, Asked())
+            connection.sendall(PAGE)
 
         for _ in range(users):
             come()
         while not over.is_set():
             for key, _ in them.select(timeout=0.2):
-                way = key.fileobj
-                assert isinstance(way, socket.socket)
-                if not key.data.hears(way, answers):
-                    them.unregister(way)
+                connection = key.fileobj
+                assert isinstance(connection, socket.socket)
+                if not key.data.hears(connection, answers):
+                    them.unregister(connection)
                     come()
 
 

@@ -33,12 +33,12 @@ def old_primary(roles: Lab, machines: dict[str, Machine]) -> Machine:
     return machine
 
 
-def rejoined(way: str) -> tuple[str, float]:
+def rejoined(method: str) -> tuple[str, float]:
     """What the command says that brings web1 back, and how many seconds it took."""
     start = time.monotonic()
     output = must("db.rejoin", "web1", timeout=REJOIN_S)
     took = time.monotonic() - start
-    progress.say("web1", f"rejoined by {way} in {took:.1f} s")
+    progress.say("web1", f"rejoined by {method} in {took:.1f} s")
     return output, took
 
 

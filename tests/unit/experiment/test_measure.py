@@ -93,7 +93,7 @@ def introduce(it: Run) -> None:
     """What the checks need to know."""
     nodes = {node.name: list(node.roles) for node in LAB.nodes}
     it.record("run", **{**it.plan.as_data(), "nodes": nodes})
-    it._back.primary = "web1"
+    it._recovery.primary = "web1"
 
 
 @contextmanager

@@ -81,7 +81,7 @@ class Scene:
     def run(self) -> Run:
         """An experiment that began with web1 as primary."""
         it = Run(LAB, experiment_file.find("planned-switch", LAB), self.callbacks())
-        it._back.primary = "web1"
+        it._recovery.primary = "web1"
         return it
 
 
@@ -217,7 +217,7 @@ def test_the_roles_that_a_command_left_are_told(
     monkeypatch.setattr(teardown, "report_roles", lambda machines, was: reports.append(was))
 
     def measure(it: Any, rounds: int) -> None:
-        it._back.primary = "web1"
+        it._recovery.primary = "web1"
         if words:
             it._command(words)
         if ending:

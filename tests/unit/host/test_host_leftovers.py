@@ -116,7 +116,7 @@ def test_taking_over_claims_the_host(host: dict[str, Any], tmp_path: Path) -> No
 
 def test_a_machine_without_owner_is_freed_by_its_name() -> None:
     """There is no folder to go to, so the machine itself is named."""
-    assert InUse(None, ("weblab_web1",)).way_out == "virsh -c qemu:///system destroy weblab_web1"
+    assert InUse(None, ("weblab_web1",)).hint == "virsh -c qemu:///system destroy weblab_web1"
 
 
 def test_a_claim_is_kept_in_its_time_and_released_by_its_owner_only(

@@ -129,10 +129,10 @@ def test_a_working_provider_is_used_before_one_is_made(
     monkeypatch: pytest.MonkeyPatch, wanted: str | None, working: list[str], chosen: str
 ) -> None:
     """The system's libvirtd, VirtualBox, a libvirtd of our own; what is wanted beats all."""
-    for way in ("system", "virtualbox", "private"):
-        name = "virtualbox" if way == "virtualbox" else "libvirt"
-        found = Provider(name, way, way == "private", "") if way in working else None
-        function = "_virtualbox" if way == "virtualbox" else f"_{way}_libvirt"
+    for kind in ("system", "virtualbox", "private"):
+        name = "virtualbox" if kind == "virtualbox" else "libvirt"
+        found = Provider(name, kind, kind == "private", "") if kind in working else None
+        function = "_virtualbox" if kind == "virtualbox" else f"_{kind}_libvirt"
         monkeypatch.setattr(provider, function, lambda tried, found=found: found)
     assert provider.choose(wanted).driver == chosen
 

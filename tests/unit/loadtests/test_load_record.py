@@ -18,7 +18,7 @@ from lab.errors import BadInput, LabNotUp
 from lab.topology import Lab
 from loadtests.record import Record, Request, merge
 from loadtests.request import Site, Visit
-from loadtests.target_guard import LabAdapter, Way
+from loadtests.target_guard import LabAdapter, TargetGuard
 from tests.support import fake_site
 
 LAB = replace(topology.load(), network=IPv4Network("127.0.0.0/8"))
@@ -159,10 +159,10 @@ def test_a_balancer_that_is_gone_fails_requests_and_stops_nothing(
     for method in ("GET", "POST"):
         entry = wished("", Visit(method, "/api/notes", "/api/notes", now(), method), host)
         assert (entry["status"], entry["outcome"], entry["reason"]) == (0, "failed", "not connected")
-    way = Way(LAB)
-    assert way.lost(host) is None
+    guard = TargetGuard(LAB)
+    assert guard.lost(host) is None
     with pytest.raises(LabNotUp):
-        way.reach(host)
+        guard.reach(host)
 
 
 @pytest.mark.parametrize(("retries", "reached"), [(None, 1), (Retry(total=1, allowed_methods=None), 2)])

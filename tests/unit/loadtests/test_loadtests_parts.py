@@ -13,7 +13,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 from lab import topology
 from lab.errors import BadInput
 from loadtests.outcome import judge, reason
-from loadtests.target_guard import LabAdapter, Way
+from loadtests.target_guard import LabAdapter, TargetGuard
 from tests.support import fake_site
 
 POOL = HTTPConnectionPool("127.0.0.1")
@@ -75,7 +75,7 @@ def test_reasons_are_few_enough_to_count_by() -> None:
 )
 def test_a_host_is_an_address_of_the_lab_and_nothing_else(host: str) -> None:
     """Names, other networks, and what two parsers could read in two ways."""
-    assert isinstance(Way(LAB).lost(host), BadInput)
+    assert isinstance(TargetGuard(LAB).lost(host), BadInput)
 
 
 def test_the_client_itself_connects_to_the_lab_only() -> None:

@@ -147,7 +147,7 @@ def test_a_bound_that_is_hit_delays_requests_and_hides_none(
     assert figures["late_max_s"] > 0.3
 
 
-def test_the_end_waits_for_requests_under_way(
+def test_the_end_waits_for_requests_in_progress(
     generator: Callable[..., tuple[Generator, list[LabError]]], tmp_path: Path
 ) -> None:
     """None is cut off."""

@@ -48,7 +48,7 @@ PLANNED = {
 def test_where_both_answer_and_nothing_is_missing_it_is_planned(own: Database, rival: Database) -> None:
     """Whatever step an earlier promotion came to, it is completed; nothing is lost, the other one follows."""
     how = promote(own, rival)
-    assert (how.way, how.attach, how.lost) == ("planned", True, "")
+    assert (how.method, how.attach, how.lost) == ("planned", True, "")
 
 
 REFUSED = {
@@ -100,13 +100,13 @@ def test_two_histories_are_told_apart_and_one_can_be_chosen() -> None:
     own, rival = replace(PROMOTED, writable=False), replace(CLOSED, gtid_executed=f"{U1}:1-53")
     assert "only web2 has 7; 3 transactions that only web1 has" in refusal(own, rival).evidence
     how = promote(own, rival, accept=True)
-    assert (how.way, how.attach) == ("planned", False) and f"{U1}:51-53" in how.lost
+    assert (how.method, how.attach) == ("planned", False) and f"{U1}:51-53" in how.lost
 
 
 def test_who_is_primary_already_is_left_alone() -> None:
     """With the other one there, gone, or not attached."""
     for rival in (None, CLOSED, replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)):
-        assert promote(PROMOTED, rival).way == "nothing"
+        assert promote(PROMOTED, rival).method == "nothing"
 
 
 LAST = replace(SEEN, node="web2", gtid_executed=f"{U1}:1-50,{U2}:1-7")
@@ -118,7 +118,11 @@ LEFT_BEHIND = replace(CLOSED, gtid_executed=f"{U1}:1-53")
 def test_after_a_reboot_of_both_the_last_primary_opens_again() -> None:
     """What the other one has alone was given up when this one was opened; what this one acknowledged must stay."""
     how = promote(TOOK_OVER, LEFT_BEHIND, seen=LAST)
-    assert (how.way, how.attach, how.lost) == ("planned", False, "") and "3 transactions that only web1 has" in how.why
+    assert (how.method, how.attach, how.lost) == (
+        "planned",
+        False,
+        "",
+    ) and "3 transactions that only web1 has" in how.why
     with pytest.raises(CheckFailed) as caught:
         decide(Situation(WEB1, WEB2, LEFT_BEHIND, TOOK_OVER, reached=True, seen=LAST, now=NOW))
     assert "invoke db.promote web2" in caught.value.hint and "--accept-data-loss" not in caught.value.hint
@@ -144,19 +148,19 @@ def test_a_durable_primary_that_is_gone_loses_nothing(rival: Database | None) ->
     """What it acknowledged the replica has, applied or only received; a primary that nobody reaches is gone too."""
     behind = replace(CONNECTING, gtid_executed=f"{U1}:1-42")
     how = promote(behind, rival, reached=False)
-    assert (how.way, how.attach, how.lost) == ("emergency", False, "")
+    assert (how.method, how.attach, how.lost) == ("emergency", False, "")
 
 
 def test_a_server_that_was_the_primary_itself_may_open_again() -> None:
     """It rebooted, and its replica is gone."""
     how = promote(APART, None, seen=replace(SEEN, node="web2"))
-    assert how.way == "emergency" and "web2 was primary 12 s ago" in how.why
+    assert how.method == "emergency" and "web2 was primary 12 s ago" in how.why
 
 
 def test_the_age_of_what_is_known_is_said_and_refuses_nothing() -> None:
     """Durable since yesterday is durable: each change since then would be on record."""
     how = promote(REPLICA, None, seen=replace(SEEN, at=NOW - 90_000))
-    assert (how.way, how.lost) == ("emergency", "") and "web1 was primary 90000 s ago" in how.why
+    assert (how.method, how.lost) == ("emergency", "") and "web1 was primary 90000 s ago" in how.why
 
 
 def test_a_promotion_of_itself_that_was_interrupted_is_no_doubt() -> None:
@@ -194,7 +198,7 @@ def test_what_may_be_lost_is_refused_unless_it_is_accepted(seen: Seen | None, ow
     error = refusal(own, None, seen=seen)
     assert reason in error.evidence and "--accept-data-loss" in error.hint
     how = promote(own, None, seen=seen, accept=True)
-    assert how.way == "emergency" and reason in how.lost
+    assert how.method == "emergency" and reason in how.lost
 
 
 def test_a_replica_that_started_before_the_primary_was_seen_is_promoted() -> None:
@@ -230,7 +234,7 @@ def test_an_open_primary_that_can_not_be_closed_is_healed_and_not_salvaged() -> 
 def test_a_primary_whose_commits_hang_counts_as_gone() -> None:
     """It answers and can't be closed: the same rules as for one that is gone."""
     situation = Situation(WEB2, WEB1, REPLICA, OPEN, True, SEEN, NOW)
-    assert emergency(situation).way == "emergency"
+    assert emergency(situation).method == "emergency"
     with pytest.raises(CheckFailed):
         emergency(replace(situation, seen=replace(SEEN, durability="async")))
 

@@ -80,4 +80,4 @@ def test_who_has_all_and_purged_it_is_opened_where_the_other_one_was_made_anew()
         decide(replace(situation, seen=replace(SEEN, durability="async", waits=False)))
     assert "db.promote web2 --accept-data-loss" in caught.value.hint
     how = decide(situation, accept_data_loss=True)
-    assert how.way == "planned" and not how.attach
+    assert how.method == "planned" and not how.attach

@@ -14,7 +14,7 @@ from lab import process, topology
 from lab.errors import BadInput, LabNotUp
 from lab.nodes import route
 from lab.process import Finished
-from loadtests.target_guard import Way
+from loadtests.target_guard import TargetGuard
 
 LAB = topology.load()
 BALANCER = "192.168.56.10"
@@ -55,7 +55,7 @@ def test_no_packet_for_the_lab_leaves_the_machine(monkeypatch: pytest.MonkeyPatc
     assert uplink(monkeypatch, tmp_path, there=False) == []
     with pytest.raises(LabNotUp, match=source):
         route.guard(LAB, BALANCER)
-    assert isinstance(Way(LAB).lost(f"http://{BALANCER}"), LabNotUp)
+    assert isinstance(TargetGuard(LAB).lost(f"http://{BALANCER}"), LabNotUp)
 
 
 def test_the_way_past_the_uplink_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def test_a_bridge_of_the_lab_is_known_without_a_command(monkeypatch: pytest.Monk
     """libvirt's bridge, VirtualBox's adapter: this machine's own address tells, on every system."""
     starts_from(monkeypatch, "192.168.56.1")
     commands = uplink(monkeypatch, tmp_path, there=True, device="eth0")
-    assert Way(LAB).lost(f"http://{BALANCER}") is None
-    assert Way(LAB).lost(f"http://{BALANCER}:8404") is None
+    assert TargetGuard(LAB).lost(f"http://{BALANCER}") is None
+    assert TargetGuard(LAB).lost(f"http://{BALANCER}:8404") is None
     assert commands == []
 
 

@@ -222,21 +222,21 @@ def frozen() -> Iterator[paramiko.Transport]:
     server.close()
 
 
-WAYS: dict[str, Callable[[Machine], object]] = {
+CALLS: dict[str, Callable[[Machine], object]] = {
     "script": lambda machine: machine.script("true", title="tries", timeout=0.1),
     "ready": lambda machine: machine.ready("true", title="tries", timeout=0.1),
     "follow": lambda machine: machine.follow("watch", lambda line: None, lambda: True, 0.1),
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("call", CALLS)
 def test_a_node_that_freezes_before_a_command_begins_ends_it_at_its_deadline(
-    machine: Machine, frozen: paramiko.Transport, monkeypatch: pytest.MonkeyPatch, way: str
+    machine: Machine, frozen: paramiko.Transport, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """Not when TCP gives up, a quarter of an hour later."""
     monkeypatch.setattr(ssh, "STARTS_S", 0.1)
     monkeypatch.setattr(Machine, "_open", lambda self: frozen.open_session(timeout=5))
     began = time.monotonic()
     with pytest.raises(Unreachable, match=r"ssh failed during: tries|can't be watched"):
-        WAYS[way](machine)
+        CALLS[call](machine)
     assert time.monotonic() - began < 5

@@ -27,7 +27,7 @@ def test_a_closed_primary_that_is_cut_off_tells_itself_what_it_has(known: dict[s
     """However it ended: all its transactions are on web2, applied or only received. Silent, each is a doubt."""
     own = replace(CONNECTING, gtid_executed=f"{U1}:1-42")
     how = promote(own, CLOSED, reached=False, **known)
-    assert (how.way, how.attach, how.lost) == ("emergency", False, "") and "closed and cut off" in how.why
+    assert (how.method, how.attach, how.lost) == ("emergency", False, "") and "closed and cut off" in how.why
     refusal(own, None, reached=False, **known)
 
 
@@ -56,7 +56,7 @@ def test_what_a_primary_that_was_made_anew_acknowledged_must_be_with_the_candida
         error = refusal(own, ANEW, **known)
         assert f"{U1}:71-75" in error.evidence and "--accept-data-loss" in error.hint and "--salvage" not in error.hint
         how = promote(own, ANEW, accept=True, **known)
-        assert (how.way, how.attach) == ("planned", False) and f"{U1}:71-75" in how.lost
+        assert (how.method, how.attach) == ("planned", False) and f"{U1}:71-75" in how.lost
 
 
 def test_a_primary_that_was_made_anew_is_doubted_as_one_that_is_gone() -> None:

@@ -21,7 +21,7 @@ from tests.unit.conftest import Make
 OPEN = "SET GLOBAL read_only"
 FULL, GONE = SqlError(1021, "Disk full"), Unreachable("web1: ssh failed")
 # Each opens web1.
-WAYS: dict[str, Callable[[Machine], object]] = {
+METHODS: dict[str, Callable[[Machine], object]] = {
     "lab.provision": lambda machine: assign_roles._open(machine, CLOSED),
     "undo of a switch": lambda machine: open_server(machine, leaves_and_opens("durable"), "is opened again"),
     "undo of closing": lambda machine: open_server(machine, opens(), "takes writes again"),
@@ -35,9 +35,9 @@ def pair(make: Make) -> Pair:
     return make(CLOSED, REPLICA)
 
 
-def open_web1(pair: Pair, way: str) -> None:
+def open_web1(pair: Pair, method: str) -> None:
     """Open it in that way."""
-    WAYS[way](pair.machines[0])
+    METHODS[method](pair.machines[0])
 
 
 def killed_while_it_records(pair: Pair, node: str, command: Callable[[], object]) -> Path:
@@ -57,20 +57,20 @@ def killed_while_it_records(pair: Pair, node: str, command: Callable[[], object]
     return stalls
 
 
-@pytest.mark.parametrize("way", RECORDS)
-def test_a_later_promotion_ends_what_was_about_to_open_the_other_server(pair: Pair, way: str) -> None:
+@pytest.mark.parametrize("method", RECORDS)
+def test_a_later_promotion_ends_what_was_about_to_open_the_other_server(pair: Pair, method: str) -> None:
     """Its bash is held up outside of MySQL, and its deadline is not over."""
-    stalls = killed_while_it_records(pair, "web1", lambda: open_web1(pair, way))
+    stalls = killed_while_it_records(pair, "web1", lambda: open_web1(pair, method))
     promote_replica.promote(LAB, "web2")
     stalls.unlink()
     pair.later(0)
     assert pair.events == ["web2 opened"]
 
 
-@pytest.mark.parametrize("way", RECORDS)
-def test_a_shell_that_is_held_up_for_too_long_opens_nothing(pair: Pair, way: str) -> None:
+@pytest.mark.parametrize("method", RECORDS)
+def test_a_shell_that_is_held_up_for_too_long_opens_nothing(pair: Pair, method: str) -> None:
     """The server's clock tells, though nobody ends the shell."""
-    stalls = killed_while_it_records(pair, "web1", lambda: open_web1(pair, way))
+    stalls = killed_while_it_records(pair, "web1", lambda: open_web1(pair, method))
     pair.later(60)
     stalls.unlink()
     pair.later(0)
@@ -87,21 +87,21 @@ def test_who_is_too_late_does_not_close_what_another_command_has_opened(pair: Pa
     assert pair.events == ["web1 opened"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("words", ["super_read_only = IF", OPEN])
-def test_a_server_that_is_held_up_for_too_long_is_closed_and_stays_closed(pair: Pair, way: str, words: str) -> None:
+def test_a_server_that_is_held_up_for_too_long_is_closed_and_stays_closed(pair: Pair, method: str, words: str) -> None:
     """Whoever gave up has said so."""
     pair.web1.held, pair.nodes.patient = [words], False
     with pytest.raises(CheckFailed, match="web1 was not opened for writes: its client failed; it is closed") as caught:
-        open_web1(pair, way)
+        open_web1(pair, method)
     assert "no answer within" in caught.value.evidence and "next: see why" in str(caught.value)
     pair.later()
     assert pair.events == []
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("reached", [True, False])
-def test_what_goes_on_when_the_connection_is_lost_is_ended_or_told(pair: Pair, way: str, reached: bool) -> None:
+def test_what_goes_on_when_the_connection_is_lost_is_ended_or_told(pair: Pair, method: str, reached: bool) -> None:
     """Where web1 is not reached again, nobody says that it is closed."""
     pair.web1.held = ["super_read_only = IF"]
     pair.interrupt("web1", OPEN, GONE, when="while it runs")
@@ -109,26 +109,26 @@ def test_what_goes_on_when_the_connection_is_lost_is_ended_or_told(pair: Pair, w
         pair.interrupt("web1", ALL_ENDED, GONE)
     why = "writes: its client failed; it is closed" if reached else "for certain: .*whether it opens later"
     with pytest.raises(CheckFailed, match=f"web1 was not opened .*{why}"):
-        open_web1(pair, way)
+        open_web1(pair, method)
     pair.later()
     assert pair.events == []
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_connection_that_is_lost_once_it_is_open_is_no_failure(pair: Pair, way: str) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_a_connection_that_is_lost_once_it_is_open_is_no_failure(pair: Pair, method: str) -> None:
     """It is asked again."""
     pair.interrupt("web1", OPEN, GONE, when="after")
-    open_web1(pair, way)
+    open_web1(pair, method)
     assert pair.events == ["web1 opened"]
 
 
 def test_only_who_opens_for_the_site_notes_it_on_the_record(pair: Pair) -> None:
     """Whoever undoes a closing must not hide on the record that MySQL was told to stop meanwhile."""
-    for way in WAYS:
+    for method in METHODS:
         pair.web1.set_global("super_read_only", value=True, lock_wait_timeout=1)
         before = (pair.nodes.console("web1") or "").count(shutdown.OPENED)
-        open_web1(pair, way)
-        assert (pair.nodes.console("web1") or "").count(shutdown.OPENED) - before == (way in RECORDS)
+        open_web1(pair, method)
+        assert (pair.nodes.console("web1") or "").count(shutdown.OPENED) - before == (method in RECORDS)
 
 
 def closes_and_says_that_it_failed(pair: Pair) -> None:

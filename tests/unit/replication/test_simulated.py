@@ -37,9 +37,9 @@ def test_the_question_gets_the_state_of_a_server(make: Make) -> None:
 
 def test_a_stranger_is_sent_away(pair: Pair) -> None:
     """A worker of Locust whose master ended greets whoever has its port now, in ZeroMQ's way (a first byte of 255)."""
-    with socket.create_connection(("127.0.0.1", pair.port), timeout=10) as way:
-        way.sendall(b"\xff" + bytes(8) + b"\x01\x7f")
-        assert way.recv(100) == b""
+    with socket.create_connection(("127.0.0.1", pair.port), timeout=10) as connection:
+        connection.sendall(b"\xff" + bytes(8) + b"\x01\x7f")
+        assert connection.recv(100) == b""
     assert all(pair.asked().values())
 
 

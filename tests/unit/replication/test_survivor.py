@@ -93,8 +93,8 @@ def test_connections_to_the_old_primary_are_let_alone_when_the_shell_has_ended(t
     ss = tmp_path / "ss"
     ss.write_text(f"#!/bin/sh\necho cut >> {tmp_path}/cut\n", encoding="utf-8")
     ss.chmod(0o755)
-    way = f"{tmp_path}:{os.environ['PATH']}"
-    subprocess.run(["bash", "-c", f"{LET_GO % '192.0.2.1'}\nsleep 1.5\nexit 5"], env={"PATH": way}, check=False)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["bash", "-c", f"{LET_GO % '192.0.2.1'}\nsleep 1.5\nexit 5"], env={"PATH": path}, check=False)
     pause(1.5)
     assert (tmp_path / "cut").read_text(encoding="utf-8") == "cut\n"
 
