@@ -111,13 +111,13 @@ become_root() {
 
 # sudo forgets the environment, where the proxy is named; after `su` the PATH may lack what dpkg needs.
 as_root() {
-    local name kept=(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8)
-    kept+=("PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin")
+    local name environment=(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8)
+    environment+=("PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin")
     for name in http_proxy https_proxy no_proxy CI YES; do
-        [[ -z ${!name:-} ]] || kept+=("$name=${!name}")
+        [[ -z ${!name:-} ]] || environment+=("$name=${!name}")
     done
     # A service that a package starts must not keep bootstrap.sh's own lock.
-    "${AS_ROOT[@]}" env "${kept[@]}" "$@" 9>&-
+    "${AS_ROOT[@]}" env "${environment[@]}" "$@" 9>&-
 }
 
 # Who holds a lock of apt or dpkg: "apt-get (process 4711, lock ...)", or nothing.
@@ -134,13 +134,13 @@ lock_holder() {
 }
 
 wait_for_apt() {
-    local holder started=$SECONDS said=-$SAY_EVERY_S
+    local holder started=$SECONDS reported_at=-$SAY_EVERY_S
     while holder=$(lock_holder) && [[ -n $holder ]]; do
         ((SECONDS - started < LOCK_WAIT_S)) ||
             die "for $LOCK_WAIT_S s apt has been in use by $holder" "let it end, then run this again"
-        if ((SECONDS - said >= SAY_EVERY_S)); then
+        if ((SECONDS - reported_at >= SAY_EVERY_S)); then
             say "apt is in use by $holder: waiting, $((SECONDS - started)) of $LOCK_WAIT_S s"
-            said=$SECONDS
+            reported_at=$SECONDS
         fi
         sleep 1
     done

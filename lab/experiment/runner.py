@@ -131,9 +131,9 @@ class Run:
                 it.end()
                 used = {"cpu": it.cpu(), "cpu_peak": it.cpu_peak()}
                 self.record("generator", **used, requests_seen=self._seen(requests))
-        self._read_finals(before)
+        self._read_databases(before)
 
-    def _read_finals(self, before: set[str]) -> None:
+    def _read_databases(self, before: set[str]) -> None:
         """What every database holds, when all are equal; where they never are, a check says so, and what is lost.
 
         Raises TimedOut where no check does, or where one could not be read: then nobody knows.

@@ -172,7 +172,7 @@ def mistakes(lab: Lab, given: Mapping[str, Any], *, complete: bool = True) -> It
     kind, node = KINDS.get(str(given.get("kind"))), nodes.get(str(given.get("node")))
     if kind is None:
         return
-    yield from _strangers(kind, given)
+    yield from _unknown_options(kind, given)
     yield from _options(kind, given, complete)
     if kind.service:
         yield from _known("service", given, SERVICES, "a service")
@@ -192,7 +192,7 @@ def _known(key: str, given: Mapping[str, Any], known: Any, what: str) -> Iterato
         yield key, f"{word!r} is not {what}; {did_you_mean(word, known)}"
 
 
-def _strangers(kind: Kind, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _unknown_options(kind: Kind, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     taken = {"kind", "node", *kind.options} | {name for name in ("service", "peer") if getattr(kind, name)}
     for name, value in given.items():
         if name not in taken and not (name in ("service", "peer") and value == ""):

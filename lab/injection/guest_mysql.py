@@ -55,7 +55,7 @@ def _replication_slow(fault: Fault, lab: Lab) -> Scripts:
 def _large_transaction(fault: Fault, lab: Lab) -> Scripts:
     """It is there when the binary log has it: then it is sent to the replica, and COMMIT waits for that."""
     unit, size, table = f"weblab-fault-{fault.id}", state_path(fault), "weblab_fault.large"
-    grown = "stat -c %s /var/lib/mysql/binlog.[0-9]* | awk '{ whole += $1 } END { print whole }'"
+    grown = "stat -c %s /var/lib/mysql/binlog.[0-9]* | awk '{ total += $1 } END { print total }'"
     make = f"CREATE DATABASE IF NOT EXISTS weblab_fault; CREATE TABLE IF NOT EXISTS {table} (filler MEDIUMBLOB)"
     rows = ", ".join(['(REPEAT("a", 1000000))'] * int(fault.options["megabytes"]))
     commit = f"mysql -e 'INSERT INTO {table} VALUES {rows}'"

@@ -18,7 +18,7 @@ NO_STATES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
-class _Sight:
+class _Facts:
     """The nodes with a database, what they answered, and of those that are not open how they ended."""
 
     nodes: Sequence[Node]
@@ -64,20 +64,20 @@ def advise(
     `ended` says of a server that is not open why it may have released commits that no replica confirmed; `machines`
     are their states.
     """
-    sight = _Sight(nodes, asked, ended, machines)
-    primaries = [it for it in sight.known if it.role == "primary"]
-    open_replicas = [it for it in sight.known if it.writable and it not in primaries]
+    facts = _Facts(nodes, asked, ended, machines)
+    primaries = [it for it in facts.known if it.role == "primary"]
+    open_replicas = [it for it in facts.known if it.writable and it not in primaries]
     if primaries and open_replicas:
         return [_open(it) for it in open_replicas]
     if len(primaries) == 1:
-        return _with_primary(sight, primaries[0], degraded)
+        return _with_primary(facts, primaries[0], degraded)
     if len(primaries) > 1:
         return [f"{len(primaries)} primaries, there should be 1; next: invoke lab.reset"]
     missing = [name for name, it in asked.items() if it is None]
-    if not sight.known or not missing:
-        return [f"0 primaries, there should be 1; next: {_closed(sight)}"]
+    if not facts.known or not missing:
+        return [f"0 primaries, there should be 1; next: {_closed(facts)}"]
     what = f"nobody takes writes, and MySQL on {', '.join(missing)} does not answer"
-    return [f"{what}; next: {_promotes(sight)}"]
+    return [f"{what}; next: {_promotes(facts)}"]
 
 
 def _open(replica: Database) -> str:
@@ -90,20 +90,20 @@ def _restarts(name: str) -> str:
     return f'invoke lab.exec {name} "systemctl restart mysql"'
 
 
-def _promotes(sight: _Sight) -> str:
+def _promotes(facts: _Facts) -> str:
     """The promotion that is not refused now, rather of the server that has most and with nothing lost."""
-    known = sorted(sight.known, key=lambda it: -gtid.count(gtid.parse(it.gtid_executed)))
-    cases = [sight.situation(own) for own in known]
+    known = sorted(facts.known, key=lambda it: -gtid.count(gtid.parse(it.gtid_executed)))
+    cases = [facts.situation(own) for own in known]
     for it in cases:
         if _is_allowed(it) and not _stuck(it.own):
             return f"invoke db.promote {it.node.name}"
     for it in cases:
-        if not it.gone and sight.machines.get(it.other.name) != "paused" and _is_salvaged(it):
+        if not it.gone and facts.machines.get(it.other.name) != "paused" and _is_salvaged(it):
             heals = f"{HEALS}, then " if promotion.cut_off(it.node.name) else ""
             return f"{heals}invoke db.promote {it.node.name} --salvage"
     for it in cases:
         if it.rival is None and not it.gone:
-            return _answers(sight, it.other.name)
+            return _answers(facts, it.other.name)
     for it in cases:
         if _is_allowed(it, accept_data_loss=True):
             return f"invoke db.promote {it.node.name} --accept-data-loss"
@@ -141,11 +141,11 @@ def _is_allowed(it: Situation, *, accept_data_loss: bool = False) -> bool:
     return True
 
 
-def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
+def _with_primary(facts: _Facts, primary: Database, degraded: str) -> list[str]:
     if primary.source:
         what = f"{primary.node} is open and listens to its replica: a change of roles was interrupted"
         return [f"{what}; next: invoke db.promote {primary.node}"]
-    others = [(name, it) for name, it in sight.asked.items() if name != primary.node]
+    others = [(name, it) for name, it in facts.asked.items() if name != primary.node]
     for name, it in others:
         if it and it.has_site and not primary.has_site:
             what = f"{primary.node} is open and has no data, {name} has"
@@ -164,7 +164,7 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
             lines.append(f"{primary.node} has no replica: commits are {durability(primary, degraded)}")
         elif it is None:
             waits = "writes wait: durable, and " if primary.durability == "durable" and primary.waits else ""
-            lines.append(f"{waits}MySQL on {name} does not answer; next: {_returns(sight, name)}")
+            lines.append(f"{waits}MySQL on {name} does not answer; next: {_returns(facts, name)}")
             continue
         elif it and it.replicating and durability(primary, degraded) != primary.durability:
             lines.append(f"{name} is back, and commits are still {durability(primary, degraded)}")
@@ -174,31 +174,31 @@ def _with_primary(sight: _Sight, primary: Database, degraded: str) -> list[str]:
             continue
         else:
             continue
-        lines[-1] += f"; next: {promotion.rejoins(name, gone=sight.machines.get(name) == 'absent')}"
-    return [*lines, *_without_durability(sight, primary)]  # a converge, which sets it, refuses what those lines tell of
+        lines[-1] += f"; next: {promotion.rejoins(name, gone=facts.machines.get(name) == 'absent')}"
+    return [*lines, *_without_durability(facts, primary)]  # a converge, which sets it, refuses what those lines tell of
 
 
-def _answers(sight: _Sight, name: str) -> str:
+def _answers(facts: _Facts, name: str) -> str:
     """The command that makes a server answer again; what was broken on purpose is healed first."""
     if promotion.broken(name):
         return HEALS
-    if sight.machines.get(name, "running") != "running":
+    if facts.machines.get(name, "running") != "running":
         return "invoke lab.up"
     return _restarts(name)  # it is stopped, or hangs; a converge needs its answer
 
 
-def _returns(sight: _Sight, name: str) -> str:
+def _returns(facts: _Facts, name: str) -> str:
     """The command that makes a server answer again beside a primary: a rejoin starts its machine and attaches it."""
-    state = sight.machines.get(name, "running")
-    return _answers(sight, name) if state == "running" else promotion.rejoins(name, gone=state == "absent")
+    state = facts.machines.get(name, "running")
+    return _answers(facts, name) if state == "running" else promotion.rejoins(name, gone=state == "absent")
 
 
-def _without_durability(sight: _Sight, primary: Database) -> list[str]:
+def _without_durability(facts: _Facts, primary: Database) -> list[str]:
     """Somebody opened it, or switched semi-sync off, by hand; a converge, which sets it, needs every answer."""
     if primary.durability != server_state.NONE:
         return []
-    silent = [name for name, it in sight.asked.items() if it is None]
-    then = _returns(sight, silent[0]) if silent else "invoke lab.provision"
+    silent = [name for name, it in facts.asked.items() if it is None]
+    then = _returns(facts, silent[0]) if silent else "invoke lab.provision"
     return [f"no durability is set on {primary.node}, so the site leaves no notes there; next: {then}"]
 
 
@@ -215,18 +215,18 @@ def _can_catch_up(replica: Database, source: Database) -> bool:
     return gtid.subset(source.purged, replica.has)
 
 
-def _closed(sight: _Sight) -> str:
+def _closed(facts: _Facts) -> str:
     """Nobody is open: lab.provision opens where that is certain, else one is chosen."""
-    if len(sight.known) < 2:
-        return "invoke lab.up" if set(sight.machines.values()) - {"running"} else "invoke lab.provision"
-    one, other = sorted(sight.known, key=lambda it: not it.source)
+    if len(facts.known) < 2:
+        return "invoke lab.up" if set(facts.machines.values()) - {"running"} else "invoke lab.provision"
+    one, other = sorted(facts.known, key=lambda it: not it.source)
     if one.source and not other.source and gtid.subset(one.gtid_executed, other.gtid_executed):
         if not _can_catch_up(one, other):
-            return f"{_promotes(sight)}, then invoke db.rejoin {one.node}"
+            return f"{_promotes(facts)}, then invoke db.rejoin {one.node}"
         if one.error and not one.applying:  # lab.provision would start it in vain
-            return _promotes(sight)
-        return _cut_off(sight, one) if _connects(one) else "invoke lab.provision"
-    return _promotes(sight)
+            return _promotes(facts)
+        return _cut_off(facts, one) if _connects(one) else "invoke lab.provision"
+    return _promotes(facts)
 
 
 def _connects(replica: Database) -> bool:
@@ -239,9 +239,9 @@ def _is_shut_out(replica: Database) -> bool:
     return any(words in replica.error.lower() for words in SHUT_OUT)
 
 
-def _cut_off(sight: _Sight, replica: Database) -> str:
+def _cut_off(facts: _Facts, replica: Database) -> str:
     """lab.provision would wait for a replica in vain; that one is promoted, or the network comes first."""
-    it = sight.situation(replica)
+    it = facts.situation(replica)
     if _is_allowed(it) and _is_allowed(replace(it, reached=False)):
         return f"invoke db.promote {replica.node}"
     heal = f"{HEAL} {it.node.name} and {it.other.name} (invoke fault.heal)"

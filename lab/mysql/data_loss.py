@@ -50,7 +50,7 @@ def unheld(it: Situation) -> Iterator[str]:
             f"{gtid.count(lacks)} transactions that {it.seen.node} had {it.now - it.seen.at:.0f} s ago{later} are not "
             f"on {it.node.name}: {gtid.text(lacks)}"
         )
-    if not _tells_all(it):
+    if not _shows_all_acknowledged(it):
         yield from _unanswered(it, bool(lacks))
 
 
@@ -75,7 +75,7 @@ def _lacks(it: Situation) -> gtid.Intervals:
     return gtid.minus(known, f"{it.own.has},{it.rival.has if it.rival else ''}")
 
 
-def _tells_all(it: Situation) -> bool:
+def _shows_all_acknowledged(it: Situation) -> bool:
     """Whether the other server itself tells what it ever acknowledged, however its time as a primary ended.
 
     A closed one has it in its set. But one that lacks what it was seen with, or what the candidate did not make

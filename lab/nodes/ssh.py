@@ -101,12 +101,12 @@ class Machine:
         rest = bytearray()
         try:
             channel = self._start(text, Patience(self.node.name, "begins to watch", STARTS_S))
-            heard = time.monotonic() + STARTS_S
+            last_line_at = time.monotonic() + STARTS_S
             while going():
                 if _drain(channel, rest, bytearray()):
-                    heard = time.monotonic()
+                    last_line_at = time.monotonic()
                     _hand_over(rest, on_line)
-                elif channel.closed or time.monotonic() - heard > silence:
+                elif channel.closed or time.monotonic() - last_line_at > silence:
                     raise EOFError("it ended" if channel.closed else f"nothing came for {silence:g} s")
                 else:
                     pause(POLL_S)

@@ -6,7 +6,7 @@ from typing import Any
 from lab.analysis.checks import coverage
 from lab.analysis.exposure import injections, share_below
 from lab.analysis.history import History
-from lab.report.confidence import odds, proves
+from lab.report.confidence import confidence, proves
 from lab.report.request_plots import thinned
 
 OBSERVERS = {
@@ -28,7 +28,7 @@ def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
         *_clocks(history),
         *_jumped(history),
         *_blind(history),
-        *odds(summary),
+        *confidence(summary),
         *_losses(history, summary),
         *_dots(history),
     ]

@@ -6,7 +6,7 @@ from typing import Any
 CONFIDENCE = "with 95 % confidence"
 
 
-def odds(summary: Mapping[str, Any]) -> Iterator[str]:
+def confidence(summary: Mapping[str, Any]) -> Iterator[str]:
     """A line each, in plain words, of what summary.json says of reads and of detection."""
     found, reads = summary["detection"], summary["reads"]
     if reads["window"]["requests"]:

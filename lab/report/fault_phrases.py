@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-DEEDS = {
+PHRASES = {
     "power-off": "{node} lost its power",
     "crash": "the kernel of {node} crashed",
     "freeze": "{node} froze",
@@ -36,11 +36,11 @@ SIZES = {
 }
 
 
-def deed(fault: Mapping[str, Any]) -> str:
+def phrase(fault: Mapping[str, Any]) -> str:
     """The words for one fault; a kind that has none here is named as it is."""
     sizes = [words.format(fault[key]) for key, words in SIZES.items() if fault.get(key)]
     peer = fault.get("peer") or "all"
-    return DEEDS.get(fault["kind"], "{node}: {kind}").format(
+    return PHRASES.get(fault["kind"], "{node}: {kind}").format(
         kind=fault["kind"],
         node=fault["node"],
         service=fault.get("service") or "a service",

@@ -9,7 +9,7 @@ from typing import Any
 from lab.analysis.checks.detection import Reaction, detections, recoveries
 from lab.analysis.checks.judge import REPORTED, find
 from lab.analysis.history import FaultSpan, History
-from lab.report.fault_phrases import deed, duration
+from lab.report.fault_phrases import duration, phrase
 
 OUTAGE_S = 1.0  # without an answer for longer than that, a user calls it an outage
 
@@ -43,10 +43,10 @@ def _ended_early(history: History) -> Iterator[str]:
 
 def _faults(history: History) -> str:
     first: dict[str, float] = {}
-    deeds = [(deed(entry.data["fault"]), entry.at - history.start) for entry in history.seen("lab", "inject")]
-    for what, at in reversed(deeds):
+    phrases = [(phrase(entry.data["fault"]), entry.at - history.start) for entry in history.seen("lab", "inject")]
+    for what, at in reversed(phrases):
         first[what] = at
-    times = Counter(what for what, _ in deeds)
+    times = Counter(what for what, _ in phrases)
     ordered = sorted(first.items(), key=lambda it: it[1])
     return ", ".join(f"{what}{_at(at, times[what])}" for what, at in ordered) or "nothing was broken"
 

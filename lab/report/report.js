@@ -2,7 +2,7 @@
 // Plotly knows no CSS variables: each var(--name) of the figure becomes what the page has for it, light or dark.
 function coloured(value, style) {
   if (typeof value === "string") {
-    return value.replace(/var\((--[\w-]+)\)/g, (whole, name) => style.getPropertyValue(name).trim());
+    return value.replace(/var\((--[\w-]+)\)/g, (match, name) => style.getPropertyValue(name).trim());
   }
   if (Array.isArray(value)) return value.map((item) => coloured(item, style));
   if (value === null || typeof value !== "object") return value;

@@ -8,7 +8,7 @@ from lab.analysis.summary import summarize
 from lab.analysis.timeline import Entry
 from lab.report.caveats import generator
 from lab.report.check_rows import SIGNS, Row, rows
-from lab.report.confidence import odds
+from lab.report.confidence import confidence
 from lab.report.narrative import sentence
 
 HEAD = ("", "measured", "allowed", "check")
@@ -22,7 +22,7 @@ def terminal(entries: Iterable[Entry], checks: Sequence[Check]) -> str:
     head = f"{SIGNS[summary['verdict']]} {summary['verdict'].upper()}  {title}"
     shown = rows(checks, history)
     why = [f"{it.sign} {it.name}: {it.detail}" for it in shown if it.decides and it.detail]
-    sure = [] if history.broken else ["", *odds(summary), generator(history, summary)]
+    sure = [] if history.broken else ["", *confidence(summary), generator(history, summary)]
     return "\n".join([head, sentence(history, summary), "", *_table(shown), *([""] if why else []), *why, *sure])
 
 

@@ -20,7 +20,7 @@ class Writes:
     acknowledged: frozenset[str]
     unknown: frozenset[str]
     failed: frozenset[str]
-    finals: dict[str, dict[str, int]]
+    final_reads: dict[str, dict[str, int]]
     altered: dict[str, frozenset[str]]
     unread: list[str]
 
@@ -32,21 +32,21 @@ class Writes:
     @property
     def present(self) -> set[str]:
         """Every token that at least one database holds."""
-        return {token for final in self.finals.values() for token in final}
+        return {token for final in self.final_reads.values() for token in final}
 
     @property
     def gone(self) -> frozenset[str]:
         """Acknowledged tokens that a final set lacks, or has with another body; missing anywhere is lost."""
-        return frozenset().union(*(self.missing_in(node) for node in self.finals))
+        return frozenset().union(*(self.missing_in(node) for node in self.final_reads))
 
     def missing_in(self, node: str) -> frozenset[str]:
         """The same of one database."""
-        return (self.acknowledged - self.finals[node].keys()) | (self.acknowledged & self.altered[node])
+        return (self.acknowledged - self.final_reads[node].keys()) | (self.acknowledged & self.altered[node])
 
     @property
     def apart(self) -> set[str]:
         """Tokens that one database holds and another one lacks."""
-        return {token for token in self.present if not all(token in final for final in self.finals.values())}
+        return {token for token in self.present if not all(token in final for final in self.final_reads.values())}
 
     @property
     def missing(self) -> str:
@@ -61,11 +61,13 @@ def of(history: History) -> Writes:
         if it.method == "POST":
             best[it.token] = min(best.get(it.token, "failed"), it.outcome, key=KNOWN_BEST.index)
     last = {entry.data["node"]: entry.data for entry in history.seen("lab", "final")}
-    finals = {node: _held(data) for node, data in last.items()}
+    final_reads = {node: _held(data) for node, data in last.items()}
     altered = {node: frozenset(data.get("altered", ())) for node, data in last.items()}
     acknowledged, unknown, failed = (frozenset(t for t, it in best.items() if it == word) for word in KNOWN_BEST)
     databases = history.having("database") or ["any database"]
-    return Writes(acknowledged, unknown, failed, finals, altered, [node for node in databases if node not in finals])
+    return Writes(
+        acknowledged, unknown, failed, final_reads, altered, [node for node in databases if node not in final_reads]
+    )
 
 
 def _held(data: Any) -> dict[str, int]:
@@ -85,7 +87,7 @@ def lost(history: History) -> Finding:
     writes = of(history)
     if not writes.acknowledged:
         return nothing("writes", "no write was acknowledged" if writes.attempts else NO_WRITES)
-    where = {node: writes.missing_in(node) for node in writes.finals}
+    where = {node: writes.missing_in(node) for node in writes.final_reads}
     parts = [f"{len(tokens)} missing in {node} ({_some(tokens)})" for node, tokens in where.items() if tokens]
     altered = writes.gone & frozenset().union(*writes.altered.values())
     parts += [f"{len(altered)} with another body"] if altered else []
@@ -97,7 +99,7 @@ def duplicated(history: History) -> Finding:
     writes = of(history)
     if not writes.attempts:
         return nothing("writes", NO_WRITES)
-    twice = {token for final in writes.finals.values() for token, count in final.items() if count > 1}
+    twice = {token for final in writes.final_reads.values() for token, count in final.items() if count > 1}
     return counted(len(twice), f"of {len(writes.attempts)} sent{_named(twice)}", writes)
 
 

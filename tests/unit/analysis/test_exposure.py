@@ -7,7 +7,7 @@ from lab.analysis.exposure import risk, share_below
 from lab.analysis.history import History
 from lab.analysis.summary import summarize
 from lab.analysis.timeline import Entry
-from lab.report.confidence import odds
+from lab.report.confidence import confidence
 from lab.report.narrative import sentence
 from lab.report.terminal import terminal
 from tests.support.timelines import failed, kind, lab, of, quiet, repeated, spell, switched_off, without
@@ -76,7 +76,7 @@ def test_what_nobody_saw_makes_nobody_sure(entries: list[Entry], share: float | 
     found = risk(History(entries))["reads"]
     assert (found["window"]["failed"], found["whole"]["failed"]) == (0, 0)
     assert (found["window"]["share_below"], found["whole"]["share_below"]) == (None, share)
-    lines = list(odds(summarize(entries, [])))
+    lines = list(confidence(summarize(entries, [])))
     assert [" %" in it for it in lines[:2]] == [False, share is not None]
 
 
@@ -103,7 +103,7 @@ def test_a_fault_that_takes_no_server_has_no_window(kind_: str) -> None:
     assert found["reads"]["whole"]["requests"] == 320
     assert (found["detection"]["injections"], found["detection"]["median_s"]) == (1, None)
     summary = summarize(entries, judge(entries, EXPECT))
-    assert list(odds(summary)) == [
+    assert list(confidence(summary)) == [
         "0 of 320 reads failed in the whole run; none of 1 injection had a failed read: "
         "with 95 % confidence fewer than 95 % do."
     ]
@@ -145,4 +145,4 @@ def test_a_run_without_faults_risked_nothing() -> None:
     assert risk(History(quiet()))["detection"]["injections"] == 0
     assert risk(History([]))["reads"]["whole"] == NO_READS
     only = without(switched_off(), kind("request"))
-    assert list(odds(summarize(only, []))) == []
+    assert list(confidence(summarize(only, []))) == []

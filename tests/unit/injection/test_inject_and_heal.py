@@ -61,16 +61,16 @@ def test_a_fault_is_written_down_before_it_is_made_and_struck_out_when_it_is_gon
     sent: list[tuple[str, list[str]]],
 ) -> None:
     """Whoever dies in between leaves a fault that can be undone; the timeline hears all four steps in order."""
-    heard: list[str] = []
-    inject_and_heal.inject(LAB, SLOW, machine(SLOW), report=lambda word, fault: heard.append(f"{word} {fault.id}"))
+    reports: list[str] = []
+    inject_and_heal.inject(LAB, SLOW, machine(SLOW), report=lambda word, fault: reports.append(f"{word} {fault.id}"))
     assert sent == [
         ("web2-slow is prepared", ["web2-slow"]),
         ("web2-slow is injected and seen", ["web2-slow"]),
     ]
     assert [it["id"] for it in ledger.entries()] == ["web2-slow"]
-    inject_and_heal.heal(LAB, SLOW, machine(SLOW), report=lambda word, fault: heard.append(f"{word} {fault.id}"))
+    inject_and_heal.heal(LAB, SLOW, machine(SLOW), report=lambda word, fault: reports.append(f"{word} {fault.id}"))
     assert ledger.entries() == []
-    assert heard == ["inject web2-slow", "injected web2-slow", "heal web2-slow", "healed web2-slow"]
+    assert reports == ["inject web2-slow", "injected web2-slow", "heal web2-slow", "healed web2-slow"]
 
 
 def test_a_heal_that_comes_before_a_fault_is_made_does_not_make_the_ledger_forget_it(
@@ -94,10 +94,10 @@ def test_a_heal_that_comes_before_a_fault_is_made_does_not_make_the_ledger_forge
 def test_a_fault_that_is_not_seen_is_undone_and_told(sent: list[tuple[str, list[str]]]) -> None:
     """Nothing half made stays behind, and nobody believes that it was there."""
     Double.refuses = ["injected"]
-    heard: list[str] = []
+    reports: list[str] = []
     with pytest.raises(CommandFailed):
-        inject_and_heal.inject(LAB, SLOW, machine(SLOW), report=lambda word, fault: heard.append(word))
-    assert "injected" not in heard
+        inject_and_heal.inject(LAB, SLOW, machine(SLOW), report=lambda word, fault: reports.append(word))
+    assert "injected" not in reports
     assert [title for title, _ in sent][-1] == "web2-slow is healed and gone"
     assert ledger.entries() == []
 

@@ -56,9 +56,9 @@ def broken(method: str, start: float, stop: float, *, status: int = 503, outcome
 def ending(*more: Entry, web1: dict[str, int], web2: dict[str, int] | None = None, altered: str = "") -> list[Entry]:
     """A run whose databases hold these notes besides those of a quiet one (None: not read); web1 altered one."""
     held = {node: {**NOTES, **notes} for node, notes in (("web1", web1), ("web2", web2)) if notes is not None}
-    finals = [final(node, {it: count for it, count in notes.items() if count}) for node, notes in held.items()]
-    finals = changed(finals, kind("final", "web1"), altered=[altered] if altered else [])
-    return [*without(quiet(), kind("final")), *more, *finals]
+    final_reads = [final(node, {it: count for it, count in notes.items() if count}) for node, notes in held.items()]
+    final_reads = changed(final_reads, kind("final", "web1"), altered=[altered] if altered else [])
+    return [*without(quiet(), kind("final")), *more, *final_reads]
 
 
 def look(at: float, node: str, writable: bool, for_s: float) -> Entry:

@@ -8,7 +8,7 @@ from lab.analysis.checks.judge import judge
 from lab.analysis.history import History
 from lab.analysis.summary import summarize
 from lab.analysis.timeline import Entry
-from lab.report.fault_phrases import DEEDS, deed
+from lab.report.fault_phrases import PHRASES, phrase
 from lab.report.narrative import sentence
 from lab.report.terminal import terminal
 from tests.support.timelines import T0, Picked, changed, database, lab, of, quiet, servers, spell, switched_off, without
@@ -149,13 +149,13 @@ def test_a_server_that_did_not_come_back() -> None:
 )
 def test_what_a_fault_did_in_words(fault: dict[str, object], words: str) -> None:
     """A class reads what happened to whom, not the name of a fault."""
-    assert words in deed(fault)
+    assert words in phrase(fault)
 
 
-@pytest.mark.parametrize("kind", DEEDS)
+@pytest.mark.parametrize("kind", PHRASES)
 def test_every_kind_names_its_node(kind: str) -> None:
     """No words are left with a hole in them."""
-    words = deed({"kind": kind, "node": "web1"})
+    words = phrase({"kind": kind, "node": "web1"})
     assert "web1" in words
     assert "{" not in words
 
