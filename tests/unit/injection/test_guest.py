@@ -8,7 +8,7 @@ import pytest
 
 from lab import topology
 from lab.faults.kinds import Fault
-from lab.injection import guest, guest_web, scripts
+from lab.injection import guest, scripts
 from tests.support.fake_node import bash, fake, places
 
 __all__ = ["places"]  # the fixture that puts a fake node's commands first
@@ -223,31 +223,3 @@ def test_a_delay_keeps_the_receiver_running(tmp_path: Path) -> None:
     assert bash(guest.scripts(fault(INSIDE[12]), LAB).inject).returncode == 0
     calls = (tmp_path / "calls").read_text()
     assert calls.index("START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD;") < calls.index("SOURCE_DELAY = 20")
-
-
-def test_php_is_slow_while_a_link_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PHP reads its settings anew each time; the link leads to a folder that a boot empties."""
-    settings = tmp_path / "8.4" / "fpm" / "conf.d"
-    settings.mkdir(parents=True)
-    monkeypatch.setattr(guest_web, "SETTINGS", str(tmp_path))
-    made = guest.scripts(fault(INSIDE[14]), LAB)
-    fake(tmp_path, "systemctl", "exit 0")
-    assert bash(made.inject).returncode == bash(made.inject).returncode == 0
-    (link,) = settings.iterdir()
-    assert link.is_symlink() and str(link.readlink()).startswith("/run/")
-    assert bash(made.heal).returncode == bash(made.heal).returncode == 0
-    assert not list(settings.iterdir())
-
-
-def test_php_is_reloaded_until_that_worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first heal was cut off after the link had gone; where nothing is left to heal, nothing is reloaded."""
-    monkeypatch.setattr(guest_web, "SETTINGS", str(tmp_path))
-    monkeypatch.setattr(guest_web, "state_path", lambda _: str(tmp_path / "limit"))
-    made = guest.scripts(fault(INSIDE[14]), LAB)
-    (tmp_path / "limit.ini").write_text("auto_prepend_file=limit.php\n")
-    fake(tmp_path, "systemctl", "exit 1")
-    assert bash(made.heal).returncode != 0 and (tmp_path / "limit.ini").exists()
-    fake(tmp_path, "systemctl", "exit 0")
-    assert [bash(made.heal).returncode for _ in range(2)] == [0, 0]
-    assert not (tmp_path / "limit.ini").exists()
-    assert (tmp_path / "calls").read_text().count("try-reload-or-restart") == 2
