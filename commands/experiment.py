@@ -15,8 +15,7 @@ from commands.command import command, say
 from fabfile.roles import ROLES
 from lab import process, progress, topology
 from lab.analysis import run_folder, timeline
-from lab.analysis.checks.judge import judge, verdict
-from lab.analysis.history import History
+from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from lab.errors import BadInput
 from lab.experiment import runner, teardown
@@ -96,17 +95,17 @@ def _report(folder: Path) -> int:
         needs = f"{size_mb * MEMORY_PER_MB / 1024:.1f} GB of memory, and minutes"
         progress.say("report", f"the timeline has {size_mb:.0f} MB: to judge it takes some {needs}")
     with working("report", f"still judges {folder.name}"):
-        entries = _entries(folder)
-        checks = judge(entries, History(entries).run.get("expect", []))
-        text = f"{terminal(entries, checks)}\n\nreport: {write(folder, entries)}"
+        judgement = Judgement.of(_entries(folder))
+        text = f"{terminal(judgement)}\n\nreport: {write(folder, judgement)}"
     say(text)
-    return EXIT_CODES[verdict(checks, entries)]
+    return EXIT_CODES[judgement.verdict]
 
 
 def _entries(folder: Path) -> list[Entry]:
     """What was seen in a run; where it was killed, it could not take in what its load had recorded."""
     entries = run_folder.read(folder)
-    recorded = [] if History(entries).seen("lab", "end") else record.merge(folder / run_folder.RECORD)
+    ended = any((it.observer, it.kind) == ("lab", "end") for it in entries)
+    recorded = [] if ended else record.merge(folder / run_folder.RECORD)
     others = [
         it for it in entries if not recorded or it.observer != "client"
     ]  # it may have been killed while it took it in

@@ -11,7 +11,8 @@ from commands.command import command, say
 from commands.experiment import perform
 from fabfile.roles import ROLES
 from lab import topology
-from lab.analysis import matrix_results, run_folder
+from lab.analysis import matrix_results
+from lab.analysis.judgement import Judgement
 from lab.errors import LabNotUp
 from lab.experiment import matrix
 from lab.experiment.matrix import MatrixCallbacks
@@ -79,10 +80,9 @@ def _must_run(lab: Lab) -> None:
 
 
 def _callbacks(lab: Lab, plans: Sequence[Plan]) -> MatrixCallbacks:
-    def run(wanted: Plan, rounds: int, report_folder: Callable[[Path], None]) -> None:
+    def run(wanted: Plan, rounds: int, judge: Callable[[Path], Judgement]) -> None:
         def drawn(folder: Path) -> None:
-            report_folder(folder)
-            page.write(folder, run_folder.read(folder))
+            page.write(folder, judge(folder))
 
         perform(lab, wanted, rounds, drawn)
 

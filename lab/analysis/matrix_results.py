@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lab import process
-from lab.analysis import run_folder, timeline
-from lab.analysis.checks.judge import REPORTED, Check, judge
+from lab.analysis import timeline
+from lab.analysis.checks.judge import REPORTED, Check
 from lab.analysis.history import History
-from lab.analysis.summary import summarize
+from lab.analysis.judgement import Judgement
 from lab.errors import BadInput, LabError
 from lab.topology import ROOT
 
@@ -100,16 +100,13 @@ def commit() -> str:
     return head + ("+" if changed.strip() else "")
 
 
-def of_run(folder: Path, how: Result) -> dict[str, Any]:
-    """The result of a run; `how` says when, with what and where it was made."""
-    entries = run_folder.read(folder)
-    history = History(entries)
-    checks = judge(entries, history.run.get("expect", []))
-    it = summarize(entries, checks)
+def of_run(judgement: Judgement, run: str, how: Result) -> dict[str, Any]:
+    """The result of a run, `run` its folder's name; `how` says when, with what and where it was made."""
+    it, history = judgement.summary, judgement.history
     measured = {name: it[name] for name in ("requests", "reads", "detection", "writes", "generator")}
     versions_ = versions(history.run.get("versions", {}))
-    why = [] if it["verdict"] == "pass" else [*_broken(history), *_decided(checks)]
-    return {**how, "verdict": it["verdict"], "versions": versions_, **measured, "why": why, "run": folder.name}
+    why = [] if judgement.verdict == "pass" else [*_broken(history), *_decided(judgement.checks)]
+    return {**how, "verdict": judgement.verdict, "versions": versions_, **measured, "why": why, "run": run}
 
 
 def of_error(error: LabError, how: Result) -> dict[str, Any]:
@@ -117,10 +114,9 @@ def of_error(error: LabError, how: Result) -> dict[str, Any]:
     return {**how, "verdict": "error", "why": [error.what, *error.evidence.splitlines()[:3]]}
 
 
-def interrupted(folder: Path) -> bool:
+def interrupted(history: History) -> bool:
     """Whether somebody stopped this run: it says nothing, but for a violation that was seen."""
-    entries = run_folder.read(folder)
-    ends = History(entries).seen("lab", "end")
+    ends = history.seen("lab", "end")
     return bool(ends) and ends[-1].data.get("why") == "interrupted"
 
 

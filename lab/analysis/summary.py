@@ -4,22 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from lab.analysis.checks.finding import Value
-from lab.analysis.checks.judge import Check, find, verdict
+from lab.analysis.checks.judge import Check, RunVerdict, find
 from lab.analysis.checks.writes import of
 from lab.analysis.exposure import risk
 from lab.analysis.history import History
-from lab.analysis.timeline import Entry
 
 TIMES = {"detected_s": "detected", "outage_s": "longest-outage", "recovered_s": "recovered"}
 WRITES = {"lost": "lost-writes", "duplicated": "duplicated-writes", "unexpected": "unexpected-writes"}
 
 
-def summarize(entries: Sequence[Entry], checks: Sequence[Check]) -> dict[str, Any]:
+def summarize(history: History, checks: Sequence[Check], verdict: RunVerdict) -> dict[str, Any]:
     """Everything that scripts may rely on; what could not be told is None."""
-    history = History(entries)
     return {
         "name": history.run.get("name", ""),
-        "verdict": verdict(checks, entries),
+        "verdict": verdict,
         "checks": [_check(check) for check in checks],
         "requests": {method: _requests(history, method) for method in ("GET", "POST")},
         "writes": _writes(history),

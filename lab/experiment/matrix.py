@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lab import progress
-from lab.analysis import matrix_results
+from lab.analysis import matrix_results, run_folder
+from lab.analysis.judgement import Judgement
 from lab.analysis.matrix_results import Result
 from lab.errors import BadInput, LabError, did_you_mean
 from lab.plan.experiment_file import Plan
@@ -37,7 +38,7 @@ class Row:
 class MatrixCallbacks:
     """What is done by those above; `perform` hands the folder of its run over, however that ended."""
 
-    perform: Callable[[Plan, int, Callable[[Path], None]], None]
+    perform: Callable[[Plan, int, Callable[[Path], Judgement]], None]
     reset: Callable[[], object]
     say: Callable[[str], None]
 
@@ -146,12 +147,13 @@ class _Row:
         """A run of its own."""
         self.callbacks.perform(self.plan, self.row.rounds, self.judge)
 
-    def judge(self, folder: Path) -> None:
+    def judge(self, folder: Path) -> Judgement:
         """Keep what came of it; of one that was interrupted only the violation that was seen."""
         self.ran = True
-        result = matrix_results.of_run(folder, self.how())
-        if result["verdict"] == "fail" or not matrix_results.interrupted(folder):
-            self.keep(result)
+        judgement = Judgement.of(run_folder.read(folder))
+        if judgement.verdict == "fail" or not matrix_results.interrupted(judgement.history):
+            self.keep(matrix_results.of_run(judgement, folder.name, self.how()))
+        return judgement
 
     def keep(self, result: Result) -> None:
         """One line more."""

@@ -1,19 +1,15 @@
-"""report.html: a run judged and drawn from its entries alone, as one file that opens without internet."""
+"""report.html: a run drawn from its judgement alone, as one file that opens without internet."""
 
 import json
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from plotly.offline import get_plotlyjs
 
 from lab.analysis import metrics
-from lab.analysis.checks.judge import Check, judge
 from lab.analysis.history import History
+from lab.analysis.judgement import Judgement
 from lab.analysis.metrics import Percentiles
-from lab.analysis.summary import summarize
-from lab.analysis.timeline import Entry
 from lab.render import render
 from lab.report.caveats import limits
 from lab.report.check_rows import SIGNS, rows
@@ -25,28 +21,26 @@ from lab.report.plots import plots
 HERE = Path(__file__).parent
 
 
-def write(folder: Path, entries: Sequence[Entry]) -> Path:
-    """Judge the run in `folder` by its entries, write its summary.json and report.html, and return the latter."""
-    history = History(entries)
-    checks = judge(entries, history.run.get("expect", []))
-    summary = summarize(entries, checks)
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+def write(folder: Path, judgement: Judgement) -> Path:
+    """Write summary.json and report.html of the run in `folder`, and return the latter."""
+    (folder / "summary.json").write_text(json.dumps(judgement.summary, indent=2) + "\n", encoding="utf-8")
     report = folder / "report.html"
-    report.write_text(page(history, checks, summary, folder.name), encoding="utf-8")
+    report.write_text(page(judgement, folder.name), encoding="utf-8")
     return report
 
 
-def page(history: History, checks: Sequence[Check], summary: Mapping[str, Any], name: str) -> str:
+def page(judgement: Judgement, name: str) -> str:
     """The page of a run; `name` is that of its folder."""
+    history, summary = judgement.history, judgement.summary
     return render(
         "report.html.j2",
         folder=HERE,
         title=history.run.get("title") or name,
         question=history.run.get("question", ""),
-        verdict=summary["verdict"],
-        sign=SIGNS[summary["verdict"]],
+        verdict=judgement.verdict,
+        sign=SIGNS[judgement.verdict],
         sentence=sentence(history, summary),
-        checks=rows(checks, history),
+        checks=rows(judgement.checks, history),
         latencies=_latencies(history),
         config=history.run.get("config", []),
         glossary=glossary(history),

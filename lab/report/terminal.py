@@ -1,11 +1,8 @@
 """The report for a terminal: the same sentence and verdicts, as plain text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from lab.analysis.checks.judge import Check
-from lab.analysis.history import History
-from lab.analysis.summary import summarize
-from lab.analysis.timeline import Entry
+from lab.analysis.judgement import Judgement
 from lab.report.caveats import generator
 from lab.report.check_rows import SIGNS, Row, rows
 from lab.report.confidence import confidence
@@ -14,13 +11,12 @@ from lab.report.narrative import sentence
 HEAD = ("", "measured", "allowed", "check")
 
 
-def terminal(entries: Iterable[Entry], checks: Sequence[Check]) -> str:
+def terminal(judgement: Judgement) -> str:
     """Verdict, sentence, the table of checks, why it did not pass, how sure it makes, and how busy the client was."""
-    history = History(entries)
-    summary = summarize(history.entries, checks)
+    history, summary = judgement.history, judgement.summary
     title = history.run.get("title") or summary["name"]
-    head = f"{SIGNS[summary['verdict']]} {summary['verdict'].upper()}  {title}"
-    shown = rows(checks, history)
+    head = f"{SIGNS[judgement.verdict]} {judgement.verdict.upper()}  {title}"
+    shown = rows(judgement.checks, history)
     why = [f"{it.sign} {it.name}: {it.detail}" for it in shown if it.decides and it.detail]
     sure = [] if history.broken else ["", *confidence(summary), generator(history, summary)]
     return "\n".join([head, sentence(history, summary), "", *_table(shown), *([""] if why else []), *why, *sure])

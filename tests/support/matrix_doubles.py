@@ -6,6 +6,7 @@ from typing import Any
 
 from lab import topology
 from lab.analysis import matrix_results, run_folder, timeline
+from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from lab.experiment import matrix
 from lab.experiment.matrix import MatrixCallbacks, Row
@@ -33,7 +34,7 @@ class Doubles:
         self.messages: list[str] = []
         self.path = folder / "matrix.jsonl"
 
-    def perform(self, it: Plan, rounds: int, report_folder: Callable[[Path], None]) -> None:
+    def perform(self, it: Plan, rounds: int, judge: Callable[[Path], Judgement]) -> None:
         """Run an experiment."""
         self.asked.append((it.name, rounds, it.seed, it.measure_s))
         story = self.stories.pop(0)
@@ -42,7 +43,7 @@ class Doubles:
         run = self.folder / f"run-{len(self.asked)}"
         run.mkdir()
         timeline.append(run / run_folder.TIMELINE, story)
-        report_folder(run)
+        judge(run)
         (end,) = [entry for entry in story if entry.kind == "end"]
         if end.data["why"] == "interrupted":
             raise KeyboardInterrupt

@@ -11,8 +11,7 @@ from types import ModuleType
 import pytest
 
 from lab import clock
-from lab.analysis.history import History
-from lab.analysis.summary import summarize
+from lab.analysis.judgement import Judgement
 from lab.experiment import load
 from lab.plan.experiment_file import Load
 from lab.report.caveats import limits
@@ -65,6 +64,7 @@ def test_the_load_reads_no_other_clock(module: ModuleType) -> None:
 @pytest.mark.parametrize(("seconds", "message"), [(7.7, "+7.7 s"), (-2.0, "-2.0 s"), (0.0, "")])
 def test_a_report_says_that_the_machine_slept(seconds: float, message: str) -> None:
     """The times of nodes, which have clocks of their own, may tell another story."""
-    history = History(changed(quiet(), kind("end"), clock_jumped_s=seconds))
-    lines = [it for it in limits(history, summarize(history.entries, [])) if it.startswith("The hosting machine")]
+    judgement = Judgement.of(changed(quiet(), kind("end"), clock_jumped_s=seconds), [])
+    found = limits(judgement.history, judgement.summary)
+    lines = [it for it in found if it.startswith("The hosting machine")]
     assert [message in it for it in lines] == ([True] if message else [])

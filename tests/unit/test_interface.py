@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from lab import topology
-from lab.analysis.checks.judge import judge
-from lab.analysis.summary import summarize
+from lab.analysis.judgement import Judgement
 from lab.experiment import observers
 from lab.faults import ledger
 from lab.faults.kinds import Fault
@@ -45,7 +44,7 @@ def test_the_summary_is_the_documented_one() -> None:
     """Of a run with a fault."""
     entries = switched_off()
     expect = [{"check": "failed-gets", "at_most": 0}]
-    assert shape(summarize(entries, judge(entries, expect))) == shape(examples()["summary.json"])
+    assert shape(Judgement.of(entries, expect).summary) == shape(examples()["summary.json"])
 
 
 RECORDS = re.compile(r"""\b(?:(?:self|it)\.record|report)\("([a-z-]+)\"""")

@@ -1,4 +1,4 @@
-"""From a timeline and what was expected to verdicts."""
+"""From the history of a run and what was expected to verdicts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any, Literal
 from lab.analysis.checks import balancer, commands, crowd, databases, load, outages, reads, semi_sync, writes
 from lab.analysis.checks.finding import Finding, Value, nothing
 from lab.analysis.history import History
-from lab.analysis.timeline import Entry
 
 Verdict = Literal["pass", "fail", "inconclusive"]
+RunVerdict = Literal["error", "fail", "inconclusive", "pass"]
 BOUNDS = ("at_most", "at_least", "equals", "reported")
 REPORTED = "reported"
 IN_THE_END = ("lost-writes", "duplicated-writes", "gtid-equal")
@@ -57,9 +57,8 @@ class Check:
     detail: str
 
 
-def judge(entries: Iterable[Entry], expectations: Iterable[Mapping[str, Any]]) -> list[Check]:
+def judge(history: History, expectations: Iterable[Mapping[str, Any]]) -> list[Check]:
     """Judge each expectation: a name in `check`, and one of BOUNDS."""
-    history = History(entries)
     return [_judge(history, expectation) for expectation in expectations]
 
 
@@ -104,12 +103,11 @@ def _text(word: str, bound: Any) -> str:
     return f"{word.replace('_', ' ')} {number}"
 
 
-def verdict(checks: Sequence[Check], entries: Iterable[Entry]) -> Literal["error", "fail", "inconclusive", "pass"]:
+def verdict(checks: Sequence[Check], history: History) -> RunVerdict:
     """The verdict of a run: a violation that was seen stands; a broken rig proves nothing else; the rest must be whole.
 
     What is only reported does not count, unless nothing else was asked for.
     """
-    history = History(entries)
     judged = judgeable(checks, history)
     if history.broken:
         return "fail" if judged else "error"

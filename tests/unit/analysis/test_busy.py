@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from lab.analysis import matrix_results, run_folder, timeline
-from lab.analysis.checks.judge import judge
-from lab.analysis.history import History
-from lab.analysis.summary import summarize
+from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from lab.experiment.load import Running
 from lab.report.caveats import limits
@@ -48,17 +46,19 @@ def running(record: Path) -> Running:
 )
 def test_terminal_and_page_say_the_same(entries: list[Entry], message: str) -> None:
     """Also where nobody knows."""
-    assert message in limits(History(entries), summarize(entries, []))
-    assert terminal(entries, judge(entries, [])).splitlines()[-1] == message
+    judgement = Judgement.of(entries, [])
+    assert message in limits(judgement.history, judgement.summary)
+    assert terminal(judgement).splitlines()[-1] == message
 
 
 @pytest.mark.parametrize("cpu", [0.2, None])
 def test_scripts_and_the_matrix_read_it(tmp_path: Path, cpu: float | None) -> None:
     """A run without it still gets its page."""
     timeline.append(tmp_path / run_folder.TIMELINE, used(cpu))
-    write(tmp_path, used(cpu))
+    judgement = Judgement.of(run_folder.read(tmp_path))
+    write(tmp_path, judgement)
     assert json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["generator"] == {"cpu": cpu}
-    assert matrix_results.of_run(tmp_path, {"name": "quiet"})["generator"] == {"cpu": cpu}
+    assert matrix_results.of_run(judgement, "run", {"name": "quiet"})["generator"] == {"cpu": cpu}
 
 
 @pytest.mark.parametrize(

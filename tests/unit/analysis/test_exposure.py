@@ -2,10 +2,9 @@
 
 import pytest
 
-from lab.analysis.checks.judge import judge
 from lab.analysis.exposure import risk, share_below
 from lab.analysis.history import History
-from lab.analysis.summary import summarize
+from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from lab.report.confidence import confidence
 from lab.report.narrative import sentence
@@ -76,7 +75,7 @@ def test_what_nobody_saw_makes_nobody_sure(entries: list[Entry], share: float | 
     found = risk(History(entries))["reads"]
     assert (found["window"]["failed"], found["whole"]["failed"]) == (0, 0)
     assert (found["window"]["share_below"], found["whole"]["share_below"]) == (None, share)
-    lines = list(confidence(summarize(entries, [])))
+    lines = list(confidence(Judgement.of(entries, []).summary))
     assert [" %" in it for it in lines[:2]] == [False, share is not None]
 
 
@@ -102,7 +101,7 @@ def test_a_fault_that_takes_no_server_has_no_window(kind_: str) -> None:
     assert found["reads"]["window"] == NO_READS
     assert found["reads"]["whole"]["requests"] == 320
     assert (found["detection"]["injections"], found["detection"]["median_s"]) == (1, None)
-    summary = summarize(entries, judge(entries, EXPECT))
+    summary = Judgement.of(entries, EXPECT).summary
     assert list(confidence(summary)) == [
         "0 of 320 reads failed in the whole run; none of 1 injection had a failed read: "
         "with 95 % confidence fewer than 95 % do."
@@ -112,7 +111,7 @@ def test_a_fault_that_takes_no_server_has_no_window(kind_: str) -> None:
 def test_the_terminal_says_how_sure_it_makes() -> None:
     """Below the checks, and how busy the load client was with it; a broken rig proves nothing."""
     run = repeated(1, 2, 4)
-    assert terminal(run, judge(run, EXPECT)).splitlines()[-5:] == [
+    assert terminal(Judgement.of(run, EXPECT)).splitlines()[-5:] == [
         "",
         "0 of 112 reads failed before HAProxy noticed; none of 3 injections had a read that failed then: "
         "with 95 % confidence fewer than 63 % do.",
@@ -126,7 +125,7 @@ def test_the_terminal_says_how_sure_it_makes() -> None:
 def test_a_fault_that_came_again_and_again_is_told_once() -> None:
     """The sentence stays one."""
     run = repeated(1, 2, 4)
-    assert sentence(History(run), summarize(run, judge(run, EXPECT))) == (
+    assert sentence(History(run), Judgement.of(run, EXPECT).summary) == (
         "web1 lost its power 3 times, first at 5.0 s; HAProxy took it out after 2.0 s (median; 4.0 s at most); of 1040 "
         "reads 0 failed, 260 of 260 writes were acknowledged, 0 lost; web1 served again 2.0 s after healing began."
     )
@@ -136,7 +135,7 @@ def test_a_time_that_was_not_noticed_is_told() -> None:
     """Beside those that were."""
     run = without(repeated(1, 2, 4), of("balancer", 24.9, 37))
     assert "after 2.5 s (median; 4.0 s at most); HAProxy was not seen to take it out, 1 of 3 times;" in sentence(
-        History(run), summarize(run, [])
+        History(run), Judgement.of(run, []).summary
     )
 
 
@@ -145,4 +144,4 @@ def test_a_run_without_faults_risked_nothing() -> None:
     assert risk(History(quiet()))["detection"]["injections"] == 0
     assert risk(History([]))["reads"]["whole"] == NO_READS
     only = without(switched_off(), kind("request"))
-    assert list(confidence(summarize(only, []))) == []
+    assert list(confidence(Judgement.of(only, []).summary)) == []

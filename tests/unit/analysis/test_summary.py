@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from lab.analysis.checks.judge import judge
-from lab.analysis.summary import summarize
+from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from tests.support.timelines import (
     T0,
@@ -28,7 +27,7 @@ EXPECT = [{"check": "failed-gets", "at_most": 0}, {"check": "gtid-equal", "equal
 def test_the_summary_of_a_run() -> None:
     """Exactly the keys that are promised, and nothing that JSON does not know."""
     entries = switched_off(failed(6), write(7, "maybe", "unknown"))
-    summary = summarize(entries, judge(entries, EXPECT))
+    summary = Judgement.of(entries, EXPECT).summary
     assert json.loads(json.dumps(summary, allow_nan=False)) == {
         "name": "quiet",
         "verdict": "fail",
@@ -72,31 +71,32 @@ def test_the_summary_of_a_run() -> None:
 )
 def test_without_the_final_sets_nothing_is_said_of_losses(entries: list[Entry], lost: int | None) -> None:
     """Null is no zero; a loss that was seen is told all the same."""
-    assert summarize(entries, [])["writes"]["lost"] == lost
+    assert Judgement.of(entries, []).summary["writes"]["lost"] == lost
 
 
 def test_times_that_were_not_seen_are_null() -> None:
     """The least that it took is no figure to compare with."""
     blind = without(switched_off(), of("balancer", 4.9, 12))
-    assert summarize(blind, [])["times"]["detected_s"] is None
-    assert summarize(quiet(), [])["times"] == {"detected_s": None, "outage_s": 0.02, "recovered_s": None}
+    assert Judgement.of(blind, []).summary["times"]["detected_s"] is None
+    assert Judgement.of(quiet(), []).summary["times"] == {"detected_s": None, "outage_s": 0.02, "recovered_s": None}
 
 
 def test_a_fault_that_stands_has_no_end() -> None:
     """Injected, and not healed when the run was over."""
     standing = without(switched_off(), lambda it: it.kind in ("heal", "healed"))
-    assert summarize(standing, [])["faults"][0]["healed_at"] is None
+    assert Judgement.of(standing, []).summary["faults"][0]["healed_at"] is None
 
 
 def test_a_note_that_is_not_there_is_an_answer() -> None:
     """The outcomes add up to all requests, and failed ones are those that the check of failed GETs counts."""
-    assert summarize([*quiet(), absent(1.5, "t0")], [])["requests"]["GET"] == {"ok": 321, "failed": 0, "unknown": 0}
-    assert summarize([*quiet(), absent(9, "t0")], [])["requests"]["GET"] == {"ok": 320, "failed": 1, "unknown": 0}
+    early, late = (Judgement.of([*quiet(), absent(at, "t0")], []).summary["requests"]["GET"] for at in (1.5, 9))
+    assert early == {"ok": 321, "failed": 0, "unknown": 0}
+    assert late == {"ok": 320, "failed": 1, "unknown": 0}
 
 
 def test_an_empty_timeline_has_a_summary() -> None:
     """It proves nothing, and says so."""
-    summary = summarize([], judge([], EXPECT))
+    summary = Judgement.of([], EXPECT).summary
     assert (summary["name"], summary["verdict"]) == ("", "inconclusive")
     assert summary["writes"] == {"acknowledged": 0, "lost": None, "duplicated": None, "unexpected": None, "unknown": 0}
 
@@ -104,4 +104,5 @@ def test_an_empty_timeline_has_a_summary() -> None:
 def test_broken_infrastructure_is_an_error() -> None:
     """Whatever the checks say."""
     broken = changed([*quiet(), run()], kind("run"), name="broken")
-    assert summarize([*broken, Entry(T0, "lab", "broken", {"why": "Locust died"})], [])["verdict"] == "error"
+    judgement = Judgement.of([*broken, Entry(T0, "lab", "broken", {"why": "Locust died"})], [])
+    assert (judgement.verdict, judgement.summary["verdict"]) == ("error", "error")

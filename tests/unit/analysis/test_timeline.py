@@ -13,6 +13,7 @@ import pytest
 
 from lab.analysis import timeline
 from lab.analysis.checks.judge import verdict
+from lab.analysis.history import History
 from lab.analysis.timeline import Entry, Writer
 from lab.errors import BadInput, InfrastructureBroken
 
@@ -123,7 +124,7 @@ def test_a_full_disk_is_told_and_marks_the_run_as_broken(tmp_path: Path) -> None
     writer.close()
     entries = timeline.read(path)
     assert [it.kind for it in entries] == ["run", "broken"]
-    assert (verdict([], entries), Full.reserve.exists()) == ("error", False)
+    assert (verdict([], History(entries)), Full.reserve.exists()) == ("error", False)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no such limit here")

@@ -95,7 +95,7 @@ def test_a_client_that_really_sends_again_is_found_out(
         for it in merge(tmp_path)
     ]
     entries = [run(), *asked, lab(9, "generator", cpu=0.1, requests_seen={"site": len(site.seen)})]
-    (check,) = judge(entries, [{"check": "requests-seen", "equals": 0}])
+    (check,) = judge(History(entries), [{"check": "requests-seen", "equals": 0}])
     assert (check.verdict, check.value) == (verdict, 1 if retries else 0)
 
 
@@ -103,6 +103,6 @@ def test_a_client_that_really_sends_again_is_found_out(
 def test_a_control_that_finds_nothing_fails(name: str) -> None:
     """A quiet run, judged by what the control expects."""
     it = experiment_file.find(name, LAB)
-    checks = {check.name: check.verdict for check in judge(quiet(), it.as_data()["expect"])}
+    checks = {check.name: check.verdict for check in judge(History(quiet()), it.as_data()["expect"])}
     assert checks[it.expect[0].check] == "fail"
     assert it.expect[0].bound == "at_least"

@@ -30,11 +30,11 @@ LOAD = {"rate": 20, "write_share": 0.2}
 def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for results and table; a lab that is up, in which every experiment passes."""
 
-    def perform(_: object, it: Plan, rounds: int, report_folder: Callable[[Path], None]) -> None:
+    def perform(_: object, it: Plan, rounds: int, judge: Callable[[Path], object]) -> None:
         folder = tmp_path / (it.name if it.seed == 1 else f"{it.name}-{it.seed}")
         folder.mkdir()
         timeline.append(folder / run_folder.TIMELINE, repeated(1, expect=EXPECT, load=LOAD))
-        report_folder(folder)
+        judge(folder)
 
     def states(_: object) -> dict[str, str]:
         return {"lb1": "running", "web1": "running"}

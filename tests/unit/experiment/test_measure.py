@@ -11,9 +11,7 @@ import pytest
 
 from lab import topology
 from lab.analysis import run_folder, timeline
-from lab.analysis.checks.judge import judge
-from lab.analysis.history import History
-from lab.analysis.summary import summarize
+from lab.analysis.judgement import Judgement
 from lab.errors import Unreachable
 from lab.experiment import counted, final_reads, load, observers, role_recovery, runner, teardown
 from lab.experiment.live_state import Latest
@@ -66,8 +64,8 @@ class Scene:
         callbacks = RunCallbacks(lambda wanted: None, self.command, lambda _: [record(0), record(1)])
         runner.run(LAB, it, callbacks, lambda folder: None)
         entries = timeline.read(self.folder / run_folder.TIMELINE)
-        checks = judge(entries, History(entries).run["expect"])
-        return {**summarize(entries, checks), "details": {check.name: check.detail for check in checks}}
+        judgement = Judgement.of(entries)
+        return {**judgement.summary, "details": {check.name: check.detail for check in judgement.checks}}
 
 
 def record(number: int) -> dict[str, Any]:

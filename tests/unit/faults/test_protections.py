@@ -12,7 +12,7 @@ from invoke.exceptions import Exit
 from commands import experiment
 from lab import topology
 from lab.analysis.history import History
-from lab.analysis.summary import summarize
+from lab.analysis.judgement import Judgement
 from lab.errors import CommandFailed, LabError
 from lab.experiment import effective_config, runner
 from lab.faults.protections import PROTECTIONS
@@ -77,7 +77,7 @@ def test_the_report_shows_what_was_missing_and_what_was_there() -> None:
 
 def test_a_report_says_that_it_is_of_a_control() -> None:
     """Whoever reads only the page must not take its trouble for the lab's."""
-    summary = summarize(quiet(), [])
+    summary = Judgement.of(quiet(), []).summary
     assert "without retries, unique-key" in limits(History(quiet(without=["retries", "unique-key"])), summary)[0]
     assert not any("control" in line for line in limits(History(quiet()), summary))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab.analysis.checks.judge import judge
-from lab.analysis.history import STEPS
+from lab.analysis.history import STEPS, History
 from lab.analysis.timeline import Entry
 from tests.support.crowds import slower
 from tests.support.timelines import (
@@ -240,7 +240,7 @@ CASES = {**READS, **WRITES, **DATABASES, **BALANCER, **CROWD}
 def test_the_verdict_is_the_one_that_the_words_ask_for(case: Case) -> None:
     """Each timeline gets the verdict that a user of the check would give."""
     expected, check, bound, entries = case
-    (judged,) = judge(entries, [{"check": check, **bound}])
+    (judged,) = judge(History(entries), [{"check": check, **bound}])
     assert judged.verdict == expected, judged
 
 

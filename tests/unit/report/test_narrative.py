@@ -4,9 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.analysis.checks.judge import judge
-from lab.analysis.history import History
-from lab.analysis.summary import summarize
+from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from lab.report.fault_phrases import PHRASES, phrase
 from lab.report.narrative import sentence
@@ -25,7 +23,8 @@ CONTROL = [it for it in EXPECT if it["check"] != "detected"]
 
 def summary(entries: Sequence[Entry], expect: Sequence[dict[str, object]] = EXPECT) -> str:
     """The sentence of a timeline."""
-    return sentence(History(entries), summarize(entries, judge(entries, expect)))
+    judgement = Judgement.of(entries, expect)
+    return sentence(judgement.history, judgement.summary)
 
 
 def requests(start: float, stop: float, method: str = "") -> Picked:
@@ -163,7 +162,7 @@ def test_every_kind_names_its_node(kind: str) -> None:
 def test_the_terminal_says_the_same() -> None:
     """Verdict with a sign, sentence, and each check with what was measured and allowed."""
     run = switched_off(title="The primary's server loses its power")
-    lines = terminal(run, judge(run, EXPECT)).splitlines()
+    lines = terminal(Judgement.of(run, EXPECT)).splitlines()
     assert lines[:3] == ["✓ PASS  The primary's server loses its power", summary(run), ""]
     assert [line[:10] for line in lines[4:8]] == ["✓ pass    ", "✓ pass    ", "✓ pass    ", "· reported"]
     assert lines[5] == "✓ pass        3.00 s  at most 4.5 s  time until HAProxy took the server out (detected)"
@@ -172,8 +171,8 @@ def test_the_terminal_says_the_same() -> None:
 def test_a_violation_that_stands_is_shown_and_nothing_else_of_a_broken_run() -> None:
     """Two databases were open: no broken rig makes that. How many reads failed is not judged."""
     run = [*changed(quiet(), of("database", 5, 8), writable=True), lab(9, "broken", why="Locust died")]
-    checks = judge(run, [*CONTROL, {"check": "two-writable", "at_most": 0}])
-    lines = terminal(run, checks).splitlines()
+    judgement = Judgement.of(run, [*CONTROL, {"check": "two-writable", "at_most": 0}])
+    lines = terminal(judgement).splitlines()
     assert lines[0].startswith("✗ FAIL")
     assert lines[1] == "The rig broke at 9.0 s (Locust died), so only what it can't have made is judged."
     assert [line.split("  ")[0] for line in lines[4:]] == ["- not judged"] * 3 + ["✗ fail", "", lines[-1]]
@@ -183,6 +182,6 @@ def test_a_violation_that_stands_is_shown_and_nothing_else_of_a_broken_run() -> 
 def test_the_terminal_judges_nothing_when_the_infrastructure_broke() -> None:
     """Numbers of a broken run carry no verdict."""
     run = [*switched_off(), lab(7.5, "broken", why="a node never came back")]
-    lines = terminal(run, judge(run, EXPECT)).splitlines()
+    lines = terminal(Judgement.of(run, EXPECT)).splitlines()
     assert lines[0].startswith("! ERROR")
     assert all(line.startswith("- not judged") for line in lines[4:])

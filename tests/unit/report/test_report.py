@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lab.analysis import run_folder, timeline
+from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from lab.report.page import write
 from tests.support.report_page import Page, bars
@@ -41,7 +42,7 @@ LIMIT_MB, LIMIT_S = 6, 5
 def written(folder: Path, entries: Sequence[Entry]) -> str:
     """The page of a timeline."""
     timeline.append(folder / "timeline.jsonl", entries)
-    return write(folder, entries).read_text(encoding="utf-8")
+    return write(folder, Judgement.of(entries)).read_text(encoding="utf-8")
 
 
 def drawn(folder: Path, entries: Sequence[Entry]) -> Page:
@@ -176,7 +177,7 @@ def test_a_page_is_small_and_soon_there(tmp_path: Path) -> None:
     """Three minutes at twenty requests a second: what the size and the time are promised for."""
     timeline.append(tmp_path / "timeline.jsonl", quiet(180, **WORDS))
     start = time.process_time()
-    page = write(tmp_path, run_folder.read(tmp_path))
+    page = write(tmp_path, Judgement.of(run_folder.read(tmp_path)))
     assert time.process_time() - start < LIMIT_S
     assert page.stat().st_size < LIMIT_MB * 1e6
 
@@ -207,7 +208,8 @@ def test_a_cut_off_last_line_is_no_obstacle(tmp_path: Path) -> None:
     timeline.append(tmp_path / "timeline.jsonl", switched_off(**WORDS))
     with (tmp_path / "timeline.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"at": 17')
-    assert "web1 lost its power" in Page(write(tmp_path, run_folder.read(tmp_path)).read_text(encoding="utf-8")).text
+    page = write(tmp_path, Judgement.of(run_folder.read(tmp_path)))
+    assert "web1 lost its power" in Page(page.read_text(encoding="utf-8")).text
 
 
 def test_scripts_get_their_summary(tmp_path: Path) -> None:

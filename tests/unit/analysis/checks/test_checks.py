@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lab.analysis.checks.judge import CHECKS, judge
+from lab.analysis.history import History
 from lab.analysis.timeline import Entry
 from tests.support.crowds import came_with_it, crowd, slower, writes_with_it
 from tests.support.timelines import (
@@ -144,7 +145,7 @@ BLIND: dict[str, Story] = {
 
 def verdict(name: str, entries: Sequence[Entry]) -> tuple[str, str]:
     """How one check judges, with its detail for whoever reads a failure."""
-    (check,) = judge(entries, [{"check": name, **CASES[name][0]}])
+    (check,) = judge(History(entries), [{"check": name, **CASES[name][0]}])
     return check.verdict, check.detail
 
 
@@ -187,5 +188,5 @@ def test_a_check_that_crashes_does_not_pass(name: str) -> None:
 @pytest.mark.parametrize("code", [1, 2, 3, 7])
 def test_a_command_that_ended_with_any_error_failed(code: int) -> None:
     """Refused, wrong, broken or locked: it did not do what the experiment is about."""
-    (check,) = judge(commanded(code), [{"check": "failed-commands", "at_most": 0}])
+    (check,) = judge(History(commanded(code)), [{"check": "failed-commands", "at_most": 0}])
     assert (check.verdict, check.value) == ("fail", 1)

@@ -72,7 +72,7 @@ def test_what_was_seen_is_the_least_where_the_other_final_set_is_missing(
     finding = find(History(entries), name)
     assert (finding.value, finding.enough) == (value, False)
     assert "not read in the end: web2" in finding.detail
-    none, three = (judge(entries, [{"check": name, "at_most": bound}])[0].verdict for bound in (0, 3))
+    none, three = (judge(History(entries), [{"check": name, "at_most": bound}])[0].verdict for bound in (0, 3))
     assert (none, three) == ("fail" if value else "inconclusive", "inconclusive")
 
 

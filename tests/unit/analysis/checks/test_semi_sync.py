@@ -3,6 +3,7 @@
 import pytest
 
 from lab.analysis.checks.judge import judge
+from lab.analysis.history import History
 from lab.analysis.timeline import Entry
 from tests.support.timelines import database, final, run, write
 
@@ -47,5 +48,5 @@ def test_a_loss_is_announced_where_the_same_primary_was_seen_off_around_it(
     """The next primary's word does not excuse the one that is gone."""
     ends = [final("web1", {}), final("web2", {})]
     entries = [run(), *looks(web1, web2), write(10, "a"), *ends]
-    (check,) = judge(entries, [{"check": "lost-while-semi-sync-on", "at_most": 0}])
+    (check,) = judge(History(entries), [{"check": "lost-while-semi-sync-on", "at_most": 0}])
     assert check.verdict == verdict, check.detail

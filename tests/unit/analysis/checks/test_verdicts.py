@@ -10,6 +10,8 @@ import pytest
 from lab.analysis import timeline
 from lab.analysis.checks.finding import Finding
 from lab.analysis.checks.judge import CHECKS, Check, Verdict, judge, verdict
+from lab.analysis.history import History
+from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from tests.support.timelines import UUID, changed, failed, final, kind, lab, of, quiet, without
 
@@ -54,20 +56,20 @@ def test_a_finding_is_held_against_its_bound(
 ) -> None:
     """What was not seen enough can break a bound, but never keep it."""
     found(Finding(value, "s", "why", enough))
-    assert judge(quiet(), [{"check": "x", **bound}]) == [Check("x", expected, value, "s", text, "why")]
+    assert judge(History(quiet()), [{"check": "x", **bound}]) == [Check("x", expected, value, "s", text, "why")]
 
 
 def test_trouble_that_was_to_come_may_be_missing_from_a_run_that_was_cut_off(found: Callable[[Finding], None]) -> None:
     """An upper bound that is broken stays so."""
     found(Finding(3, "s", "why", True))
     killed = without(quiet(), kind("end"))
-    checks = judge(killed, [{"check": "x", "at_least": 5}, {"check": "x", "at_most": 2}])
+    checks = judge(History(killed), [{"check": "x", "at_least": 5}, {"check": "x", "at_most": 2}])
     assert [it.verdict for it in checks] == ["inconclusive", "fail"]
 
 
 def test_a_check_that_does_not_exist_does_not_pass() -> None:
     """The detail names it."""
-    (check,) = judge(quiet(), [{"check": "failed-reads", "at_most": 0}])
+    (check,) = judge(History(quiet()), [{"check": "failed-reads", "at_most": 0}])
     assert (check.verdict, check.detail) == ("inconclusive", "there is no check 'failed-reads'")
 
 
@@ -83,13 +85,13 @@ def test_a_check_that_does_not_exist_does_not_pass() -> None:
 def test_the_verdict_of_a_run(words: list[Verdict], expected: str) -> None:
     """A violation that was seen stands, whatever else was not."""
     checks = [Check("x", word, 0, "", "at most 0", "") for word in words]
-    assert verdict(checks, quiet()) == expected
+    assert verdict(checks, History(quiet())) == expected
 
 
 def test_broken_infrastructure_proves_nothing() -> None:
     """What looks like a violation may be the rig's doing."""
     checks = [Check("x", "fail", 1, "", "at most 0", "")]
-    assert verdict(checks, [*quiet(), lab(9, "broken", why="Locust died")]) == "error"
+    assert verdict(checks, History([*quiet(), lab(9, "broken", why="Locust died")])) == "error"
 
 
 BROKE = lab(9, "broken", why="Locust died")
@@ -138,7 +140,7 @@ def test_a_violation_that_broken_infrastructure_can_not_make_stands(
     path = tmp_path / "timeline.jsonl"
     timeline.append(path, [*entries, BROKE])
     saved = timeline.read(path)
-    assert verdict(judge(saved, [{"check": name, **bound}]), saved) == expected
+    assert Judgement.of(saved, [{"check": name, **bound}]).verdict == expected
 
 
 @pytest.mark.parametrize(
@@ -148,15 +150,15 @@ def test_a_violation_that_broken_infrastructure_can_not_make_stands(
 )
 def test_half_a_run_does_not_pass(entries: list[Entry]) -> None:
     """Whoever was interrupted has not seen the rest; a violation that was seen still stands."""
-    assert verdict([Check("x", "pass", 0, "", "at most 0", "")], entries) == "inconclusive"
-    assert verdict([Check("x", "fail", 1, "", "at most 0", "")], entries) == "fail"
+    assert verdict([Check("x", "pass", 0, "", "at most 0", "")], History(entries)) == "inconclusive"
+    assert verdict([Check("x", "fail", 1, "", "at most 0", "")], History(entries)) == "fail"
 
 
 def test_what_is_only_reported_does_not_decide() -> None:
     """Unless nothing else was asked for."""
     unseen, passed = Check("x", "inconclusive", None, "", "reported", ""), Check("y", "pass", 0, "", "at most 0", "")
-    assert verdict([unseen, passed], quiet()) == "pass"
-    assert verdict([unseen], quiet()) == "inconclusive"
+    assert verdict([unseen, passed], History(quiet())) == "pass"
+    assert verdict([unseen], History(quiet())) == "inconclusive"
 
 
 EVERY = [{"check": name, "reported": True} for name in CHECKS]
@@ -175,7 +177,7 @@ class Looked(list[Entry]):
 def test_the_entries_are_gone_through_once_for_all_checks() -> None:
     """What a check asks for is sorted out once."""
     entries = Looked(quiet())
-    judge(entries, EVERY)
+    Judgement.of(entries, EVERY)
     assert entries.passes == 1
 
 
@@ -189,7 +191,7 @@ def calls(entries: list[Entry]) -> int:
 
     sys.setprofile(note)
     try:
-        judge(entries, EVERY)
+        judge(History(entries), EVERY)
     finally:
         sys.setprofile(None)
     return count
