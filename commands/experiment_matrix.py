@@ -23,6 +23,7 @@ from lab.plan.experiment_file import Plan
 from lab.report import page
 from lab.report.matrix import table
 from lab.state import choices
+from lab.state.atomic_file import atomic_write
 from lab.topology import Lab
 
 RESULTS = matrix_results.RESULTS
@@ -70,7 +71,7 @@ def _readable(lab: Lab) -> list[Plan]:
 
 
 def _write(plans: Sequence[Plan]) -> None:
-    TABLE.write_text(table(plans, matrix_results.load(RESULTS)), encoding="utf-8")
+    atomic_write(TABLE, table(plans, matrix_results.load(RESULTS)))
 
 
 def _must_run(lab: Lab) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from host.accelerator import QEMU
 from host.names import IS_ROOT, STATE
 from lab.errors import InfrastructureBroken
+from lab.state.atomic_file import atomic_write
 
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 WRAPPER = STATE / QEMU
@@ -39,11 +40,7 @@ def emulator_path() -> str:
         return real  # AppArmor lets machines run the distribution's QEMU only; they cannot read a user's home
     text = wrapper_text(real, Path(real).stat().st_mtime_ns)
     if not WRAPPER.exists() or WRAPPER.read_text() != text:
-        WRAPPER.parent.mkdir(parents=True, exist_ok=True)
-        fresh = WRAPPER.with_suffix(".new")
-        fresh.write_text(text)
-        fresh.chmod(0o755)
-        fresh.replace(WRAPPER)
+        atomic_write(WRAPPER, text, mode=0o755)
     return str(WRAPPER)
 
 

@@ -20,6 +20,7 @@ from gevent.pool import Group
 
 from lab.clock import now
 from lab.errors import InfrastructureBroken, LabError
+from lab.state.atomic_file import atomic_write
 from loadtests.arrivals import Arrival
 from loadtests.record import Request
 from loadtests.request import Site, Visit
@@ -137,7 +138,7 @@ class Generator:
             "intended": self._intended,
         }
         path = self.site.record.folder / f"generator-{self.site.record.process}.json"
-        path.write_text(json.dumps(figures) + "\n", encoding="ascii")
+        atomic_write(path, json.dumps(figures) + "\n")
 
 
 def peak(used: Sequence[tuple[float, float]]) -> float | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from host import processes
 from host.names import STATE
 from host.processes import Process
+from lab.state.atomic_file import atomic_write
 
 FILE = STATE / "owner.json"
 
@@ -27,10 +28,7 @@ def claim(checkout: Path) -> None:
     known = owner()
     since = known.since if known and known.checkout == checkout else datetime.now(UTC).isoformat(timespec="seconds")
     me = processes.process_of(os.getpid())
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    fresh = FILE.with_suffix(".new")
-    fresh.write_text(json.dumps({"checkout": str(checkout), "since": since, "processes": _plain(me)}) + "\n")
-    fresh.replace(FILE)  # a power cut leaves the old record or the new one, never half of one
+    atomic_write(FILE, json.dumps({"checkout": str(checkout), "since": since, "processes": _plain(me)}) + "\n")
 
 
 def release(checkout: Path) -> None:

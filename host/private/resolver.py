@@ -18,7 +18,7 @@ def provide() -> None:
     if not text:
         progress.say("host", f"the resolver in {SYSTEM} is on loopback: guests will resolve no names")
     INSIDE.parent.mkdir(parents=True, exist_ok=True)
-    INSIDE.write_text(text)
+    INSIDE.write_text(text)  # in its place: programs inside have mounted this very file, and would miss another one
 
 
 def remove() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from lab.errors import BadInput
 from lab.faults.kinds import ALL, Fault, key_of
 from lab.state import atomic_file
+from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT, Lab
 
 LEDGER = ROOT / ".lab" / "faults.json"
@@ -72,4 +73,4 @@ def _without_time(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(found: Iterable[Mapping[str, Any]]) -> None:
-    atomic_file.replace(LEDGER, json.dumps(list(found), indent=1))
+    atomic_write(LEDGER, json.dumps(list(found), indent=1))

@@ -13,6 +13,7 @@ from pathlib import Path
 from lab.mysql import gtid
 from lab.mysql.server_state import Database
 from lab.state import atomic_file
+from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT
 
 SEEN = ROOT / ".lab" / "primary-seen.json"
@@ -198,4 +199,4 @@ def _mark() -> Mark:
 
 
 def _write(path: Path, data: object) -> None:
-    atomic_file.replace(path, json.dumps(data))
+    atomic_write(path, json.dumps(data))

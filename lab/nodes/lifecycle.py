@@ -7,7 +7,7 @@ from lab.errors import CommandFailed, InfrastructureBroken, LabError, TimedOut
 from lab.nodes import console, facts, vm_power
 from lab.nodes.ssh import SSH_CONFIG, Machine, together
 from lab.nodes.vm_power import vagrant_here
-from lab.state import atomic_file
+from lab.state.atomic_file import atomic_write
 from lab.topology import Lab, Node
 from lab.wait import until
 
@@ -53,7 +53,7 @@ def _known() -> dict[str, str]:
 
 
 def _keep(blocks: Mapping[str, str]) -> None:
-    atomic_file.replace(SSH_CONFIG, "\n".join(blocks.values()))
+    atomic_write(SSH_CONFIG, "\n".join(blocks.values()))
 
 
 def _blocks(text: str) -> dict[str, str]:

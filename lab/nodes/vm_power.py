@@ -13,7 +13,7 @@ import yaml
 
 from lab import process, topology
 from lab.errors import CommandFailed, LabError, LabNotUp
-from lab.state import atomic_file
+from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT, Lab, Node
 from lab.wait import until
 
@@ -70,7 +70,7 @@ def vagrant_here() -> Vagrant:
 
 def save_found(found: Mapping[str, Any], path: Path = FOUND) -> None:
     """Write what lab.up found out about this host, for the Vagrantfile and later commands."""
-    atomic_file.replace(path, yaml.safe_dump(dict(found)))
+    atomic_write(path, yaml.safe_dump(dict(found)))
 
 
 def found() -> dict[str, Any]:

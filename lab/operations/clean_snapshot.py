@@ -24,7 +24,8 @@ from lab.operations.restore import restore
 from lab.release import Release
 from lab.replication import accounts
 from lab.replication.mysql_cli import sql
-from lab.state import atomic_file, choices, credentials
+from lab.state import choices, credentials
+from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT, Lab
 from lab.wait import until
 
@@ -191,7 +192,7 @@ def _take(lab: Lab, roles: Roles, systems: dict[str, str]) -> None:
 
 
 def _write(made_with: str, systems: Mapping[str, str]) -> None:
-    atomic_file.replace(RECORD, yaml.safe_dump({"configuration": made_with, "systems": dict(systems)}))
+    atomic_write(RECORD, yaml.safe_dump({"configuration": made_with, "systems": dict(systems)}))
 
 
 def _record() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from lab.errors import BadInput, CheckFailed, InfrastructureBroken, LabError
 from lab.faults import ledger
 from lab.mysql import last_seen
 from lab.nodes.vm_power import LIBVIRT, PREFIX, provider, states
+from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT, Lab, Node
 
 CLEAN = "clean"
@@ -61,8 +62,7 @@ def put_back(lab: Lab, name: str) -> None:
         hint = f"there are: {', '.join(known)}" if known else "make one: invoke lab.snapshot NAME"
         raise BadInput(f"no snapshot {name!r} of all machines", hint=hint)
     snapshot = f"{name}.{known[name]}"
-    RESTORING.parent.mkdir(exist_ok=True)
-    RESTORING.write_text(name, encoding="utf-8")
+    atomic_write(RESTORING, name)
     last_seen.forget()  # before too: what is known is of another time as soon as one machine is back
     try:
         _on_all(lab, lambda node: _virsh("snapshot-revert", node, snapshot, "--paused", "--force", timeout=SNAPSHOT_S))

@@ -17,15 +17,16 @@ from lab.report.fault_phrases import duration
 from lab.report.glossary import glossary
 from lab.report.narrative import sentence
 from lab.report.plots import plots
+from lab.state.atomic_file import atomic_write
 
 HERE = Path(__file__).parent
 
 
 def write(folder: Path, judgement: Judgement) -> Path:
     """Write summary.json and report.html of the run in `folder`, and return the latter."""
-    (folder / "summary.json").write_text(json.dumps(judgement.summary, indent=2) + "\n", encoding="utf-8")
+    atomic_write(folder / "summary.json", json.dumps(judgement.summary, indent=2) + "\n")
     report = folder / "report.html"
-    report.write_text(page(judgement, folder.name), encoding="utf-8")
+    atomic_write(report, page(judgement, folder.name))
     return report
 
 

@@ -1,4 +1,4 @@
-"""Files of .lab/ that several commands write: each is replaced as a whole, or stays as it was."""
+"""Files that a kill or a second command must not damage: each is replaced as a whole, or stays as it was."""
 
 import os
 import threading
@@ -24,15 +24,21 @@ def alone(path: Path) -> Iterator[None]:
         raise Locked(f"another command writes {path}", hint="look for a command that hangs: ps -ef") from error
 
 
-def replace(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file anew: whoever reads it, also after a kill or a power loss, finds the old text or the new, whole."""
-    path.parent.mkdir(exist_ok=True)
+def atomic_write(path: Path, text: str, mode: int | None = None) -> None:
+    """Write a file anew: a reader, also after a kill or a power loss, finds the old text or the new, complete.
+
+    It gets exactly this mode; without one, 644 less what the umask takes away.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     staged.unlink(missing_ok=True)
     try:
-        with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        opened = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644 if mode is None else mode)
+        with os.fdopen(opened, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         staged.replace(path)
     finally:

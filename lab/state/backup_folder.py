@@ -1,9 +1,8 @@
 """The folder backups/: files that only their owner can read, each whole or not there."""
 
-import os
 from pathlib import Path
-from tempfile import mkstemp
 
+from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT
 
 FOLDER = ROOT / "backups"
@@ -13,12 +12,5 @@ def write(name: str, text: str) -> Path:
     """Write a file of backups/ that only its owner can read; an interrupted or failed write leaves none."""
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     FOLDER.chmod(0o700)
-    handle, staged = mkstemp(prefix=f".{name}.", dir=FOLDER)  # mode 600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        return Path(staged).replace(FOLDER / name)
-    finally:
-        Path(staged).unlink(missing_ok=True)
+    atomic_write(FOLDER / name, text, mode=0o600)
+    return FOLDER / name

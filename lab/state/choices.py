@@ -8,7 +8,7 @@ import yaml
 
 from lab import progress
 from lab.errors import BadInput
-from lab.state import atomic_file
+from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT
 
 CHOICES = ROOT / ".lab" / "choices.yml"
@@ -63,4 +63,4 @@ def of_the_user() -> None:
 
 
 def _write(chosen: Mapping[str, Any], path: Path) -> None:
-    atomic_file.replace(path, yaml.safe_dump(dict(chosen)))
+    atomic_write(path, yaml.safe_dump(dict(chosen)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from lab.errors import BadInput
-from lab.state import atomic_file
+from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT
 
 PLAIN = re.compile(r"[A-Za-z0-9_-]{1,32}")  # they stand in SQL; SOURCE_PASSWORD takes 32 characters
@@ -33,5 +33,5 @@ def passwords(accounts: Iterable[str], path: Path = SECRETS) -> dict[str, str]:
     missing = [name for name in accounts if name not in known]
     if missing:
         known |= {name: secrets.token_urlsafe(18) for name in missing}
-        atomic_file.replace(path, yaml.safe_dump(known), mode=0o600)
+        atomic_write(path, yaml.safe_dump(known), mode=0o600)
     return known

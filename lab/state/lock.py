@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Locked
+from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT
 
 LOCK = ROOT / ".lab" / "lock"
@@ -37,7 +38,7 @@ def held(path: Path = LOCK) -> Iterator[bool]:
             raise Locked(_name(holder), hint="wait for it to end, or stop it with Ctrl-C where it runs") from None
         pid, words = os.getpid(), " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
         me = {"command": words, "pid": pid, "since": time.time(), "started": _started(pid)}
-        holder.write_text(json.dumps(me), encoding="utf-8")
+        atomic_write(holder, json.dumps(me))
         _descriptors.append(lock.fileno())
         try:
             yield True

@@ -25,6 +25,7 @@ FOR_LOADTESTS = {
     "lab.progress",
     "lab.nodes.route",
     "lab.analysis.timeline",
+    "lab.state.atomic_file",
     "lab.topology",
     "lab.wait",
 }

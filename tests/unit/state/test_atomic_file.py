@@ -10,8 +10,26 @@ import yaml
 
 from lab.errors import BadInput, Locked
 from lab.state import choices, credentials, lock
+from lab.state.atomic_file import atomic_write
 from lab.wait import until
 from tests.unit.conftest import Stored
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [(None, 0o600), (0o755, 0o755), (0o600, 0o600)], ids=["none given", "a program", "a secret"]
+)
+def test_a_file_has_the_mode_that_was_asked_for(tmp_path: Path, mode: int | None, expected: int) -> None:
+    """Whatever the umask: libvirt can't start an emulator that only root may. Nothing else is left in the folder."""
+    path = tmp_path / "folder" / "file"
+    before = os.umask(0o077)
+    try:
+        atomic_write(path, "old", mode)
+        atomic_write(path, "new", mode)
+    finally:
+        os.umask(before)
+    assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == ("new", expected)
+    assert list(path.parent.iterdir()) == [path]
+
 
 HOLD = """
 import sys
