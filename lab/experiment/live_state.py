@@ -1,12 +1,14 @@
 """What the observers saw last: whether the lab is whole can be told from it, and costs the nodes nothing."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lab import clock
 from lab.analysis.timeline import Entry
-from lab.topology import Lab
+from lab.nodes.facts import NodeFacts, Server
+from lab.operations.health import DatabaseState, health
+from lab.topology import Lab, Node
 
 FRESH_S = 3.0
 Write = Callable[[Entry], None]
@@ -33,34 +35,26 @@ class Latest:
         return next((name for name, it in seen.items() if it.get("writable")), "")
 
     def wrong(self) -> list[str]:
-        """What is not as it should be, in words; what was not seen for a moment is not."""
-        return [*self._nodes(), *self._servers(), *self._databases()]
+        """What is not as it should be, in words; what was not seen for a moment is not.
+
+        Transactions are not compared: each database was seen at another moment.
+        """
+        seen = {node.name: self._of("database", "state", node.name) for node in self.lab.having("database")}
+        databases = [DatabaseState(name, it["role"], it["replicating"]) for name, it in seen.items() if it]
+        return health(self.lab, {node.name: self._facts(node) for node in self.lab.nodes}, databases)
 
     def _of(self, observer: str, kind: str, node: str) -> Mapping[str, Any]:
         entry = self._seen.get((observer, kind, node))
         return entry.data if entry and clock.now() - entry.at < FRESH_S else {}
 
-    def _nodes(self) -> Iterator[str]:
-        for node in self.lab.nodes:
-            services = self._of("service", "services", node.name).get("services")
-            if self._of("node", "power", node.name).get("power") != "running":
-                yield f"{node.name} is not seen running"
-            elif not services:
-                yield f"the services of {node.name} are not seen"
-            else:
-                yield from (f"{node.name}: {unit} is {state}" for unit, state in services.items() if state != "active")
+    def _facts(self, node: Node) -> NodeFacts:
+        services = self._of("service", "services", node.name).get("services", {})
+        error = "" if services else "its services are not seen"
+        if self._of("node", "power", node.name).get("power") != "running":
+            error = "it is not seen running"
+        return NodeFacts(services, self._servers(), None, error)
 
-    def _servers(self) -> Iterator[str]:
-        shown = {it["name"]: it["status"] for it in self._of("balancer", "servers", "").get("servers", ())}
-        for node in self.lab.having("web"):
-            if shown.get(node.name) != "UP":
-                yield f"HAProxy: {node.name} is {shown.get(node.name, 'not seen')}"
-
-    def _databases(self) -> Iterator[str]:
-        seen = {node.name: self._of("database", "state", node.name) for node in self.lab.having("database")}
-        primaries = [name for name, it in seen.items() if it.get("role") == "primary"]
-        if len(primaries) != 1:
-            yield f"{len(primaries)} databases are seen as primary"
-        for name, it in seen.items():
-            if name not in primaries and not it.get("replicating"):
-                yield f"{name} is not seen replicating"
+    def _servers(self) -> list[Server]:
+        listed = self._of("balancer", "servers", "").get("servers", ())
+        shown = {it["name"]: it["status"] for it in listed if it["backend"] == "web"}
+        return [Server("web", it.name, shown.get(it.name, "not seen"), 0, "") for it in self.lab.having("web")]

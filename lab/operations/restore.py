@@ -6,14 +6,14 @@ from collections.abc import Callable
 from lab import progress
 from lab.errors import CheckFailed, LabNotUp, TimedOut
 from lab.faults import ledger
-from lab.mysql import advice, gtid, last_seen
-from lab.mysql.server_state import Database
+from lab.mysql import advice, last_seen
 from lab.nodes import lifecycle
 from lab.nodes.clock_sync import step_clock_soon
-from lab.nodes.facts import NodeFacts, ask, databases_of
+from lab.nodes.facts import ask, databases_of
 from lab.nodes.site import healthy
 from lab.nodes.ssh import Machine, together
 from lab.operations import snapshots
+from lab.operations.health import DatabaseState, health
 from lab.topology import Lab
 from lab.wait import until
 
@@ -112,39 +112,10 @@ def _next(machines: list[Machine]) -> str:
 
 
 def wrong(lab: Lab, machines: list[Machine]) -> list[str]:
-    """What is not right yet, in words; one round trip a node."""
+    """What is not right yet, in words; one round trip a node, and the site where nothing else is wrong."""
     asked_at = time.time()
     facts = dict(zip((machine.node.name for machine in machines), together(ask, machines), strict=True))
     last_seen.remember(asked_at, [it.database for it in facts.values()])
-    trouble = [line for name, it in facts.items() for line in _services(name, it)]
-    balancers = [facts[machine.node.name] for machine in machines if "balancer" in machine.node.roles]
-    trouble += [line for it in balancers for line in _servers(it)]
-    trouble += _databases([it.database for it in facts.values() if it.database], len(lab.having("database")))
-    return trouble if trouble or healthy(lab) else ["the site does not answer"]
-
-
-def _services(name: str, facts: NodeFacts) -> list[str]:
-    if facts.error:
-        return [f"{name}: {facts.error.splitlines()[0]}"]
-    return [f"{name}: {unit} is {state}" for unit, state in facts.services.items() if state != "active"]
-
-
-def _servers(facts: NodeFacts) -> list[str]:
-    """Servers that are not UP; where HAProxy does not say, nobody knows that they are."""
-    if facts.servers is None:
-        return [] if facts.error else ["HAProxy: it can't be asked"]
-    return [f"HAProxy: {it.name} is {it.status}" for it in facts.servers if it.backend == "web" and it.status != "UP"]
-
-
-def _databases(known: list[Database], expected: int) -> list[str]:
-    """One primary, everybody else replicates from it and has nothing that it has not."""
-    primaries = [it for it in known if it.role == "primary"]
-    if len(known) < expected or len(primaries) != 1:
-        return [f"{len(known)} of {expected} databases answer, {len(primaries)} of them primary"]
-    primary = primaries[0]
-    trouble = [f"{it.node} does not replicate" for it in known if it is not primary and not it.replicating]
-    return trouble + [
-        f"{it.node} has transactions that {primary.node} has not"
-        for it in known
-        if not gtid.subset(it.gtid_executed, primary.gtid_executed)
-    ]
+    asked = [it.database for it in facts.values() if it.database]
+    databases = [DatabaseState(it.node, it.role, it.replicating, it.gtid_executed) for it in asked]
+    return health(lab, facts, databases) or health(lab, facts, databases, site_ok=healthy(lab))

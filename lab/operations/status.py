@@ -9,8 +9,9 @@ from lab.errors import InfrastructureBroken, LabError
 from lab.faults import ledger, protections
 from lab.mysql import advice, last_seen
 from lab.nodes import lifecycle, site, vm_power
-from lab.nodes.facts import NodeFacts, ask, endings
+from lab.nodes.facts import NodeFacts, Server, ask, endings
 from lab.nodes.ssh import Machine, together
+from lab.operations.health import health
 from lab.state import choices, lock
 from lab.topology import Lab
 
@@ -214,12 +215,10 @@ def _behind(replica: Mapping[str, Any], primary: str | None) -> str:
     return f"{replica['lag_s']} s behind" if primary else "replicating, its source does not answer"
 
 
-def wrong(status: Mapping[str, Any]) -> Sequence[str]:
-    """What is not as it should be, in words; empty for a healthy lab."""
-    found = [f"{it['id']} is injected" for it in status["faults"]] + list(status["errors"])
-    for node in status["nodes"]:
-        units = (node["services"] or {}).items()
-        found += [f"{node['name']}: {unit} is {state}" for unit, state in units if state != "active"]
-    servers = (status["balancer"] or {}).get("servers", [])
-    found += [f"HAProxy: {it['name']} is {it['status']}" for it in servers if it["status"] != "UP"]
-    return [*found, *([] if status["site"]["ok"] else ["the site does not answer"])]
+def wrong(lab: Lab, status: Mapping[str, Any]) -> list[str]:
+    """What is not as it should be, in words; empty for a healthy lab. The databases are judged in its errors."""
+    known = [*(f"{it['id']} is injected" for it in status["faults"]), *status["errors"]]
+    listed = (status["balancer"] or {}).get("servers", ())
+    servers = [Server("web", it["name"], it["status"], it["weight"], "") for it in listed]
+    nodes = {it["name"]: NodeFacts(it["services"] or {}, servers, None) for it in status["nodes"]}
+    return health(lab, nodes, site_ok=status["site"]["ok"], known=known)

@@ -52,11 +52,11 @@ def wrong(lab: Lab) -> list[str]:
 
     The machine behind a kept connection may have been restored or started anew.
     """
-    if not status.wrong(status.collect(lab, machines_of(lab))):
+    if not status.wrong(lab, status.collect(lab, machines_of(lab))):
         return []
     for machine in machines_of(lab):
         machine.close()
-    return list(status.wrong(status.collect(lab, machines_of(lab))))
+    return status.wrong(lab, status.collect(lab, machines_of(lab)))
 
 
 def primary(lab: Lab) -> object:

@@ -21,7 +21,8 @@ def seen(at: float, **changes: Any) -> Latest:
         add("node", "state", node=node.name, power=changes.get(f"power {node.name}", "running"))
         add("service", "services", node=node.name, services={"nginx": changes.get(f"nginx {node.name}", "active")})
     status = changes.get("web2", "UP")
-    servers = [{"name": "web1", "status": "UP"}, {"name": "web2", "status": status}]
+    shown = {"web1": "UP", "web2": status}
+    servers = [{"backend": it, "name": name, "status": shown[name]} for it in ("web", "write") for name in shown]
     add("balancer", "servers", servers=servers)
     primary = changes.get("web1 is", "primary")
     add("database", "state", node="web1", role=primary, writable=primary == "primary", replicating=False)
@@ -38,19 +39,19 @@ def test_a_whole_lab_has_nothing_wrong() -> None:
 def test_what_was_not_seen_for_a_moment_is_not_healthy() -> None:
     """An observer that is shut must not pass for a lab that is well."""
     wrong = seen(time.time() - FRESH_S - 1).wrong()
-    assert "web1 is not seen running" in wrong and "HAProxy: web2 is not seen" in wrong
-    assert "0 databases are seen as primary" in wrong
+    assert "web1: it is not seen running" in wrong and "HAProxy: web2 is not seen" in wrong
+    assert "0 of 2 databases answer, 0 of them primary" in wrong
 
 
 def test_each_thing_that_is_wrong_is_named() -> None:
     """A machine, a service, a server, the replica, the primary."""
     now = time.time()
     cases: list[tuple[dict[str, Any], list[str]]] = [
-        ({"power lb1": "paused"}, ["lb1 is not seen running"]),
+        ({"power lb1": "paused"}, ["lb1: it is not seen running"]),
         ({"nginx web2": "stopped"}, ["web2: nginx is stopped"]),
         ({"web2": "UP 1/2"}, ["HAProxy: web2 is UP 1/2"]),
-        ({"replicating": False}, ["web2 is not seen replicating"]),
-        ({"web1 is": "unassigned"}, ["0 databases are seen as primary", "web1 is not seen replicating"]),
+        ({"replicating": False}, ["web2 does not replicate"]),
+        ({"web1 is": "unassigned"}, ["2 of 2 databases answer, 0 of them primary"]),
     ]
     for changes, expected in cases:
         assert seen(now, **changes).wrong() == expected

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from lab.errors import CheckFailed, TimedOut
 from lab.faults import ledger
 from lab.faults.kinds import Fault
 from lab.mysql import last_seen
+from lab.mysql.server_state import Database
 from lab.nodes import lifecycle
 from lab.nodes.facts import NodeFacts, Server
 from lab.operations import restore, snapshots
@@ -71,11 +73,46 @@ def test_a_lab_with_active_faults_teaches_nothing(events: list[str]) -> None:
     assert events == []
 
 
-def test_two_primaries_are_not_healthy() -> None:
-    """Nor is none."""
-    assert restore._databases([OPEN, REPLICA], 2) == []
-    assert restore._databases([OPEN, PROMOTED], 2) == ["2 of 2 databases answer, 2 of them primary"]
-    assert restore._databases([CLOSED, REPLICA], 2) == ["2 of 2 databases answer, 0 of them primary"]
+PAIRS: dict[str, tuple[Database, Database, list[str]]] = {
+    "a primary and its replica": (OPEN, REPLICA, []),
+    "two primaries": (OPEN, PROMOTED, ["2 of 2 databases answer, 2 of them primary"]),
+    "none": (CLOSED, REPLICA, ["2 of 2 databases answer, 0 of them primary"]),
+    "a replica with more": (
+        OPEN,
+        replace(REPLICA, gtid_executed=PROMOTED.gtid_executed),
+        ["web2 has transactions that web1 has not"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("web1", "web2", "problems"), PAIRS.values(), ids=PAIRS)
+def test_what_the_databases_say_is_looked_at(
+    web1: Database, web2: Database, problems: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also which transactions they have: they were asked at one time."""
+    facts = [NodeFacts({}, [], None), NodeFacts({}, None, web1), NodeFacts({}, None, web2)]
+    machines: Any = [SimpleNamespace(node=node) for node in LAB.nodes]
+    monkeypatch.setattr(restore, "together", lambda *_: facts)
+    monkeypatch.setattr(restore, "healthy", lambda lab: True)
+    assert restore.wrong(LAB, machines) == problems
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_site_is_asked_where_nothing_else_is_wrong(answers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request to a lab that is down only waits."""
+    asked: list[str] = []
+
+    def ask(_: object) -> bool:
+        asked.append("site")
+        return answers
+
+    facts = [NodeFacts({}, [], None), NodeFacts({}, None, OPEN), NodeFacts({}, None, REPLICA)]
+    machines: Any = [SimpleNamespace(node=node) for node in LAB.nodes]
+    monkeypatch.setattr(restore, "together", lambda *_: facts)
+    monkeypatch.setattr(restore, "healthy", ask)
+    assert restore.wrong(LAB, machines) == ([] if answers else ["the site does not answer"])
+    facts[0] = NodeFacts({"haproxy": "failed"}, [], None)
+    assert restore.wrong(LAB, machines) == ["lb1: haproxy is failed"] and asked == ["site"]
 
 
 def test_what_was_asked_before_a_change_of_roles_is_not_remembered_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
