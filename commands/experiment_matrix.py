@@ -1,28 +1,23 @@
 """invoke experiment.matrix, experiment.table: all experiments, and the table of what came of them."""
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from commands.command import command, say
-from commands.experiment import perform
 from fabfile.roles import ROLES
 from lab import topology
 from lab.analysis import matrix_results
-from lab.analysis.judgement import Judgement
 from lab.errors import LabNotUp
 from lab.experiment import matrix
-from lab.experiment.matrix import MatrixCallbacks
+from lab.experiment.matrix import Setup
 from lab.nodes import vm_power
-from lab.operations import clean_snapshot
 from lab.plan import experiment_file
 from lab.plan.experiment_file import Plan
 from lab.report import page
 from lab.report.matrix import table
-from lab.state import choices
 from lab.state.atomic_file import atomic_write
 from lab.topology import Lab
 
@@ -49,7 +44,9 @@ def matrix_(c: Context, only: str = "", rounds: int = 10, again: bool = False, t
     if todo:
         _must_run(lab)
         try:
-            matrix.play(todo, _callbacks(lab, plans), _host(), RESULTS)
+            for message in matrix.play(todo, Setup(lab, ROLES, _host(), RESULTS, page.write)):
+                say(message)
+                _write(plans)
         finally:
             _write(plans)
     raise Exit(code=matrix.exit_code(rows, matrix_results.load(RESULTS)))
@@ -78,27 +75,6 @@ def _must_run(lab: Lab) -> None:
     down = [f"{name} is {state}" for name, state in vm_power.states(lab).items() if state != "running"]
     if down:
         raise LabNotUp(f"the lab is not up: {', '.join(down)}", hint="invoke lab.up")
-
-
-def _callbacks(lab: Lab, plans: Sequence[Plan]) -> MatrixCallbacks:
-    def run(wanted: Plan, rounds: int, judge: Callable[[Path], Judgement]) -> None:
-        def drawn(folder: Path) -> None:
-            page.write(folder, judge(folder))
-
-        perform(lab, wanted, rounds, drawn)
-
-    def reset() -> None:
-        choices.set_aside()
-        try:
-            clean_snapshot.reset(lab, ROLES)
-        finally:
-            choices.bring_back()
-
-    def report(line: str) -> None:
-        say(line)
-        _write(plans)
-
-    return MatrixCallbacks(run, reset, report)
 
 
 def _host() -> dict[str, object]:

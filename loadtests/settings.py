@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from lab.analysis.load_record import FILES
 from lab.errors import BadInput
 from loadtests.arrivals import Rate
-from loadtests.record import FILES, taken
+from loadtests.record import taken
 from loadtests.request import LONGEST_S
 
 SPARE = 1.2

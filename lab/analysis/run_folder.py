@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.analysis import timeline
+from lab.analysis import load_record, timeline
 from lab.analysis.timeline import Entry
 from lab.errors import BadInput
 from lab.topology import ROOT
@@ -45,3 +45,13 @@ def read(folder: Path) -> list[Entry]:
         what = f"{folder.name} has format {number}, this version of the lab reads formats {readable}"
         raise BadInput(what, hint="judge it with the version that ran it, or run it again: invoke experiment.run NAME")
     return entries
+
+
+def read_all(folder: Path) -> list[Entry]:
+    """The same; of a run that was killed, and could not take in what its load had recorded, with that."""
+    entries = read(folder)
+    ended = any((it.observer, it.kind) == ("lab", "end") for it in entries)
+    recorded = [] if ended else load_record.merge(folder / RECORD)
+    # It may have been killed while it took that in.
+    others = [it for it in entries if not recorded or it.observer != "client"]
+    return sorted([*others, *map(timeline.entry, recorded)], key=lambda it: it.at)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import clock
+from lab.analysis.load_record import FILES
 from lab.errors import InfrastructureBroken
 from lab.plan.experiment_file import Load, RateStep
 from lab.topology import ROOT
@@ -92,7 +93,7 @@ class Running:
         return InfrastructureBroken(f"{what} ({how})", evidence=self.last_lines(), hint=self._hint)
 
     def _first(self) -> float:
-        for path in self.record.glob("requests-*.jsonl"):
+        for path in self.record.glob(FILES):
             line = path.read_text(encoding="utf-8").partition("\n")
             if line[1]:
                 return float(json.loads(line[0])["intended"])

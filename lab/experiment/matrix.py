@@ -1,7 +1,7 @@
 """The matrix: every shipped experiment, one after the other; what has its result is not run again."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,13 @@ from lab import progress
 from lab.analysis import matrix_results, run_folder
 from lab.analysis.judgement import Judgement
 from lab.analysis.matrix_results import Result
+from lab.desired.target import Roles
 from lab.errors import BadInput, LabError, did_you_mean
+from lab.experiment import own_choices, runner
+from lab.operations import clean_snapshot
 from lab.plan.experiment_file import Plan
+from lab.state import choices
+from lab.topology import Lab
 
 QUIET_S = 600.0  # how long an experiment in which nothing breaks is measured: rare false alarms take time to show
 ROUND_S, AROUND_S = 60.0, 60.0  # a first guess, until there are results
@@ -35,12 +40,14 @@ class Row:
 
 
 @dataclass(frozen=True)
-class MatrixCallbacks:
-    """What is done by those above; `perform` hands the folder of its run over, however that ended."""
+class Setup:
+    """What all rows share: the lab and its roles, the hosting machine, where results go, and who draws a report."""
 
-    perform: Callable[[Plan, int, Callable[[Path], Judgement]], None]
-    reset: Callable[[], object]
-    say: Callable[[str], None]
+    lab: Lab
+    roles: Roles
+    host: Result
+    path: Path
+    draw: Callable[[Path, Judgement], object]
 
 
 def rows(plans: Sequence[Plan], only: str, rounds: int, times: int = 1) -> list[Row]:
@@ -64,18 +71,27 @@ def left(wanted: Sequence[Row], done: Sequence[Result]) -> list[Row]:
     return [row for row in wanted for _ in range(row.times - sum(it != "error" for it in _verdicts(row, done)))]
 
 
-def play(todo: Sequence[Row], callbacks: MatrixCallbacks, host: Result, path: Path) -> None:
-    """Run the rows; each leaves its result in `path`, so that whoever is interrupted goes on where he was.
+def play(todo: Sequence[Row], setup: Setup) -> Iterator[str]:
+    """Run the rows, and give a line of each; whoever is interrupted goes on where he was: each leaves its result.
 
-    `host` is what the result says of the hosting machine. Where the lab is not whole it is reset, once a run.
+    Where the lab is not whole it is reset, once a run.
     """
     for number, row in enumerate(todo):
-        done = matrix_results.load(path)
+        done = matrix_results.load(setup.path)
         minutes = sum(_seconds(it, done) for it in todo[number:]) / 60
         place = f"{number + 1} of {len(todo)}"
         progress.say("matrix", f"{place}: {row.name}; about {minutes:.0f} minutes to the end")
-        _Row(row, len(matrix_results.of(done, row.name)), callbacks, host, path).run()
-        callbacks.say(f"{place}  {line(matrix_results.load(path)[-1])}")
+        _Row(row, len(matrix_results.of(done, row.name)), setup).run()
+        yield f"{place}  {line(matrix_results.load(setup.path)[-1])}"
+
+
+def reset(lab: Lab, roles: Roles) -> None:
+    """Put the lab back to its clean snapshot; what the user chose stays chosen."""
+    choices.set_aside()
+    try:
+        clean_snapshot.reset(lab, roles)
+    finally:
+        choices.bring_back()
 
 
 def exit_code(wanted: Sequence[Row], done: Sequence[Result]) -> int:
@@ -119,12 +135,12 @@ def _seconds(row: Row, done: Sequence[Result]) -> float:
 class _Row:
     """One row while it runs; each time it is run with another seed, so at other moments."""
 
-    def __init__(self, row: Row, before: int, callbacks: MatrixCallbacks, host: Result, path: Path) -> None:
-        self.row, self.callbacks, self.path = row, callbacks, path
+    def __init__(self, row: Row, before: int, setup: Setup) -> None:
+        self.row, self.setup = row, setup
         self.plan = replace(row.plan, seed=row.plan.seed + before)
         if not row.plan.steps:
             self.plan = replace(self.plan, measure_s=max(QUIET_S, row.plan.measure_s))
-        self.began, self.host, self.commit = time.monotonic(), dict(host), matrix_results.commit()
+        self.began, self.commit = time.monotonic(), matrix_results.commit()
         self.ran = False
 
     def run(self) -> None:
@@ -136,7 +152,7 @@ class _Row:
                 if self.ran:
                     raise
                 progress.say("matrix", f"resets the lab: {error.what}")
-                self.callbacks.reset()
+                reset(self.setup.lab, self.setup.roles)
                 self.perform()
         except LabError as error:
             if not self.ran:
@@ -145,19 +161,21 @@ class _Row:
 
     def perform(self) -> None:
         """A run of its own."""
-        self.callbacks.perform(self.plan, self.row.rounds, self.judge)
+        lab, roles = self.setup.lab, self.setup.roles
+        with own_choices.in_force(lab, roles), runner.run(lab, self.plan, roles, self.row.rounds) as folder:
+            self.judge(folder)
 
-    def judge(self, folder: Path) -> Judgement:
-        """Keep what came of it; of one that was interrupted only the violation that was seen."""
+    def judge(self, folder: Path) -> None:
+        """Keep what came of it, and draw it; of one that was interrupted only the violation that was seen is kept."""
         self.ran = True
         judgement = Judgement.of(run_folder.read(folder))
         if judgement.verdict == "fail" or not matrix_results.interrupted(judgement.history):
             self.keep(matrix_results.of_run(judgement, folder.name, self.how()))
-        return judgement
+        self.setup.draw(folder, judgement)
 
     def keep(self, result: Result) -> None:
         """One line more."""
-        matrix_results.append(result, self.path)
+        matrix_results.append(result, self.setup.path)
 
     def how(self) -> dict[str, Any]:
         """When, with what and where the row was run."""
@@ -166,7 +184,7 @@ class _Row:
             "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
             "commit": self.commit,
             "fingerprint": self.row.fingerprint,
-            "host": self.host,
+            "host": dict(self.setup.host),
             "rounds": self.row.rounds,
             "seed": self.plan.seed,
             "rate": self.plan.load.rate,

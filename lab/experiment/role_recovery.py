@@ -1,6 +1,6 @@
 """The way back after an experiment: who was primary before is primary again, and the lab is whole."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -69,7 +69,7 @@ class RoleRecovery:
     """
 
     latest: Latest
-    converge: Callable[[Mapping[str, str]], None]
+    converge: Callable[[], None]
     command: Callable[[str], tuple[int, str]]
     within_s: float
     primary: str = ""
@@ -86,7 +86,7 @@ class RoleRecovery:
         if promoted:
             self._must(f"db.rejoin {self.primary}")
         elif not self.latest.primary():
-            self.converge({})
+            self.converge()
         self._wait_until_healthy()
         if promoted:
             self._must(f"db.promote {self.primary}")

@@ -2,18 +2,29 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lab import clock, progress
-from lab.analysis import run_folder
+from lab.analysis import load_record, run_folder
 from lab.analysis.checks.judge import REPORTED
 from lab.analysis.timeline import Entry, Writer, entry
+from lab.desired.target import Roles
 from lab.errors import LabError, TimedOut, explained
-from lab.experiment import counted, effective_config, final_reads, load, observers, schedule, teardown
+from lab.experiment import (
+    counted,
+    effective_config,
+    final_reads,
+    load,
+    observers,
+    own_choices,
+    schedule,
+    subcommand,
+    teardown,
+)
 from lab.experiment.live_state import Latest
 from lab.experiment.load import Running
 from lab.experiment.role_recovery import RoleRecovery, Turn
@@ -31,27 +42,16 @@ HOLD_S = 10.0  # longer than HAProxy may take to notice
 AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
 
 
-@dataclass(frozen=True)
-class RunCallbacks:
-    """What is done by those above: a converge with choices, a command of the lab, the merging of the record.
-
-    A command is ended, and raises GivenUp, as soon as what it is given besides its words says so.
-    """
-
-    converge: Callable[[Mapping[str, str]], None]
-    command: Callable[[str, Callable[[], bool]], tuple[int, str]]
-    merge: Callable[[Path], list[dict[str, Any]]]
-
-
-def run(lab: Lab, plan: Plan, callbacks: RunCallbacks, report_folder: Callable[[Path], None], rounds: int = 0) -> None:
-    """Run an experiment; its folder is told at the end, whatever that end is.
+@contextmanager
+def run(lab: Lab, plan: Plan, roles: Roles, rounds: int = 0) -> Iterator[Path]:
+    """Run an experiment; the block gets its folder, whatever its end was. What interrupted it goes on after the block.
 
     With `rounds` its faults are injected that often, at moments that its seed draws, instead of at their times.
     What goes wrong with the rig is on the timeline ('broken'). Raises LabNotUp where the lab is not whole before.
     """
     restore.must_be_healthy(lab)
-    callbacks.converge({"durability": plan.durability, **{k: v for k, v in _balancing(plan).items() if v}})
-    it = Run(lab, plan, callbacks)
+    own_choices.apply(lab, roles, {"durability": plan.durability, **_balancing(plan)}, plan.without)
+    it = Run(lab, plan, roles)
     why = "interrupted"
     try:
         it.roles.take()
@@ -67,18 +67,19 @@ def run(lab: Lab, plan: Plan, callbacks: RunCallbacks, report_folder: Callable[[
             raise  # a mistake of the program: whoever mends it needs all that Python says
     finally:
         it.close(why)
-        report_folder(it.folder)
+        yield it.folder
 
 
-def _balancing(plan: Plan) -> dict[str, str | None]:
-    return {"algorithm": plan.algorithm, "mode": plan.mode}
+def _balancing(plan: Plan) -> dict[str, str]:
+    wanted = {"algorithm": plan.algorithm, "mode": plan.mode}
+    return {name: value for name, value in wanted.items() if value}
 
 
 class Run:
     """An experiment while it runs; everything goes to its timeline."""
 
-    def __init__(self, lab: Lab, plan: Plan, callbacks: RunCallbacks) -> None:
-        self.lab, self.plan, self.callbacks = lab, plan, callbacks
+    def __init__(self, lab: Lab, plan: Plan, roles: Roles) -> None:
+        self.lab, self.plan = lab, plan
         self.machines = lifecycle.machines(lab)
         self.folder = run_folder.make(plan.name)
         self.began = time.time()
@@ -86,8 +87,9 @@ class Run:
         self._latest = Latest(lab, self._writer.write)
         self._given_up = threading.Event()
         self._commanded = False
-        self.roles = Turn(self.machines, plan.primary, lambda words: callbacks.command(words, self._given_up.is_set))
-        self._recovery = RoleRecovery(self._latest, callbacks.converge, self._command, plan.settle_s)
+        self.roles = Turn(self.machines, plan.primary, self._unrecorded_command)
+        converge = partial(own_choices.apply, lab, roles, {}, plan.without)
+        self._recovery = RoleRecovery(self._latest, converge, self._command, plan.settle_s)
 
     def record(self, kind: str, **data: Any) -> None:
         """An entry of what the experiment did."""
@@ -170,7 +172,7 @@ class Run:
         teardown.report_roles(self.machines, self.roles.before)
 
     def _merge(self, record: Path) -> None:
-        for data in self.callbacks.merge(record):
+        for data in load_record.merge(record):
             self._writer.write(entry(data))
 
     def _play(self, zero: float, going: Callable[[], None]) -> None:
@@ -217,9 +219,12 @@ class Run:
     def _command(self, words: str) -> tuple[int, str]:
         progress.say("lab", f"invoke {words}")
         self._commanded = True
-        code, output = self.callbacks.command(words, self._given_up.is_set)
+        code, output = self._unrecorded_command(words)
         self.record("command", words=words, exit_code=code, output=output[-500:])
         return code, output
+
+    def _unrecorded_command(self, words: str) -> tuple[int, str]:
+        return subcommand.run(words, self._given_up.is_set)
 
     def _heal_all(self) -> list[Fault]:
         return inject_and_heal.heal_all(self.lab, report=self.record_fault)

@@ -1,15 +1,18 @@
 """A lab for the matrix whose runs leave a timeline by hand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from lab import topology
 from lab.analysis import matrix_results, run_folder, timeline
 from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
-from lab.experiment import matrix
-from lab.experiment.matrix import MatrixCallbacks, Row
+from lab.experiment import matrix, own_choices, runner
+from lab.experiment.matrix import Row, Setup
 from lab.plan.experiment_file import Plan
 from tests.support.stories import shipped
 from tests.support.timelines import changed, failed, kind, lab, quiet, repeated
@@ -32,10 +35,12 @@ class Doubles:
         self.asked: list[tuple[str, int, int, float]] = []
         self.resets = 0
         self.messages: list[str] = []
+        self.drawn: list[tuple[str, str]] = []
         self.path = folder / "matrix.jsonl"
 
-    def perform(self, it: Plan, rounds: int, judge: Callable[[Path], Judgement]) -> None:
-        """Run an experiment."""
+    @contextmanager
+    def run(self, _lab: object, it: Plan, _roles: object, rounds: int) -> Iterator[Path]:
+        """Stands in for runner.run."""
         self.asked.append((it.name, rounds, it.seed, it.measure_s))
         story = self.stories.pop(0)
         if isinstance(story, BaseException):
@@ -43,7 +48,7 @@ class Doubles:
         run = self.folder / f"run-{len(self.asked)}"
         run.mkdir()
         timeline.append(run / run_folder.TIMELINE, story)
-        judge(run)
+        yield run
         (end,) = [entry for entry in story if entry.kind == "end"]
         if end.data["why"] == "interrupted":
             raise KeyboardInterrupt
@@ -52,10 +57,19 @@ class Doubles:
         """Put the lab back."""
         self.resets += 1
 
+    def draw(self, folder: Path, judgement: Judgement) -> None:
+        """Stands in for the page of a run."""
+        self.drawn.append((folder.name, judgement.verdict))
+
     def play(self, rows: Sequence[Row], again: bool = False) -> int:
         """The matrix, as the command does it."""
         todo = matrix.left(rows, [] if again else self.results)
-        matrix.play(todo, MatrixCallbacks(self.perform, self.reset, self.messages.append), HOST, self.path)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(own_choices, "in_force", lambda *_: nullcontext())
+            patch.setattr(runner, "run", self.run)
+            patch.setattr(matrix, "reset", lambda *_: self.reset())
+            for message in matrix.play(todo, Setup(LAB, {}, HOST, self.path, self.draw)):
+                self.messages.append(message)
         return matrix.exit_code(rows, self.results)
 
     @property

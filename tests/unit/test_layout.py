@@ -24,6 +24,7 @@ FOR_LOADTESTS = {
     "lab.errors",
     "lab.progress",
     "lab.nodes.route",
+    "lab.analysis.load_record",
     "lab.analysis.timeline",
     "lab.state.atomic_file",
     "lab.topology",

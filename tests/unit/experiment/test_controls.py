@@ -16,11 +16,12 @@ from lab import topology
 from lab.analysis import timeline
 from lab.analysis.checks.judge import judge
 from lab.analysis.history import History
+from lab.analysis.load_record import merge
 from lab.analysis.timeline import Entry
 from lab.clock import now
 from lab.plan import experiment_file
 from lab.topology import ROOT
-from loadtests.record import Record, merge
+from loadtests.record import Record
 from loadtests.request import Site, Visit
 from tests.support import fake_site
 from tests.support.stories import shipped

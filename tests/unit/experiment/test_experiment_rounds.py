@@ -8,6 +8,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from commands import experiment
+from lab.experiment import own_choices, runner
 from lab.state import lock
 
 
@@ -15,7 +16,8 @@ from lab.state import lock
 def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], str]:
     """What is said of an experiment in so many rounds; '' where it would have run."""
     monkeypatch.setattr(lock, "held", lambda: nullcontext(False))
-    monkeypatch.setattr(experiment, "perform", lambda _lab, _plan, _rounds, report_folder: report_folder(None))
+    monkeypatch.setattr(own_choices, "in_force", lambda *_: nullcontext())
+    monkeypatch.setattr(runner, "run", lambda *_: nullcontext())
     monkeypatch.setattr(experiment, "_report", lambda _: 0)
 
     def run(name: str, rounds: int) -> str:

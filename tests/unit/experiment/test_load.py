@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.analysis.load_record import merge
 from lab.errors import InfrastructureBroken, LabError, TimedOut
 from lab.experiment import load
 from lab.experiment.load import Running
 from lab.plan.experiment_file import Load
 from lab.wait import until
-from loadtests.record import merge
 from tests.support.alive import pids_with
 from tests.support.fake_site import Site
 from tests.support.locust_command import start, stop

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.analysis.load_record import merge
 from lab.wait import until
-from loadtests.record import merge
 from tests.support.alive import pids_with
 from tests.support.fake_site import Site
 from tests.support.locust_command import ASTRAY, LOCUST

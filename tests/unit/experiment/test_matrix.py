@@ -67,6 +67,7 @@ def test_what_has_its_result_is_not_run_again(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         it.play(rows(*TWO))
     assert it.verdicts == [("web1-freeze", "pass")]
+    assert it.drawn == [("run-1", "pass"), ("run-2", "inconclusive")]
     assert it.play(rows(*TWO)) == 0
     assert [name for name, *_ in it.asked] == ["web1-freeze", "web2-freeze", "web2-freeze"]
     assert it.play(rows(*TWO)) == 0

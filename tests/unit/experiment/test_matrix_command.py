@@ -1,7 +1,7 @@
 """invoke experiment.matrix: what it says, what it writes, and how it ends. The lab is a double."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from commands import experiment_matrix as command
 from lab import topology
 from lab.analysis import matrix_results, run_folder, timeline
 from lab.errors import BadInput, CheckFailed, Locked
+from lab.experiment import matrix as experiments
+from lab.experiment import own_choices, runner
 from lab.nodes import vm_power
 from lab.operations import clean_snapshot
 from lab.plan import experiment_file
@@ -30,18 +32,20 @@ LOAD = {"rate": 20, "write_share": 0.2}
 def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for results and table; a lab that is up, in which every experiment passes."""
 
-    def perform(_: object, it: Plan, rounds: int, judge: Callable[[Path], object]) -> None:
+    @contextmanager
+    def run(_lab: object, it: Plan, _roles: object, rounds: int) -> Iterator[Path]:
         folder = tmp_path / (it.name if it.seed == 1 else f"{it.name}-{it.seed}")
         folder.mkdir()
         timeline.append(folder / run_folder.TIMELINE, repeated(1, expect=EXPECT, load=LOAD))
-        judge(folder)
+        yield folder
 
     def states(_: object) -> dict[str, str]:
         return {"lb1": "running", "web1": "running"}
 
     monkeypatch.setattr(lock, "held", nullcontext)
     monkeypatch.setattr(experiment_file, "read", lambda lab: (shipped(lab), None))  # a user's draft is told
-    monkeypatch.setattr(command, "perform", perform)
+    monkeypatch.setattr(own_choices, "in_force", lambda *_: nullcontext())
+    monkeypatch.setattr(runner, "run", run)
     monkeypatch.setattr(vm_power, "states", states)
     monkeypatch.setattr(vm_power, "found", lambda: {"driver": "qemu"})
     monkeypatch.setattr(command, "TABLE", tmp_path / "matrix.md")
@@ -128,7 +132,7 @@ def test_a_reset_between_rows_keeps_what_the_user_chose(
     monkeypatch.setattr(clean_snapshot, "reset", reset)
     choices.save({"mode": "active-passive"})
     with pytest.raises(CheckFailed) if ending else nullcontext():
-        command._callbacks(topology.load(), []).reset()
+        experiments.reset(topology.load(), {})
     assert stored() == {"mode": "active-passive"} and not choices.ASIDE.exists()
 
 

@@ -10,12 +10,22 @@ from typing import Any
 import pytest
 
 from lab import topology
-from lab.analysis import run_folder, timeline
+from lab.analysis import load_record, run_folder, timeline
 from lab.analysis.judgement import Judgement
 from lab.errors import Unreachable
-from lab.experiment import counted, final_reads, load, observers, role_recovery, runner, teardown
+from lab.experiment import (
+    counted,
+    final_reads,
+    load,
+    observers,
+    own_choices,
+    role_recovery,
+    runner,
+    subcommand,
+    teardown,
+)
 from lab.experiment.live_state import Latest
-from lab.experiment.runner import Run, RunCallbacks
+from lab.experiment.runner import Run
 from lab.injection import inject_and_heal
 from lab.mysql.server_state import Database
 from lab.nodes import lifecycle
@@ -61,8 +71,8 @@ class Scene:
         """Run it; the summary of the timeline that it saved, and the details of the checks."""
         it = replace(experiment_file.find("control", LAB), expect=tuple(expect), steps=steps)
         it = replace(it, warm_up_s=0.0, measure_s=0.2, settle_s=0.1)
-        callbacks = RunCallbacks(lambda wanted: None, self.command, lambda _: [record(0), record(1)])
-        runner.run(LAB, it, callbacks, lambda folder: None)
+        with runner.run(LAB, it, {}):
+            pass
         entries = timeline.read(self.folder / run_folder.TIMELINE)
         judgement = Judgement.of(entries)
         return {**judgement.summary, "details": {check.name: check.detail for check in judgement.checks}}
@@ -130,6 +140,9 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
         (Latest, "wrong", lambda _: [] if made.healthy else ["web1 is not seen replicating"]),
         (role_recovery, "OPEN_S", 0.0),
         (runner, "AFTERWARDS_S", 0.0),
+        (own_choices, "apply", lambda *_: None),
+        (subcommand, "run", made.command),
+        (load_record, "merge", lambda _: [record(0), record(1)]),
     ):
         monkeypatch.setattr(where, name, double)
     return made

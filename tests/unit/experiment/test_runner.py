@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from lab import topology
-from lab.analysis import run_folder, timeline
+from lab.analysis import load_record, run_folder, timeline
 from lab.analysis.timeline import Entry
 from lab.errors import BadInput, CheckFailed, LabError
-from lab.experiment import role_recovery, runner, teardown
+from lab.experiment import own_choices, role_recovery, runner, subcommand, teardown
 from lab.experiment.live_state import Latest
-from lab.experiment.runner import Run, RunCallbacks
+from lab.experiment.runner import Run
 from lab.injection import inject_and_heal
 from lab.nodes import lifecycle
 from lab.operations import logs, restore
@@ -27,7 +27,7 @@ FULL = OSError(ENOSPC, "No space left on device")
 
 
 class Scene:
-    """Who is primary, and what was done from above."""
+    """Who is primary, and what was done."""
 
     def __init__(self) -> None:
         self.primary = "web1"
@@ -58,18 +58,14 @@ class Scene:
 
     def complete_run(self) -> list[Entry]:
         """An experiment from its first to its last moment: what its timeline says then."""
-        runner.run(
-            LAB, experiment_file.find("control", LAB), self.callbacks(), lambda folder: self.done.append("reported")
-        )
+        with runner.run(LAB, experiment_file.find("control", LAB), {}) as folder:
+            assert folder == self.folder
+            self.done.append("reported")
         return self.entries()
 
     def entries(self) -> list[Entry]:
         """The timeline, as it is on the disk."""
         return timeline.read(self.folder / run_folder.TIMELINE)
-
-    def callbacks(self) -> RunCallbacks:
-        """What is done from above."""
-        return RunCallbacks(lambda wanted: self.done.append("converge"), self.command, self.merge)
 
     def command(self, words: str, give_up: Callable[[], bool]) -> tuple[int, str]:
         """A command of the lab."""
@@ -80,7 +76,7 @@ class Scene:
 
     def run(self) -> Run:
         """An experiment that began with web1 as primary."""
-        it = Run(LAB, experiment_file.find("planned-switch", LAB), self.callbacks())
+        it = Run(LAB, experiment_file.find("planned-switch", LAB), {})
         it._recovery.primary = "web1"
         return it
 
@@ -101,6 +97,9 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     monkeypatch.setattr(lifecycle, "machines", lambda lab: [])
     monkeypatch.setattr(run_folder, "make", make)
     made.folder = tmp_path
+    monkeypatch.setattr(own_choices, "apply", lambda *_: made.done.append("converge"))
+    monkeypatch.setattr(subcommand, "run", made.command)
+    monkeypatch.setattr(load_record, "merge", made.merge)
     monkeypatch.setattr(inject_and_heal, "heal_all", made.heal_all)
     monkeypatch.setattr(restore, "must_be_healthy", lambda lab: None)
     monkeypatch.setattr(Run, "introduce", lambda it: None)

@@ -13,10 +13,11 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from lab import topology
+from lab.analysis.load_record import merge
 from lab.clock import now
 from lab.errors import BadInput, LabNotUp
 from lab.topology import Lab
-from loadtests.record import Record, Request, merge
+from loadtests.record import Record, Request
 from loadtests.request import Site, Visit
 from loadtests.target_guard import LabAdapter, TargetGuard
 from tests.support import fake_site

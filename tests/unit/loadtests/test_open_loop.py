@@ -10,8 +10,8 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+from lab.analysis.load_record import merge
 from lab.wait import pause, until
-from loadtests.record import merge
 from tests.support import fake_site
 from tests.support.fake_site import Seen, Site
 from tests.support.locust_command import end, start, stop

@@ -12,12 +12,13 @@ import gevent
 import pytest
 
 from lab import topology
+from lab.analysis.load_record import merge
 from lab.clock import now
 from lab.errors import BadInput, InfrastructureBroken, LabError
 from loadtests import settings
 from loadtests.arrivals import Rate, arrivals, share
 from loadtests.generator import Generator, peak
-from loadtests.record import Record, Request, merge
+from loadtests.record import Record, Request
 from loadtests.request import Site, Visit
 
 LAB = replace(topology.load(), network=IPv4Network("127.0.0.0/8"))
