@@ -4,9 +4,10 @@
 .PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit unit-slow dangerous
 
 BIN := .venv/bin
-SCRIPTS := $(shell find . -name .venv -prune -o -name .lab -prune -o -name '*.sh' -print) .ci/run box/hooks/init \
-	provision/templates/system-shutdown.j2 tests/unit/cases/templates/web1/system-shutdown \
-	provision/templates/mysql-watch.j2 tests/unit/cases/templates/web1/mysql-watch
+HASH := \#
+# Every script of the checkout: by its first line, or, where it is only read by another one, by its name.
+SCRIPTS = $(shell find . \( -name .git -o -name .venv -o -name .lab -o -name .vagrant -o -name runs \) -prune -o \
+	-type f -exec awk 'FNR == 1 && (/^$(HASH)!.*[\/ ](ba)?sh( |$$)/ || FILENAME ~ /\.sh$$/) { print FILENAME }' {} +)
 BOOTSTRAPPED := ./bootstrap.sh --then
 
 help: ## show this list

@@ -1,35 +1,20 @@
-"""Rules that no linter knows: sizes, names, line ends, who may import Locust, and a lock file that is whole."""
+"""Rules that no linter knows: sizes, names, a page that names what is there, and a lock file that is whole."""
 
 import ast
 import importlib.metadata
 import os
 import re
-import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {".git", ".venv", ".lab", ".vagrant", "runs", "__pycache__"}
 FILE_LINES, FUNCTION_LINES = 250, 40
-NOT_WITH_LOCUST = {"fabric", "invoke", "paramiko"}
-FOR_LOADTESTS = {
-    "lab.clock",
-    "lab.errors",
-    "lab.progress",
-    "lab.nodes.route",
-    "lab.analysis.load_record",
-    "lab.analysis.timeline",
-    "lab.state.atomic_file",
-    "lab.topology",
-    "lab.wait",
-}
 
 
 def files() -> Iterator[Path]:
@@ -44,17 +29,6 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
     for path in files():
         if path.suffix == ".py":
             yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
-
-
-def imported(tree: ast.Module) -> set[str]:
-    """The dotted names of everything that a module imports."""
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
-    return found
 
 
 def test_no_file_is_long() -> None:
@@ -74,51 +48,10 @@ def test_no_function_is_long() -> None:
     assert long == []
 
 
-def _is_sleep(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and ast.unparse(node) == "time.sleep"
-
-
-def test_only_one_place_sleeps() -> None:
-    """Waiting is for a named condition with a deadline."""
-    used = {name for name, tree in sources() for it in ast.walk(tree) if _is_sleep(it)}
-    assert used == {"lab/wait.py"}
-    assert [name for name, tree in sources() if "time.sleep" in imported(tree)] == []
-
-
-def test_no_file_has_windows_line_ends() -> None:
-    """A carriage return breaks scripts where they run."""
-    text = (path for path in files() if path.suffix not in {".png", ".gz"})
-    assert [str(path) for path in text if b"\r\n" in path.read_bytes()] == []
-
-
-@pytest.mark.skipif(not shutil.which("git"), reason="this is about git")
-def test_a_checkout_that_converts_line_ends_leaves_ours_alone(tmp_path: Path) -> None:
-    """core.autocrlf, the setting of most machines with Windows, does not reach our scripts."""
-
-    def git(*words: str) -> None:
-        subprocess.run(["git", "-C", tmp_path, "-c", "core.autocrlf=true", *words], check=True, capture_output=True)
-
-    shutil.copy(ROOT / ".gitattributes", tmp_path)
-    (tmp_path / "a.sh").write_bytes(b"#!/bin/sh\ntrue\n")
-    git("init")
-    git("add", "--all")
-    (tmp_path / "a.sh").unlink()
-    git("checkout-index", "--all", "--force")
-    assert (tmp_path / "a.sh").read_bytes() == b"#!/bin/sh\ntrue\n"
-
-
 def test_what_has_a_first_line_for_the_kernel_can_be_executed() -> None:
     """A script is started by its name."""
     scripts = [path for path in files() if path.read_bytes().startswith(b"#!")]
     assert [str(path) for path in scripts if not os.access(path, os.X_OK)] == []
-
-
-def test_shellcheck_sees_every_script() -> None:
-    """A script without the ending .sh is named in the Makefile."""
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    scripts = [path for path in files() if re.match(rb"#!\S*(env )?(ba)?sh\b", path.read_bytes())]
-    hidden = [path.relative_to(ROOT).as_posix() for path in scripts if path.suffix != ".sh"]
-    assert [name for name in hidden if name not in makefile] == []
 
 
 def test_no_role_hides_another_module() -> None:
@@ -126,23 +59,6 @@ def test_no_role_hides_another_module() -> None:
     names = {path.stem for path in (ROOT / "fabfile").glob("*.py")}
     installed = importlib.metadata.packages_distributions()
     assert names & (set(sys.stdlib_module_names) | set(installed)) == set()
-
-
-def _plain(name: str) -> bool:
-    """Whether this is a module that load tests may import, a name in one, or a package on the way to one."""
-    return any(f"{name}.".startswith(f"{it}.") or it.startswith(f"{name}.") for it in FOR_LOADTESTS)
-
-
-def test_locust_and_fabric_never_meet() -> None:
-    """Locust patches threading and subprocess of its whole process: loadtests/ is a process of its own."""
-    assert "locust" not in sys.modules
-    for name, tree in sources():
-        modules = imported(tree)
-        if name.startswith(("loadtests/", "tests/unit/cases/loadtests/")):
-            assert not {module.partition(".")[0] for module in modules} & NOT_WITH_LOCUST, name
-            assert [it for it in modules if it.startswith("lab.") and not _plain(it)] == [], name
-        else:
-            assert "locust" not in {module.partition(".")[0] for module in modules}, name
 
 
 def test_the_lock_file_pins_what_the_project_asks_for() -> None:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from locust import constant, events, task
-from locust.env import Environment
+from locust import constant, events, task  # noqa: TID251
+from locust.env import Environment  # noqa: TID251
 
 from lab.wait import pause
 from loadtests.site import SiteUser

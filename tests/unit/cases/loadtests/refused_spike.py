@@ -1,6 +1,6 @@
 """spike.py in three seconds, with users who are always refused."""
 
-from locust import constant, task
+from locust import constant, task  # noqa: TID251
 
 from loadtests import spike
 from loadtests.site import SiteUser
