@@ -1,19 +1,17 @@
-"""Names of the shipped experiments in which the primary is told to stop, or a relay log is torn, or a crowd comes."""
+"""The shipped experiments, and what kind of story each tells."""
 
 import subprocess
 from pathlib import Path
 
+from lab import topology
 from lab.plan import experiment_file
 from lab.plan.experiment_file import Plan
 from lab.topology import ROOT, Lab
 
-ENDS = ("mysql-stop", "shutdown", "power-button")
-NOT_LISTENING = ("replication-stopped", "replica-frozen", "replica-cut-off", "replica-off")
-# The primary is told to stop while commits wait: the promotion is refused first, and both servers start again.
-ORDERLY = {f"web1-{end}-{replica}" for end in ENDS for replica in NOT_LISTENING}
-TORN = {"torn-by-a-stopped-receiver", "torn-by-a-cut", "torn-by-a-power-off"}
-LONG = {"acknowledged-means-confirmed", "control-without-confirmation"}  # enough must have been acknowledged before
-CROWDS = {"crowd", "crowd-of-writes", "crowd-web2-power-off", "control-without-admission"}  # several rates of the load
+DATABASES = {node.name for node in topology.load().having("database")}
+STOPS = {"service-stop", "shutdown", "power-button"}  # the server is told to stop, it does not just fail
+# The replica is lost, and durable means that no commit returns: a run in which writes went on has not been durable.
+NOBODY_CONFIRMS = {"power-off", "crash", "freeze", "partition", "replication-stop"}
 
 
 def shipped(lab: Lab, root: Path = ROOT) -> list[Plan]:
@@ -28,3 +26,41 @@ def shipped(lab: Lab, root: Path = ROOT) -> list[Plan]:
         if names
         else experiment_file.named(lab, folder)
     )
+
+
+def promotes(it: Plan) -> bool:
+    """Whether the roles change in it."""
+    return any(step.command.startswith("db.promote ") for step in it.steps)
+
+
+def accepts_loss(it: Plan) -> bool:
+    """Whether its promotion opens though that gives up writes."""
+    return any("--accept-data-loss" in step.command for step in it.steps)
+
+
+def stops_primary(it: Plan) -> bool:
+    """Whether the primary is told to stop, and another one is promoted: both servers start again."""
+    return promotes(it) and any(fault.node == it.primary and fault.kind in STOPS for fault in it.faults)
+
+
+def orderly(it: Plan) -> bool:
+    """Whether the doubt about such a primary refuses the promotion first."""
+    return stops_primary(it) and not accepts_loss(it)
+
+
+def all_databases_off(it: Plan) -> bool:
+    """Whether each database is switched off, one after the other."""
+    off = {fault.node for fault in it.faults if fault.kind == "power-off"}
+    return off >= DATABASES
+
+
+def loses_replica(it: Plan) -> bool:
+    """Whether the first fault leaves nobody who confirms a write."""
+    return bool(it.faults) and it.faults[0].node in DATABASES - {it.primary} and it.faults[0].kind in NOBODY_CONFIRMS
+
+
+def may_lose(it: Plan) -> tuple[str, float | bool]:
+    """How many acknowledged writes it may lose."""
+    if accepts_loss(it) and it.durability != "durable":
+        return ("at_least", 1) if loses_replica(it) else ("reported", True)
+    return "at_most", int(all_databases_off(it))  # what the replica had received and not applied
