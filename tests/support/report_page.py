@@ -1,4 +1,4 @@
-"""A report taken apart, as a browser would."""
+"""A report taken apart, as a browser would, and a text of it down to its facts."""
 
 import json
 import re
@@ -43,9 +43,19 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
     @property
+    def lines(self) -> list[str]:
+        """The same, each text in a line of its own."""
+        return [" ".join(it.split()) for it in self.texts if it.strip()]
+
+    @property
     def titles(self) -> list[str]:
         """The titles of the plots, from top to bottom."""
         return [re.sub("<.*?>", "", it["text"]) for it in self.figure["layout"]["annotations"]]
+
+
+def facts(text: str) -> str:
+    """The nodes and numbers of a text, in their order; the words between them may change."""
+    return " ".join(re.findall(r"\b(?:lb|web)\d\b|\d+(?:\.\d+)?", text))
 
 
 def bars(page: Page, label: str) -> list[tuple[str, float, float]]:

@@ -1,4 +1,4 @@
-"""Rules that no linter knows: sizes, names, a page that names what is there, and a lock file that is whole."""
+"""Rules that no linter knows: sizes, names, a page that names what is there, and a lock file that is complete."""
 
 import ast
 import importlib.metadata

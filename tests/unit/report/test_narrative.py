@@ -9,6 +9,7 @@ from lab.analysis.timeline import Entry
 from lab.report.fault_phrases import PHRASES, phrase
 from lab.report.narrative import sentence
 from lab.report.terminal import terminal
+from tests.support.report_page import facts
 from tests.support.timelines import T0, Picked, changed, database, lab, of, quiet, servers, spell, switched_off, without
 
 EXPECT = [
@@ -45,75 +46,65 @@ def balancer_lost() -> list[Entry]:
 
 def test_a_server_lost_and_nobody_noticed() -> None:
     """The whole story of a power cut: broken, noticed, counted, back."""
-    assert summary(switched_off()) == (
-        "web1 lost its power at 5.0 s; HAProxy took it out after 3.0 s; of 480 reads 0 failed, "
-        "120 of 120 writes were acknowledged, 0 lost; web1 served again 6.0 s after healing began."
-    )
+    assert facts(summary(switched_off())) == "web1 5.0 3.0 480 0 120 120 0 web1 6.0"
 
 
 def test_the_balancer_lost() -> None:
     """There is nobody to take out, and everybody notices."""
-    assert summary(balancer_lost()) == (
-        "lb1 lost its power at 5.0 s; of 480 reads 208 failed and for 13 s none succeeded, "
-        "68 of 120 writes were acknowledged, 0 lost; the site answered again 6.0 s after healing began."
-    )
+    assert facts(summary(balancer_lost())) == "lb1 5.0 480 208 13 68 120 0 6.0"
+    assert "HAProxy" not in summary(balancer_lost())
 
 
 def test_a_control_run() -> None:
     """Without a fault there is nothing to notice and nothing to heal."""
-    story = summary(quiet(20), CONTROL)
-    assert story == "Nothing was broken; of 320 reads 0 failed, 80 of 80 writes were acknowledged, 0 lost."
+    assert facts(summary(quiet(20), CONTROL)) == "320 0 80 80 0"
 
 
 def test_writes_that_were_lost_are_counted() -> None:
     """The worst news stands in the sentence."""
     gone = changed(quiet(20), lambda it: it.kind == "final", tokens={})
-    assert summary(gone) == "Nothing was broken; of 320 reads 0 failed, 80 of 80 writes were acknowledged, 80 lost."
+    assert facts(summary(gone)) == "320 0 80 80 80"
 
 
 def test_an_inconclusive_run() -> None:
     """Who saw too little does not say that it went well, nor that it went wrong."""
-    assert summary(without(switched_off(), of("balancer", 4, 14))) == (
-        "web1 lost its power at 5.0 s; HAProxy was not seen to take it out; of 480 reads 0 failed, "
-        "120 of 120 writes were acknowledged, 0 lost; web1 served again 6.0 s after healing began; "
-        "1 of 3 checks saw too little to judge."
-    )
+    story = summary(without(switched_off(), of("balancer", 4, 14)))
+    assert facts(story) == "web1 5.0 480 0 120 120 0 web1 6.0 1 3"
+    assert "HAProxy was not seen" in story
 
 
 def test_a_broken_run() -> None:
     """What was measured before the rig broke proves nothing."""
     broken = [*switched_off(), lab(7.5, "broken", why="Locust ended with exit code 1")]
-    assert summary(broken) == "The rig broke at 7.5 s (Locust ended with exit code 1), so nothing is judged."
+    assert facts(summary(broken)) == "7.5 1"
+    assert "(Locust ended with exit code 1)" in summary(broken) and "nothing is judged" in summary(broken)
 
 
 def test_an_interrupted_run() -> None:
     """A timeline that stops says so first; what nobody read in the end is not known."""
     cut = [entry for entry in switched_off() if entry.at < T0 + 10]
-    assert summary(cut) == (
-        "The run ended early, after 10.0 s; web1 lost its power at 5.0 s; HAProxy took it out after 3.0 s; "
-        "of 160 reads 0 failed, 40 of 40 writes were acknowledged, how many of them were lost is not known; "
-        "web1 was never healed; 1 of 3 checks saw too little to judge."
-    )
+    assert facts(summary(cut)) == "10.0 web1 5.0 3.0 160 0 40 40 web1 1 3"
+    assert summary(cut).startswith("The run ended early")
+    assert "lost is not known" in summary(cut) and "web1 was never healed" in summary(cut)
 
 
 def test_a_run_that_says_why_it_ended_early() -> None:
     """Whoever interrupted it is named."""
     cut = [entry for entry in quiet(20) if entry.at < T0 + 10]
-    assert summary([*cut, lab(10, "end", complete=False, why="interrupted")], CONTROL) == (
-        "The run ended early, after 10.0 s (interrupted); nothing was broken; of 160 reads 0 failed, "
-        "40 of 40 writes were acknowledged, how many of them were lost is not known; "
-        "1 of 2 checks saw too little to judge."
-    )
+    story = summary([*cut, lab(10, "end", complete=False, why="interrupted")], CONTROL)
+    assert facts(story) == "10.0 160 0 40 40 1 2"
+    assert "10.0 s (interrupted)" in story and "lost is not known" in story
 
 
 def test_a_run_without_requests() -> None:
     """That nothing failed is no news when nothing was asked."""
-    assert summary(without(quiet(20), of("client"))).startswith("Nothing was broken; no request was made; ")
+    assert "no request was made" in summary(without(quiet(20), of("client")))
 
 
 def test_nothing_at_all() -> None:
     """An empty timeline is a run that ended early."""
-    assert summary([], []) == "The run ended early, after 0.0 s; nothing was broken; no request was made."
+    assert facts(summary([], [])) == "0.0"
+    assert summary([], []).startswith("The run ended early") and "no request was made" in summary([], [])
 
 
 def test_two_faults_are_told_apart() -> None:
@@ -121,17 +112,14 @@ def test_two_faults_are_told_apart() -> None:
     run = [entry for entry in switched_off() if entry.observer != "database"]
     lagging = [database(at, "web2", writable=False) for at in range(30)]
     both = [*run, *lagging, *spell([20, 21, 24, 25.5], node="web2", kind="replication-stop")]
-    assert summary(both) == (
-        "web1 lost its power at 5.0 s, replication to web2 stopped at 20.0 s; HAProxy took web1 out after 3.0 s; "
-        "of 480 reads 0 failed, 120 of 120 writes were acknowledged, 0 lost; "
-        "web1 served again 6.0 s after healing of web1 began; web2 was whole again 1.5 s after healing of web2 began."
-    )
+    assert facts(summary(both)) == "web1 5.0 web2 20.0 web1 3.0 480 0 120 120 0 web1 6.0 web1 web2 1.5 web2"
 
 
 def test_a_server_that_did_not_come_back() -> None:
     """Healing that nobody saw succeed is not called a success."""
     run = [*without(switched_off(), of("balancer", 18)), *(servers(at, web1="DOWN") for at in range(18, 34))]
-    assert "; web1 was not seen to be whole again." in summary(run)
+    back = summary(run).split("; ")[-1]
+    assert facts(back) == "web1" and "not seen" in back
 
 
 @pytest.mark.parametrize(
@@ -165,7 +153,7 @@ def test_the_terminal_says_the_same() -> None:
     lines = terminal(Judgement.of(run, EXPECT)).splitlines()
     assert lines[:3] == ["✓ PASS  The primary's server loses its power", summary(run), ""]
     assert [line[:10] for line in lines[4:8]] == ["✓ pass    ", "✓ pass    ", "✓ pass    ", "· reported"]
-    assert lines[5] == "✓ pass        3.00 s  at most 4.5 s  time until HAProxy took the server out (detected)"
+    assert lines[5].startswith("✓ pass        3.00 s  at most 4.5 s  ") and lines[5].endswith(" (detected)")
 
 
 def test_a_violation_that_stands_is_shown_and_nothing_else_of_a_broken_run() -> None:
@@ -174,7 +162,7 @@ def test_a_violation_that_stands_is_shown_and_nothing_else_of_a_broken_run() -> 
     judgement = Judgement.of(run, [*CONTROL, {"check": "two-writable", "at_most": 0}])
     lines = terminal(judgement).splitlines()
     assert lines[0].startswith("✗ FAIL")
-    assert lines[1] == "The rig broke at 9.0 s (Locust died), so only what it can't have made is judged."
+    assert "9.0 s (Locust died)" in lines[1] and "nothing is judged" not in lines[1]
     assert [line.split("  ")[0] for line in lines[4:]] == ["- not judged"] * 3 + ["✗ fail", "", lines[-1]]
     assert lines[-1].startswith("✗ two-writable: from ")
 
