@@ -62,7 +62,7 @@ def rejoin(c: Context, node: str, discard: bool = False) -> None:
 def durability(c: Context, value: str) -> None:
     """Choose how safe a commit is: async, available or durable."""
     lab = topology.load()
-    choices.save({"durability": check_durability(value)})
+    choices.save(durability=check_durability(value))
     changed = commit(lifecycle.running(lab, "database"), value)
     say("\n".join([*(changed or [f"it is {value} already"]), *MEANS[value]]))
 
@@ -82,7 +82,7 @@ def restore_(c: Context, file: str) -> None:
 
 def _chosen() -> list[str]:
     seen = last_seen.recall()
-    chosen = f"chosen: durability {choices.load().get('durability', 'durable')}"
+    chosen = f"chosen: durability {choices.load().durability}"
     return [chosen] + ([f"last seen: {seen.describe(time.time())}"] if seen else [])
 
 

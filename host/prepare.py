@@ -26,14 +26,14 @@ def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
     permissions.close_state(vm_power.FOUND.parent)
     wanted = {key: value for key, value in {"box": box, "provider": provider}.items() if value}
     if wanted:
-        choices.save(wanted)
+        choices.save(**wanted)
     chosen = choices.load()
-    using = _provider(chosen.get("provider"))
+    using = _provider(chosen.provider)
     _refuse(preflight.addresses_of(lab, inventory.take(), using.name))  # before a route is set
     _take_over(lab, using, (lab.network, lab.management))
     _refuse(preflight.check(lab, provider=using.name))
     emulated = using.driver == "qemu"
-    its_box = boxes.choose(lab, using.name, emulated=emulated, wanted=chosen.get("box", ""))
+    its_box = boxes.choose(lab, using.name, emulated=emulated, wanted=chosen.box)
     found = {"provider": using.name, "driver": using.driver, "box": its_box.name}
     vm_power.save_found(found | ({"emulator": emulator_path()} if emulated else {}))
 
@@ -43,7 +43,7 @@ def remove(lab: Lab, *, host: bool) -> None:
 
     Raises InfrastructureBroken naming what is left.
     """
-    using = _provider(choices.load().get("provider"))
+    using = _provider(choices.load().provider)
     _take_over(lab, using, preflight.free_ranges(lab, inventory.take()) if using.private else ())
     lifecycle.destroy()
     if using.name == "libvirt":
@@ -62,7 +62,7 @@ def remove(lab: Lab, *, host: bool) -> None:
 def examine(lab: Lab) -> list[Finding]:
     """All findings about this host, for lab.doctor."""
     try:
-        using = _provider(choices.load().get("provider"))
+        using = _provider(choices.load().provider)
     except LabError as error:
         return [Finding("provider", False, error.what, error.hint)]
     return preflight.check(lab, provider=using.name)
@@ -75,7 +75,7 @@ def _take_over(lab: Lab, using: Provider, networks: Sequence[IPv4Network]) -> No
         leftovers.take_over(ROOT, lab.nodes, lab.box.name)
 
 
-def _provider(wanted: str | None) -> Provider:
+def _provider(wanted: str) -> Provider:
     using = provider.choose(wanted)
     progress.say("host", f"{using.name}, {using.driver}: {using.why}")
     return using

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from lab.desired.state import Desired
 from lab.release import Release
 from lab.render import render
+from lab.state.choices import Choices
 from lab.topology import Lab, Node
 
 
@@ -17,7 +17,7 @@ class Target:
     lab: Lab
     node: Node
     release: Release
-    choices: Mapping[str, Any]
+    choices: Choices
     credentials: Mapping[str, str] = field(repr=False)
 
     def render(self, template: str) -> str:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from lab.desired.target import Roles
 from lab.experiment import teardown
-from lab.operations import clean_snapshot, converge, status
+from lab.operations import converge
 from lab.state import choices
 from lab.topology import Lab
 
@@ -24,9 +24,7 @@ def in_force(lab: Lab, roles: Roles) -> Iterator[None]:
 
 def apply(lab: Lab, roles: Roles, wanted: Mapping[str, str], without: Sequence[str]) -> None:
     """Converge with what an experiment wants, without the protections that it takes away."""
-    now = {**status.DEFAULTS, **clean_snapshot.DEFAULTS, **choices.load()}
-    if any(now[name] != value for name, value in wanted.items()):
-        choices.save(wanted)
+    choices.save(**wanted)
     converge.everything(lab, roles, without=without)
 
 

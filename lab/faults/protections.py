@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from lab.errors import BadInput, did_you_mean
-from lab.state.choices import WITHOUT
+from lab.state.choices import Choices
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,7 @@ def checked(names: Iterable[str]) -> list[str]:
     return names
 
 
-def taken(chosen: Mapping[str, Any]) -> list[str]:
-    """What an experiment took away and nobody put back yet."""
-    return list(chosen.get(WITHOUT) or ())
-
-
-def left(chosen: Mapping[str, Any]) -> list[str]:
-    """The same in words for the status."""
+def left(chosen: Choices) -> list[str]:
+    """What an experiment took away and nobody put back yet, in words for the status."""
     reason = "an experiment took it away; next: invoke lab.provision"
-    return [f"the lab runs without {name}: {reason}" for name in taken(chosen)]
+    return [f"the lab runs without {name}: {reason}" for name in chosen.without]

@@ -26,12 +26,12 @@ from lab.replication import accounts
 from lab.replication.mysql_cli import sql
 from lab.state import choices, credentials
 from lab.state.atomic_file import atomic_write
+from lab.state.choices import DEFAULTS, Choices
 from lab.topology import ROOT, Lab
 from lab.wait import until
 
 RECORD = ROOT / ".lab" / "clean.yml"
 MACHINE_CHOICES = ("provider", "box")  # they say what the machines are, not how they are set
-DEFAULTS = {"durability": "durable"}  # set in no file
 # In the place of a configuration's hash.
 MAKING, STALE, USED = "the lab is being made", "the snapshot is to be taken anew", "the lab was used without a snapshot"
 ANEW = "make the lab anew: invoke lab.destroy lab.up"
@@ -101,11 +101,10 @@ def put_back(lab: Lab, roles: Roles, name: str) -> list[str]:
     return changed
 
 
-def configuration(lab: Lab, roles: Roles, systems: Mapping[str, str], chosen: Mapping[str, Any]) -> str:
+def configuration(lab: Lab, roles: Roles, systems: Mapping[str, str], chosen: Choices) -> str:
     """A hash of the box, of what was chosen, and of every file that the roles write with it."""
-    chosen = {name: value for name, value in {**DEFAULTS, **chosen}.items() if name not in MACHINE_CHOICES}
     passwords = credentials.passwords(it.name for it in accounts.load(lab))
-    digest = hashlib.sha256(yaml.safe_dump([vm_power.found()["box"], chosen]).encode())
+    digest = hashlib.sha256(yaml.safe_dump([vm_power.found()["box"], hashed(chosen)]).encode())
     for node in lab.nodes:
         target = Target(lab, node, Release.of(systems[node.name]), chosen, passwords)
         for file in converge.desired(target, roles).files:
@@ -113,11 +112,17 @@ def configuration(lab: Lab, roles: Roles, systems: Mapping[str, str], chosen: Ma
     return digest.hexdigest()
 
 
+def hashed(chosen: Choices) -> dict[str, Any]:
+    """What is hashed of the choices; the durability always: a lab of an earlier version keeps its clean snapshot."""
+    settings = {"durability": chosen.durability, **chosen.differing()}
+    return {name: value for name, value in settings.items() if name not in MACHINE_CHOICES}
+
+
 def _is_of_today(lab: Lab, roles: Roles, record: Mapping[str, Any]) -> bool:
     """Whether the clean snapshot is of the configuration that is wanted now."""
     if any(node.name not in record["systems"] for node in lab.nodes):
         return False
-    return bool(record["configuration"] == configuration(lab, roles, record["systems"], {}))
+    return bool(record["configuration"] == configuration(lab, roles, record["systems"], DEFAULTS))
 
 
 def _converged(lab: Lab, roles: Roles, why: str) -> Outcome:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from lab import progress
 from lab.desired import ensure
@@ -12,7 +11,6 @@ from lab.desired.target import Roles, Target
 from lab.errors import LabError, LabNotUp
 from lab.faults import protections
 from lab.mysql import server_state
-from lab.mysql.server_state import check_durability
 from lab.nodes import clock_sync, lifecycle
 from lab.nodes.clock_sync import step_clock
 from lab.nodes.ssh import Machine, together
@@ -20,7 +18,7 @@ from lab.release import Release
 from lab.replication import accounts, assign_roles, rolling_restart
 from lab.replication.assign_roles import Pair
 from lab.state import choices, credentials
-from lab.state.choices import WITHOUT
+from lab.state.choices import Choices
 from lab.topology import Lab, Node
 
 
@@ -74,8 +72,7 @@ def everything(
     results = dict(zip((machine.node.name for machine in machines), together(one, machines), strict=True))
     changed = [change for it in results.values() for change in it.changed]
     if "database" in wanted and not dry_run:
-        durability = check_durability(chosen.get("durability", "durable"))
-        unique_key = "unique-key" not in without
+        durability, unique_key = chosen.durability, "unique-key" not in without
         pair = Pair(lab, _servers(machines), releases, passwords, durability, _answers(results), asked_at, unique_key)
         changed += _databases(pair, running, {name: it.later for name, it in results.items() if it.later})
     off = [it.name for it in lab.nodes if it not in [machine.node for machine in running]]
@@ -84,18 +81,17 @@ def everything(
     return Outcome(changed, systems, off)
 
 
-def _chosen(without: Sequence[str]) -> dict[str, Any]:
+def _chosen(without: Sequence[str]) -> Choices:
     """The choices, and what is taken away: written down before it is, so that status tells whatever happens."""
     checked = protections.checked(without)
     if checked:
-        choices.save({WITHOUT: checked})
-    return {**choices.load(), WITHOUT: checked}
+        choices.save(without=checked)
+    return choices.load().model_copy(update={"without": tuple(checked)})
 
 
 def _all_protected() -> None:
-    chosen = choices.load()
-    if WITHOUT in chosen:
-        choices.forget(chosen.keys() - {WITHOUT})
+    if choices.load().without:
+        choices.save(without=())
 
 
 def _databases(pair: Pair, running: Sequence[Machine], waiting: Mapping[str, Sequence[Unit]]) -> list[str]:

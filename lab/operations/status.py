@@ -13,6 +13,7 @@ from lab.nodes.facts import NodeFacts, Server, ask, endings
 from lab.nodes.ssh import Machine, together
 from lab.operations.health import health
 from lab.state import choices, lock
+from lab.state.choices import Choices
 from lab.topology import Lab
 
 RED, GREEN, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
@@ -21,7 +22,6 @@ HEALS = "invoke fault.heal"
 HEAL = f"{HEALS} (undoes every fault that was injected)"
 PROVISION = "invoke lab.provision (repairs what differs)"
 STATES = ("running", "paused", "off", "absent")
-DEFAULTS = {"stage": "distributed", "algorithm": "roundrobin", "mode": "active-active"}
 
 
 def collect(lab: Lab, machines: Sequence[Machine] = ()) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def collect(lab: Lab, machines: Sequence[Machine] = ()) -> dict[str, Any]:
     Who has `machines` already passes them: to open a connection costs an emulated node seconds.
     Raises LabNotUp only where no lab exists in this checkout.
     """
-    chosen = {**DEFAULTS, **choices.load()}
+    chosen = choices.load()
     errors = protections.left(chosen)
     states = _states(lab, errors)
     asked_at = time.time()
@@ -40,7 +40,7 @@ def collect(lab: Lab, machines: Sequence[Machine] = ()) -> dict[str, Any]:
     balancer = _balancer(lab, facts, chosen, errors)
     up = any(it["status"].startswith("UP") for it in (balancer or {}).get("servers", ()))
     return {
-        "stage": chosen["stage"],
+        "stage": chosen.stage,
         "site": {
             "url": lab.url,
             "ok": answers.result() or (up and site.healthy(lab)),  # it may have come back since it was asked
@@ -91,9 +91,7 @@ def _ask(lab: Lab, machines: Sequence[Machine], states: Mapping[str, str], error
     return answers
 
 
-def _balancer(
-    lab: Lab, facts: Mapping[str, NodeFacts], chosen: Mapping[str, Any], errors: list[str]
-) -> dict[str, Any] | None:
+def _balancer(lab: Lab, facts: Mapping[str, NodeFacts], chosen: Choices, errors: list[str]) -> dict[str, Any] | None:
     name = lab.having("balancer")[0].name
     servers = facts[name].servers if name in facts else None
     if servers is None:
@@ -101,8 +99,8 @@ def _balancer(
         return None
     shown = {server.name: server for server in servers if server.backend == "web"}
     return {
-        "algorithm": chosen["algorithm"],
-        "mode": chosen["mode"],
+        "algorithm": chosen.algorithm,
+        "mode": chosen.mode,
         "servers": [{"name": name, "status": server.status, "weight": server.weight} for name, server in shown.items()],
     }
 
@@ -134,7 +132,7 @@ def _database(
     advised = advice.advise(lab.having("database"), asked, degraded, endings(lab, asked), states)
     primaries = [it for it in asked.values() if it and it.role == "primary"]
     primary = primaries[0] if len(primaries) == 1 else None
-    chosen = choices.load().get("durability", "durable")
+    chosen = choices.load().durability
     advised += advice.unchosen(primary, degraded, chosen) if primary else []
     errors += [f"database: {line}" for line in advised]
     return {

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lab.analysis.history import STALENESS_S
 from lab.plan.validation import MEASURE_S
+from lab.state.choices import DEFAULTS, Algorithm, Mode, Stage
 
 
 class _Strict(BaseModel):
@@ -58,10 +59,10 @@ class PlanFile(_Strict):
 
     title: str = Field(min_length=1, max_length=80)
     question: str = Field(min_length=1, max_length=200)
-    stage: Literal["distributed"] = "distributed"
-    durability: Literal["durable", "available", "async"] = "durable"
-    algorithm: Literal["roundrobin", "leastconn", "source"] | None = None
-    mode: Literal["active-active", "active-passive"] | None = None
+    stage: Stage = DEFAULTS.stage
+    durability: Literal["durable", "available", "async"] = DEFAULTS.durability
+    algorithm: Algorithm | None = None
+    mode: Mode | None = None
     primary: str = ""
     load: LoadFile = LoadFile()
     warm_up_s: float = Field(default=10.0, ge=0, le=120)

@@ -14,7 +14,6 @@ from lab.faults import kinds, protections
 from lab.faults.conflicts import conflicts
 from lab.faults.kinds import Fault, Key, key_of
 from lab.plan import allowed_commands
-from lab.state.choices import WITHOUT
 from lab.topology import Lab
 from lab.yaml_file import Mistake, Place
 
@@ -42,6 +41,7 @@ ANY = "any"  # an experiment takes the databases as they are
 ACTIONS = ("inject", "heal", "command")
 DURING = "during_command"
 NEVER_CONVERGES = "db."
+WITHOUT = "without"
 
 
 def between(lab: Lab, data: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from lab import progress
 from lab.errors import CheckFailed, LabError, TimedOut
-from lab.faults import protections
 from lab.mysql import advice, gtid, last_seen, promotion
 from lab.mysql.data_loss import Situation
 from lab.mysql.promotion import Promotion
@@ -124,7 +123,7 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
     Only a command that an experiment runs leaves out what the experiment took away, and says so.
     """
     node, other = roles.node.node.name, roles.other.node.name
-    without = protections.taken(choices.load()) if lock.is_a_part() else []
+    without = choices.load().without if lock.is_a_part() else ()
     notices = [f"without {it}: {LEFT_OUT[it].format(node=node, other=other)}" for it in without if it in LEFT_OUT]
     for line in notices:
         progress.say(node, line)

@@ -14,7 +14,7 @@ from lab import progress
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.mysql import gtid, last_seen
 from lab.mysql.promotion import rejoins
-from lab.mysql.server_state import Database, check_durability
+from lab.mysql.server_state import Database
 from lab.nodes.facts import databases_of
 from lab.nodes.ssh import Machine, Shell, together
 from lab.replication.attach import APPLY, APPLY_RECEIVED, listen
@@ -52,7 +52,7 @@ class Roles:
         """For a node by its name; raises BadInput where it is no database, or the only one."""
         node, other = pair(lab, name)
         password = credentials.passwords(["replication"])["replication"]
-        durability = check_durability(choices.load().get("durability", "durable"))
+        durability = choices.load().durability
         return cls(Machine(node), Machine(other), password, durability)
 
 

@@ -1,45 +1,87 @@
-"""What commands chose (provider, box, ...): .lab/choices.yml, which beats lab.yml."""
+"""What commands chose (provider, box, ...): .lab/choices.yml, which beats lab.yml; and what holds without a choice."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lab import progress
+from lab import progress, yaml_file
 from lab.errors import BadInput
 from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT
+from lab.yaml_file import Document
 
 CHOICES = ROOT / ".lab" / "choices.yml"
-WITHOUT = "without"  # the protections that an experiment takes away, in its file and among the choices
 ASIDE = CHOICES.with_name("choices-before-experiment.yml")  # there while an experiment chooses for itself
+Stage = Literal["distributed"]
+Algorithm = Literal["roundrobin", "leastconn", "source"]
+Mode = Literal["active-active", "active-passive"]
+Weight = Annotated[int, Field(ge=0, le=256)]  # what HAProxy takes
 
 
-def load(path: Path = CHOICES) -> dict[str, Any]:
-    """All choices so far; raises BadInput if the file was damaged by hand."""
+class Choices(BaseModel):
+    """Everything that can be chosen; the defaults stand here and nowhere else. '' leaves it to this machine.
+
+    `without`: the protections that an experiment takes away.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    provider: Literal["", "libvirt", "virtualbox"] = ""
+    box: str = ""
+    stage: Stage = "distributed"
+    algorithm: Algorithm = "roundrobin"
+    mode: Mode = "active-active"
+    durability: Literal["durable", "available", "async"] = "durable"
+    persistence: Literal["none", "cookie"] = "none"
+    weights: Mapping[str, Weight] = {}
+    without: tuple[str, ...] = ()
+
+    def weight(self, name: str) -> int:
+        """How much of the load a server gets, relative to the others."""
+        return self.weights.get(name, 100)
+
+    def differing(self) -> dict[str, Any]:
+        """The values that are not the defaults, by name, as YAML has them."""
+        return dict(sorted(self.model_dump(mode="json", exclude_defaults=True).items()))
+
+
+DEFAULTS = Choices()
+
+
+def load(path: Path = CHOICES) -> Choices:
+    """All choices so far; raises BadInput that names the file where it was damaged by hand."""
+    document = Document.read(str(path), yaml_file.text(path) if path.exists() else "")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path} is not YAML", evidence=str(error), hint=f"correct it or remove {path}") from error
-    if data is not None and not isinstance(data, dict):
-        raise BadInput(f"{path} is not a list of choices", hint=f"correct it or remove {path}")
-    return data or {}
+        return Choices.model_validate({} if document.data is None else document.data)
+    except ValidationError as error:
+        raise document.refusal(yaml_file.invalid(error, "the choices", Choices)) from error
 
 
-def save(changes: Mapping[str, Any], path: Path = CHOICES) -> None:
-    """Keep these choices and all earlier ones; the file is replaced whole."""
-    _write({**load(path), **changes}, path)
+def save(**changes: Any) -> None:
+    """Keep these choices and all earlier ones; raises BadInput where one of them can't be chosen.
+
+    Where nothing changes, nothing is written: an experiment converges on a full disk, too.
+    """
+    now = load()
+    try:
+        chosen = Choices.model_validate({**now.differing(), **changes})
+    except ValidationError as error:
+        found = [f"{'.'.join(place)}: {text}" for place, text in yaml_file.invalid(error, "the choices", Choices)]
+        raise BadInput.listing("this can't be chosen", found) from error
+    if chosen != now:
+        _write(chosen, CHOICES)
 
 
-def forget(keep: Collection[str], path: Path = CHOICES) -> None:
+def forget(keep: Collection[str]) -> None:
     """Forget all choices but those named in `keep`."""
-    _write({name: value for name, value in load(path).items() if name in keep}, path)
+    _write(Choices(**{name: value for name, value in load().differing().items() if name in keep}), CHOICES)
 
 
 def set_aside() -> None:
     """Write down what the user chose, for `bring_back`; what an experiment left away was nobody's choice."""
-    _write({name: value for name, value in load().items() if name != WITHOUT}, ASIDE)
+    _write(load().model_copy(update={"without": ()}), ASIDE)
 
 
 def bring_back() -> bool:
@@ -50,7 +92,7 @@ def bring_back() -> bool:
     if not ASIDE.exists():
         return False
     own, now = load(ASIDE), load()
-    _write({**own, **{name: now[name] for name in now if name == WITHOUT}}, CHOICES)
+    _write(own.model_copy(update={"without": now.without}), CHOICES)
     ASIDE.unlink()
     return now != own
 
@@ -58,9 +100,10 @@ def bring_back() -> bool:
 def of_the_user() -> None:
     """Bring back, and say, what an experiment that was killed could not; for a command that has the lock alone."""
     if bring_back():
-        chosen = ", ".join(f"{name} {value}" for name, value in load().items()) or "none"
+        chosen = ", ".join(f"{name} {value}" for name, value in load().differing().items()) or "none"
         progress.say("lab", f"an experiment was killed: the next converge does what you chose before it ({chosen})")
 
 
-def _write(chosen: Mapping[str, Any], path: Path) -> None:
-    atomic_write(path, yaml.safe_dump(dict(chosen)))
+def _write(chosen: Choices, path: Path) -> None:
+    """The file is replaced as a whole, and holds what differs from the defaults."""
+    atomic_write(path, yaml.safe_dump(chosen.differing()))

@@ -16,6 +16,7 @@ from lab.nodes.ssh import Answer
 from lab.operations import clean_snapshot, converge, snapshots
 from lab.operations.converge import Outcome
 from lab.state import choices, credentials
+from lab.state.choices import Choices
 from lab.topology import Lab, Node
 from tests.support.pairs import OPEN, REPLICA
 
@@ -103,7 +104,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(clean_snapshot, "sql", Double.sql)
     monkeypatch.setattr(clean_snapshot, "restore", it.restore)
     monkeypatch.setattr(converge, "everything", it.converge)
-    monkeypatch.setattr(choices, "load", lambda: dict(it.chosen))
+    monkeypatch.setattr(choices, "load", lambda: Choices(**it.chosen))
     monkeypatch.setattr(choices, "forget", it.forget)
     monkeypatch.setattr(credentials, "passwords", lambda names: dict.fromkeys(names, "secret"))
     clean_snapshot.begin(LAB)

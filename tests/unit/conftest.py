@@ -67,7 +67,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stored:
 
     monkeypatch.setattr(choices, "load", lambda it=path: LOAD(own(it)))
     monkeypatch.setattr(choices, "_write", lambda chosen, it: WRITE(chosen, own(it)))
-    return lambda: LOAD(path)
+    return lambda: LOAD(path).differing()
 
 
 @pytest.fixture

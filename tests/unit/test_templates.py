@@ -13,6 +13,7 @@ from lab import topology
 from lab.errors import BadInput
 from lab.release import RELEASES, Release
 from lab.render import FOLDER, php, render
+from lab.state.choices import Choices
 
 CASES = Path(__file__).parent / "cases" / "templates"
 ROWS: list[dict[str, Any]] = yaml.safe_load((CASES / "cases.yml").read_text(encoding="utf-8"))
@@ -36,7 +37,7 @@ def rendered(row: dict[str, Any], system: str = "") -> str:
         lab=lab,
         node=lab.node(row["node"]),
         release=release,
-        choices=row.get("choices", {}),
+        choices=Choices(**row.get("choices", {})),
         credentials=CREDENTIALS,
     )
 

@@ -13,13 +13,13 @@ INSTALL_S = 2400.0
 
 def test_a_plain_box_becomes_the_lab(healthy: Lab, machines: dict[str, Machine]) -> None:
     """Destroyed, made anew from the plain box, whole; a second converge changes nothing; then back to the baked one."""
-    saved = choices.load().get("box", "")
+    saved = choices.load().box
     must("lab.destroy", timeout=300)
     try:
         must("lab.up", "--box", "plain", timeout=INSTALL_S)
         assert wrong(healthy) == []
         assert must("lab.provision").strip() == "nothing to change"
     finally:
-        choices.save({"box": saved})
+        choices.save(box=saved)
         must("lab.destroy", timeout=300)
         must("lab.up", timeout=INSTALL_S)

@@ -51,7 +51,7 @@ def test_reset_undoes_whatever_was_done(healthy: Lab, machines: dict[str, Machin
     assert "as it was when it was made" in output
     assert wrong(healthy) == []
     assert not has_note(healthy, token)
-    assert "durability" not in choices.load()
+    assert "durability" not in choices.load().differing()
 
 
 def test_an_unknown_snapshot_is_refused_with_those_that_exist(lab: Lab) -> None:

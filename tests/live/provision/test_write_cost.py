@@ -24,7 +24,7 @@ ORDER = ("async", "durable")
 @pytest.fixture
 def chosen(healthy: Lab) -> Iterator[Lab]:
     """The lab with the durability that was chosen before, whatever the test chose."""
-    before = choices.load().get("durability", "durable")
+    before = choices.load().durability
     yield healthy
     must("db.durability", str(before))
 

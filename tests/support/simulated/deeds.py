@@ -17,7 +17,7 @@ from tests.support.simulated.pair import Pair
 
 def _durability(value: str) -> Event:
     def chooses(pair: Pair, it: Server) -> None:
-        choices.save({"durability": value})
+        choices.save(durability=value)
         durability.commit(pair.machines, value)
 
     return chooses

@@ -101,7 +101,7 @@ def unhealthy(pair: Pair) -> str:
         return f"{other.node.name} does not replicate"
     if gtid.minus(primary.executed, other.executed):
         return f"{other.node.name} does not apply what it should"
-    chosen = choices.load().get("durability", "durable")
+    chosen = choices.load().durability
     if SAFETY.index(primary.durability) < SAFETY.index(chosen):
         return f"commits are {primary.durability}, not {chosen}"
     return f"lost: {pair.lost(open_[0])}" if pair.lost(open_[0]) and not pair.may_lose else ""
@@ -172,7 +172,7 @@ def provision(pair: Pair, _: Sequence[str] = ()) -> None:
         machine.script("systemctl start mysql", title="starts MySQL")
     passes(pair)
     if len(machines) == len(pair.machines):
-        chosen, asked_at = choices.load().get("durability", "durable"), time.time()
+        chosen, asked_at = choices.load().durability, time.time()
         answers = {machine.node.name: _answers(pair, machine) for machine in machines}
         passwords = {"replication": "secret", "clone": "secret"}
         releases = {machine.node.name: Release.of(SYSTEM) for machine in machines}

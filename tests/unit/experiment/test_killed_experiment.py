@@ -20,6 +20,7 @@ from lab.experiment import own_choices, runner
 from lab.operations import converge
 from lab.operations.converge import Outcome
 from lab.state import choices, lock
+from lab.state.choices import Choices
 from lab.topology import Lab
 from tests.unit.conftest import Stored
 
@@ -71,9 +72,9 @@ def killed() -> None:
 
 def test_what_the_user_chose_comes_back_after_a_kill(run: Run, stored: Stored, capsys: Any) -> None:
     """The killed experiment's own choice stands until any changing command begins, which says so, once."""
-    choices.save(CHOSEN)
+    choices.save(**CHOSEN)
     run(killed)
-    assert stored() == {**CHOSEN, "durability": "durable"}
+    assert choices.load() == Choices(algorithm="leastconn", durability="durable")
     for count in (1, 0):
         change(Context())
         assert capsys.readouterr().err.count(MESSAGE) == count
@@ -84,7 +85,7 @@ def test_the_roles_alone_bring_it_back_too(
     run: Run, stored: Stored, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """`fab database` is a converge: it would make the killed experiment's durability that of the primary."""
-    choices.save(CHOSEN)
+    choices.save(**CHOSEN)
     run(killed)
     monkeypatch.setattr(fabfile, "everything", lambda *_, **__: Outcome([], {}, []))
     fabfile.ns["database"].body(Context())
@@ -93,7 +94,7 @@ def test_the_roles_alone_bring_it_back_too(
 
 def test_an_experiment_after_a_kill_ends_with_what_the_user_chose(run: Run, stored: Stored) -> None:
     """The second one takes nothing of the first for the user's; a normal end leaves nothing aside."""
-    choices.save(CHOSEN)
+    choices.save(**CHOSEN)
     run(killed)
     run(lambda: None)
     assert stored() == CHOSEN and not choices.ASIDE.exists()
@@ -109,6 +110,6 @@ def test_a_command_of_the_experiment_itself_leaves_its_choices(
         change(Context())
         killed()
 
-    choices.save(CHOSEN)
+    choices.save(**CHOSEN)
     run(part)
-    assert stored()["durability"] == "durable" and choices.ASIDE.exists()
+    assert choices.load().durability == "durable" and choices.ASIDE.exists()

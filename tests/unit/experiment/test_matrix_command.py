@@ -20,6 +20,7 @@ from lab.operations import clean_snapshot
 from lab.plan import experiment_file
 from lab.plan.experiment_file import Plan
 from lab.state import choices, lock
+from lab.state.choices import Choices
 from tests.support.report_page import facts
 from tests.support.stories import shipped
 from tests.support.timelines import repeated
@@ -126,13 +127,13 @@ def test_a_reset_between_rows_keeps_what_the_user_chose(
 
     def reset(*_: object) -> list[str]:
         choices.forget([])
-        assert choices.load(choices.ASIDE) == {"mode": "active-passive"}
+        assert choices.load(choices.ASIDE) == Choices(mode="active-passive")
         if ending:
             raise ending
         return []
 
     monkeypatch.setattr(clean_snapshot, "reset", reset)
-    choices.save({"mode": "active-passive"})
+    choices.save(mode="active-passive")
     with pytest.raises(CheckFailed) if ending else nullcontext():
         experiments.reset(topology.load(), {})
     assert stored() == {"mode": "active-passive"} and not choices.ASIDE.exists()

@@ -13,6 +13,7 @@ from fabfile import web
 from lab import topology
 from lab.desired.target import Target
 from lab.release import RELEASES
+from lab.state.choices import Choices
 
 SOCKETS = ("read", "write", "health")
 MOST, PHP_DEFAULT = 8, 511
@@ -32,10 +33,11 @@ def listening() -> Iterator[Any]:
         yield listen
 
 
-def holds(folder: Path, choices: dict[str, Any]) -> bool:
+def holds(folder: Path, without: tuple[str, ...] = ()) -> bool:
     """Whether the role finds the queues of the sockets in this folder as they should be."""
     lab = topology.load()
-    target = Target(lab, lab.node("web1"), next(iter(RELEASES.values())), choices, {"site_read": "", "site_write": ""})
+    chosen = Choices(without=without)
+    target = Target(lab, lab.node("web1"), next(iter(RELEASES.values())), chosen, {"site_read": "", "site_write": ""})
     (command,) = web.desired(target).commands
     asked = command.ask.replace("/run/php", str(folder))
     return subprocess.run(["bash", "-c", asked], check=False, capture_output=True).returncode == 0
@@ -44,24 +46,24 @@ def holds(folder: Path, choices: dict[str, Any]) -> bool:
 def test_a_queue_that_is_as_it_should_be_needs_no_restart(tmp_path: Path, listening: Any) -> None:
     """Eight may wait for each pool."""
     listening(tmp_path, MOST)
-    assert holds(tmp_path, {})
+    assert holds(tmp_path)
 
 
 def test_a_reload_kept_the_old_queue(tmp_path: Path, listening: Any) -> None:
     """The sockets were opened with PHP's own number."""
     listening(tmp_path, PHP_DEFAULT)
-    assert not holds(tmp_path, {})
-    assert holds(tmp_path, {"without": ["admission"]})
+    assert not holds(tmp_path)
+    assert holds(tmp_path, ("admission",))
 
 
 def test_a_pool_that_does_not_listen_is_seen(tmp_path: Path, listening: Any) -> None:
     """One of three is not there."""
     listening(tmp_path, MOST, SOCKETS[:2])
-    assert not holds(tmp_path, {})
+    assert not holds(tmp_path)
 
 
 def test_a_socket_whose_file_is_gone_is_seen(tmp_path: Path, listening: Any) -> None:
     """The kernel lists it still."""
     listening(tmp_path, MOST)
     (tmp_path / "read.sock").unlink()
-    assert not holds(tmp_path, {})
+    assert not holds(tmp_path)

@@ -111,11 +111,11 @@ class Trial:
         """Stands in for converge.everything: it writes down and strikes out as that does."""
         self.converged.append(tuple(without))
         if without:
-            choices.save({"without": list(without)})
+            choices.save(without=without)
         elif self.fails_back:
             raise CommandFailed("lb1", "converge", 1, "gone")
-        elif "without" in choices.load():
-            choices.forget(choices.load().keys() - {"without"})
+        elif choices.load().without:
+            choices.save(without=())
         return Outcome([], {}, [])
 
     @contextmanager
@@ -154,7 +154,7 @@ def test_however_a_control_ends_its_protections_come_back(
     trial: Callable[..., Trial], stored: Stored, ending: BaseException | None, left: dict[str, Any]
 ) -> None:
     """They are missing all the time that it runs, and only then; what was chosen before stays chosen."""
-    choices.save({"algorithm": "leastconn", **left})
+    choices.save(algorithm="leastconn", **left)
     assert trial(ending).converged == [CONTROL, CONTROL, ()]
     assert stored() == {"algorithm": "leastconn"}
 

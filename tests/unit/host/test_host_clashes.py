@@ -17,6 +17,7 @@ from lab import topology
 from lab.errors import InfrastructureBroken
 from lab.nodes import lifecycle, vm_power
 from lab.state import choices
+from lab.state.choices import Choices
 
 LAB = topology.load()
 OFFICE = '[{"ifname": "wlan0", "addr_info": [{"local": "192.168.56.9", "prefixlen": 24}]}]'
@@ -35,7 +36,7 @@ def touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object]:
     """A machine without libvirtd; what the lab does to it."""
     done: list[object] = []
     monkeypatch.setattr(vm_power, "FOUND", tmp_path / ".lab/vagrant.yml")
-    monkeypatch.setattr(choices, "load", dict)
+    monkeypatch.setattr(choices, "load", Choices)
     monkeypatch.setattr(provider, "choose", lambda wanted: Provider("libvirt", "qemu", True, "a private one"))
     monkeypatch.setattr(inventory, "take", Inventory)
     monkeypatch.setattr(hypervisor, "start", lambda networks: done.append([str(it) for it in networks]))

@@ -9,7 +9,7 @@ from host import accelerator, emulator, provider
 from host.accelerator import Accelerator
 from host.provider import Provider
 from lab import process
-from lab.errors import BadInput, InfrastructureBroken, TimedOut
+from lab.errors import InfrastructureBroken, TimedOut
 from lab.process import Finished
 
 CASES = Path(__file__).parents[1] / "cases/host"
@@ -118,15 +118,15 @@ def test_under_apparmor_the_emulator_is_the_distributions_own(monkeypatch: pytes
 @pytest.mark.parametrize(
     ("wanted", "working", "chosen"),
     [
-        (None, ["system", "virtualbox", "private"], "system"),
-        (None, ["virtualbox", "private"], "virtualbox"),
-        (None, ["private"], "private"),
+        ("", ["system", "virtualbox", "private"], "system"),
+        ("", ["virtualbox", "private"], "virtualbox"),
+        ("", ["private"], "private"),
         ("libvirt", ["virtualbox", "private"], "private"),
         ("virtualbox", ["system", "virtualbox"], "virtualbox"),
     ],
 )
 def test_a_working_provider_is_used_before_one_is_made(
-    monkeypatch: pytest.MonkeyPatch, wanted: str | None, working: list[str], chosen: str
+    monkeypatch: pytest.MonkeyPatch, wanted: str, working: list[str], chosen: str
 ) -> None:
     """The system's libvirtd, VirtualBox, a libvirtd of our own; what is wanted beats all."""
     for kind in ("system", "virtualbox", "private"):
@@ -142,18 +142,12 @@ def test_no_provider_names_what_was_tried(monkeypatch: pytest.MonkeyPatch) -> No
     for function in ("_system_libvirt", "_virtualbox", "_private_libvirt"):
         monkeypatch.setattr(provider, function, lambda tried, name=function: tried.append(f"{name}: no"))
     with pytest.raises(InfrastructureBroken) as error:
-        provider.choose(None)
+        provider.choose()
     assert str(error.value) == (
         "host: no Vagrant provider works on this machine\n"
         "    _system_libvirt: no\n    _virtualbox: no\n    _private_libvirt: no\n"
         "next: run ./bootstrap.sh"
     )
-
-
-def test_an_unknown_provider_is_wrong_input() -> None:
-    """Exit 2, and the names that exist."""
-    with pytest.raises(BadInput, match="there is no provider 'docker'"):
-        provider.choose("docker")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from lab.errors import CheckFailed
 from lab.mysql import last_seen
 from lab.nodes import vm_power
 from lab.operations import clean_snapshot
+from lab.state.choices import Choices
 from lab.topology import Lab
 from tests.support.clean_doubles import CONVERGED, LAB, SYSTEMS, Host, made, refusal
 from tests.support.pairs import OPEN
@@ -44,7 +45,9 @@ def test_a_snapshot_of_a_user_comes_back_with_the_choices_of_today(host: Host) -
     assert host.events[-3:] == ["put back", "converge", "healthy"]
 
 
-@pytest.mark.parametrize("chosen", [{"durability": "async"}, {"algorithm": "leastconn"}, {"later": 1}], ids=str)
+@pytest.mark.parametrize(
+    "chosen", [{"durability": "async"}, {"mode": "active-passive"}, {"weights": {"web1": 50}}], ids=str
+)
 def test_a_snapshot_taken_under_choices_is_converged(host: Host, chosen: Mapping[str, Any]) -> None:
     """Choices survive lab.destroy, so the next lab is made with them; reset means without."""
     host.chosen = {"provider": "libvirt", "box": "local", **chosen}
@@ -62,11 +65,21 @@ def test_choosing_what_holds_anyway_or_a_machine_is_no_other_configuration(host:
     assert clean_snapshot.reset(LAB, ROLES) == []
 
 
+def test_the_snapshot_of_an_earlier_version_stays_clean(host: Host) -> None:
+    """Its hash was made of the durability, chosen or not, and of what else was chosen."""
+    assert clean_snapshot.hashed(Choices(box="local")) == {"durability": "durable"}
+    assert clean_snapshot.hashed(Choices(mode="active-passive", without=("retries",))) == {
+        "durability": "durable",
+        "mode": "active-passive",
+        "without": ["retries"],
+    }
+
+
 def test_another_box_is_another_configuration(host: Host) -> None:
     """A snapshot of the old one's packages would not be how the lab is made today."""
-    before = clean_snapshot.configuration(LAB, ROLES, SYSTEMS, {})
+    before = clean_snapshot.configuration(LAB, ROLES, SYSTEMS, Choices())
     vm_power.FOUND.write_text("provider: libvirt\nbox: weblab/debian-13-cba987654321\n")
-    assert clean_snapshot.configuration(LAB, ROLES, SYSTEMS, {}) != before
+    assert clean_snapshot.configuration(LAB, ROLES, SYSTEMS, Choices()) != before
 
 
 def test_a_snapshot_of_other_nodes_is_converged_before_the_lab_is_waited_for(host: Host) -> None:

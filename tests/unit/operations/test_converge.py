@@ -55,7 +55,7 @@ class Double:
 
 def healthy_report(node: topology.Node) -> str:
     """What the probe prints on a node that has all that is desired of it."""
-    target = Target(LAB, node, Release.of(SYSTEM), {}, PASSWORDS)
+    target = Target(LAB, node, Release.of(SYSTEM), choices.DEFAULTS, PASSWORDS)
     return "\n".join(_lines(converge.desired(target, ROLES), node))
 
 
@@ -87,7 +87,7 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> list[Double]:
     made = [Double(node) for node in LAB.nodes]
     monkeypatch.setattr(lifecycle, "running", lambda lab, role="": made)
     monkeypatch.setattr(credentials, "passwords", lambda names: PASSWORDS)
-    monkeypatch.setattr(choices, "load", dict)
+    monkeypatch.setattr(choices, "load", choices.Choices)
     return made
 
 
@@ -229,14 +229,14 @@ def test_a_converge_writes_down_what_it_takes_away_before_it_does(
 @pytest.mark.parametrize("part", [{"node": "lb1"}, {"only": ["balancer"]}, {"dry_run": True}], ids=str)
 def test_half_a_converge_strikes_nothing_out(machines: list[Double], stored: Stored, part: dict[str, Any]) -> None:
     """What stands elsewhere may still be missing."""
-    choices.save({"provider": "libvirt", "without": ["unique-key"]})
+    choices.save(provider="libvirt", without=["unique-key"])
     converge.everything(LAB, ROLES, **part)
     assert stored()["without"] == ["unique-key"]
 
 
 def test_a_node_that_is_off_keeps_the_record(machines: list[Double], stored: Stored) -> None:
     """Its part was not put back."""
-    choices.save({"without": ["unique-key"]})
+    choices.save(without=["unique-key"])
     del machines[2]
     converge.everything(LAB, ROLES)
     assert stored() == {"without": ["unique-key"]}

@@ -12,6 +12,7 @@ from lab.nodes import site, vm_power
 from lab.nodes.facts import NodeFacts, Server
 from lab.operations import status
 from lab.state import choices
+from lab.state.choices import Choices
 from lab.topology import Lab
 from tests.support.pairs import PROMOTED
 
@@ -204,7 +205,7 @@ def test_a_protection_that_is_missing_is_red(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: "running" for node in lab.nodes})
     monkeypatch.setattr(site, "healthy", lambda _: True)
     monkeypatch.setattr(status, "_ask", lambda *_: {})
-    monkeypatch.setattr(choices, "load", lambda: {"without": ["retries", "unique-key"]})
+    monkeypatch.setattr(choices, "load", lambda: Choices(without=("retries", "unique-key")))
     errors = status.collect(LAB)["errors"]
     assert [it.split(":")[0] for it in errors[:2]] == [
         f"the lab runs without {name}" for name in ("retries", "unique-key")

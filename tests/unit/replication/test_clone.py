@@ -68,7 +68,7 @@ def test_a_copy_does_not_wait_for_commits_that_wait_for_it(errant: Pair) -> None
 @pytest.mark.parametrize("durability", ["available", "async"])
 def test_where_no_commit_waits_without_end_notes_are_left_during_a_copy(errant: Pair, durability: str) -> None:
     """What was chosen says what may be lost; the site need not refuse anything."""
-    choices.save({"durability": durability})
+    choices.save(durability=durability)
     errant.web1.variables.update(rpl_semi_sync_source_enabled=durability != "async", rpl_semi_sync_source_timeout=1000)
     rejoin.rejoin(LAB, "web2")
     assert errant.web2.copied_from == "web1"

@@ -18,7 +18,7 @@ def in_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("left", ["relay-log", "fencing"])
 def test_a_users_promotion_has_all_protections(make: Make, left: str) -> None:
     """Also where a control was killed, and what it took away is on record until the next converge."""
-    choices.save({"without": [left]})
+    choices.save(without=[left])
     pair = make(power="paused")
     lines = promote_replica.promote(LAB, "web2")
     assert pair.lost("web2") == "" and pair.events == FENCED and "without" not in lines[1]
@@ -27,7 +27,7 @@ def test_a_users_promotion_has_all_protections(make: Make, left: str) -> None:
 @pytest.mark.usefixtures("in_an_experiment")
 def test_without_the_relay_log_the_source_is_left_at_once(make: Make) -> None:
     """A control takes the wait away; fenced is all the same, and the answer says what is thrown away."""
-    choices.save({"without": ["relay-log"]})
+    choices.save(without=["relay-log"])
     pair = make(power="paused")
     pair.may_lose = True
     lines = promote_replica.promote(LAB, "web2")
@@ -38,7 +38,7 @@ def test_without_the_relay_log_the_source_is_left_at_once(make: Make) -> None:
 @pytest.mark.usefixtures("in_an_experiment")
 def test_without_fencing_the_old_primary_is_left_as_it_is(make: Make) -> None:
     """A control takes that away; all is applied all the same, and the answer says who may take writes."""
-    choices.save({"without": ["fencing"]})
+    choices.save(without=["fencing"])
     pair = make(power="paused")
     line = promote_replica.promote(LAB, "web2")[1]
     assert pair.events == ["web2 opened"] and pair.two_writable and pair.lost("web2") == ""

@@ -11,6 +11,7 @@ import yaml
 from lab.errors import BadInput, Locked
 from lab.state import choices, credentials, lock
 from lab.state.atomic_file import atomic_write
+from lab.state.choices import Choices
 from lab.wait import until
 from tests.unit.conftest import Stored
 
@@ -90,19 +91,18 @@ def _is_free(path: Path) -> bool:
         return False
 
 
-def test_choices_are_kept_beside_earlier_ones(tmp_path: Path) -> None:
+def test_choices_are_kept_beside_earlier_ones(stored: Stored) -> None:
     """A later choice does not forget the first."""
-    path = tmp_path / "choices.yml"
-    choices.save({"box": "local"}, path)
-    choices.save({"provider": "libvirt"}, path)
-    assert choices.load(path) == {"box": "local", "provider": "libvirt"}
+    choices.save(box="local")
+    choices.save(provider="libvirt")
+    assert stored() == {"box": "local", "provider": "libvirt"}
 
 
 def test_choices_set_aside_come_back_once(stored: Stored) -> None:
     """What was added or changed meanwhile goes; what is left away stays on record, and was nobody's choice."""
-    choices.save({"durability": "async", "box": "local", "without": ["retries"]})
+    choices.save(durability="async", box="local", without=["retries"])
     choices.set_aside()
-    choices.save({"durability": "durable", "mode": "active-passive"})
+    choices.save(durability="durable", mode="active-passive")
     assert choices.bring_back() and not choices.bring_back()
     assert stored() == {"durability": "async", "box": "local", "without": ["retries"]}
     choices.forget(["durability", "box"])
@@ -118,6 +118,42 @@ def test_damaged_choices_are_named(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(BadInput, match=r"choices\.yml"):
         choices.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("box: local\ncolour: red\n", "line 2: colour: is not a setting of the choices"),
+        ("algorithm: random\n", "line 1: algorithm: input should be 'roundrobin', 'leastconn' or 'source'"),
+        ("weights: {web1: much}\n", "line 1: weights.web1: input should be a valid integer"),
+    ],
+    ids=["key", "value", "weight"],
+)
+def test_a_choice_that_nobody_can_make_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """With its line, the file, and what to do."""
+    path = tmp_path / "choices.yml"
+    path.write_text(text)
+    with pytest.raises(BadInput) as caught:
+        choices.load(path)
+    assert message in str(caught.value) and str(path) in caught.value.what
+    assert caught.value.hint.startswith(f"correct {path}")
+
+
+def test_what_a_command_cannot_choose_is_not_kept(stored: Stored) -> None:
+    """Exit 2, and the names that exist."""
+    with pytest.raises(BadInput, match="provider: input should be '', 'libvirt' or 'virtualbox'"):
+        choices.save(provider="docker")
+    assert stored() == {}
+
+
+def test_the_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """It may name what is the default anyway, or nothing."""
+    path = tmp_path / "choices.yml"
+    assert choices.load(path) == Choices()
+    path.write_text("box: local\ndurability: durable\nmode: active-passive\nwithout: []\n")
+    assert choices.load(path) == Choices(box="local", mode="active-passive")
+    path.write_text("")
+    assert choices.load(path) == Choices()
 
 
 def test_passwords_are_made_once_and_kept_private(tmp_path: Path) -> None:
