@@ -8,9 +8,9 @@ from invoke.context import Context
 
 from commands.command import command, say
 from lab import topology
+from lab.durability import MEANS, check_durability
 from lab.mysql import advice, last_seen
 from lab.mysql.replication_tree import tree
-from lab.mysql.server_state import MEANS, check_durability
 from lab.nodes import lifecycle, vm_power
 from lab.nodes.facts import databases_of, endings
 from lab.operations import backup
@@ -62,9 +62,10 @@ def rejoin(c: Context, node: str, discard: bool = False) -> None:
 def durability(c: Context, value: str) -> None:
     """Choose how safe a commit is: async, available or durable."""
     lab = topology.load()
-    choices.save(durability=check_durability(value))
-    changed = commit(lifecycle.running(lab, "database"), value)
-    say("\n".join([*(changed or [f"it is {value} already"]), *MEANS[value]]))
+    wanted = check_durability(value)
+    choices.save(durability=wanted)
+    changed = commit(lifecycle.running(lab, "database"), wanted)
+    say("\n".join([*(changed or [f"it is {wanted} already"]), *MEANS[wanted]]))
 
 
 @command(changes=True)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lab.durability import MEANS, Durability, durability_sql
 from lab.faults.protections import PROTECTIONS
-from lab.mysql.server_state import MEANS, durability_sql
 from lab.nodes.ssh import Machine
 
 HAPROXY = "/etc/haproxy/haproxy.cfg"
@@ -49,7 +49,7 @@ def lines(text: str) -> list[dict[str, Any]]:
     return _lines(text, "haproxy.cfg", HAPROXY_LINES)
 
 
-def mysql_lines(text: str, durability: str) -> list[dict[str, Any]]:
+def mysql_lines(text: str, durability: Durability) -> list[dict[str, Any]]:
     """The same of MySQL's, and what the chosen durability makes of a running primary."""
     switch = {
         "file": "on the primary",

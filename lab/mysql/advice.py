@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from lab.durability import NONE, Durability
 from lab.errors import CheckFailed
 from lab.mysql import gtid, last_seen, promotion, server_state
 from lab.mysql.data_loss import Situation
@@ -41,13 +42,13 @@ class _Facts:
 
 def durability(primary: Database, degraded: str) -> str:
     """How safe its commits are, and whether a promotion made it so."""
-    lowered = degraded == primary.node and primary.durability != "durable"
+    lowered = degraded == primary.node and primary.durability != Durability.DURABLE
     return primary.durability + (DEGRADED if lowered else "")
 
 
-def unchosen(primary: Database, degraded: str, chosen: str) -> list[str]:
+def unchosen(primary: Database, degraded: str, chosen: Durability) -> list[str]:
     """Commits that are less or more safe than chosen, which somebody set by hand; a promotion's is told elsewhere."""
-    if primary.durability in (chosen, server_state.NONE) or degraded == primary.node:
+    if primary.durability in (chosen, NONE) or degraded == primary.node:
         return []
     return [f"commits on {primary.node} are {primary.durability}, chosen is {chosen}; next: invoke lab.provision"]
 
@@ -163,7 +164,7 @@ def _with_primary(facts: _Facts, primary: Database, degraded: str) -> list[str]:
         elif it is None and degraded == primary.node:
             lines.append(f"{primary.node} has no replica: commits are {durability(primary, degraded)}")
         elif it is None:
-            waits = "writes wait: durable, and " if primary.durability == "durable" and primary.waits else ""
+            waits = "writes wait: durable, and " if primary.durability == Durability.DURABLE and primary.waits else ""
             lines.append(f"{waits}MySQL on {name} does not answer; next: {_returns(facts, name)}")
             continue
         elif it and it.replicating and durability(primary, degraded) != primary.durability:
@@ -195,7 +196,7 @@ def _returns(facts: _Facts, name: str) -> str:
 
 def _without_durability(facts: _Facts, primary: Database) -> list[str]:
     """Somebody opened it, or switched semi-sync off, by hand; a converge, which sets it, needs every answer."""
-    if primary.durability != server_state.NONE:
+    if primary.durability != NONE:
         return []
     silent = [name for name, it in facts.asked.items() if it is None]
     then = _returns(facts, silent[0]) if silent else "invoke lab.provision"

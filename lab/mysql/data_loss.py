@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.durability import Durability
 from lab.mysql import gtid
 from lab.mysql.last_seen import Seen
 from lab.mysql.server_state import Database
@@ -102,7 +103,7 @@ def _unanswered(it: Situation, lacks: bool) -> Iterator[str]:
         return
     if seen.opening not in ("", it.node.name):
         yield f"a promotion began to open {seen.opening} later, and how that ended was not seen"
-    risky = seen.node == it.other.name and (seen.durability != "durable" or not seen.waits)
+    risky = seen.node == it.other.name and (seen.durability != Durability.DURABLE or not seen.waits)
     if risky:
         yield seen.describe(it.now)
     if seen.node == it.other.name and it.ended:

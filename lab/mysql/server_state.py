@@ -3,35 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.errors import BadInput
+from lab.durability import NONE, Durability, InForce, in_force
 from lab.mysql import gtid
-
-# Seconds without end, in milliseconds: the largest timeout that semi-sync takes, 49 days.
-WITHOUT_END_MS = 4294967295
-AVAILABLE_MS = 1000
-# What MySQL starts with, and what is left where semi-sync is switched off by hand: the site leaves no notes there.
-NONE = "none"
-DURABILITY = {
-    NONE: ("OFF", WITHOUT_END_MS),
-    "async": ("OFF", AVAILABLE_MS),
-    "available": ("ON", AVAILABLE_MS),
-    "durable": ("ON", WITHOUT_END_MS),
-}
-# What a choice means, and what it costs: https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html
-MEANS = {
-    "async": (
-        "a COMMIT returns at once, and the replica hears of it a moment later",
-        "no write ever waits; what a primary that dies had not sent is lost, though it was acknowledged",
-    ),
-    "available": (
-        "a COMMIT returns when the replica has it on its disk, or after a second without it: then semi-sync is OFF",
-        "no write waits long; what is acknowledged while semi-sync is OFF may be lost with the primary",
-    ),
-    "durable": (
-        "a COMMIT returns when the replica has it on its disk, however long that takes",
-        "no acknowledged write is lost with the primary; while no replica follows, writes wait and reads go on",
-    ),
-}
 
 # One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
 # The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
@@ -85,7 +58,7 @@ class Database:
     applying: bool = False
     lag_s: int | None = None
     error: str = ""
-    durability: str = "async"
+    durability: InForce = Durability.ASYNC
     stopped: bool = False
     uuid: str = ""
     unique_key: bool = True
@@ -106,7 +79,7 @@ class Database:
     @property
     def waits_for_none(self) -> bool:
         """Whether the source's side of semi-sync is off: a replica needs that."""
-        return self.durability in (NONE, "async")
+        return self.durability in (NONE, Durability.ASYNC)
 
     @property
     def cannot_apply(self) -> bool:
@@ -175,7 +148,7 @@ def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
         lag_s=int(lag) if lag.isdigit() else None,
         error=replica.get("Last_IO_Error", "") or replica.get("Last_SQL_Error", ""),
         applier_error=replica.get("Last_SQL_Error", ""),
-        durability=_durability(own),
+        durability=in_force(own.get("semi_sync", ""), int(own.get("semi_sync_timeout_ms") or 0)),
         uuid=own.get("uuid", ""),
         received=_one_line(replica.get("Retrieved_Gtid_Set", "")),
         purged=_one_line(own.get("purged", "")),
@@ -193,34 +166,10 @@ def _one_line(gtids: str) -> str:
     return gtids.replace("\n", "").replace(" ", "")
 
 
-def _durability(own: Mapping[str, str]) -> str:
-    without_end = int(own.get("semi_sync_timeout_ms") or 0) == WITHOUT_END_MS
-    if own.get("semi_sync") != "ON":
-        return NONE if without_end else "async"
-    return "durable" if without_end else "available"
-
-
-def check_durability(value: str) -> str:
-    """The value, if it is one of the three that can be chosen; raises BadInput."""
-    if value not in MEANS:
-        raise BadInput(f"durability {value!r} is unknown", hint=f"one of: {', '.join(MEANS)}")
-    return value
-
-
 def _waiting(own: Mapping[str, str]) -> int:
     """The commit that waits for a replica, and those that wait behind it for their turn to be written."""
     first, behind = (int(own.get(name, "0") or 0) for name in ("semi_sync_waiting", "commits_behind"))
     return first + behind if first else 0
-
-
-def durability_sql(value: str) -> str:
-    """SQL that makes commits on the primary as safe as `value` says.
-
-    Switched off and on, semi-sync that once gave up waiting begins anew: by itself it does with the next commit only.
-    """
-    enabled, timeout = DURABILITY[value]
-    switch = "SET GLOBAL rpl_semi_sync_source_enabled"
-    return f"{switch} = OFF;\nSET GLOBAL rpl_semi_sync_source_timeout = {timeout};\n{switch} = {enabled};"
 
 
 def vertical(output: str) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import progress
+from lab.durability import Durability
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.mysql import gtid
 from lab.mysql.server_state import Database
@@ -163,7 +164,7 @@ def _writable(known: Sequence[tuple[Machine, Database]]) -> Machine:
     if len(primary) != 1:
         raise CheckFailed(f"{len(primary)} databases are primary, 1 is needed", hint="invoke lab.status")
     machine, its = primary[0]
-    if its.durability == "durable" and not any(it.replicating for _, it in known):
+    if its.durability == Durability.DURABLE and not any(it.replicating for _, it in known):
         raise CheckFailed(
             f"{machine.node.name} would wait without end: commits are durable, and no replica replicates",
             hint="bring the replica back: invoke lab.up; see why: invoke lab.status",

@@ -114,7 +114,7 @@ def configuration(lab: Lab, roles: Roles, systems: Mapping[str, str], chosen: Ch
 
 def hashed(chosen: Choices) -> dict[str, Any]:
     """What is hashed of the choices; the durability always: a lab of an earlier version keeps its clean snapshot."""
-    settings = {"durability": chosen.durability, **chosen.differing()}
+    settings = {"durability": chosen.durability.value, **chosen.differing()}
     return {name: value for name, value in settings.items() if name not in MACHINE_CHOICES}
 
 

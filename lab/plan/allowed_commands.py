@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from lab.durability import Durability
 from lab.errors import did_you_mean
 from lab.topology import Lab
 
-DURABILITY = ("async", "available", "durable")
 SERVER, NODE, VALUE = "a server with a database", "a node", "a durability"
 
 
@@ -67,4 +67,4 @@ def _value(lab: Lab, before: str, what: str, word: str) -> Iterator[str]:
 
 def _known(lab: Lab) -> Mapping[str, tuple[str, ...]]:
     servers, nodes = (tuple(node.name for node in some) for some in (lab.having("database"), lab.nodes))
-    return {SERVER: servers, NODE: nodes, VALUE: DURABILITY}
+    return {SERVER: servers, NODE: nodes, VALUE: tuple(Durability)}

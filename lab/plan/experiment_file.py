@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from lab import yaml_file
 from lab.analysis.checks.commands import FAILED
 from lab.analysis.checks.judge import BOUNDS
+from lab.durability import Durability
 from lab.errors import BadInput, did_you_mean
 from lab.faults.kinds import Fault, Key, key_of
 from lab.plan.settings import ExpectationFile, LoadFile, PlanFile, StepFile
@@ -75,7 +76,7 @@ class Plan:
     title: str
     question: str
     stage: str
-    durability: str
+    durability: Durability
     algorithm: str | None
     mode: str | None
     primary: str

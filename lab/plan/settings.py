@@ -1,10 +1,11 @@
 """What may stand in the file of an experiment: each setting, its type and its limits."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab.analysis.history import STALENESS_S
+from lab.durability import Durability
 from lab.plan.validation import MEASURE_S
 from lab.state.choices import DEFAULTS, Algorithm, Mode, Stage
 
@@ -60,7 +61,7 @@ class PlanFile(_Strict):
     title: str = Field(min_length=1, max_length=80)
     question: str = Field(min_length=1, max_length=200)
     stage: Stage = DEFAULTS.stage
-    durability: Literal["durable", "available", "async"] = DEFAULTS.durability
+    durability: Durability = Field(default=DEFAULTS.durability, strict=False)
     algorithm: Algorithm | None = None
     mode: Mode | None = None
     primary: str = ""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lab import progress
+from lab.durability import Durability
 from lab.errors import CheckFailed
 from lab.mysql import gtid, last_seen, server_state, shutdown
 from lab.mysql.election import Decision, decide
@@ -40,7 +41,7 @@ class Pair:
     machines: Sequence[Machine]
     releases: Mapping[str, Release]
     passwords: Mapping[str, str] = field(repr=False)
-    durability: str
+    durability: Durability
     answers: Mapping[str, Mapping[str, str]] = field(repr=False)
     asked_at: float
     unique_key: bool = True

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from lab import progress
+from lab.durability import NONE, Durability, InForce, durability_sql
 from lab.errors import CheckFailed, LabError
-from lab.mysql import last_seen, server_state, shutdown
+from lab.mysql import last_seen, shutdown
 from lab.nodes.facts import databases_of
 from lab.nodes.ssh import Answer, Machine
 from lab.release import Dialect
@@ -53,11 +54,11 @@ def _without_notes(donor: Machine) -> Iterator[None]:
     writes "Waiting for prepared transaction to exit" to its log, without end.
     """
     before = databases_of([donor])[donor.node.name]
-    if not (before and before.writable and before.durability == "durable"):
+    if not (before and before.writable and before.durability == Durability.DURABLE):
         yield
         return
     last_seen.outdate()
-    _durability(donor, server_state.NONE)
+    _durability(donor, NONE)
     try:
         yield
     except BaseException:
@@ -67,11 +68,9 @@ def _without_notes(donor: Machine) -> Iterator[None]:
     _durability(donor, before.durability)
 
 
-def _durability(donor: Machine, value: str) -> None:
-    title = (
-        "takes no notes (503) while its data is copied" if value == server_state.NONE else f"commits are {value} again"
-    )
-    sql(donor, server_state.durability_sql(value), title, first=shutdown.SETS)
+def _durability(donor: Machine, value: InForce) -> None:
+    title = "takes no notes (503) while its data is copied" if value == NONE else f"commits are {value} again"
+    sql(donor, durability_sql(value), title, first=shutdown.SETS)
 
 
 def _copied(machine: Machine, donor: Machine, password: str) -> tuple[str, Answer]:

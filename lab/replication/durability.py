@@ -4,8 +4,9 @@ import time
 from collections.abc import Sequence
 
 from lab import progress
+from lab.durability import Durability, InForce, durability_sql
 from lab.errors import CheckFailed, LabError
-from lab.mysql import last_seen, server_state, shutdown
+from lab.mysql import last_seen, shutdown
 from lab.mysql.server_state import Database
 from lab.nodes.facts import databases_of
 from lab.nodes.ssh import Machine
@@ -17,7 +18,7 @@ RECEIVES_S = 20.0
 FIRST = "CREATE DATABASE IF NOT EXISTS site;"
 
 
-def commit(machines: Sequence[Machine], durability: str) -> list[str]:
+def commit(machines: Sequence[Machine], durability: Durability) -> list[str]:
     """Make commits as safe as `durability` says, on whoever is primary now; the replica may be gone.
 
     Raises CheckFailed where there is not exactly one primary.
@@ -31,21 +32,22 @@ def commit(machines: Sequence[Machine], durability: str) -> list[str]:
     _released(primaries[0], durability)
     changed = commits(machines, primary, primaries[0].durability, durability)
     followed = any(it and it.replicating for it in asked)
-    return changed + ([] if followed or durability != "durable" else ["no replica follows: writes wait until one does"])
+    waits = durability == Durability.DURABLE and not followed
+    return changed + (["no replica follows: writes wait until one does"] if waits else [])
 
 
-def _released(primary: Database, wanted: str) -> None:
+def _released(primary: Database, wanted: Durability) -> None:
     """Say it before it is done: what waits for a replica returns without one."""
     if primary.waiting and primary.durability != wanted:
         waits = f"{primary.waiting} commits wait for a replica and return now without one"
         progress.say(primary.node, f"{waits}; the site tells their visitors that the note may be lost (504)")
 
 
-def commits(machines: Sequence[Machine], primary: Machine, found: str, wanted: str) -> list[str]:
+def commits(machines: Sequence[Machine], primary: Machine, found: InForce, wanted: Durability) -> list[str]:
     """Make commits on the primary as safe as wanted, and remember both servers; its replica should be there."""
     if found != wanted:
         last_seen.outdate()  # before: who is interrupted here must not leave the old durability on record
-        sql(primary, server_state.durability_sql(wanted), f"commits are {wanted}", first=shutdown.SETS)
+        sql(primary, durability_sql(wanted), f"commits are {wanted}", first=shutdown.SETS)
         last_seen.remember(time.time(), databases_of(machines).values())
     last_seen.restored()
     return [f"commits on {primary.node.name} are {wanted}"] if found != wanted else []

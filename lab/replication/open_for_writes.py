@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab import progress
+from lab.durability import InForce, durability_sql
 from lab.errors import CheckFailed, LabError
-from lab.mysql import server_state, shutdown
+from lab.mysql import shutdown
 from lab.nodes.facts import databases_of
 from lab.nodes.ssh import Machine, Shell
 from lab.replication.session import ALL_ENDED, END_ALL, client, query
@@ -40,10 +41,10 @@ def opens(*first: str, settings: str = "") -> str:
     return "\n".join([query(UNTIL, ASK_S), *first, query(f"{settings} {OPEN_IN_TIME} {OPENED}".lstrip(), OPEN_S)])
 
 
-def leaves_and_opens(durability: str) -> str:
+def leaves_and_opens(durability: InForce) -> str:
     """Bash for a client's shell: leave the source for good, commit as safe as said, take writes."""
     leave = query(f"{LEAVE} SELECT 1", LEAVE_S)
-    return opens(shutdown.OPENS, leave, settings=server_state.durability_sql(durability))
+    return opens(shutdown.OPENS, leave, settings=durability_sql(durability))
 
 
 def open_server(machine: Machine, text: str, title: str, *, hint: str = AGAIN, shell: Shell | None = None) -> None:

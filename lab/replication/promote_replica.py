@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lab import progress
+from lab.durability import Durability, InForce
 from lab.errors import CheckFailed, LabError, TimedOut
 from lab.mysql import advice, gtid, last_seen, promotion
 from lab.mysql.data_loss import Situation
@@ -95,9 +96,9 @@ def _begins(it: Situation, how: Promotion) -> None:
         progress.say(it.node.name, f"may be lost: {how.lost}")
 
 
-def _without_replica(durability: str) -> str:
+def _without_replica(durability: Durability) -> Durability:
     """In durable mode every write would wait for a replica that is not there."""
-    return "available" if durability == "durable" else durability
+    return Durability.AVAILABLE if durability == Durability.DURABLE else durability
 
 
 def _keep_lowered(alone: Roles, chosen: Roles) -> Roles:
@@ -223,5 +224,5 @@ def _report(name: str, how: Promotion, done: str, commits: str) -> list[str]:
     return [*lines, *([f"may be lost: {how.lost}"] if how.lost else [])]
 
 
-def _lowered(name: str, durability: str) -> str:
-    return advice.DEGRADED if last_seen.degraded() == name and durability != "durable" else ""
+def _lowered(name: str, durability: InForce) -> str:
+    return advice.DEGRADED if last_seen.degraded() == name and durability != Durability.DURABLE else ""

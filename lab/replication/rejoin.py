@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from lab import progress
+from lab.durability import Durability
 from lab.errors import CheckFailed, CommandFailed, LabNotUp, TimedOut
 from lab.faults import ledger
 from lab.mysql import gtid, server_state
@@ -48,11 +49,11 @@ def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
     return [*lines, f"commits on {primary.node} are {roles.durability}: {_safe(name, roles.durability)}"]
 
 
-def _safe(name: str, durability: str) -> str:
+def _safe(name: str, durability: Durability) -> str:
     words = {
-        "durable": "each waits until {} has it too",
-        "available": "each waits a second at most until {} has it too",
-        "async": "none waits for {}",
+        Durability.DURABLE: "each waits until {} has it too",
+        Durability.AVAILABLE: "each waits a second at most until {} has it too",
+        Durability.ASYNC: "none waits for {}",
     }
     return words[durability].format(name)
 

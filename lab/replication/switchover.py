@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab import progress
+from lab.durability import Durability
 from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.mysql import gtid, last_seen
 from lab.mysql.promotion import rejoins
@@ -45,7 +46,7 @@ class Roles:
     node: Machine
     other: Machine
     password: str = field(repr=False)
-    durability: str
+    durability: Durability
 
     @classmethod
     def of(cls, lab: Lab, name: str) -> "Roles":

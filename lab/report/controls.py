@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.analysis import matrix_results
 from lab.analysis.matrix_results import Result
+from lab.durability import Durability
 from lab.plan.experiment_file import Expectation, Plan
 from lab.report.check_rows import NAMES
 from lab.report.grid import NONE, NOT_RUN, grid
@@ -40,7 +41,7 @@ def _control(plan: Plan, runs: Sequence[Result]) -> list[str]:
 
 def _taken(plan: Plan) -> Iterator[str]:
     yield from plan.without
-    if plan.durability == "async":
+    if plan.durability == Durability.ASYNC:
         yield "durability async"
 
 

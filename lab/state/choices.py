@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab import progress, yaml_file
+from lab.durability import Durability
 from lab.errors import BadInput
 from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT
@@ -33,7 +34,7 @@ class Choices(BaseModel):
     stage: Stage = "distributed"
     algorithm: Algorithm = "roundrobin"
     mode: Mode = "active-active"
-    durability: Literal["durable", "available", "async"] = "durable"
+    durability: Durability = Durability.DURABLE
     persistence: Literal["none", "cookie"] = "none"
     weights: Mapping[str, Weight] = {}
     without: tuple[str, ...] = ()

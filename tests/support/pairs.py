@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from lab import topology
+from lab.durability import Durability
 from lab.mysql.server_state import Database
 
 LAB = topology.load()
@@ -15,13 +16,13 @@ OPEN = Database(
     writable=True,
     gtid_executed=f"{U1}:1-50",
     has_site=True,
-    durability="durable",
+    durability=Durability.DURABLE,
     uuid=U1,
     waits=True,
     age_s=3600,
     start="b007 9640000",
 )
-CLOSED = replace(OPEN, writable=False, durability="async", waits=False)
+CLOSED = replace(OPEN, writable=False, durability=Durability.ASYNC, waits=False)
 REPLICA = replace(
     CLOSED,
     node="web2",
@@ -32,5 +33,5 @@ REPLICA = replace(
     lag_s=0,
     received=f"{U1}:40-50",
 )
-PROMOTED = replace(OPEN, node="web2", uuid=U2, gtid_executed=f"{U1}:1-50,{U2}:1-7", durability="available")
+PROMOTED = replace(OPEN, node="web2", uuid=U2, gtid_executed=f"{U1}:1-50,{U2}:1-7", durability=Durability.AVAILABLE)
 APART = replace(CLOSED, node="web2", uuid=U2)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 
+from lab.durability import Durability
 from lab.errors import LabError
 from lab.faults import ledger
 from lab.mysql import gtid, last_seen
@@ -15,7 +16,7 @@ from tests.support.simulated.mysql import Server
 from tests.support.simulated.pair import Pair
 
 
-def _durability(value: str) -> Event:
+def _durability(value: Durability) -> Event:
     def chooses(pair: Pair, it: Server) -> None:
         choices.save(durability=value)
         durability.commit(pair.machines, value)
@@ -68,8 +69,8 @@ PROMOTING = {
     "when the old one follows": (FOLLOWS, False, True),
 }
 COMMANDS: Mapping[str, Event] = {
-    "async chosen": _durability("async"),
-    "available chosen": _durability("available"),
+    "async chosen": _durability(Durability.ASYNC),
+    "available chosen": _durability(Durability.AVAILABLE),
     "promoted": _promote,
     "rejoined": _rejoin,
     "copy failed": _copy_fails,

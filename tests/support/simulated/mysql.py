@@ -3,7 +3,8 @@
 import time
 from typing import TYPE_CHECKING
 
-from lab.mysql.server_state import DURABILITY, NONE, WITHOUT_END_MS, Database
+from lab.durability import NONE, SETTINGS, WITHOUT_END_MS
+from lab.mysql.server_state import Database
 from lab.topology import Node
 from tests.support.simulated.errors import LOST, SqlError
 from tests.support.simulated.gtid_sets import following, union
@@ -29,7 +30,7 @@ class Server:
     """
 
     def __init__(self, cluster: "Cluster", node: Node, it: Database) -> None:
-        enabled, timeout_ms = DURABILITY[it.durability]
+        enabled, timeout_ms = SETTINGS[it.durability]
         self.cluster, self.node, self.uuid, self.version = cluster, node, it.uuid, it.version
         self.uuids = {it.uuid}  # those that the machine had
         self.executed, self.purged, self.has_site = it.gtid_executed, it.purged, it.has_site

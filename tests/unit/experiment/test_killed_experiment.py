@@ -16,6 +16,7 @@ import fabfile
 from commands import experiment
 from commands.command import command
 from lab.desired.target import Roles
+from lab.durability import Durability
 from lab.experiment import own_choices, runner
 from lab.operations import converge
 from lab.operations.converge import Outcome
@@ -74,7 +75,7 @@ def test_what_the_user_chose_comes_back_after_a_kill(run: Run, stored: Stored, c
     """The killed experiment's own choice stands until any changing command begins, which says so, once."""
     choices.save(**CHOSEN)
     run(killed)
-    assert choices.load() == Choices(algorithm="leastconn", durability="durable")
+    assert choices.load() == Choices(algorithm="leastconn", durability=Durability.DURABLE)
     for count in (1, 0):
         change(Context())
         assert capsys.readouterr().err.count(MESSAGE) == count

@@ -10,6 +10,7 @@ import pytest
 
 from lab import clock, topology
 from lab.analysis.timeline import Entry
+from lab.durability import Durability
 from lab.experiment import effective_config, observers
 from lab.nodes import facts, vm_power
 from lab.topology import Node
@@ -118,7 +119,7 @@ def test_what_decides_is_read_from_the_configuration() -> None:
 def test_what_decides_about_writes_is_read_too() -> None:
     """The golden file of a database, and what a durability sets on the running primary."""
     text = (CASES / "templates/web1/mysqld.cnf").read_text(encoding="utf-8")
-    *file, chosen = effective_config.mysql_lines(text, "available")
+    *file, chosen = effective_config.mysql_lines(text, Durability.AVAILABLE)
     assert [line for it in file for line in it["lines"]] == [
         "super_read_only = ON",
         "innodb_flush_log_at_trx_commit = 1",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab.durability import NONE, Durability, InForce
 from lab.faults import ledger
 from lab.faults.kinds import Fault
 from lab.mysql.advice import advise, unchosen
@@ -14,11 +15,11 @@ from tests.unit.operations.test_status import HEALTHY
 
 def test_a_primary_without_a_durability_is_told() -> None:
     """Somebody opened it by hand, or switched semi-sync off: the site leaves no notes there."""
-    (line,) = advise((WEB1, WEB2), {"web1": replace(OPEN, durability="none"), "web2": REPLICA}, "", {})
+    (line,) = advise((WEB1, WEB2), {"web1": replace(OPEN, durability=NONE), "web2": REPLICA}, "", {})
     assert "no durability is set on web1" in line and line.endswith("next: invoke lab.provision")
 
 
-DURABLE = replace(OPEN, durability="durable", waits=True)
+DURABLE = replace(OPEN, durability=Durability.DURABLE, waits=True)
 
 
 @pytest.mark.parametrize(
@@ -40,14 +41,14 @@ def test_writes_that_wait_for_a_replica_that_does_not_answer_are_told(fault: boo
 
 def test_writes_that_wait_for_nobody_are_not_told_to_wait() -> None:
     """Commits that need no replica go on."""
-    available = replace(OPEN, durability="available")
+    available = replace(OPEN, durability=Durability.AVAILABLE)
     (line,) = advise((WEB1, WEB2), {"web1": available, "web2": None}, "", {}, {"web2": "off"})
     assert line == "MySQL on web2 does not answer; next: invoke db.rejoin web2"
 
 
 def test_a_durability_is_set_when_every_server_answers() -> None:
     """lab.provision, which sets it, is refused while one is silent."""
-    asked = {"web1": replace(OPEN, durability="none"), "web2": None}
+    asked = {"web1": replace(OPEN, durability=NONE), "web2": None}
     _, last = advise((WEB1, WEB2), asked, "", {}, {"web2": "off"})
     assert "no durability is set on web1" in last and last.endswith("next: invoke db.rejoin web2")
 
@@ -82,14 +83,16 @@ def test_a_command_that_runs_is_told_and_nothing_is_to_be_done_beside_it() -> No
 @pytest.mark.parametrize(
     ("durability", "degraded", "chosen", "advised"),
     [
-        ("async", "", "durable", True),
-        ("durable", "", "available", True),
-        ("durable", "", "durable", False),
-        ("available", "web1", "durable", False),
-        ("none", "", "durable", False),
+        (Durability.ASYNC, "", Durability.DURABLE, True),
+        (Durability.DURABLE, "", Durability.AVAILABLE, True),
+        (Durability.DURABLE, "", Durability.DURABLE, False),
+        (Durability.AVAILABLE, "web1", Durability.DURABLE, False),
+        (NONE, "", Durability.DURABLE, False),
     ],
 )
-def test_a_durability_that_nobody_chose_is_told(durability: str, degraded: str, chosen: str, advised: bool) -> None:
+def test_a_durability_that_nobody_chose_is_told(
+    durability: InForce, degraded: str, chosen: Durability, advised: bool
+) -> None:
     """Set by hand: the site acknowledges by what is in force, and a student believes in what was chosen."""
     lines = unchosen(replace(OPEN, durability=durability), degraded, chosen)
     assert [line.partition("next: ")[2] for line in lines] == (["invoke lab.provision"] if advised else [])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lab import topology
+from lab.durability import Durability
 from lab.errors import BadInput, CheckFailed, Unreachable
 from lab.mysql.server_state import Database
 from lab.nodes import lifecycle
@@ -26,8 +27,8 @@ CREATE TABLE `notes` (`token` varchar(64));
 INSERT INTO `notes` VALUES ('a','CREATE DATABASE x;\\nUSE `site`;');
 -- Dump completed on 2025-01-01
 """
-PRIMARY = Database("web1", "9.7.4", writable=True, gtid_executed="", has_site=True, durability="durable")
-REPLICA = replace(PRIMARY, node="web2", writable=False, source="192.168.56.11", durability="async")
+PRIMARY = Database("web1", "9.7.4", writable=True, gtid_executed="", has_site=True, durability=Durability.DURABLE)
+REPLICA = replace(PRIMARY, node="web2", writable=False, source="192.168.56.11", durability=Durability.ASYNC)
 FOLLOWS = replace(REPLICA, receiving=True, applying=True, lag_s=0)
 
 
@@ -192,9 +193,9 @@ def test_data_that_could_not_be_committed_is_not_touched(
     assert not machines["web1"].scripts
 
 
-@pytest.mark.parametrize("durability", ["async", "available"])
+@pytest.mark.parametrize("durability", [Durability.ASYNC, Durability.AVAILABLE])
 def test_commits_that_do_not_wait_need_no_replica(
-    durability: str, machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    durability: Durability, machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The primary alone takes the data."""
     answering(monkeypatch, replace(PRIMARY, durability=durability), None)

@@ -6,8 +6,7 @@ from invoke.parser.context import to_flag
 import tasks
 from lab import topology
 from lab.errors import BadInput
-from lab.mysql import server_state
-from lab.plan import allowed_commands, experiment_file
+from lab.plan import experiment_file
 from lab.plan.allowed_commands import COMMANDS, mistake
 
 LAB = topology.load()
@@ -83,8 +82,3 @@ def test_the_table_knows_the_tasks_as_they_are(name: str) -> None:
     flags = {to_flag(it.name): it.takes_value for it in taken if not it.positional}
     assert [it.positional for it in taken].count(True) == bool(COMMANDS[name].word)
     assert {option: bool(value) for option, value in COMMANDS[name].options.items()}.items() <= flags.items()
-
-
-def test_every_durability_may_be_chosen() -> None:
-    """The three that the command takes."""
-    assert set(allowed_commands.DURABILITY) == set(server_state.MEANS)

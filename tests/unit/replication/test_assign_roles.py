@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from lab.durability import Durability
 from lab.errors import CheckFailed
 from lab.mysql import last_seen, shutdown
 from lab.mysql.server_state import Database
@@ -44,7 +45,7 @@ def converge(pair: Pair, web1: Database, web2: Database, record: str = "") -> li
     """Converge; the probe found the servers so, and that on the records."""
     answers = {name: {"record": record} for name in ("web1", "web2")}
     seen = {"web1": web1, "web2": web2}
-    return assign_roles.converge(Probed(LAB, pair.machines, {}, {}, "durable", answers, 0.0, seen=seen))
+    return assign_roles.converge(Probed(LAB, pair.machines, {}, {}, Durability.DURABLE, answers, 0.0, seen=seen))
 
 
 def test_a_closed_primary_is_opened_with_a_line_on_its_record(make: Make) -> None:
@@ -54,7 +55,7 @@ def test_a_closed_primary_is_opened_with_a_line_on_its_record(make: Make) -> Non
     assert pair.events == ["web1 opened"] and shutdown.OPENED in (pair.nodes.console("web1") or "")
 
 
-@pytest.mark.parametrize("web1", [CLOSED, replace(OPEN, durability="async")], ids=["opened", "made durable"])
+@pytest.mark.parametrize("web1", [CLOSED, replace(OPEN, durability=Durability.ASYNC)], ids=["opened", "made durable"])
 def test_the_replica_is_known_after_a_converge(make: Make, web1: Database) -> None:
     """A plug that is pulled right after it raises no doubt: it was seen which process confirms."""
     pair = make(web1, REPLICA)
@@ -115,7 +116,7 @@ def test_a_replica_with_transactions_of_its_own_is_told(make: Make) -> None:
 
 def test_a_replica_that_is_started_again_applies(make: Make) -> None:
     """It was a primary that listened: the source's side of semi-sync would block its applier."""
-    stopped = replace(REPLICA, durability="durable", receiving=False, applying=False, stopped=True)
+    stopped = replace(REPLICA, durability=Durability.DURABLE, receiving=False, applying=False, stopped=True)
     pair = make(OPEN, stopped)
     converge(pair, OPEN, stopped)
     pair.web2.replica.work(1)
@@ -157,6 +158,6 @@ def test_a_new_password_waits_for_an_applier(make: Make, monkeypatch: pytest.Mon
     pair.visit()
     monkeypatch.setattr(accounts, "source_password", lambda _: "another one")
     answers = {name: {"accounts": ""} for name in ("web1", "web2")}
-    probed = Probed(LAB, pair.machines, {}, {"replication": "new"}, "durable", answers, 0.0)
+    probed = Probed(LAB, pair.machines, {}, {"replication": "new"}, Durability.DURABLE, answers, 0.0)
     changed = SAME_PASSWORD(probed, {"web1": OPEN, "web2": REPLICA})
     assert bool(changed) != damaged and pair.web2.thrown_away == ""

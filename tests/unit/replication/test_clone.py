@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from lab.durability import NONE
 from lab.errors import CheckFailed, TimedOut
 from lab.mysql import last_seen
-from lab.mysql.server_state import NONE
 from lab.nodes.ssh import Answer
 from lab.replication import attach, clone, rejoin
 from lab.state import choices
@@ -90,7 +90,7 @@ def test_who_is_killed_in_a_copy_leaves_a_primary_that_takes_no_notes(errant: Pa
     with pytest.raises(KeyboardInterrupt):
         rejoin.rejoin(LAB, "web2")
     errant.interruptions.clear()
-    assert errant.web1.durability == NONE and last_seen.recall() is None
+    assert (errant.web1.durability, last_seen.recall()) == (NONE, None)
     rejoin.rejoin(LAB, "web2")
     assert errant.web1.durability == "durable" and errant.web2.replicating
 

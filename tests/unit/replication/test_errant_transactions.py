@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lab import progress
+from lab.durability import Durability
 from lab.errors import CheckFailed, CommandFailed
 from lab.mysql import gtid
 from lab.mysql.election import Decision
@@ -124,7 +125,9 @@ def test_a_converge_that_makes_a_replica_copies_what_only_that_has(
     monkeypatch.setattr(assign_roles, "sql", lambda machine, text, title: done.append(_title(text)))
     web2: Any = type("Web2", (), {"node": WEB2})
     passwords = {"clone": "c", "replication": "r"}
-    pair = assign_roles.Pair(LAB, [DOUBLE, web2], {"web2": RELEASES["debian", "13"]}, passwords, "durable", {}, 0.0)
+    pair = assign_roles.Pair(
+        LAB, [DOUBLE, web2], {"web2": RELEASES["debian", "13"]}, passwords, Durability.DURABLE, {}, 0.0
+    )
     asked = {"web1": replace(CLOSED, has_site=has_site), "web2": replace(APART, has_site=False, gtid_executed=own)}
     assign_roles._attach(pair, DOUBLE, asked, Decision(primary="web1", attach=("web2",)))
     assert done == [*([f"keeps {own}"] if own else []), "thrown away", "attached"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.durability import Durability
 from lab.errors import CheckFailed, CommandFailed, Unreachable
 from lab.mysql import shutdown
 from lab.nodes.ssh import Machine
@@ -23,7 +24,7 @@ FULL, GONE = SqlError(1021, "Disk full"), Unreachable("web1: ssh failed")
 # Each opens web1.
 METHODS: dict[str, Callable[[Machine], object]] = {
     "lab.provision": lambda machine: assign_roles._open(machine, CLOSED),
-    "undo of a switch": lambda machine: open_server(machine, leaves_and_opens("durable"), "is opened again"),
+    "undo of a switch": lambda machine: open_server(machine, leaves_and_opens(Durability.DURABLE), "is opened again"),
     "undo of closing": lambda machine: open_server(machine, opens(), "takes writes again"),
 }
 RECORDS = ["lab.provision", "undo of a switch"]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab.durability import Durability
 from lab.errors import BadInput, CheckFailed, TimedOut, Unreachable
 from lab.faults import ledger
 from lab.faults.kinds import Fault
@@ -154,7 +155,7 @@ def test_who_wants_to_stay_durable_does(make: Make) -> None:
 def test_a_refusal_changes_nothing_and_fences_nobody(make: Make) -> None:
     """The last state seen was async; accepted, what may be lost is told."""
     pair = make(power="paused")
-    last_seen.remember(time.time(), [replace(OPEN, durability="async", waits=False)])
+    last_seen.remember(time.time(), [replace(OPEN, durability=Durability.ASYNC, waits=False)])
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only"):
         promote_replica.promote(LAB, "web2")
     assert pair.changes == [] and pair.events == [] and last_seen.degraded() == ""

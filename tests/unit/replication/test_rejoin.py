@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab.durability import Durability
 from lab.errors import CheckFailed
 from lab.faults import ledger
 from lab.faults.kinds import Fault
@@ -66,8 +67,8 @@ def test_who_rejoined_can_take_over_at_once(make: Make, only_there: str) -> None
     assert pair.writable() == ["web1"]
 
 
-@pytest.mark.parametrize("durability", ["async", "durable"])
-def test_a_source_side_of_semi_sync_that_is_on_does_not_block_the_applier(make: Make, durability: str) -> None:
+@pytest.mark.parametrize("durability", [Durability.ASYNC, Durability.DURABLE])
+def test_a_source_side_of_semi_sync_that_is_on_does_not_block_the_applier(make: Make, durability: Durability) -> None:
     """It was the primary, and its MySQL was closed without a restart."""
     pair = make(replace(OLD, durability=durability), PROMOTED)
     rejoin.rejoin(LAB, "web1")
@@ -77,7 +78,7 @@ def test_a_source_side_of_semi_sync_that_is_on_does_not_block_the_applier(make: 
 @pytest.mark.parametrize("applying", [True, False], ids=["blocked", "only listens"])
 def test_an_old_primary_that_listens_becomes_one_that_applies(make: Make, applying: bool) -> None:
     """The source's side of semi-sync is still ON there, and what it received is kept."""
-    listens = replace(OLD, durability="durable", source=str(WEB2.ip), receiving=True, applying=applying)
+    listens = replace(OLD, durability=Durability.DURABLE, source=str(WEB2.ip), receiving=True, applying=applying)
     pair = make(replace(listens, received=f"{U2}:1-7"), PROMOTED)
     rejoin.rejoin(LAB, "web1")
     assert follows(pair) and pair.web1.durability in ("none", "async")
