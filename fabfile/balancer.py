@@ -6,17 +6,16 @@ from lab.desired.target import Target
 
 def desired(target: Target) -> Desired:
     """What the balancer role wants of a node."""
-    release = target.release
-    conf = release.haproxy_conf
-    check = f"{release.haproxy_binary} -c -f %s"
+    haproxy = target.release.service("haproxy")
+    conf, check = haproxy.conf, f"{haproxy.binary} -c -f %s"
     return Desired(
         packages=("haproxy", "socat"),  # socat speaks to HAProxy's admin socket
         files=(File(conf, target.render("haproxy.cfg.j2"), check=check),),
         units=(
             Unit(
-                f"{release.haproxy_unit}.service",
+                f"{haproxy.unit}.service",
                 watches=(conf,),
-                on_change=f"systemctl reload {release.haproxy_unit}",
+                on_change=f"systemctl reload {haproxy.unit}",
             ),
         ),
     )

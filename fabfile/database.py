@@ -13,9 +13,8 @@ LAST = "/usr/lib/systemd/system-shutdown/weblab"
 
 def desired(target: Target) -> Desired:
     """What the database role wants of a node."""
-    release = target.release
-    conf = release.mysql_conf
-    check = f"{release.mysql_binary} --defaults-file=%s --user=mysql --validate-config"
+    mysql = target.release.service("mysql")
+    conf, check = mysql.conf, f"{mysql.binary} --defaults-file=%s --user=mysql --validate-config"
     return Desired(
         packages=("mysql-server",),
         files=(
@@ -28,9 +27,9 @@ def desired(target: Target) -> Desired:
         ),
         units=(
             Unit(
-                f"{release.mysql_unit}.service",
+                f"{mysql.unit}.service",
                 watches=(conf,),
-                on_change=f"systemctl restart {release.mysql_unit}",
+                on_change=f"systemctl restart {mysql.unit}",
                 in_turn=True,
             ),
             Unit(

@@ -3,14 +3,13 @@
 from lab.desired.ensure import Desired, File, Unit
 from lab.desired.target import Target
 
-CONF = "/etc/dnsmasq.conf"
-
 
 def desired(target: Target) -> Desired:
     """What the nameserver role wants of a node."""
+    conf = target.release.service("dnsmasq").conf
     restart = "systemctl restart dnsmasq"  # dnsmasq reads its configuration only when it starts
     return Desired(
         packages=("dnsmasq",),
-        files=(File(CONF, target.render("dnsmasq.conf.j2"), check="dnsmasq --test -C %s"),),
-        units=(Unit("dnsmasq.service", watches=(CONF,), on_change=restart),),
+        files=(File(conf, target.render("dnsmasq.conf.j2"), check="dnsmasq --test -C %s"),),
+        units=(Unit("dnsmasq.service", watches=(conf,), on_change=restart),),
     )

@@ -19,32 +19,32 @@ until ! kill -0 $old && pgrep -P "$main"; do sleep 0.1; done >/dev/null 2>&1"""
 
 def desired(target: Target) -> Desired:
     """What the web role wants of a node."""
-    release = target.release
-    nginx, php = release.nginx_conf, release.php_fpm_conf
+    version = target.release.php
+    nginx, php = target.release.service("nginx"), target.release.service("php-fpm")
     site, pools = site_files(), target.render("php-fpm.conf.j2")
     settings = File(SITE_CONFIG, target.render("site-config.php.j2"), "640", "root:www-data", "php -l %s")
     return Desired(
-        packages=("nginx", f"php{release.php}-fpm", f"php{release.php}-mysql"),
+        packages=("nginx", f"php{version}-fpm", f"php{version}-mysql"),
         files=(
             *site,
             settings,
-            File(php, pools, check=f"{release.php_fpm_binary} -t -y %s"),
-            File(nginx, target.render("nginx.conf.j2"), check=f"{release.nginx_binary} -t -q -c %s"),
+            File(php.conf, pools, check=f"{php.binary} -t -y %s"),
+            File(nginx.conf, target.render("nginx.conf.j2"), check=f"{nginx.binary} -t -q -c %s"),
         ),
         units=(
             Unit(
-                f"{release.php_fpm_unit}.service",
-                watches=(php, SITE_CONFIG, *(file.path for file in site)),
-                on_change=f"systemctl reload {release.php_fpm_unit}",
-                waits=NEW_PROCESSES % release.php_fpm_unit,
+                f"{php.unit}.service",
+                watches=(php.conf, SITE_CONFIG, *(file.path for file in site)),
+                on_change=f"systemctl reload {php.unit}",
+                waits=NEW_PROCESSES % php.unit,
             ),
             Unit(
-                f"{release.nginx_unit}.service",
-                watches=(nginx,),
-                on_change=f"systemctl reload {release.nginx_unit}",
+                f"{nginx.unit}.service",
+                watches=(nginx.conf,),
+                on_change=f"systemctl reload {nginx.unit}",
             ),
         ),
-        commands=(_queue(pools, release.php_fpm_unit),),
+        commands=(_queue(pools, php.unit),),
     )
 
 

@@ -2,7 +2,8 @@
 
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from lab.errors import BadInput
 
@@ -36,24 +37,55 @@ SINCE_8_2 = Dialect(binary_log_status="SHOW BINARY LOG STATUS", reset_binary_log
 
 
 @dataclass(frozen=True)
+class Service:
+    """A service of the lab, on the nodes that have its role; * is the version of PHP, which each system completes.
+
+    `unit`: of systemd, without '.service'; `conf`: the file that its role writes; `fails`: whether a fault strikes it.
+    """
+
+    name: str
+    role: str
+    unit: str
+    conf: str
+    binary: str
+    logs: tuple[str, ...] = ()
+    fails: bool = True
+
+
+_SERVICES = (
+    Service("haproxy", "balancer", "haproxy", "/etc/haproxy/haproxy.cfg", "/usr/sbin/haproxy"),
+    Service("dnsmasq", "nameserver", "dnsmasq", "/etc/dnsmasq.conf", "/usr/sbin/dnsmasq", fails=False),
+    Service(
+        "nginx",
+        "web",
+        "nginx",
+        "/etc/nginx/nginx.conf",
+        "/usr/sbin/nginx",
+        ("/var/log/nginx/access.log", "/var/log/nginx/error.log"),
+    ),
+    Service(
+        "php-fpm", "web", "php*-fpm", "/etc/php/*/fpm/php-fpm.conf", "/usr/sbin/php-fpm*", ("/var/log/php*-fpm.log",)
+    ),
+    Service(
+        "mysql",
+        "database",
+        "mysql",
+        "/etc/mysql/mysql.conf.d/zz-weblab.cnf",  # the last value wins, so the name sorts after mysqld.cnf
+        "/usr/sbin/mysqld",
+        ("/var/log/mysql/error.log",),
+    ),
+)
+SERVICES: Mapping[str, Service] = {it.name: it for it in _SERVICES}
+
+
+@dataclass(frozen=True)
 class Release:
-    """A supported system: the versions it carries and where they keep their files."""
+    """A supported system, and the versions it carries."""
 
     system: str
     php: str
     mysql: str
     haproxy: str
-
-    nginx_unit = "nginx"
-    nginx_conf = "/etc/nginx/nginx.conf"
-    nginx_binary = "/usr/sbin/nginx"
-    haproxy_unit = "haproxy"
-    haproxy_conf = "/etc/haproxy/haproxy.cfg"
-    haproxy_binary = "/usr/sbin/haproxy"
-    mysql_unit = "mysql"
-    # MySQL reads the folder in order and the last value wins, so the name sorts after mysqld.cnf.
-    mysql_conf = "/etc/mysql/mysql.conf.d/zz-weblab.cnf"
-    mysql_binary = "/usr/sbin/mysqld"
 
     @classmethod
     def of(cls, os_release_text: str) -> "Release":
@@ -74,20 +106,11 @@ class Release:
         """
         return not self.haproxy.startswith("2.")
 
-    @property
-    def php_fpm_unit(self) -> str:
-        """The systemd unit of PHP-FPM."""
-        return f"php{self.php}-fpm"
-
-    @property
-    def php_fpm_conf(self) -> str:
-        """The file that the PHP-FPM unit starts with."""
-        return f"/etc/php/{self.php}/fpm/php-fpm.conf"
-
-    @property
-    def php_fpm_binary(self) -> str:
-        """The program that checks the file: it carries its version in its name."""
-        return f"/usr/sbin/php-fpm{self.php}"
+    def service(self, name: str) -> Service:
+        """A service with the names that it has here."""
+        it = SERVICES[name]
+        unit, conf, binary, *logs = (text.replace("*", self.php) for text in (it.unit, it.conf, it.binary, *it.logs))
+        return replace(it, unit=unit, conf=conf, binary=binary, logs=tuple(logs))
 
     @property
     def dialect(self) -> Dialect:

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from lab.durability import MEANS, Durability, durability_sql
 from lab.faults.protections import PROTECTIONS
 from lab.nodes.ssh import Machine
+from lab.release import SERVICES
 
-HAPROXY = "/etc/haproxy/haproxy.cfg"
-MYSQL = "/etc/mysql/mysql.conf.d/zz-weblab.cnf"
+HAPROXY, MYSQL = Path(SERVICES["haproxy"].conf), Path(SERVICES["mysql"].conf)
 # A line that begins so, and what it decides.
 HAPROXY_LINES = {
     "timeout connect": "how long a visitor waits for a server that is gone before another one is tried",
@@ -46,7 +47,7 @@ def mysql(database: Machine) -> str:
 
 def lines(text: str) -> list[dict[str, Any]]:
     """The deciding lines of HAProxy's configuration, for the report: file, lines, why."""
-    return _lines(text, "haproxy.cfg", HAPROXY_LINES)
+    return _lines(text, HAPROXY.name, HAPROXY_LINES)
 
 
 def mysql_lines(text: str, durability: Durability) -> list[dict[str, Any]]:
@@ -56,7 +57,7 @@ def mysql_lines(text: str, durability: Durability) -> list[dict[str, Any]]:
         "lines": durability_sql(durability).splitlines()[1:],
         "why": MEANS[durability][0],
     }
-    return [*_lines(text, "zz-weblab.cnf", MYSQL_LINES), switch]
+    return [*_lines(text, MYSQL.name, MYSQL_LINES), switch]
 
 
 def _lines(text: str, file: str, known: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from lab import release
 from lab.errors import BadInput, did_you_mean
 from lab.topology import Lab, Node
 
 ALL = "all"  # the peer of a partition that cuts a node off from every other
 # Where each service runs: the role its node must have.
-SERVICES = {"haproxy": "balancer", "nginx": "web", "php-fpm": "web", "mysql": "database"}
+SERVICES = {it.name: it.role for it in release.SERVICES.values() if it.fails}
 
 
 class Integer(NamedTuple):

@@ -10,11 +10,11 @@ from lab.faults.kinds import ALL, Fault
 from lab.injection import guest_mysql, guest_web
 from lab.injection.scripts import FOLDER, Scripts, state_path
 from lab.nodes import services
+from lab.release import SERVICES
 from lab.topology import Lab
 
 FILL = "/var/tmp/weblab-fault-fill"
 GROUPS = "/sys/fs/cgroup/system.slice"  # the kernel's own list of a unit's processes: no program has to start
-UNITS = {"haproxy": "haproxy", "nginx": "nginx", "php-fpm": "php*-fpm", "mysql": "mysql"}
 MEMORY_LEFT = 12  # percent of the memory that a memory-hog leaves
 CLOCK_TOLERANCE_S = 2
 
@@ -44,7 +44,7 @@ def _stop_timer(fault: Fault) -> str:
 
 def _unit(fault: Fault) -> str:
     """Bash that puts the service's unit and its main process into $unit and $pid."""
-    return f"unit=$(systemctl show -p Id --value {services.named([UNITS[fault.service]])} | head -n 1)\n{_PID}"
+    return f"unit=$(systemctl show -p Id --value {services.named([SERVICES[fault.service].unit])} | head -n 1)\n{_PID}"
 
 
 _PID = 'pid=$(systemctl show -p MainPID --value "$unit")'

@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from lab.faults.kinds import Fault
 from lab.injection.scripts import FOLDER, Scripts, state_path
 from lab.nodes import services
+from lab.release import SERVICES
 from lab.topology import Lab
 
-SETTINGS, LINK = "/etc/php", "zz-weblab-limit.ini"
+PHP = SERVICES["php-fpm"]
+SETTINGS, LINK = f"{PHP.conf.rpartition('/')[0]}/conf.d", "zz-weblab-limit.ini"
 
 # PHP runs this before each request of a visitor: it takes its turn and waits until its time is over, as on one slow
 # processor. A share of the real one is worth less when the machine is busy, and a crowd makes it busy.
@@ -21,7 +23,7 @@ _TURNS = """<?php
     fclose($turns);
     usleep(max(0, intdiv($end - hrtime(true), 1000)));
 }})();"""
-_RELOAD = f"systemctl try-reload-or-restart {services.named(['php*-fpm'])}"
+_RELOAD = f"systemctl try-reload-or-restart {services.named([PHP.unit])}"
 _ASK = "curl -s -m 10 -o /dev/null http://127.0.0.1/health"
 
 
@@ -31,7 +33,7 @@ def _php_limit(fault: Fault, lab: Lab) -> Scripts:
     That file goes last: as long as it is there, a heal that was cut off reloads PHP again.
     """
     where, turns = state_path(fault), f"{state_path(fault)}.turns"
-    link = f"$(ls -d {SETTINGS}/*/fpm/conf.d | head -n 1)/{LINK}"
+    link = f"$(ls -d {SETTINGS} | head -n 1)/{LINK}"
     nanoseconds = 1_000_000_000 // int(fault.options.get("pages_per_s", 2))
     return Scripts(
         prepare=(
@@ -41,7 +43,7 @@ def _php_limit(fault: Fault, lab: Lab) -> Scripts:
         ),
         inject=f"ln -sf {where}.ini {link} && {_RELOAD}",
         seen=f"{_ASK}\n[ -s {turns} ]",
-        heal=f"rm -f {SETTINGS}/*/fpm/conf.d/{LINK}; [ ! -e {where}.ini ] || {{ {_RELOAD} && rm {where}.ini; }}",
+        heal=f"rm -f {SETTINGS}/{LINK}; [ ! -e {where}.ini ] || {{ {_RELOAD} && rm {where}.ini; }}",
         gone=f'before=$(cat {turns} 2>&1)\n{_ASK}\n[ ! -e {where}.ini ] && [ "$(cat {turns} 2>&1)" = "$before" ]',
         timed=True,
     )

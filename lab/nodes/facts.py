@@ -12,11 +12,11 @@ from lab.mysql.server_state import Database
 from lab.nodes import console, vm_power
 from lab.nodes.services import named
 from lab.nodes.ssh import Machine, together
+from lab.release import SERVICES
 from lab.topology import Lab, Node
 
 READY_TIMEOUT_S = 20.0
 MARK = "=weblab="
-UNITS = {"balancer": ["haproxy"], "nameserver": ["dnsmasq"], "web": ["nginx", "php*-fpm"], "database": ["mysql"]}
 
 BALANCER = "echo 'show stat' | socat -t 5 - UNIX-CONNECT:/run/haproxy/admin.sock"
 
@@ -98,10 +98,10 @@ def requests(output: str) -> int | None:
     return None
 
 
-VERSIONS = """haproxy -v 2>/dev/null | head -n 1 | cut -d ' ' -f 1-3
+VERSIONS = f"""haproxy -v 2>/dev/null | head -n 1 | cut -d ' ' -f 1-3
 nginx -v 2>&1 | grep nginx/
 mysqld --version 2>/dev/null | cut -d ' ' -f 1-5
-basename "$(ls /usr/sbin/php-fpm* 2>/dev/null | head -n 1)"
+basename "$(ls {SERVICES["php-fpm"].binary} 2>/dev/null | head -n 1)"
 uname -r"""
 
 
@@ -118,7 +118,7 @@ def versions(machines: Sequence[Machine]) -> dict[str, str]:
 
 def units(roles: Sequence[str]) -> str:
     """Bash that gives the units of a node with these roles, as systemctl takes them."""
-    return named(unit for role in roles for unit in UNITS[role])
+    return named(it.unit for role in roles for it in SERVICES.values() if it.role == role)
 
 
 def ask(machine: Machine) -> NodeFacts:

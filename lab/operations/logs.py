@@ -5,12 +5,13 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.nodes import console, lifecycle
 from lab.nodes.ssh import Machine, together
+from lab.release import SERVICES
 from lab.topology import Lab
 
-UNITS = "haproxy dnsmasq nginx 'php*-fpm' mysql systemd-networkd"
+UNITS = " ".join(f"-u '{unit}'" for unit in (*(it.unit for it in SERVICES.values()), "systemd-networkd"))
 OWNER_ONLY = 0o700
 SAVE_S, SAVED_LINES, CONSOLE_LINES = 60.0, 20000, 200
-FILES = "/var/log/nginx/access.log /var/log/nginx/error.log /var/log/mysql/error.log /var/log/php*-fpm.log"
+FILES = " ".join(path for it in SERVICES.values() for path in it.logs)
 
 
 def collect(lab: Lab, *, node: str = "", lines: int = 30) -> str:
@@ -46,16 +47,14 @@ def save(lab: Lab, folder: Path, since: float) -> None:
 
 
 def _since(since: float) -> str:
-    units = " ".join(f"-u {unit}" for unit in UNITS.split())
-    journal = f"journalctl --no-pager -o short-iso-precise --since @{since:.0f} {units}"
+    journal = f"journalctl --no-pager -o short-iso-precise --since @{since:.0f} {UNITS}"
     file = f'[ -s "$file" ] && echo && echo "== $file" && tail -n {SAVED_LINES} "$file"'
     return f"echo; echo '== journal.log'; {journal}\nfor file in {FILES}; do {file}; done\nexit 0"
 
 
 def _one(machine: Machine, lines: int) -> str:
-    units = " ".join(f"-u {unit}" for unit in UNITS.split())
     script = (
-        f"journalctl -b --no-pager -o short-iso -n {lines} {units}\n"
+        f"journalctl -b --no-pager -o short-iso -n {lines} {UNITS}\n"
         f'for file in {FILES}; do [ -s "$file" ] && echo "-- $file" && tail -n {lines} "$file"; done\nexit 0'
     )
     try:

@@ -8,6 +8,7 @@ from lab.mysql.server_state import Database
 from lab.nodes import lifecycle, vm_power
 from lab.nodes.facts import databases_of
 from lab.nodes.ssh import Machine
+from lab.release import SERVICES
 from lab.replication.attach import APPLY_RECEIVED, Resumed
 from lab.replication.mysql_cli import sql
 from lab.replication.open_for_writes import COORDINATOR
@@ -17,13 +18,13 @@ from lab.wait import until
 
 STARTS_S, FETCH_S, APPLY_S = 240.0, 120.0, 50
 # A MySQL that should answer and does not is killed: it starts read-only, and recovers what its binary log has.
-STARTS = """systemctl reset-failed mysql 2>/dev/null
+STARTS = f"""systemctl reset-failed mysql 2>/dev/null
 case "$(systemctl is-active mysql)" in
   active | deactivating)
     timeout 10 mysql --connect-timeout=5 -e 'SELECT 1' >/dev/null 2>&1 || systemctl kill -s KILL mysql ;;
 esac
 timeout 180 systemctl start mysql && exit 0
-df -h /var/lib/mysql | tail -n 1; tail -n 5 /var/log/mysql/error.log; exit 1"""
+df -h /var/lib/mysql | tail -n 1; tail -n 5 {SERVICES["mysql"].logs[0]}; exit 1"""
 # Before replication is told anything: a coordinator inside a torn transaction would hold STOP REPLICA up for a minute.
 LETS_STOP = f"""id=$(mysql -N -e "{COORDINATOR}"); [ "${{id:-0}}" = 0 ] || mysql -e "KILL $id" || true"""
 

@@ -25,9 +25,9 @@ def test_a_system_is_recognised_by_its_os_release(
     release = Release.of((CASES / f"{case}.txt").read_text(encoding="utf-8"))
     assert (release.system, release.php, release.mysql, release.haproxy) == (system, php, mysql, haproxy)
     assert release.haproxy_delays_answers == delays
-    assert release.php_fpm_unit == f"php{php}-fpm"
-    assert release.php_fpm_conf == f"/etc/php/{php}/fpm/php-fpm.conf"
-    assert release.php_fpm_binary == f"/usr/sbin/php-fpm{php}"
+    fpm = release.service("php-fpm")
+    assert (fpm.unit, fpm.logs) == (f"php{php}-fpm", (f"/var/log/php{php}-fpm.log",))
+    assert (fpm.conf, fpm.binary) == (f"/etc/php/{php}/fpm/php-fpm.conf", f"/usr/sbin/php-fpm{php}")
 
 
 @pytest.mark.parametrize(

@@ -153,4 +153,4 @@ def test_every_release_renders_the_paths_of_its_php() -> None:
     """The pid file is the one that the packages' unit and log rotation know."""
     row = {"template": "php-fpm.conf.j2", "node": "web1"}
     for release in (Release.of(f"ID={key}\nVERSION_ID={number}") for key, number in RELEASES):
-        assert f"pid = /run/php/{release.php_fpm_unit}.pid\n" in rendered(row, release.system)
+        assert f"pid = /run/php/{release.service('php-fpm').unit}.pid\n" in rendered(row, release.system)

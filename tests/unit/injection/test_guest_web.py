@@ -19,7 +19,7 @@ def test_php_is_slow_while_a_link_is_there(tmp_path: Path, monkeypatch: pytest.M
     """PHP reads its settings anew each time; the link leads to a folder that a boot empties."""
     settings = tmp_path / "8.4" / "fpm" / "conf.d"
     settings.mkdir(parents=True)
-    monkeypatch.setattr(guest_web, "SETTINGS", str(tmp_path))
+    monkeypatch.setattr(guest_web, "SETTINGS", f"{tmp_path}/*/fpm/conf.d")
     made = guest.scripts(LIMIT, LAB)
     fake(tmp_path, "systemctl", "exit 0")
     assert bash(made.inject).returncode == bash(made.inject).returncode == 0
@@ -31,7 +31,7 @@ def test_php_is_slow_while_a_link_is_there(tmp_path: Path, monkeypatch: pytest.M
 
 def test_php_is_reloaded_until_that_worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first heal was cut off after the link had gone; where nothing is left to heal, nothing is reloaded."""
-    monkeypatch.setattr(guest_web, "SETTINGS", str(tmp_path))
+    monkeypatch.setattr(guest_web, "SETTINGS", f"{tmp_path}/*/fpm/conf.d")
     monkeypatch.setattr(guest_web, "state_path", lambda _: str(tmp_path / "limit"))
     made = guest.scripts(LIMIT, LAB)
     (tmp_path / "limit.ini").write_text("auto_prepend_file=limit.php\n")
