@@ -1,6 +1,6 @@
 """Role balancer: HAProxy in front of the web servers."""
 
-from lab.desired.ensure import Desired, File, Unit
+from lab.desired.state import Desired, File, Unit
 from lab.desired.target import Target
 
 

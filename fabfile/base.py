@@ -1,6 +1,6 @@
 """Role base, for every node: its name, its address on the lab network, the names of the others."""
 
-from lab.desired.ensure import Command, Desired, File, Unit
+from lab.desired.state import Command, Desired, File, Unit
 from lab.desired.target import Target
 
 NETWORK = "/etc/systemd/network/10-weblab.network"

@@ -1,6 +1,6 @@
 """Role database: a MySQL server that boots read-only; who may write is decided by `replication`."""
 
-from lab.desired.ensure import Desired, File, Unit
+from lab.desired.state import Desired, File, Unit
 from lab.desired.target import Target
 from lab.mysql import server_state, shutdown
 

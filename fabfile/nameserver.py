@@ -1,6 +1,6 @@
 """Role nameserver: dnsmasq answers for the site's name with the balancer's address."""
 
-from lab.desired.ensure import Desired, File, Unit
+from lab.desired.state import Desired, File, Unit
 from lab.desired.target import Target
 
 

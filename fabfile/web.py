@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lab.desired.ensure import Command, Desired, File, Unit
+from lab.desired.state import Command, Desired, File, Unit
 from lab.desired.target import Target
 from lab.topology import ROOT
 

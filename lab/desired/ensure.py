@@ -8,23 +8,9 @@ from collections.abc import Set
 from contextlib import nullcontext
 
 from lab.desired.scripts import apply_script, probe_script, read_probe, read_show, show_script
-from lab.desired.state import Command, Desired, Difference, File, Found, Unit, fingerprint
+from lab.desired.state import Desired, Difference, File, Found, Unit, fingerprint
 from lab.errors import CommandFailed
 from lab.nodes.ssh import Machine
-
-__all__ = [
-    "Command",
-    "Desired",
-    "Difference",
-    "File",
-    "Found",
-    "Unit",
-    "apply",
-    "ask",
-    "compare",
-    "fingerprint",
-    "show",
-]
 
 PROBE_TIMEOUT_S = 60.0
 APPLY_TIMEOUT_S = 900.0

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from lab import progress
-from lab.desired.ensure import fingerprint
+from lab.desired.state import fingerprint
 from lab.desired.target import Roles, Target
 from lab.errors import CheckFailed
 from lab.mysql import last_seen

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from lab import progress
 from lab.desired import ensure
-from lab.desired.ensure import Desired, Found, Unit
+from lab.desired.state import Desired, Found, Unit
 from lab.desired.target import Roles, Target
 from lab.errors import LabError, LabNotUp
 from lab.faults import protections

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from lab import progress
 from lab.desired import ensure
-from lab.desired.ensure import Difference, Unit
+from lab.desired.state import Difference, Unit
 from lab.errors import CheckFailed, CommandFailed
 from lab.mysql import gtid
 from lab.mysql.server_state import Database

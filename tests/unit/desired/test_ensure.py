@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from lab.desired.ensure import Command, Desired, Difference, File, Found, Unit, compare, fingerprint, show
+from lab.desired.ensure import compare, show
 from lab.desired.scripts import apply_script, probe_script, read_probe
+from lab.desired.state import Command, Desired, Difference, File, Found, Unit, fingerprint
 from lab.nodes.ssh import Answer, Machine
 from tests.support.fake_node import bash, fake, places
 

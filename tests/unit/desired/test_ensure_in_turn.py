@@ -11,7 +11,8 @@ from typing import cast
 import pytest
 
 from fabfile.web import NEW_PROCESSES
-from lab.desired.ensure import Command, Difference, Unit, apply
+from lab.desired.ensure import apply
+from lab.desired.state import Command, Difference, Unit
 from lab.nodes.ssh import Answer, Machine
 from lab.wait import pause
 from tests.support.fake_node import bash, fake, places

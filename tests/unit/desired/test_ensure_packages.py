@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lab.desired import scripts
-from lab.desired.ensure import Command, Difference
 from lab.desired.scripts import apply_script
+from lab.desired.state import Command, Difference
 from tests.support.fake_node import bash, fake, places
 
 __all__ = ["places"]

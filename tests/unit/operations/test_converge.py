@@ -11,7 +11,7 @@ import pytest
 from fabfile import database
 from fabfile.roles import ROLES
 from lab import topology
-from lab.desired.ensure import Desired, fingerprint
+from lab.desired.state import Desired, fingerprint
 from lab.desired.target import Target
 from lab.errors import BadInput, LabNotUp
 from lab.faults.protections import PROTECTIONS, checked

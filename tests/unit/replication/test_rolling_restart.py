@@ -8,8 +8,8 @@ import pytest
 
 from lab import progress, wait
 from lab.desired import ensure
-from lab.desired.ensure import Difference, Unit
 from lab.desired.scripts import apply_script
+from lab.desired.state import Difference, Unit
 from lab.errors import CheckFailed, CommandFailed, TimedOut
 from lab.mysql.server_state import Database
 from lab.nodes import facts
