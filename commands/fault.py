@@ -1,6 +1,7 @@
 """invoke fault.*: break something by hand, see what is broken, undo it."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from invoke.collection import Collection
@@ -18,14 +19,19 @@ from lab.wait import SAY_EVERY_S, pause
 INJECT = {
     "service": "haproxy, nginx, php-fpm or mysql, for the kinds service-...",
     "peer": "for partition: a node, or all",
-    "delay": "for slow: milliseconds that packets are held back",
-    "loss": "for slow: percent of packets that get lost",
-    "rate": "for slow and replication-slow: kbit per second that pass",
+    "delay_ms": "for slow: milliseconds that packets are held back",
+    "jitter_ms": "for slow, with a delay: milliseconds by which it varies",
+    "loss_percent": "for slow: percent of packets that get lost",
+    "rate_kbit": "for slow and replication-slow: kbit per second that pass",
     "seconds": "for clock-skew (may be negative) and replication-lag",
     "pages_per_s": "for php-limit: how many requests a second PHP still answers",
     "restarts": "for service-kill: let systemd start it again",
     "for": "heal it after so many seconds; Ctrl-C heals it at once",
+    "delay": "the old name of --delay-ms",
+    "loss": "the old name of --loss-percent",
+    "rate": "the old name of --rate-kbit",
 }
+RENAMED = {"delay": "delay_ms", "loss": "loss_percent", "rate": "rate_kbit"}  # the old names stay for one release
 
 
 @command(changes=False)
@@ -44,20 +50,25 @@ def inject(
     node: str,
     service: str = "",
     peer: str = "",
-    delay: int = 0,
-    loss: float = 0.0,
-    rate: int = 0,
+    delay_ms: int = 0,
+    jitter_ms: int = 0,
+    loss_percent: float = 0.0,
+    rate_kbit: int = 0,
     seconds: int = 0,
     pages_per_s: int = 0,
     restarts: bool = False,
     for_: int = 0,
+    delay: int = 0,
+    loss: float = 0.0,
+    rate: int = 0,
 ) -> None:
     """Break something on a node: invoke fault.inject freeze web2, fault.inject service-kill web1 --service nginx."""
     given: dict[str, Any] = {"kind": kind, "node": node, "service": service, "peer": peer, "restarts": restarts}
-    given |= {"delay_ms": delay, "loss_percent": loss, "rate_kbit": rate, "seconds": seconds}
-    given |= {"pages_per_s": pages_per_s}
+    given |= {"delay_ms": delay_ms, "jitter_ms": jitter_ms, "loss_percent": loss_percent, "rate_kbit": rate_kbit}
+    given |= {"seconds": seconds, "pages_per_s": pages_per_s}
     lab = topology.load()
-    fault = Fault.parse(lab, {name: value for name, value in given.items() if value})
+    renamed = _renamed({"delay": delay, "loss": loss, "rate": rate})
+    fault = Fault.parse(lab, renamed | {name: value for name, value in given.items() if value})
     inject_and_heal.inject(lab, fault, inject_and_heal.machine_of(lab, fault), timer_s=for_ or inject_and_heal.TIMER_S)
     if for_:
         _hold(lab, fault, for_)
@@ -71,6 +82,15 @@ def heal(c: Context) -> None:
     snapshots.must_be_back()  # to heal a freeze resumes a machine
     healed = inject_and_heal.heal_all(topology.load())
     say("\n".join([f"{fault.id} is gone" for fault in healed] or ["no fault is active"]))
+
+
+def _renamed(given: Mapping[str, float]) -> dict[str, float]:
+    """The options that were given by an old name, by that of today; says which one that is."""
+    old = {name: value for name, value in given.items() if value}
+    for name in old:
+        new = RENAMED[name].replace("_", "-")
+        progress.say("lab", f"--{name} is --{new} now: the next release knows only the new name")
+    return {RENAMED[name]: value for name, value in old.items()}
 
 
 def _hold(lab: Lab, fault: Fault, seconds: int) -> None:

@@ -36,7 +36,7 @@ INSIDE = {
     ),
     "partition": (["partition", "web2", "--peer", "web1"], "web1", "! timeout 2 bash -c '</dev/tcp/192.168.56.12/80'"),
     "slow": (
-        ["slow", "web2", "--delay", "300"],
+        ["slow", "web2", "--delay-ms", "300"],
         "web1",
         "t=$(date +%s%N); timeout 5 bash -c '</dev/tcp/192.168.56.12/80'; [ $(( $(date +%s%N) - t )) -gt 290000000 ]",
     ),
@@ -64,7 +64,7 @@ INSIDE = {
         "[ $(( $(date +%s%N) - t )) -gt 1900000000 ]",
     ),
     "replication-slow": (
-        ["replication-slow", "web2", "--rate", "2000"],
+        ["replication-slow", "web2", "--rate-kbit", "2000"],
         "web2",
         "nft list ruleset | grep -q 'limit rate over 250 kbytes'",
     ),
@@ -136,7 +136,7 @@ def test_a_network_fault_ends_by_itself(no_faults: Lab, machines: dict[str, Mach
     def shows(question: str) -> bool:
         return machines["web2"].script(question, ok=(0, 1), title="sees").exit_code == 0
 
-    injector = start("fault.inject", "slow", "web2", "--delay", "100", "--for", "15")
+    injector = start("fault.inject", "slow", "web2", "--delay-ms", "100", "--for", "15")
     try:
         until("it is there", lambda: ledger.entries() and shows(made.seen), 30)
     finally:
@@ -149,7 +149,7 @@ def test_a_network_fault_ends_by_itself(no_faults: Lab, machines: dict[str, Mach
 def test_two_who_heal_at_once_heal_everything_and_lose_nothing(no_faults: Lab) -> None:
     """A machine, a service and the network, each healed by both: neither fails, and the ledger is empty."""
     must("fault.inject", "service-stop", "web1", "--service", "nginx")
-    must("fault.inject", "slow", "lb1", "--delay", "50")
+    must("fault.inject", "slow", "lb1", "--delay-ms", "50")
     must("fault.inject", "freeze", "web2")
     both = [start("fault.heal") for _ in range(2)]
     outputs = [it.communicate(timeout=HEAL_S)[0] for it in both]

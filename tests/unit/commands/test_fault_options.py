@@ -1,0 +1,63 @@
+"""fault.inject takes the options of an experiment's file by their names, and the old ones for one more release."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.parser import Parser
+from invoke.parser.context import ParserContext
+
+from commands import fault
+from lab.faults.kinds import SHAPING, Fault
+from lab.injection import inject_and_heal
+from lab.state import lock
+
+Injected = Callable[..., Fault]
+
+
+@pytest.fixture
+def injected(monkeypatch: pytest.MonkeyPatch) -> Injected:
+    """The fault that these words of a command line inject."""
+    made: list[Fault] = []
+    monkeypatch.setattr(lock, "held", nullcontext)
+    monkeypatch.setattr(inject_and_heal, "machine_of", lambda *_: None)
+    monkeypatch.setattr(inject_and_heal, "inject", lambda lab, it, machine, timer_s: made.append(it))
+
+    def run(*words: str) -> Fault:
+        context = ParserContext("inject", args=fault.inject.get_arguments())
+        (parsed,) = Parser([context]).parse_argv(["inject", *words])
+        given: dict[str, Any] = {arg.name: arg.value for arg in parsed.args.values() if arg.got_value}
+        fault.inject(Context(), **given)
+        return made[-1]
+
+    return run
+
+
+def test_each_option_of_a_slow_network_can_be_given(injected: Injected, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the names that they have in YAML, with dashes."""
+    words = ("--delay-ms", "300", "--jitter-ms", "20", "--loss-percent", "1.5", "--rate-kbit", "800")
+    options = injected("slow", "web2", *words).options
+    assert options == {"delay_ms": 300, "jitter_ms": 20, "loss_percent": 1.5, "rate_kbit": 800}
+    assert options.keys() == SHAPING.keys() and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value"),
+    [("--delay", "--delay-ms", 300), ("--loss", "--loss-percent", 1.5), ("--rate", "--rate-kbit", 800)],
+)
+def test_an_old_name_works_and_says_the_new_one(
+    injected: Injected, capsys: pytest.CaptureFixture[str], old: str, new: str, value: float
+) -> None:
+    """Nobody's notes are worthless from one day to the next."""
+    assert injected("slow", "web2", old, str(value)) == injected("slow", "web2", new, str(value))
+    assert capsys.readouterr().err.count(f"{old} is {new} now") == 1
+
+
+def test_jitter_needs_a_delay(injected: Injected) -> None:
+    """As in an experiment's file: exit 2, and nothing is injected."""
+    with pytest.raises(Exit) as caught:
+        injected("slow", "web2", "--jitter-ms", "20")
+    assert caught.value.code == 2 and "jitter_ms: has no sense without delay_ms" in str(caught.value)
