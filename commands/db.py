@@ -15,8 +15,8 @@ from lab.nodes import lifecycle, vm_power
 from lab.nodes.facts import databases_of, endings
 from lab.operations import backup
 from lab.replication import promote_replica
-from lab.replication.durability import commit
 from lab.replication.rejoin import rejoin as rejoin_server
+from lab.replication.set_durability import set_durability
 from lab.state import choices
 from lab.wait import working
 
@@ -64,7 +64,7 @@ def durability(c: Context, value: str) -> None:
     lab = topology.load()
     wanted = check_durability(value)
     choices.save(durability=wanted)
-    changed = commit(lifecycle.running(lab, "database"), wanted)
+    changed = set_durability(lifecycle.running(lab, "database"), wanted)
     say("\n".join([*(changed or [f"it is {wanted} already"]), *MEANS[wanted]]))
 
 

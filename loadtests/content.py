@@ -1,9 +1,15 @@
-"""Whether an answer with status 200 is the right one: the whole page, a list of notes, the note that was asked for."""
+"""What the load writes, and whether an answer with status 200 is the right one: the page, a list of notes, a note."""
 
 import json
 from typing import Any
+from uuid import uuid4
 
 PAGE, NOTES, NOTE = "/", "/api/notes", "/api/notes/TOKEN"
+
+
+def new_token() -> str:
+    """The token of a new note: it tells this note from all others."""
+    return uuid4().hex
 
 
 def body(token: str) -> str:

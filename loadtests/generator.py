@@ -11,7 +11,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from uuid import uuid4
 
 import gevent
 from gevent.event import Event
@@ -21,6 +20,7 @@ from gevent.pool import Group
 from lab.clock import now
 from lab.errors import InfrastructureBroken, LabError
 from lab.state.atomic_file import atomic_write
+from loadtests import content
 from loadtests.arrivals import Arrival
 from loadtests.record import Request
 from loadtests.request import Site, Visit
@@ -101,7 +101,7 @@ class Generator:
 
     def _wish(self, arrival: Arrival, intended: float) -> Visit:
         if arrival.kind == "write":
-            return Visit("POST", "/api/notes", "/api/notes", intended, uuid4().hex)
+            return Visit("POST", "/api/notes", "/api/notes", intended, content.new_token())
         if arrival.kind == "page":
             return Visit("GET", "/", "/", intended)
         if arrival.kind == "notes" or not self._known:

@@ -14,7 +14,6 @@ lab's; 3 the lab is not up, or went away during the run; 4 a headless run that r
 """
 
 from typing import Any
-from uuid import uuid4
 
 from locust import HttpUser, between, constant_pacing, events, task
 from locust.clients import ResponseContextManager
@@ -112,7 +111,7 @@ class Writer(SiteUser):
     @task
     def leave_a_note(self) -> None:
         """A write, told apart from all others by its token."""
-        token = uuid4().hex
+        token = content.new_token()
         self.ask("POST", "/api/notes", json={"token": token, "body": content.body(token)})
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.analysis.checks.judge import Check, RunVerdict, judge, verdict
+from lab.analysis.checks.catalogue import Check, RunVerdict, judge, verdict
 from lab.analysis.history import History
 from lab.analysis.summary import summarize
 from lab.analysis.timeline import Entry

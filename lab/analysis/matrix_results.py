@@ -11,7 +11,7 @@ from typing import Any
 
 from lab import process
 from lab.analysis import timeline
-from lab.analysis.checks.judge import REPORTED, Check
+from lab.analysis.checks.catalogue import REPORTED, Check
 from lab.analysis.history import History
 from lab.analysis.judgement import Judgement
 from lab.errors import BadInput, LabError

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lab.analysis.checks.catalogue import Check, RunVerdict, find
 from lab.analysis.checks.finding import Value
-from lab.analysis.checks.judge import Check, RunVerdict, find
 from lab.analysis.checks.writes import of
 from lab.analysis.exposure import risk
 from lab.analysis.history import History

@@ -10,17 +10,17 @@ from typing import Any
 
 from lab import clock, progress
 from lab.analysis import load_record, run_folder
-from lab.analysis.checks.judge import REPORTED
+from lab.analysis.checks.catalogue import REPORTED
 from lab.analysis.timeline import Entry, Writer, entry
 from lab.desired.target import Roles
 from lab.errors import LabError, TimedOut, explained
 from lab.experiment import (
-    counted,
     effective_config,
     final_reads,
     load,
     observers,
     own_choices,
+    requests_seen,
     schedule,
     subcommand,
     teardown,
@@ -118,7 +118,7 @@ class Run:
         before = final_reads.tokens(self.machines)
         plan = self.plan
         with observers.watching(self.lab, self.machines, self._latest.write):
-            requests = counted.requests(self._having("balancer"))
+            requests = requests_seen.requests(self._having("balancer"))
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + schedule.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / run_folder.RECORD, plan.warm_up_s) as it:
                 start = it.began()
@@ -233,5 +233,5 @@ class Run:
         return next(machine for machine in self.machines if role in machine.node.roles)
 
     def _seen(self, before: int | None) -> dict[str, int] | None:
-        seen = counted.since(self._having("balancer"), before)
+        seen = requests_seen.since(self._having("balancer"), before)
         return None if seen is None else {"site": seen - load.probes(self.plan.load)}

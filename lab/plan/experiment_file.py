@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from lab import yaml_file
+from lab.analysis.checks.catalogue import BOUNDS
 from lab.analysis.checks.commands import FAILED
-from lab.analysis.checks.judge import BOUNDS
 from lab.durability import Durability
 from lab.errors import BadInput, did_you_mean
 from lab.faults.kinds import Fault, Key, key_of

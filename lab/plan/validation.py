@@ -6,7 +6,7 @@ from sys import float_info
 from typing import Any, TypeGuard
 
 from lab.analysis.checks import attribution, commands
-from lab.analysis.checks.judge import BOUNDS, CHECKS, REPORTED
+from lab.analysis.checks.catalogue import BOUNDS, CHECKS, REPORTED
 from lab.analysis.history import FaultSpan, History
 from lab.analysis.timeline import Entry
 from lab.errors import did_you_mean

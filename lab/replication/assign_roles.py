@@ -18,10 +18,10 @@ from lab.replication import accounts, errant_transactions, schema
 from lab.replication.accounts import Account
 from lab.replication.attach import APPLY, source
 from lab.replication.clone import clone
-from lab.replication.durability import commits, remembers
 from lab.replication.mysql_cli import sql
 from lab.replication.open_for_writes import open_server, opens
 from lab.replication.session import END_ALL
+from lab.replication.set_durability import commits, remembers
 from lab.topology import Lab
 from lab.wait import until
 

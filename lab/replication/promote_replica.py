@@ -18,11 +18,11 @@ from lab.nodes.facts import databases_of, ended_because
 from lab.nodes.ssh import Shell, together
 from lab.replication import salvage as salvaging
 from lab.replication import switchover
-from lab.replication.durability import remembers
 from lab.replication.fencing import fence
 from lab.replication.mysql_cli import sql
 from lab.replication.open_for_writes import LEAVE
 from lab.replication.session import ALL_ENDED, END_ALL, client
+from lab.replication.set_durability import remembers
 from lab.replication.survey import ask
 from lab.replication.survivor import apply_received, open_it
 from lab.replication.switchover import NotCaughtUp, NotClosed, Roles

@@ -14,7 +14,7 @@ from lab.nodes.facts import databases_of
 from lab.replication import errant_transactions
 from lab.replication.attach import Resumed
 from lab.replication.clone import clone
-from lab.replication.durability import commits, remembers
+from lab.replication.set_durability import commits, remembers
 from lab.replication.switchover import Roles
 from lab.state.credentials import passwords
 from lab.topology import Lab

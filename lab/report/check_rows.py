@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lab.analysis.checks.catalogue import REPORTED, Check, judgeable
 from lab.analysis.checks.finding import Value
-from lab.analysis.checks.judge import REPORTED, Check, judgeable
 from lab.analysis.history import History
 
 NAMES = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from lab.analysis.checks.catalogue import REPORTED, find
 from lab.analysis.checks.detection import Reaction, detections, recoveries
-from lab.analysis.checks.judge import REPORTED, find
 from lab.analysis.history import FaultSpan, History
 from lab.report.fault_phrases import duration, phrase
 

@@ -7,7 +7,7 @@ from lab.durability import Durability
 from lab.errors import LabError
 from lab.faults import ledger
 from lab.mysql import gtid, last_seen
-from lab.replication import durability, promote_replica, rejoin
+from lab.replication import promote_replica, rejoin, set_durability
 from lab.state import choices
 from tests.support.pairs import LAB
 from tests.support.simulated.errors import SqlError
@@ -19,7 +19,7 @@ from tests.support.simulated.pair import Pair
 def _durability(value: Durability) -> Event:
     def chooses(pair: Pair, it: Server) -> None:
         choices.save(durability=value)
-        durability.commit(pair.machines, value)
+        set_durability.set_durability(pair.machines, value)
 
     return chooses
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.analysis import timeline
-from lab.analysis.checks.judge import verdict
+from lab.analysis.checks.catalogue import verdict
 from lab.analysis.history import History
 from lab.analysis.timeline import Entry, Writer
 from lab.errors import BadInput, InfrastructureBroken

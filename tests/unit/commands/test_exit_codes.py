@@ -106,7 +106,7 @@ def test_a_choice_of_durability_says_what_it_means_in_three_lines(monkeypatch: p
     monkeypatch.setattr(lock, "held", nullcontext)
     monkeypatch.setattr(lifecycle, "running", lambda *_: [])
     monkeypatch.setattr(choices, "save", lambda **_: None)
-    monkeypatch.setattr(db, "commit", lambda *_: [f"commits on web1 are {value}"])
+    monkeypatch.setattr(db, "set_durability", lambda *_: [f"commits on web1 are {value}"])
     monkeypatch.setattr(db, "say", messages.append)
     db.durability(Context(), value)
     lines = messages[0].splitlines()

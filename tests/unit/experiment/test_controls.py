@@ -14,7 +14,7 @@ from urllib3 import Retry
 
 from lab import topology
 from lab.analysis import timeline
-from lab.analysis.checks.judge import judge
+from lab.analysis.checks.catalogue import judge
 from lab.analysis.history import History
 from lab.analysis.load_record import merge
 from lab.analysis.timeline import Entry

@@ -14,11 +14,11 @@ from lab.analysis import load_record, run_folder, timeline
 from lab.analysis.judgement import Judgement
 from lab.errors import Unreachable
 from lab.experiment import (
-    counted,
     final_reads,
     load,
     observers,
     own_choices,
+    requests_seen,
     role_recovery,
     runner,
     subcommand,
@@ -129,7 +129,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
         (Run, "introduce", introduce),
         (observers, "watching", watched),
         (load, "running", loaded),
-        (counted, "requests", lambda balancer: None),
+        (requests_seen, "requests", lambda balancer: None),
         (final_reads, "tokens", lambda machines: set()),
         (final_reads, "databases_of", made.asked),
         (inject_and_heal, "heal_all", lambda lab, **_: []),

@@ -15,7 +15,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from lab.nodes import lifecycle
-from lab.replication import assign_roles, attach, clone, durability, promote_replica, rejoin, salvage
+from lab.replication import assign_roles, attach, clone, promote_replica, rejoin, salvage, set_durability
 from tests.support.simulated.deeds import EVENTS, happens
 from tests.support.simulated.pair import Pair
 from tests.support.simulated.walk import walk
@@ -26,7 +26,7 @@ WAITS = {
     (attach, "RESUMES_S"): 0.3,
     (clone, "STARTS_S"): 3.0,
     (clone, "ENDS_S"): 3.0,
-    (durability, "RECEIVES_S"): 1.0,
+    (set_durability, "RECEIVES_S"): 1.0,
     (promote_replica, "VERIFIED_S"): 2.0,
     (promote_replica, "FOLLOWED_S"): 1.0,
     (rejoin, "STARTS_S"): 3.0,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.analysis.checks.judge import judge
+from lab.analysis.checks.catalogue import judge
 from lab.analysis.history import STEPS, History
 from lab.analysis.timeline import Entry
 from tests.support.crowds import slower

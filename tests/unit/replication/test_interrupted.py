@@ -11,7 +11,7 @@ from lab.mysql.server_state import Database
 from lab.nodes import vm_power
 from lab.nodes.facts import databases_of
 from lab.nodes.ssh import Machine
-from lab.replication import durability, promote_replica
+from lab.replication import promote_replica, set_durability
 from lab.topology import Node
 from tests.support.pairs import LAB
 from tests.support.simulated.errors import SqlError
@@ -194,7 +194,7 @@ def test_a_replica_that_is_silent_for_a_moment_is_asked_again(make: Make, monkey
         silent.clear()
         return answers
 
-    monkeypatch.setattr(durability, "databases_of", asked)
+    monkeypatch.setattr(set_durability, "databases_of", asked)
     promote_replica.promote(LAB, "web2")
     seen = last_seen.recall()
     assert seen and seen.node == "web2" and seen.replica_start

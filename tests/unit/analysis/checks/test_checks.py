@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.analysis.checks.judge import CHECKS, judge
+from lab.analysis.checks.catalogue import CHECKS, judge
 from lab.analysis.history import History
 from lab.analysis.timeline import Entry
 from tests.support.crowds import came_with_it, crowd, slower, writes_with_it

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.analysis.checks.judge import find
+from lab.analysis.checks.catalogue import find
 from lab.analysis.history import History
 from lab.analysis.timeline import Entry
 from tests.support.crowds import LOAD, came_with_it, crowd, slower

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.analysis.checks.judge import find
+from lab.analysis.checks.catalogue import find
 from lab.analysis.checks.outages import longest
 from lab.analysis.history import History
 from lab.analysis.timeline import Entry

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.analysis.checks.judge import find, judge
+from lab.analysis.checks.catalogue import find, judge
 from lab.analysis.history import History
 from lab.analysis.timeline import Entry
 from tests.support.timelines import changed, final, kind, lab, run, write

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.analysis.checks.judge import judge
+from lab.analysis.checks.catalogue import judge
 from lab.analysis.history import History
 from lab.analysis.timeline import Entry
 from tests.support.timelines import database, final, run, write

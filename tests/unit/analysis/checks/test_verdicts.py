@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lab.analysis import timeline
+from lab.analysis.checks.catalogue import CHECKS, Check, Verdict, judge, verdict
 from lab.analysis.checks.finding import Finding
-from lab.analysis.checks.judge import CHECKS, Check, Verdict, judge, verdict
 from lab.analysis.history import History
 from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
@@ -21,7 +21,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Finding], None]:
     """Makes the only check 'x' find this."""
 
     def replace(finding: Finding) -> None:
-        monkeypatch.setattr("lab.analysis.checks.judge.CHECKS", {"x": lambda _: finding})
+        monkeypatch.setattr("lab.analysis.checks.catalogue.CHECKS", {"x": lambda _: finding})
 
     return replace
 

@@ -18,7 +18,7 @@ RECEIVES_S = 20.0
 FIRST = "CREATE DATABASE IF NOT EXISTS site;"
 
 
-def commit(machines: Sequence[Machine], durability: Durability) -> list[str]:
+def set_durability(machines: Sequence[Machine], durability: Durability) -> list[str]:
     """Make commits as safe as `durability` says, on whoever is primary now; the replica may be gone.
 
     Raises CheckFailed where there is not exactly one primary.

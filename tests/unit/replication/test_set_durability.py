@@ -10,7 +10,7 @@ from lab.durability import Durability, check_durability, durability_sql
 from lab.errors import BadInput, CheckFailed
 from lab.mysql import last_seen, shutdown
 from lab.nodes.facts import databases_of
-from lab.replication import durability, promote_replica
+from lab.replication import promote_replica, set_durability
 from tests.support.pairs import CLOSED, LAB, OPEN, PROMOTED, WEB2
 from tests.support.simulated.mysql import WRITERS
 from tests.support.simulated.pair import Pair
@@ -30,7 +30,7 @@ def pair(make: Make) -> Pair:
 
 def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Pair) -> None:
     """Durable without a replica: writes wait, and that is what was asked for."""
-    lines = durability.commit(pair.machines, Durability.DURABLE)
+    lines = set_durability.set_durability(pair.machines, Durability.DURABLE)
     assert pair.web2.durability == "durable" and last_seen.degraded() == ""
     assert lines[0] == "commits on web2 are durable" and "writes wait until one does" in lines[1]
 
@@ -39,7 +39,7 @@ def test_durable_again_is_no_doubt(make: Make) -> None:
     """Both servers are looked at after each change."""
     pair = make()
     for wanted in (Durability.ASYNC, Durability.DURABLE):
-        durability.commit(pair.machines, wanted)
+        set_durability.set_durability(pair.machines, wanted)
     pair.web2.replica.work(1)
     pair.crash(pair.web1)
     promote_replica.promote(LAB, "web2")
@@ -51,7 +51,7 @@ def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_aga
     """What the primary had when it was set is remembered: the replica has it, or that is the doubt."""
     pair = make(replace(OPEN, durability=Durability.AVAILABLE) if set_again else OPEN)
     pair.note("web1", shutdown.GAVE_UP)
-    durability.commit(pair.machines, Durability.DURABLE)
+    set_durability.set_durability(pair.machines, Durability.DURABLE)
     last_seen.remember(time.time(), databases_of(pair.machines).values())
     pair.web2.replica.work(1)
     pair.crash(pair.web1)
@@ -67,9 +67,9 @@ def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_aga
 def test_with_a_replica_there_is_no_price(make: Make) -> None:
     """Nor where it is that already."""
     pair = make(FOLLOWS, PROMOTED)
-    assert durability.commit(pair.machines, Durability.DURABLE) == ["commits on web2 are durable"]
+    assert set_durability.set_durability(pair.machines, Durability.DURABLE) == ["commits on web2 are durable"]
     count = len(pair.changes)
-    assert durability.commit(pair.machines, Durability.DURABLE) == [] and len(pair.changes) == count
+    assert set_durability.set_durability(pair.machines, Durability.DURABLE) == [] and len(pair.changes) == count
 
 
 def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_on_record(make: Make) -> None:
@@ -77,7 +77,7 @@ def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_o
     pair = make()
     pair.interrupt("web1", "rpl_semi_sync_source_enabled = OFF", KeyboardInterrupt(), after=True)
     with pytest.raises(KeyboardInterrupt):
-        durability.commit(pair.machines, Durability.ASYNC)
+        set_durability.set_durability(pair.machines, Durability.ASYNC)
     assert pair.web1.durability == "async" and last_seen.recall() is None
 
 
@@ -91,7 +91,7 @@ def test_commits_that_wait_return_when_they_become_less_safe_and_that_is_said_be
         pair.visit()
     messages: list[tuple[str, int]] = []
     monkeypatch.setattr(progress, "say", lambda _, text: messages.append((text, len(pair.changes))))
-    durability.commit(pair.machines, Durability.ASYNC)
+    set_durability.set_durability(pair.machines, Durability.ASYNC)
     warnings = [it for it in messages if "commits wait" in it[0]]
     assert warnings == ([(f"{RETURN}; {MESSAGE}", 0)] if waits else [])
     assert pair.web1.waiting == 0
@@ -102,7 +102,7 @@ def test_without_a_primary_the_choice_waits(make: Make) -> None:
     last_seen.degrade("web2")
     pair = make(CLOSED, silent=True)
     with pytest.raises(CheckFailed, match="0 databases are open"):
-        durability.commit(pair.machines, Durability.DURABLE)
+        set_durability.set_durability(pair.machines, Durability.DURABLE)
     assert last_seen.degraded() == "web2" and pair.changes == []
 
 
