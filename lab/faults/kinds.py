@@ -76,7 +76,7 @@ _KINDS = (
         "php-limit",
         "the site's PHP answers no more than that many requests a second, one after another",
         role="web",
-        options={"pages_per_s": Integer(2, 1000)},  # seven may wait for their turns: with one, the last gives up
+        options={"pages_per_s": Integer(1, 1000)},
         required=("pages_per_s",),
     ),
     Kind("memory-hog", "another program takes nearly all of the node's memory"),

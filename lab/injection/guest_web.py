@@ -34,7 +34,7 @@ def _php_limit(fault: Fault, lab: Lab) -> Scripts:
     """
     where, turns = state_path(fault), f"{state_path(fault)}.turns"
     link = f"$(ls -d {SETTINGS} | head -n 1)/{LINK}"
-    nanoseconds = 1_000_000_000 // int(fault.options.get("pages_per_s", 2))
+    nanoseconds = 1_000_000_000 // int(fault.options.get("pages_per_s", 1))
     return Scripts(
         prepare=(
             f"set -e\ninstall -d -m 755 {FOLDER}; install -o www-data -m 600 /dev/null {turns}\n"

@@ -95,6 +95,7 @@ def reset(lab: Lab, roles: Roles) -> list[str]:
 
 def put_back(lab: Lab, roles: Roles, name: str) -> list[str]:
     """Put the lab back to any snapshot, with the choices and the configuration of today; what that changed after it."""
+    choices.load()  # refused before a machine is put back, not after it
     changed: list[str] = []
     why = f"what {name} has of older choices and of an older configuration is converged"
     restore(lab, name, lambda: changed.extend(_converged(lab, roles, why).changed))

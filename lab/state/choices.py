@@ -57,7 +57,9 @@ def load(path: Path = CHOICES) -> Choices:
     try:
         return Choices.model_validate({} if document.data is None else document.data)
     except ValidationError as error:
-        raise document.refusal(yaml_file.invalid(error, "the choices", Choices)) from error
+        refusal = document.refusal(yaml_file.invalid(error, "the choices", Choices))
+        refusal.hint = f"correct {path} or remove it: without it the defaults hold; nothing was changed"
+        raise refusal from error
 
 
 def save(**changes: Any) -> None:

@@ -38,6 +38,7 @@ def held(path: Path = LOCK) -> Iterator[bool]:
             raise Locked(_name(holder), hint="wait for it to end, or stop it with Ctrl-C where it runs") from None
         pid, words = os.getpid(), " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
         me = {"command": words, "pid": pid, "since": time.time(), "started": _started(pid)}
+        holder.unlink(missing_ok=True)  # of a command that was killed: its place is needed where the disk is full
         atomic_write(holder, json.dumps(me))
         _descriptors.append(lock.fileno())
         try:

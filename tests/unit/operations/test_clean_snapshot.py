@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from fabfile.roles import ROLES
 from lab.errors import CheckFailed
@@ -43,6 +44,14 @@ def test_a_snapshot_of_a_user_comes_back_with_the_choices_of_today(host: Host) -
     """Its commits may have been asynchronous, or its protections taken away; the lab would say that it is durable."""
     assert clean_snapshot.put_back(LAB, ROLES, "mine") == ["a change"]
     assert host.events[-3:] == ["put back", "converge", "healthy"]
+
+
+def test_choices_that_are_wrong_put_no_machine_back(host: Host) -> None:
+    """They are needed for the converge that follows, and then it would be too late."""
+    host.chosen = {"weights": {"web1": 300}}
+    with pytest.raises(ValidationError):
+        clean_snapshot.put_back(LAB, ROLES, "mine")
+    assert host.events == []
 
 
 @pytest.mark.parametrize(
