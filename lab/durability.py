@@ -1,4 +1,4 @@
-"""How safe a commit on the primary is: the values, what MySQL is told for each, what each means and costs."""
+"""How safe a commit on the primary is: the values, the settings of MySQL for each, what each means and costs."""
 
 from collections.abc import Mapping
 from enum import StrEnum

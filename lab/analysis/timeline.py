@@ -40,7 +40,7 @@ class Entry:
 class Writer:
     """Adds entries to a timeline; threads may share it, and every entry is in the file when `write` returns.
 
-    Where the disk is full nothing raises, for whoever writes has faults to heal: `must_be_complete` tells, later
+    A full disk raises nothing here, because the caller has faults to heal: `must_be_complete` raises, later
     entries are left out, every line in the file stays whole, and `close` marks the run as broken.
     """
 

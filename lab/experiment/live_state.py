@@ -1,4 +1,4 @@
-"""What the observers saw last: whether the lab is whole can be told from it, and costs the nodes nothing."""
+"""The latest observations: they show whether the lab is healthy, without another question to the nodes."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ Write = Callable[[Entry], None]
 
 
 class Latest:
-    """Hands every entry on to `write`, and remembers the last one of each observer, kind and node."""
+    """Passes every entry to `write`, and keeps the last one of each observer, kind and node."""
 
     def __init__(self, lab: Lab, write: Write) -> None:
         self.lab, self._write = lab, write

@@ -72,7 +72,7 @@ def left(wanted: Sequence[Row], done: Sequence[Result]) -> list[Row]:
 
 
 def play(todo: Sequence[Row], setup: Setup) -> Iterator[str]:
-    """Run the rows, and give a line of each; whoever is interrupted goes on where he was: each leaves its result.
+    """Run the rows and yield a line for each. Each result is saved, so an interrupted matrix continues where it was.
 
     Where the lab is not whole it is reset, once a run.
     """

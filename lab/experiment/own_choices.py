@@ -16,7 +16,7 @@ def in_force(lab: Lab, roles: Roles) -> Iterator[None]:
     choices.set_aside()
     try:
         yield
-    except BaseException:  # what ended it is to be told: after another error than Ctrl-C a matrix would go on
+    except BaseException:  # the error that ended it is reported, not one of the converge
         teardown.tried("what you chose is not in force", lambda: _choose_again(lab, roles), "invoke lab.provision")
         raise
     _choose_again(lab, roles)

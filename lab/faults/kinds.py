@@ -83,7 +83,7 @@ _KINDS = (
     Kind(
         "clock-skew",
         "the node's clock jumps ahead, or back if seconds are negative",
-        options={"seconds": Integer(-86400, 86400, least=3)},  # a smaller jump can't be told from none
+        options={"seconds": Integer(-86400, 86400, least=3)},  # a smaller jump is within the tolerance
         required=("seconds",),
     ),
     Kind(
