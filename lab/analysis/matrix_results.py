@@ -68,17 +68,20 @@ def fingerprint(name: str, root: Path = ROOT) -> str:
 
 @cache
 def _parts(content: bytes, suffix: str) -> tuple[str, ...]:
-    """A hash of each statement of Python, without imports and texts about it; of the whole of another file."""
+    """A hash of each statement of Python, without imports and docstrings; of the whole of another file."""
     if suffix != ".py":
         return (hashlib.sha256(content).hexdigest(),)
-    statements = [it for it in ast.parse(content).body if not _is_text(it)]
+    tree = ast.parse(content)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [it for it in node.body if not _is_text(it)]
+    statements = [it for it in tree.body if not isinstance(it, ast.Import | ast.ImportFrom)]
     return tuple(hashlib.sha256(ast.dump(it).encode()).hexdigest() for it in statements)
 
 
 def _is_text(statement: ast.stmt) -> bool:
-    """Whether it only says where something is from, or what it is: a call is no such text."""
-    text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return text or isinstance(statement, ast.Import | ast.ImportFrom)
+    """Whether it is a docstring or another bare constant, which decides nothing."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _matter(name: str, root: Path) -> Iterator[Path]:

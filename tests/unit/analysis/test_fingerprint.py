@@ -60,6 +60,7 @@ MOVES = {
     "to another file": ("", "import json\n\n\ndef one() -> int:\n    return 1\n", True),
     "changed": ("", "def one() -> int:\n    return 2\n", False),
     "away": ("", "", False),
+    "with a docstring": ("", 'def one() -> int:\n    """Return one."""\n    return 1\n', True),
     "in its place": ('"""What it is."""\n\ndef one() -> int:\n    return 1\n', "", True),
 }
 
