@@ -24,8 +24,12 @@ nothing breaks. Before DOWN: reads that were due after a fault began and before 
 none of the n injections had a failed read, so with 95 % confidence fewer than 1 - 0.05^(1/n) of such injections have
 one; a fault hits all reads of its time or none, so more reads prove no more. DOWN after: median and longest time of
 all injections, and what the experiment allows. All numbers of this table are those of one result, of whatever code
-that was: of the two latest the one with more rounds, the latest where they have as many.
+that was: of the two latest the one that is not old, then the one with more rounds, then the latest.
+
+`old`: judged before 2026-11-29 16:09, by rules that took any page with status 200 for an answered read, and every note
+that was there for the right one. Today's rules compare the content.
 """
+RULES_SINCE = "2026-11-29 16:09"  # UTC, as `date` of a result: reads are judged by content since then
 COLUMNS = (
     "experiment",
     "latest",
@@ -59,7 +63,8 @@ def _counted(latest: dict[str, list[Result]], done: Sequence[Result]) -> str:
     verdicts = Counter(it["verdict"] for it in done)
     run, agree = sum(bool(two) for two in latest.values()), sum(_agree(two) == "yes" for two in latest.values())
     words = ", ".join(f"{count} {word}" for word, count in sorted(verdicts.items())) or "none"
-    totals = f"{len(latest)} rows, {run} with a result, {agree} whose two latest agree. Results so far: {words}."
+    old = sum(_old(two[0]) for two in latest.values() if two)
+    totals = f"{len(latest)} rows, {run} with a result ({old} old), {agree} whose two latest agree. Results: {words}."
     unsure, broken = verdicts["inconclusive"], verdicts["error"]
     return f"{totals}\n{unsure} of {len(done)} results ended inconclusive, {broken} with an error."
 
@@ -68,12 +73,17 @@ def _came(name: str, two: Sequence[Result]) -> list[str]:
     if not two:
         return [name, NOT_RUN, *[NONE] * (len(COLUMNS) - 2)]
     verdicts = [_verdict(it) for it in two] + [NONE] * (2 - len(two))
-    shown = max(two, key=lambda it: ("reads" in it, it["rounds"]))
+    shown = max(two, key=lambda it: ("reads" in it, not _old(it), it["rounds"]))
     return [name, *verdicts, _agree(two), str(shown["rounds"]), *_numbers(shown)]
 
 
 def _verdict(result: Result) -> str:
-    return f"{SIGNS[result['verdict']]} {result['verdict']}"
+    return f"{SIGNS[result['verdict']]} {result['verdict']}{', old' if _old(result) else ''}"
+
+
+def _old(result: Result) -> bool:
+    """Whether rules that said less decided it."""
+    return str(result["date"]) < RULES_SINCE
 
 
 def _agree(two: Sequence[Result]) -> str:
