@@ -13,7 +13,7 @@ import paramiko
 from fabric import Connection
 
 from lab.errors import CommandFailed, LabError, LabNotUp, TimedOut, Unreachable
-from lab.nodes.ssh_connection import Patience, connect, send
+from lab.nodes.ssh_connection import Patience, connect, listens, send
 from lab.topology import ROOT, Node
 from lab.wait import pause
 
@@ -117,6 +117,10 @@ class Machine:
         except (OSError, paramiko.SSHException) as error:
             self.close()
             raise Unreachable(f"{self.node.name}: can't be watched", evidence=f"{error}") from error
+
+    def listens(self) -> bool:
+        """Whether the node accepts a new connection on its ssh port; at most three seconds."""
+        return listens(self.node.name, SSH_CONFIG)
 
     def close(self) -> None:
         """Drop the connection, as after a power-off."""

@@ -25,14 +25,9 @@ KEEPS_ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 8}
 
 def connect(name: str, ssh_config: Path) -> Connection:
     """Connect to a node as that file says; raises OSError, EOFError or SSHException where it does not answer."""
-    connection = Connection(
-        name,
-        config=Config(runtime_ssh_path=str(ssh_config)),
-        connect_timeout=HANDSHAKE_S,
-        connect_kwargs={"allow_agent": False, "look_for_keys": False, "banner_timeout": 30, "auth_timeout": 30},
-    )
+    connection = _connection(name, ssh_config)
     # Paramiko's timeout is one for the connection and the key exchange: the first is made here, with one of its own.
-    sock = socket.create_connection((connection.host, connection.port), CONNECT_TIMEOUT_S)
+    sock = _socket(connection)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in KEEPS_ALIVE.items():
         if hasattr(socket, option):  # macOS has other names
@@ -40,6 +35,28 @@ def connect(name: str, ssh_config: Path) -> Connection:
     connection.connect_kwargs["sock"] = sock
     connection.open()
     return connection
+
+
+def listens(name: str, ssh_config: Path) -> bool:
+    """Whether the node's kernel accepts a connection on its ssh port; waits for no handshake."""
+    try:
+        _socket(_connection(name, ssh_config)).close()
+    except OSError:
+        return False
+    return True
+
+
+def _connection(name: str, ssh_config: Path) -> Connection:
+    return Connection(
+        name,
+        config=Config(runtime_ssh_path=str(ssh_config)),
+        connect_timeout=HANDSHAKE_S,
+        connect_kwargs={"allow_agent": False, "look_for_keys": False, "banner_timeout": 30, "auth_timeout": 30},
+    )
+
+
+def _socket(connection: Connection) -> socket.socket:
+    return socket.create_connection((connection.host, connection.port), CONNECT_TIMEOUT_S)
 
 
 class Patience:
