@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import inf
 
 from lab.analysis.history import BLIND_S, FaultSpan, History
 
@@ -59,8 +60,14 @@ def balancer(history: History) -> str:
 
 
 def database(history: History, node: str, times: Sequence[float], known: Iterable[Interval] = ()) -> str:
-    """What was missed of one database while it was watched, in words; '' if nothing, or if it is `known`."""
+    """What was missed of one database while it was watched, in words; '' if nothing, or if it is `known`.
+
+    A machine that is off takes no writes, whoever switched it off: a promotion does so without a fault.
+    """
     excused = [*known, *_excused(times, (it for it in history.faults if it.node == node), "mysql")]
+    excused += [
+        (it.at, _next(times, it.at)) for it in history.states("node").get(node, ()) if it.data["power"] == "off"
+    ]
     blind = gaps(times, history.start, _watched(history, times), excused)
     return _words(history, f"the database on {node} was not seen", blind)
 
@@ -72,12 +79,15 @@ def _watched(history: History, times: Sequence[float]) -> float:
 
 def _excused(times: Sequence[float], faults: Iterable[FaultSpan], service: str) -> list[Interval]:
     """What is off can't be seen: from the beginning of its fault until it was seen again."""
-    never = float("inf")
     return [
-        (it.inject, never if it.healed is None else next((at for at in times if at >= it.healed), never))
+        (it.inject, inf if it.healed is None else _next(times, it.healed))
         for it in faults
         if it.kind in BLINDS or it.service == service
     ]
+
+
+def _next(times: Sequence[float], after: float) -> float:
+    return next((at for at in times if at >= after), inf)
 
 
 def _words(history: History, what: str, blind: list[Interval]) -> str:

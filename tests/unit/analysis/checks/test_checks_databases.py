@@ -109,6 +109,17 @@ def test_a_database_that_is_off_need_not_be_seen() -> None:
     assert find(History([*entries, *spell([4.5, 5, 12, 19])]), "two-writable").enough
 
 
+@pytest.mark.parametrize(("power", "enough"), [("off", True), ("running", False), ("paused", False)])
+def test_a_machine_that_a_promotion_switched_off_need_not_be_seen(power: str, enough: bool) -> None:
+    """No fault did it; it is excused until its database was seen again, and what is seen then counts."""
+    gone = without(quiet(30), lambda it: kind("state", "web1")(it) and T0 + 5 <= it.at < T0 + 20)
+    machine = [Entry(T0 + at, "node", "state", {"node": "web1", "power": power}) for at in (6, 7, 8)]
+    entries = sorted([*gone, *machine], key=lambda it: it.at)
+    assert find(History(entries), "two-writable").enough is enough
+    both = changed(entries, kind("state", "web2"), writable=True)
+    assert find(History(both), "two-writable").value
+
+
 def test_a_server_on_whose_socket_nobody_listens_takes_no_writes() -> None:
     """It starts anew, for a copy of the data or after a crash: no fault excuses that, and none has to."""
     entries = without(quiet(30), lambda it: kind("state", "web1")(it) and T0 + 5 <= it.at < T0 + 20)
