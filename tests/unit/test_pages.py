@@ -22,6 +22,7 @@ README, DOCS = ROOT / "README.md", ROOT / "docs"
 GROUP = re.compile(r"^(?:lab|db|fault|experiment|box)\.[a-z]+(?: .*)?$")
 FOLDERS = "box|commands|docs|experiments|fabfile|host|host-packages|lab|loadtests|provision|tests"
 OURS = re.compile(rf"^(?:{FOLDERS})/[\w./-]+$")
+PARSER = Parser(contexts=tasks.ns.to_contexts())
 PLANS = shipped(topology.load())
 NAMES = {it.name for it in PLANS}
 ANY_NAME = {"NAME", "mine"}  # for what a reader puts there
@@ -55,7 +56,7 @@ def check_words(words: list[str]) -> None:
     if words[0] == "--help":
         assert words[1] in tasks.ns.task_names
     elif words[0] != "--list":
-        Parser(contexts=tasks.ns.to_contexts()).parse_argv(words)
+        PARSER.parse_argv(words)
 
 
 def test_the_readme_is_short_and_shows_what_the_lab_is() -> None:
