@@ -7,6 +7,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from commands import experiment_list
 from commands.command import command, say
 from fabfile.roles import ROLES
 from lab import progress, topology
@@ -16,6 +17,7 @@ from lab.errors import BadInput
 from lab.experiment import own_choices, runner
 from lab.plan import experiment_file
 from lab.plan.experiment_file import Plan
+from lab.report.check_meanings import explained
 from lab.report.page import write
 from lab.report.terminal import terminal
 from lab.wait import working
@@ -26,11 +28,17 @@ LARGE_MB, MEMORY_PER_MB = 50, 8.2  # of a timeline: 500 MB took 4.1 GB and five 
 
 @command(changes=False)
 def list_(c: Context) -> None:
-    """Show the experiments that there are."""
+    """List the experiments by lesson, with minutes; those to begin with come first."""
     plans, wrong = experiment_file.read(topology.load())
-    say("\n".join(f"{it.name:<28} {it.title}" for it in plans))
+    say(experiment_list.listing(plans))
     if wrong:
         raise wrong
+
+
+@command(changes=False)
+def checks_(c: Context) -> None:
+    """Explain every check: what it tells, its unit, and a usual limit."""
+    say(experiment_list.checks(explained()))
 
 
 RUN = {"rounds": "inject its faults so many times, at moments drawn by the seed", "seed": "instead of the file's own"}
@@ -81,4 +89,5 @@ def _report(folder: Path) -> int:
 
 commands = Collection("experiment", run)
 commands.add_task(list_, name="list")
+commands.add_task(checks_, name="checks")
 commands.add_task(report_, name="report")

@@ -1,0 +1,102 @@
+"""The experiments by lesson, and the checks by meaning: what `invoke experiment.list` and `.checks` print.
+
+Outside `lab/`, because a result of the matrix does not depend on how experiments are listed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
+from textwrap import wrap
+
+from lab import yaml_file
+from lab.plan.experiment_file import EXPERIMENTS, Plan
+from lab.report.check_meanings import Explained
+
+WIDTH = 80
+LESSONS: Mapping[str, str] = {  # by folder of experiments/
+    "web": "A web server fails",
+    "balancer": "The balancer fails",
+    "databases": "A database fails or falls behind",
+    "failover": "The primary is lost, and the replica takes over",
+    "crowd": "More visitors than the site can serve",
+    "controls": "Nothing breaks, or a protection is missing",
+}
+OWN = "Your own"
+FIRST = ("control", "web2-nginx-kill", "control-without-retries", "web2-power-off", "web1-power-off-promote")
+NEXT = """\
+Minutes: about, everything included, on a machine that emulates its processors.
+invoke experiment.run NAME     run one, then open runs/latest/report.html
+invoke experiment.checks       what the checks in the report mean"""
+LIMITS = """\
+An experiment's file has: `- {check: failed-gets, at_most: 0}`. A limit is
+at_most, at_least or equals; `reported: true` shows the value, no more."""
+AROUND_S = 90  # before and after the load, on emulated processors
+# Medians of docs/matrix.jsonl, rounded up, where servers have to start again or the load goes on for long.
+MINUTES: Mapping[str, int] = {
+    "acknowledged-means-confirmed": 9,
+    "control-without-confirmation": 8,
+    "torn-by-a-cut": 7,
+    "torn-by-a-power-off": 6,
+    "torn-by-a-stopped-receiver": 7,
+    "web1-mysql-stop-replica-cut-off": 8,
+    "web1-mysql-stop-replica-frozen": 6,
+    "web1-mysql-stop-replica-off": 6,
+    "web1-power-button-replica-cut-off": 5,
+    "web1-power-button-replica-frozen": 5,
+    "web1-power-button-replica-off": 14,
+    "web1-power-button-replication-stopped": 6,
+    "web1-shutdown-replica-cut-off": 7,
+    "web1-shutdown-replica-frozen": 6,
+    "web1-shutdown-replica-off": 13,
+    "web1-shutdown-replication-stopped": 6,
+}
+
+
+def minutes(plan: Plan) -> int:
+    """About how long it takes on a machine that emulates its processors."""
+    return MINUTES.get(plan.name, ceil((plan.warm_up_s + plan.measure_s + AROUND_S) / 60))
+
+
+def by_lesson(plans: Sequence[Plan]) -> dict[str, list[Plan]]:
+    """The experiments by the folder that each lies in, in the order of the lessons; those of a user come last."""
+    folders = {path.stem: path.parent.name for path in yaml_file.files(EXPERIMENTS)}
+    lessons: dict[str, list[Plan]] = {folder: [] for folder in (*LESSONS, OWN)}
+    for plan in plans:
+        folder = folders.get(plan.name, OWN)
+        lessons[folder if folder in LESSONS else OWN].append(plan)
+    return {folder: found for folder, found in lessons.items() if found}
+
+
+def first(plans: Sequence[Plan]) -> list[Plan]:
+    """The experiments to begin with, in that order."""
+    known = {plan.name: plan for plan in plans}
+    return [known[name] for name in FIRST if name in known]
+
+
+def listing(plans: Sequence[Plan]) -> str:
+    """Every experiment with its minutes, those to begin with first."""
+    start = first(plans)
+    sections = [(f"Begin with these {len(start)}", start)] if start else []
+    sections += [(f"{LESSONS.get(it, it)} ({len(found)})", found) for it, found in by_lesson(plans).items()]
+    return "\n\n".join([*(_section(*it) for it in sections), NEXT])
+
+
+def checks(explained: Sequence[Explained]) -> str:
+    """Every check: its usual limit, its unit, and what it tells."""
+    head = f"{'check':<26}{'usual limit':<18}unit"
+    return "\n\n".join([head, *("\n".join(_check(it)) for it in explained), LIMITS])
+
+
+def _check(it: Explained) -> Iterator[str]:
+    yield f"{it.name:<26}{it.limit:<18}{it.unit}"
+    yield from wrap(it.text, WIDTH, initial_indent="    ", subsequent_indent="    ")
+
+
+def _section(title: str, plans: Sequence[Plan]) -> str:
+    column = max(len(plan.name) for plan in plans)
+    return "\n".join([title, *(line for plan in plans for line in _row(plan, column))])
+
+
+def _row(plan: Plan, column: int) -> list[str]:
+    """Name, minutes and title; a long title goes on below itself."""
+    begin = f"  {plan.name:<{column}}  {minutes(plan):>2} min  "
+    return wrap(plan.title, WIDTH, initial_indent=begin, subsequent_indent=" " * len(begin))
