@@ -102,7 +102,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     monkeypatch.setattr(load_record, "merge", made.merge)
     monkeypatch.setattr(inject_and_heal, "heal_all", made.heal_all)
     monkeypatch.setattr(restore, "must_be_healthy", lambda lab: None)
-    monkeypatch.setattr(Run, "introduce", lambda it: None)
+    monkeypatch.setattr(Run, "introduce", lambda it, rounds: None)
     monkeypatch.setattr(Run, "measure", lambda it, rounds: made.measure(it, rounds))
     monkeypatch.setattr(logs, "save", lambda lab, folder, since: made.done.append("logs"))
     monkeypatch.setattr(role_recovery, "OPEN_S", 0.0)
