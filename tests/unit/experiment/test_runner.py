@@ -139,6 +139,17 @@ def test_without_a_promotion_nothing_is_turned(scene: Scene) -> None:
     assert scene.done == ["heal", "heal", "converge"]
 
 
+def test_what_brings_the_lab_back_is_on_the_timeline(scene: Scene) -> None:
+    """A converge too, which is no command of the plan; each with when it began."""
+    scene.primary = ""
+    settle(scene.run())
+    scene.primary = "web2"
+    settle(scene.run())
+    found = [(it.kind, it.data["words"], it.data["began"] <= it.at) for it in scene.entries()]
+    commands = [("command", "db.rejoin web1", True), ("command", "db.promote web1", True)]
+    assert found == [("recovery", "lab.provision", True), *commands]
+
+
 def test_a_way_back_that_fails_breaks_the_run(scene: Scene) -> None:
     """With what the command said: the next run would not begin where this one did."""
     it = scene.run()
