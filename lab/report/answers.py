@@ -1,19 +1,19 @@
 """The requests that did not succeed: which answer they got, and what that answer means."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lab.analysis.history import History, Request
 
+PHP = "PHP"
 FRONT = "HAProxy or Nginx"  # an answer that does not name its server never reached PHP
 TIMED_OUT = "no answer until the run ended"
 WRITTEN_OR_NOT = "The note may be there or not."
 NOTHING_WRITTEN = "Nothing was written, the visitor may try again."
 WRITES = {
-    (503, "PHP"): f"The site could not write: no database took writes, or no replica could confirm. {NOTHING_WRITTEN}",
+    (503, PHP): f"The site could not write: no database took writes, or no replica could confirm. {NOTHING_WRITTEN}",
     (503, FRONT): f"No server had room, or none answered. {NOTHING_WRITTEN}",
-    (504, "PHP"): f"MySQL was told to commit, and did not confirm it in time. {WRITTEN_OR_NOT}",
+    (504, PHP): f"MySQL was told to commit, and did not confirm it in time. {WRITTEN_OR_NOT}",
     (504, FRONT): f"A server took the write and did not answer in time, or the connection broke. {WRITTEN_OR_NOT}",
 }
 READS = {
@@ -50,11 +50,21 @@ def named(found: Iterable[Answer], method: str, outcome: str) -> str:
 
 
 def _of(method: str, requests: Sequence[Request]) -> list[Answer]:
-    counted = Counter((it.outcome, _short(it), _source(it), it.status) for it in requests)
-    return [
-        Answer(method, outcome, short, source, count, _meaning(method, outcome, status, source))
-        for (outcome, short, source, status), count in counted.most_common()
-    ]
+    groups: dict[tuple[str, str, str], list[Request]] = {}
+    for it in requests:
+        groups.setdefault((it.outcome, _short(it), _source(it)), []).append(it)
+    found = [_answer(method, outcome, short, source, them) for (outcome, short, source), them in groups.items()]
+    return sorted(found, key=lambda it: -it.count)
+
+
+def _answer(method: str, outcome: str, short: str, source: str, requests: Sequence[Request]) -> Answer:
+    status, servers = requests[0].status, ", ".join(sorted({it.served_by for it in requests} - {""}))
+    told = f"{source} on {servers}" if source == PHP else source
+    if method == "GET":
+        meaning = READS.get(status, "" if status else "The client got no answer.")
+    else:
+        meaning = WRITES.get((status, source), NOTHING_WRITTEN if outcome == "failed" else WRITTEN_OR_NOT)
+    return Answer(method, outcome, short, told, len(requests), meaning)
 
 
 def _short(request: Request) -> str:
@@ -66,11 +76,4 @@ def _short(request: Request) -> str:
 def _source(request: Request) -> str:
     if not request.status:
         return ""
-    return f"PHP on {request.served_by}" if request.served_by else FRONT
-
-
-def _meaning(method: str, outcome: str, status: int, source: str) -> str:
-    if method == "GET":
-        return READS.get(status, "" if status else "The client got no answer.")
-    known = WRITES.get((status, "PHP" if source.startswith("PHP") else source))
-    return known or (NOTHING_WRITTEN if outcome == "failed" else WRITTEN_OR_NOT)
+    return PHP if request.served_by else FRONT

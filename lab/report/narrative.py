@@ -31,7 +31,6 @@ def sentences(history: History, summary: Mapping[str, Any]) -> list[str]:
         *_writes(history, summary),
         *returned(history),
         *_way_back(way_back(done)),
-        *_doubts(summary),
     ]
     return [_sentence(it, history) for it in told]
 
@@ -149,11 +148,3 @@ def _way_back(done: Sequence[RunCommand]) -> Iterator[str]:
     if times:
         told = ", ".join(f"{words}{f' ({count} times)' if count > 1 else ''}" for words, count in times.items())
         yield f"to bring the lab back, the run then did: {told}"
-
-
-def _doubts(summary: Mapping[str, Any]) -> Sequence[str]:
-    counted = [check["verdict"] for check in summary["checks"] if check["bound"] != REPORTED]
-    doubtful = counted.count("inconclusive")
-    if summary["verdict"] != "inconclusive" or not doubtful:
-        return []
-    return [f"{doubtful} of {len(counted)} checks saw too little to judge"]

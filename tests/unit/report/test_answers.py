@@ -62,6 +62,19 @@ def test_whether_a_write_may_be_there_is_told_for_each_answer(data: dict[str, An
     assert (found.short, found.count) == (short, 1) and words in found.meaning
 
 
+def test_servers_that_gave_the_same_answer_are_told_together() -> None:
+    """With what it means once."""
+    both = posts(
+        posts(quiet(20), 5, 6, outcome="failed", status=503, served_by="web1"),
+        6,
+        7,
+        outcome="failed",
+        status=503,
+        served_by="web2",
+    )
+    assert [(it.source, it.count) for it in answers(History(both))] == [("PHP on web1, web2", 8)]
+
+
 def test_a_run_in_which_all_succeeded_has_none() -> None:
     """Nor a section for them on its page."""
     assert answers(History(quiet())) == []
