@@ -1,7 +1,7 @@
 # Sugar over bootstrap.sh, invoke and pytest; where there is no make, run those by hand.
 # ARGS goes to the command: make up ARGS="--box bento/ubuntu-24.04", make live ARGS="-k replica".
 .DEFAULT_GOAL := help
-.PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit unit-slow dangerous
+.PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit unit-slow dangerous pictures
 
 BIN := .venv/bin
 HASH := \#
@@ -58,6 +58,9 @@ unit-slow: ## every two events that can strike the databases, simulated: half an
 
 dangerous: ## make dangerous changes to a copy of the code: each must turn a unit test red, ten minutes
 	@$(BIN)/python -m tests.dangerous_changes.run $(ARGS)
+
+pictures: ## draw the pictures of README and docs/ anew from saved runs, with Chromium: ARGS="--report RUN --crowd RUN"
+	@$(BIN)/python -m tests.docs_pictures.draw $(ARGS)
 
 down: ## stop the machines
 	@$(BIN)/invoke lab.down

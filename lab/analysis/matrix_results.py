@@ -24,7 +24,7 @@ GIT_S = 20.0
 VERSIONS = {
     "haproxy": r"HAProxy version ([^\s,]+)",
     "nginx": r"nginx/([^\s,]+)",
-    "php": r"php-fpm([\d.]+)",
+    "php": r"(?:php-fpm|PHP )([\d.]+)",
     "mysql": r"mysqld +Ver ([^\s,]+)",
     "kernel": r"(?:^|, )(\d+\.\d+[^\s,]*)$",
 }

@@ -7,6 +7,8 @@ from typing import Any
 from lab.analysis.history import BLIND_S, FaultSpan, History
 
 BLIND = "blind"
+RUNS = "running"
+SERVICE = {"active": RUNS, "inactive": "not running", "stopped": "frozen"}  # the observer's words for a service
 Look = tuple[float, str]
 
 
@@ -39,6 +41,20 @@ def databases(history: History) -> Lanes:
 def power(history: History) -> Lanes:
     """Whether each node was running, paused or off."""
     return _states(history, "node", lambda data: str(data["power"]))
+
+
+def services(history: History) -> Lanes:
+    """Each service that was seen not to run, by node and unit; the others would say the same all the time."""
+    looks: dict[str, list[Look]] = {}
+    blind = [(entry.data["node"], entry.at) for entry in history.seen("service", "blind")]
+    for entry in history.seen("service", "services"):
+        for unit, state in entry.data["services"].items():
+            looks.setdefault(f"{entry.data['node']} {unit}", []).append((entry.at, SERVICE.get(state, state)))
+    stopped = {name: seen for name, seen in looks.items() if any(word != RUNS for _, word in seen)}
+    return {
+        name: _lane(sorted([*seen, *((at, BLIND) for node, at in blind if node == name.split()[0])]), history.end)
+        for name, seen in stopped.items()
+    }
 
 
 def faults(history: History) -> Lanes:

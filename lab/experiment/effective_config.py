@@ -32,6 +32,7 @@ MYSQL_LINES = {
     "sync_relay_log": "whether what a replica confirms is on its disk",
     "relay_log_recovery": "what a replica that starts does with what it had not applied: it is fetched again",
 }
+SECTION = re.compile(r"(global|defaults|frontend|backend|listen)\b|\[")
 SERVER = re.compile(r"inter (\d+)ms fastinter (\d+)ms fall (\d+) rise (\d+)")
 
 
@@ -61,13 +62,29 @@ def mysql_lines(text: str, durability: Durability) -> list[dict[str, Any]]:
 
 
 def _lines(text: str, file: str, known: Mapping[str, str]) -> list[dict[str, Any]]:
-    stripped = [line.strip() for line in text.splitlines()]
+    """For each known line all that begin so, each below the line of its section, as in the file."""
     found = []
     for begin, why in known.items():
-        same = [line for line in dict.fromkeys(stripped) if f"{line.removeprefix('no ')} ".startswith(f"{begin} ")]
-        if same:
-            found.append({"file": file, "lines": same, "why": why})
+        shown = [line for section, lines in _sections(text) for line in _below(section, lines, begin)]
+        if shown:
+            found.append({"file": file, "lines": shown, "why": why})
     return found
+
+
+def _sections(text: str) -> list[tuple[str, list[str]]]:
+    """Each section of a configuration with its lines; HAProxy's begin at the margin, MySQL's have brackets."""
+    sections: list[tuple[str, list[str]]] = [("", [])]
+    for line in text.splitlines():
+        if SECTION.match(line):
+            sections.append((line.strip(), []))
+        else:
+            sections[-1][1].append(line.strip())
+    return sections
+
+
+def _below(section: str, lines: Iterable[str], begin: str) -> list[str]:
+    same = [line for line in dict.fromkeys(lines) if f"{line.removeprefix('no ')} ".startswith(f"{begin} ")]
+    return [section, *(f"    {line}" for line in same)] if section and same else same
 
 
 def missing(without: Iterable[str]) -> list[dict[str, Any]]:

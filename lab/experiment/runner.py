@@ -55,7 +55,7 @@ def run(lab: Lab, plan: Plan, roles: Roles, rounds: int = 0) -> Iterator[Path]:
     why = "interrupted"
     try:
         it.roles.take()
-        it.introduce()
+        it.introduce(rounds)
         it.measure(rounds)
         teardown.tried("the roles are not as they were", it.roles.give_back, teardown.LOOK)
         why = ""
@@ -89,7 +89,7 @@ class Run:
         self._commanded = False
         self.roles = Turn(self.machines, plan.primary, self._unrecorded_command)
         converge = partial(own_choices.apply, lab, roles, {}, plan.without)
-        self._recovery = RoleRecovery(self._latest, converge, self._command, plan.settle_s)
+        self._recovery = RoleRecovery(self._latest, partial(self._converge, converge), self._command, plan.settle_s)
 
     def record(self, kind: str, **data: Any) -> None:
         """An entry of what the experiment did."""
@@ -99,7 +99,7 @@ class Run:
         """The same of a fault."""
         self.record(word, fault=fault.as_data())
 
-    def introduce(self) -> None:
+    def introduce(self, rounds: int) -> None:
         """What the run is about, what decides it, and how wrong the clocks are."""
         (self.folder / run_folder.EXPERIMENT).write_text(self.plan.text, encoding="utf-8")
         text = effective_config.haproxy(self._having("balancer"))
@@ -107,7 +107,7 @@ class Run:
         config += effective_config.mysql_lines(effective_config.mysql(self._having("database")), self.plan.durability)
         nodes = {node.name: list(node.roles) for node in self.lab.nodes}
         about = {"nodes": nodes, "limits": effective_config.limits(text), "config": config}
-        about |= {"format": run_folder.FORMAT, "versions": facts.versions(self.machines)}
+        about |= {"format": run_folder.FORMAT, "versions": facts.versions(self.machines), "rounds": rounds}
         self.record("run", **self.plan.as_data(), **about)
         for error in observers.clock_errors(self.machines):
             self._writer.write(error)
@@ -219,9 +219,16 @@ class Run:
     def _command(self, words: str) -> tuple[int, str]:
         progress.say("lab", f"invoke {words}")
         self._commanded = True
+        began = clock.now()
         code, output = self._unrecorded_command(words)
-        self.record("command", words=words, exit_code=code, output=output[-500:])
+        self.record("command", words=words, began=began, exit_code=code, output=output[-500:])
         return code, output
+
+    def _converge(self, converge: Callable[[], None]) -> None:
+        """Make the lab as it should be, which is no command of the plan; the report shows what it changed."""
+        began = clock.now()
+        converge()
+        self.record("recovery", words="lab.provision", began=began)
 
     def _unrecorded_command(self, words: str) -> tuple[int, str]:
         return subcommand.run(words, self._given_up.is_set)

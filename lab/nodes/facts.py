@@ -100,8 +100,8 @@ def requests(output: str) -> int | None:
 
 VERSIONS = f"""haproxy -v 2>/dev/null | head -n 1 | cut -d ' ' -f 1-3
 nginx -v 2>&1 | grep nginx/
-mysqld --version 2>/dev/null | cut -d ' ' -f 1-5
-basename "$(ls {SERVICES["php-fpm"].binary} 2>/dev/null | head -n 1)"
+mysqld --version 2>/dev/null | cut -d ' ' -f 1-4
+"$(ls {SERVICES["php-fpm"].binary} 2>/dev/null | head -n 1)" -v | head -n 1 | cut -d ' ' -f 1-2
 uname -r"""
 
 

@@ -64,11 +64,23 @@ def generator(history: History, summary: Mapping[str, Any]) -> str:
 
 def _clocks(history: History) -> Iterator[str]:
     clocks = [it.data for it in history.seen("lab", "clock")]
-    errors = [f"{it['node']} {it['error_s'] * 1000:+.1f} ± {it['uncertainty_s'] * 1000:.1f} ms" for it in clocks]
-    if errors:
-        yield f"Clocks, compared with the hosting machine's, of which all times here are: {', '.join(errors)}."
+    if clocks:
+        yield "All times here are by the clock of the hosting machine, so clocks of nodes that differ change none."
+        yield f"When the run began, {', '.join(map(_clock, clocks))}."
     else:
         yield "The clocks of the nodes were not compared."
+
+
+def _clock(data: Mapping[str, Any]) -> str:
+    error, unsure = data["error_s"], data["uncertainty_s"]
+    if abs(error) <= unsure:
+        return f"the clock of {data['node']} was right (measured within {_seconds(unsure)})"
+    way = "ahead" if error > 0 else "behind"
+    return f"the clock of {data['node']} was {_seconds(abs(error))} {way} (give or take {_seconds(unsure)})"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value >= 1 else f"{value * 1000:.0f} ms"
 
 
 def _jumped(history: History) -> Iterator[str]:
@@ -102,7 +114,7 @@ def _losses(history: History, summary: Mapping[str, Any]) -> Iterator[str]:
     writes, times = summary["writes"], len(injections(history))
     if writes["acknowledged"] and writes["lost"] == 0:
         counted = {"injections": times, "share_below": share_below(0, times)}
-        yield f"0 of {writes['acknowledged']} acknowledged writes were lost{proves(counted, 'one lost')}."
+        yield f"0 of {writes['acknowledged']} acknowledged writes were lost{proves(counted, 'a lost write')}."
 
 
 def _dots(history: History) -> Iterator[str]:

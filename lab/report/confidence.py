@@ -10,9 +10,9 @@ def confidence(summary: Mapping[str, Any]) -> Iterator[str]:
     """A line each, in plain words, of what summary.json says of reads and of detection."""
     found, reads = summary["detection"], summary["reads"]
     if reads["window"]["requests"]:
-        yield f"{share(reads['window'])} before HAProxy noticed{proves(reads['window'], 'a read that failed then')}."
+        yield f"Before HAProxy noticed, {share(reads['window'])}{proves(reads['window'], 'a read that failed then')}."
     if reads["whole"]["requests"]:
-        yield f"{share(reads['whole'])} in the whole run{proves(reads['whole'], 'a failed read')}."
+        yield f"In the whole run, {share(reads['whole'])}{proves(reads['whole'], 'a failed read')}."
     if found["seen"] > 1:
         yield noticed(found)
 
@@ -27,9 +27,12 @@ def proves(counted: Mapping[str, Any], harm: str) -> str:
     times, bound = counted["injections"], counted["share_below"]
     if not times:
         return ""
+    if bound is None and times == 1:
+        return f". The one injection {'had' if counted['injections_hit'] else 'did not have'} {harm}"
     if bound is None:
-        return f"; {counted['injections_hit']} of {_injections(times)} had {harm}"
-    return f"; none of {_injections(times)} had {harm}: {CONFIDENCE} fewer than {100 * bound:.2g} % do"
+        return f". {counted['injections_hit']} of {_injections(times)} had {harm}"
+    none = "The one injection did not have" if times == 1 else f"None of {_injections(times)} had"
+    return f". {none} {harm}: {CONFIDENCE}, fewer than {100 * bound:.2g} % of injections have one"
 
 
 def _injections(times: int) -> str:

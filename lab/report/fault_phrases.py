@@ -34,16 +34,17 @@ SIZES = {
     "megabytes": "{:g} MB",
     "pages_per_s": "{:g} requests a second at most",
 }
+PRODUCTS = {"haproxy": "HAProxy", "nginx": "Nginx", "php-fpm": "PHP-FPM", "mysql": "MySQL"}
 
 
 def phrase(fault: Mapping[str, Any]) -> str:
     """The words for one fault; a kind that has none here is named as it is."""
     sizes = [words.format(fault[key]) for key, words in SIZES.items() if fault.get(key)]
-    peer = fault.get("peer") or "all"
+    peer, service = fault.get("peer") or "all", fault.get("service") or "a service"
     return PHRASES.get(fault["kind"], "{node}: {kind}").format(
         kind=fault["kind"],
         node=fault["node"],
-        service=fault.get("service") or "a service",
+        service=PRODUCTS.get(service, service),
         peer="all other nodes" if peer == "all" else peer,
         how=f" ({', '.join(sizes)})" if sizes else "",
     )

@@ -1,8 +1,10 @@
 """report.html: a run drawn from its judgement alone, as one file that opens without internet."""
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from plotly.offline import get_plotlyjs
 
@@ -11,15 +13,24 @@ from lab.analysis.history import History
 from lab.analysis.judgement import Judgement
 from lab.analysis.metrics import Percentiles
 from lab.render import render
+from lab.report import rounds
+from lab.report.answers import answers
 from lab.report.caveats import limits
 from lab.report.check_rows import SIGNS, rows
+from lab.report.events import events
 from lab.report.fault_phrases import duration
 from lab.report.glossary import glossary
-from lab.report.narrative import sentence
+from lab.report.judged import judged
+from lab.report.narrative import sentences
 from lab.report.plots import plots
+from lab.report.request_plots import sent_late
+from lab.report.terms import terms
+from lab.report.versions import versions
 from lab.state.atomic_file import atomic_write
 
 HERE = Path(__file__).parent
+STAGES = {"distributed": "each server has the website and its own database"}
+SETTINGS = {"durability": "durability", "algorithm": "balancing", "mode": "mode", "primary": "primary", "seed": "seed"}
 
 
 def write(folder: Path, judgement: Judgement) -> Path:
@@ -30,9 +41,10 @@ def write(folder: Path, judgement: Judgement) -> Path:
     return report
 
 
-def page(judgement: Judgement, name: str) -> str:
-    """The page of a run; `name` is that of its folder."""
+def page(judgement: Judgement, name: str, only: Sequence[str] = ()) -> str:
+    """The page of a run; `name` is that of its folder, `only` the titles of the plots that it has, '' for all."""
     history, summary = judgement.history, judgement.summary
+    shown = rows(judgement.checks, history)
     return render(
         "report.html.j2",
         folder=HERE,
@@ -40,15 +52,21 @@ def page(judgement: Judgement, name: str) -> str:
         question=history.run.get("question", ""),
         verdict=judgement.verdict,
         sign=SIGNS[judgement.verdict],
-        sentence=sentence(history, summary),
-        checks=rows(judgement.checks, history),
+        judged=judged(shown),
+        sentences=sentences(history, summary),
+        checks=shown,
+        terms=terms(shown),
         latencies=_latencies(history),
+        answers=answers(history),
+        rounds=rounds.results(history),
+        events=[(f"{it.at - history.start:.1f} s", it.source, it.words) for it in events(history)],
         config=history.run.get("config", []),
         glossary=glossary(history),
+        sent_late=sent_late(history),
         limits=limits(history, summary),
-        footer=_footer(history),
+        settings=_settings(history),
         name=name,
-        figure=plots(history),
+        figure=plots(history, only),
         plotly=get_plotlyjs(),
     )
 
@@ -57,9 +75,9 @@ def _latencies(history: History) -> list[tuple[str, str, list[str]]]:
     found = []
     for method, words in (("GET", "reads"), ("POST", "writes")):
         latency = metrics.latency(history, method)
-        for how, percentiles in (("as users felt them", latency.corrected), ("naive", latency.naive)):
+        for since, percentiles in (("due", latency.corrected), ("sent", latency.naive)):
             if percentiles:
-                found.append((f"{words}, {how}", str(percentiles.count), _times(percentiles)))
+                found.append((f"{words}, since they were {since}", str(percentiles.count), _times(percentiles)))
     return found
 
 
@@ -68,15 +86,20 @@ def _times(percentiles: Percentiles) -> list[str]:
     return [duration(value) if value >= 1 else f"{value * 1000:.0f} ms" for value in values]
 
 
-def _footer(history: History) -> list[str]:
-    run = history.run
+def _load(load: Mapping[str, Any]) -> str:
+    share = f", {load['write_share']:.0%} of them writes".replace("%", " %") if "write_share" in load else ""
+    return f"{load['rate']:g} requests a second{share}"
+
+
+def _settings(history: History) -> list[tuple[str, str]]:
+    """What the run was made with, as names and values."""
+    run: dict[str, Any] = {**history.run}
     if not run:
-        return ["The timeline does not say what was run."]
-    load = run.get("load", {})
-    how = [
-        f"{word} {run[word]}" for word in ("name", "stage", "durability", "algorithm", "mode", "seed") if run.get(word)
-    ]
-    how += [f"{load['rate']:g} requests a second, {load['write_share']:.0%} writes".replace("%", " %")] if load else []
-    versions = [f"{name} {version}" for name, version in run.get("versions", {}).items()]
-    began = datetime.fromtimestamp(history.entries[0].at, UTC)
-    return [", ".join(how), ", ".join(versions), f"began {began:%Y-%m-%d %H:%M:%S} UTC"]
+        return [("run", "the timeline does not say what was run")]
+    load, stage = run.get("load", {}), run.get("stage", "")
+    found = [("experiment", str(run.get("name", "")))]
+    found += [("setup", f"{stage}: {STAGES[stage]}" if stage in STAGES else stage)] if stage else []
+    found += [(words, str(run[key])) for key, words in SETTINGS.items() if run.get(key)]
+    found += [("load", _load(load))] if load else []
+    found += [("versions", ", ".join(versions(run.get("versions", {}))))] if run.get("versions") else []
+    return [*found, ("began", f"{datetime.fromtimestamp(history.entries[0].at, UTC):%Y-%m-%d %H:%M:%S} UTC")]

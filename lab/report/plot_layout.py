@@ -11,7 +11,7 @@ from typing import Any
 Trace = dict[str, Any]
 Span = tuple[float, float]
 
-ABOVE, BELOW, BETWEEN = 50, 76, 90  # pixels; between two panels stand the ticks of one and the title of the next
+TICKS, TITLE, LEGEND, BELOW = 38, 44, 30, 76  # pixels: what stands between two panels, and below the last one
 RIGHT, LETTER = 24, 12  # the margin left of the plots has room for the longest name of a lane
 SMALL, NORMAL, LARGE = 18, 20, 25
 
@@ -25,21 +25,28 @@ class Panel:
     traces: Sequence[Trace]
     axis: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def above(self) -> int:
+        """The room for its title, and for a legend below that where it has one."""
+        return TITLE + (LEGEND if any(it.get("showlegend", True) for it in self.traces) else 0)
+
 
 def figure(panels: Sequence[Panel], shown: Span, bands: Iterable[Span], marks: Sequence[float]) -> dict[str, Any]:
     """Data and layout for Plotly.newPlot; `shown` is the part of the time axis that is shown first."""
-    inner = sum(panel.height for panel in panels) + BETWEEN * (len(panels) - 1)
-    layout: dict[str, Any] = _frame(ABOVE + inner + BELOW, _left(panels), bands)
+    inner = sum(it.height for it in panels) + sum(it.above + TICKS for it in panels[1:])
+    above = panels[0].above if panels else TITLE
+    layout: dict[str, Any] = _frame(above + inner + BELOW, _left(panels), bands)
+    layout["margin"]["t"] = above
     data: list[Trace] = []
     top = float(inner)
     for number, panel in enumerate(panels, start=1):
         bottom = top - panel.height
         last = number == len(panels)
         layout |= _panel(panel, number, (max(bottom / inner, 0.0), top / inner), shown, last)
-        layout["annotations"].append(_title(panel.title, top / inner))
+        layout["annotations"].append(_title(panel, top / inner))
         layout["shapes"] += [_mark(at, number) for at in marks]
         data += [_placed(trace, number) for trace in panel.traces]
-        top = bottom - BETWEEN
+        top = bottom - TICKS - (0 if last else panels[number].above)
     return {"data": data, "layout": layout}
 
 
@@ -51,7 +58,7 @@ def _left(panels: Sequence[Panel]) -> int:
 def _frame(height: int, left: int, bands: Iterable[Span]) -> dict[str, Any]:
     return {
         "height": height,
-        "margin": {"l": left, "r": RIGHT, "t": ABOVE, "b": BELOW},
+        "margin": {"l": left, "r": RIGHT, "b": BELOW},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "var(--font)", "size": NORMAL, "color": "var(--ink)"},
@@ -87,7 +94,7 @@ def _panel(panel: Panel, number: int, domain: Span, shown: Span, last: bool) -> 
         x["title"] = {"text": "seconds since measuring began", "font": {"size": NORMAL}, "standoff": 8}
     y = {"anchor": f"x{key}", "domain": list(domain), "gridcolor": "var(--grid)", "zeroline": False, "fixedrange": True}
     y |= {"ticks": "outside", "ticklen": 8, "tickcolor": "rgba(0,0,0,0)"}
-    legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": domain[1], "yanchor": "bottom"}
+    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": domain[1], "yanchor": "bottom"}
     plain = {"bgcolor": "rgba(0,0,0,0)", "font": {"size": NORMAL}, "traceorder": "normal", "itemsizing": "constant"}
     return {f"xaxis{key}": x, f"yaxis{key}": y | dict(panel.axis), f"legend{key}": legend | plain}
 
@@ -102,9 +109,10 @@ def _key(number: int) -> str:
     return "" if number == 1 else str(number)
 
 
-def _title(text: str, top: float) -> dict[str, Any]:
+def _title(panel: Panel, top: float) -> dict[str, Any]:
     place = {"xref": "paper", "yref": "paper", "x": 0, "y": top, "xanchor": "left", "yanchor": "bottom"}
-    return {"text": f"<b>{text}</b>", "showarrow": False, "font": {"size": LARGE}, "yshift": 4} | place
+    shift = 4 + panel.above - TITLE
+    return {"text": f"<b>{panel.title}</b>", "showarrow": False, "font": {"size": LARGE}, "yshift": shift} | place
 
 
 def _band(span: Span) -> dict[str, Any]:

@@ -17,18 +17,24 @@ DOTS = {
     "failed": (8, "x-thin", 0.8),
     "unknown": (11, "diamond", 0.9),
 }  # size, shape, opacity
+# What an outcome is called: a read changes nothing, so it is never unknown.
+READS = {"ok": "ok", "failed": "failed"}
+WRITES = {"ok": "acknowledged", "failed": "refused", "unknown": "unknown"}
+Names = Mapping[str, str]
 TICKS = {0.001: "1 ms", 0.01: "10 ms", 0.1: "100 ms", 1: "1 s", 10: "10 s", 100: "100 s"}
-LOWEST = 0.001
+LOWEST, MOST_LOW = 0.001, 0.05  # the axis of times begins between these, in seconds
+SINCE_SENT = "p99 since sent"
+LATE_S, LATE_FACTOR = 0.05, 1.2  # what makes the two lines of a plot look different
 COUNTS = {"rangemode": "tozero", "nticks": 5}
 
 
-def outcomes(title: str, seconds: Iterable[Second], view: View) -> Panel:
-    """Requests per second, stacked by outcome."""
+def outcomes(title: str, seconds: Iterable[Second], view: View, names: Names = READS) -> Panel:
+    """Requests per second, stacked by outcome, each with the name that it has there."""
     bins: dict[str, Counter[int]] = {name: Counter() for name in PATTERNS}
     for second in seconds:
         for name, counted in bins.items():
             counted[view.bin(second.at)] += getattr(second, name)
-    traces = [_bars(name, bins[name], view, f"var(--{name})", shape) for name, shape in PATTERNS.items()]
+    traces = [_bars(names[it], bins[it], view, f"var(--{it})", shape) for it, shape in PATTERNS.items() if it in names]
     return Panel(title, 170, traces, COUNTS)
 
 
@@ -74,17 +80,34 @@ def _curve(name: str, bins: Mapping[int, float], colour: str, width: int, view: 
     }
 
 
-def latency(requests: Iterable[Request], view: View) -> Panel:
-    """Each request as its user felt it, and the 99th percentile with and without the wait before it was sent."""
+def latency(title: str, requests: Iterable[Request], view: View, names: Names = READS) -> Panel:
+    """Each request by how long it took since it was due, as its user felt it, and what 99 % took at most.
+
+    Where the client sent late, a second line counts from then: what it shows too little is the wait before.
+    """
     ended = [request for request in requests if request.ended is not None]
-    traces = [_dots(name, [it for it in ended if _outcome(it) == name], view) for name in PATTERNS]
-    # The naive line lies under the other one: it is seen where they differ.
-    traces.append(_line("p99 naive", ended, _naive, view) | {"line": {"color": "var(--naive)", "width": 7}})
-    traces.append(_line("p99 as felt", ended, _corrected, view) | {"line": {"color": "var(--ink)", "width": 2}})
+    traces = [_dots(word, name, [it for it in ended if _outcome(it) == word], view) for word, name in names.items()]
+    felt, sent = (_line(name, ended, took, view) for name, took in (("p99", _corrected), (SINCE_SENT, _naive)))
+    if _differ(felt["y"], sent["y"]):
+        traces.append(sent | {"line": {"color": "var(--naive)", "width": 7}})
+    traces.append(felt | {"line": {"color": "var(--ink)", "width": 2}})
     highest = math.log10(max([2.0, *map(_corrected, ended)]))
     ticks = {"tickvals": list(TICKS), "ticktext": list(TICKS.values())}
-    axis = {"type": "log", "range": [math.log10(LOWEST) + 0.3, highest + 0.15]} | ticks
-    return Panel("Latency", 270, traces, axis)
+    lowest = math.log10(max(min([MOST_LOW, *map(_corrected, ended)]), LOWEST))
+    axis = {"type": "log", "range": [lowest - 0.15, highest + 0.15]} | ticks
+    return Panel(title, 250, traces, axis)
+
+
+def sent_late(history: History) -> bool:
+    """Whether that second line is drawn for the reads or the writes of a run."""
+    view = View.of(history)
+    ended = [it for it in history.requests if it.ended is not None]
+    kinds = [[it for it in ended if it.method == method] for method in ("GET", "POST")]
+    return any(_differ(*(_line("", them, took, view)["y"] for took in (_corrected, _naive))) for them in kinds)
+
+
+def _differ(felt: Sequence[float], sent: Sequence[float]) -> bool:
+    return any(one - other > LATE_S and one > other * LATE_FACTOR for one, other in zip(felt, sent, strict=True))
 
 
 def thinned(count: int) -> int:
@@ -104,17 +127,17 @@ def _outcome(request: Request) -> str:
     return "ok" if request.is_answered else request.outcome
 
 
-def _dots(name: str, requests: Sequence[Request], view: View) -> Trace:
-    size, symbol, opacity = DOTS[name]
+def _dots(outcome: str, name: str, requests: Sequence[Request], view: View) -> Trace:
+    size, symbol, opacity = DOTS[outcome]
     drawn = requests[:: thinned(len(requests))]
-    edge = {"color": f"var(--{name})", "width": 2 if symbol.endswith("thin") else 0}
+    edge = {"color": f"var(--{outcome})", "width": 2 if symbol.endswith("thin") else 0}
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
         "x": [view.since(request.intended) for request in drawn],
         "y": [max(round(_corrected(request), 4), LOWEST) for request in drawn],
-        "marker": {"color": f"var(--{name})", "size": size, "symbol": symbol, "opacity": opacity, "line": edge},
+        "marker": {"color": f"var(--{outcome})", "size": size, "symbol": symbol, "opacity": opacity, "line": edge},
         "hovertemplate": "%{x:.1f} s: %{y:.3f} s<extra>" + name + "</extra>",
     }
 

@@ -8,7 +8,7 @@ from lab.analysis.state_intervals import BLIND, Interval, Lanes
 from lab.report.axes import View
 from lab.report.plot_layout import Panel, Trace
 
-ROW = 38  # pixels of one lane
+ROW = 42  # pixels of one lane
 LONGEST_NAME = 26
 PATTERNS = {"good": "", "calm": "", "bad": "/", "unseen": "."}  # tell the tones apart without colour too
 TONES = {
@@ -18,6 +18,10 @@ TONES = {
     "primary, writable, semi-sync OFF": "calm",
     "primary, writable": "good",
     "DOWN": "bad",
+    "not running": "bad",
+    "frozen": "bad",
+    "failed (": "bad",
+    "done": "good",
     "off": "bad",
     "paused": "bad",
     "beginning": "bad",
@@ -73,7 +77,8 @@ def panel(title: str, lanes: Lanes, view: View, moments: Sequence[Moment] = ()) 
 def _named(lane: str, view: View) -> str:
     """The name as Plotly shows it, which takes some tags for markup; a server has its colour before it."""
     name = html.escape(lane if len(lane) <= LONGEST_NAME else lane[: LONGEST_NAME - 1] + "…")
-    return f'<span style="color:{view.colour(lane)}">■</span> {name}' if lane in view.servers else name
+    server = lane.partition(" ")[0]
+    return f'<span style="color:{view.colour(server)}">■</span> {name}' if server in view.servers else name
 
 
 def _bars(lanes: Mapping[str, Sequence[Interval]], view: View) -> Iterator[Bar]:

@@ -1,4 +1,4 @@
-"""The report for a terminal: the same sentence and verdicts, as plain text."""
+"""The report for a terminal: the same sentences and verdicts, as plain text."""
 
 from collections.abc import Sequence
 
@@ -6,20 +6,22 @@ from lab.analysis.judgement import Judgement
 from lab.report.caveats import generator
 from lab.report.check_rows import SIGNS, Row, rows
 from lab.report.confidence import confidence
-from lab.report.narrative import sentence
+from lab.report.judged import judged
+from lab.report.narrative import sentences
 
 HEAD = ("", "measured", "allowed", "check")
 
 
 def terminal(judgement: Judgement) -> str:
-    """Verdict, sentence, the table of checks, why it did not pass, how sure it makes, and how busy the client was."""
+    """Verdict, story, checks, why it did not pass, how sure it makes, how busy the load was."""
     history, summary = judgement.history, judgement.summary
     title = history.run.get("title") or summary["name"]
     head = f"{SIGNS[judgement.verdict]} {judgement.verdict.upper()}  {title}"
     shown = rows(judgement.checks, history)
     why = [f"{it.sign} {it.name}: {it.detail}" for it in shown if it.decides and it.detail]
     sure = [] if history.broken else ["", *confidence(summary), generator(history, summary)]
-    return "\n".join([head, sentence(history, summary), "", *_table(shown), *([""] if why else []), *why, *sure])
+    story = [judged(shown), "", *sentences(history, summary), ""]
+    return "\n".join([head, *story, *_table(shown), *([""] if why else []), *why, *sure])
 
 
 def _table(shown: Sequence[Row]) -> list[str]:

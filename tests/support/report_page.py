@@ -6,7 +6,19 @@ from html.parser import HTMLParser
 from typing import Any
 
 
-class Page(HTMLParser):
+class Plots:
+    """The figure of a run."""
+
+    def __init__(self, figure: dict[str, Any]) -> None:
+        self.figure = figure
+
+    @property
+    def titles(self) -> list[str]:
+        """The titles of the plots, from top to bottom."""
+        return [re.sub("<.*?>", "", it["text"]) for it in self.figure["layout"]["annotations"]]
+
+
+class Page(HTMLParser, Plots):
     """A page taken apart: the text that a reader sees, tags, what it loads, and the figure."""
 
     def __init__(self, html: str) -> None:
@@ -47,18 +59,13 @@ class Page(HTMLParser):
         """The same, each text in a line of its own."""
         return [" ".join(it.split()) for it in self.texts if it.strip()]
 
-    @property
-    def titles(self) -> list[str]:
-        """The titles of the plots, from top to bottom."""
-        return [re.sub("<.*?>", "", it["text"]) for it in self.figure["layout"]["annotations"]]
-
 
 def facts(text: str) -> str:
     """The nodes and numbers of a text, in their order; the words between them may change."""
     return " ".join(re.findall(r"\b(?:lb|web)\d\b|\d+(?:\.\d+)?", text))
 
 
-def bars(page: Page, label: str) -> list[tuple[str, float, float]]:
+def bars(page: Plots, label: str) -> list[tuple[str, float, float]]:
     """The parts of lanes with that label: lane, from, to; names without their markup."""
     found = []
     for trace in page.figure["data"]:

@@ -7,7 +7,7 @@ from lab.analysis.history import History
 from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from lab.report.confidence import confidence
-from lab.report.narrative import sentence
+from lab.report.narrative import sentences
 from lab.report.terminal import terminal
 from tests.support.report_page import facts
 from tests.support.timelines import failed, kind, lab, of, quiet, repeated, spell, switched_off, without
@@ -103,7 +103,7 @@ def test_a_fault_that_takes_no_server_has_no_window(kind_: str) -> None:
     assert found["reads"]["whole"]["requests"] == 320
     assert (found["detection"]["injections"], found["detection"]["median_s"]) == (1, None)
     summary = Judgement.of(entries, EXPECT).summary
-    assert [facts(it) for it in confidence(summary)] == ["0 320 1 95 95"]
+    assert [facts(it) for it in confidence(summary)] == ["0 320 95 95"]
 
 
 def test_the_terminal_says_how_sure_it_makes() -> None:
@@ -114,17 +114,18 @@ def test_the_terminal_says_how_sure_it_makes() -> None:
 
 
 def test_a_fault_that_came_again_and_again_is_told_once() -> None:
-    """The sentence stays one."""
+    """Median and longest, and the round that was the slowest."""
     run = repeated(1, 2, 4)
-    story = sentence(History(run), Judgement.of(run, EXPECT).summary)
-    assert facts(story) == "web1 3 5.0 2.0 4.0 1040 0 260 260 0 web1 2.0"
+    story = " ".join(sentences(History(run), Judgement.of(run, EXPECT).summary))
+    assert facts(story) == "web1 3 5.0 web1 2.0 4.0 3 3 1040 0 260 260 0 web1 2.0"
+    assert "round 3 of 3" in story
 
 
 def test_a_time_that_was_not_noticed_is_told() -> None:
     """Beside those that were."""
     run = without(repeated(1, 2, 4), of("balancer", 24.9, 37))
-    story = sentence(History(run), Judgement.of(run, []).summary)
-    assert facts(story).startswith("web1 3 5.0 2.5 4.0 1 3 ") and "HAProxy was not seen" in story
+    story = " ".join(sentences(History(run), Judgement.of(run, []).summary))
+    assert facts(story).startswith("web1 3 5.0 web1 2.5 4.0 3 3 web1 1 3 ") and "HAProxy was not seen" in story
 
 
 def test_a_run_without_faults_risked_nothing() -> None:

@@ -255,4 +255,4 @@ def test_versions_are_read_from_what_the_nodes_said() -> None:
     }
     other = {**REPORTED, "web2": WEB.replace("9.7.0", "9.7.1")}
     assert matrix_results.versions(other)["mysql"] == "9.7.0 and 9.7.1"
-    assert matrix_results.versions({}) == {}
+    assert matrix_results.versions({"web1": "PHP 8.4.11"}) == {"php": "8.4.11"} and matrix_results.versions({}) == {}

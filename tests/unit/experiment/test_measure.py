@@ -97,7 +97,7 @@ class Double:
         return Answer(0, "".join(f"{it}\t1\t0\n" for it in self.scene.tokens[self.node.name]), "")
 
 
-def introduce(it: Run) -> None:
+def introduce(it: Run, rounds: int) -> None:
     """What the checks need to know."""
     nodes = {node.name: list(node.roles) for node in LAB.nodes}
     it.record("run", **{**it.plan.as_data(), "nodes": nodes})

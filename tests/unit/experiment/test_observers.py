@@ -1,6 +1,5 @@
 """What the observers make of the answers of nodes."""
 
-import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -108,24 +107,28 @@ def test_what_decides_is_read_from_the_configuration() -> None:
         "connect_s": 0.7,
         "server_s": 5.0,
     }
-    lines = [line for it in effective_config.lines(text) for line in it["lines"]]
-    assert "retries 3" in lines and "option redispatch 1" in lines
-    assert len(effective_config.lines(text)) == len(effective_config.HAPROXY_LINES), (
-        "each line that is explained is there"
-    )
-    assert shlex.split(lines[0])
+    shown = [it["lines"] for it in effective_config.lines(text)]
+    assert ["defaults", "    retries 3"] in shown and ["defaults", "    option redispatch 1"] in shown
+    assert len(shown) == len(effective_config.HAPROXY_LINES), "each line that is explained is there"
+
+
+def test_a_line_that_is_in_two_sections_is_shown_in_both() -> None:
+    """A read and a write wait for different times: which is which, the section says."""
+    text = (CASES / "templates/lb1/haproxy.cfg").read_text(encoding="utf-8")
+    (shown,) = [it["lines"] for it in effective_config.lines(text) if "timeout server" in it["lines"][1]]
+    assert shown == ["defaults", "    timeout server 5s", "backend write", "    timeout server 10s"]
 
 
 def test_what_decides_about_writes_is_read_too() -> None:
     """The golden file of a database, and what a durability sets on the running primary."""
     text = (CASES / "templates/web1/mysqld.cnf").read_text(encoding="utf-8")
     *file, chosen = effective_config.mysql_lines(text, Durability.AVAILABLE)
-    assert [line for it in file for line in it["lines"]] == [
-        "super_read_only = ON",
-        "innodb_flush_log_at_trx_commit = 1",
-        "sync_binlog = 1",
-        "sync_relay_log = 1",
-        "relay_log_recovery = ON",
+    assert [it["lines"] for it in file] == [
+        ["[mysqld]", "    super_read_only = ON"],
+        ["[mysqld]", "    innodb_flush_log_at_trx_commit = 1"],
+        ["[mysqld]", "    sync_binlog = 1"],
+        ["[mysqld]", "    sync_relay_log = 1"],
+        ["[mysqld]", "    relay_log_recovery = ON"],
     ]
     assert "SET GLOBAL rpl_semi_sync_source_timeout = 1000;" in chosen["lines"] and "a second" in chosen["why"]
 

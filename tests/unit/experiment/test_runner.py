@@ -102,7 +102,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     monkeypatch.setattr(load_record, "merge", made.merge)
     monkeypatch.setattr(inject_and_heal, "heal_all", made.heal_all)
     monkeypatch.setattr(restore, "must_be_healthy", lambda lab: None)
-    monkeypatch.setattr(Run, "introduce", lambda it: None)
+    monkeypatch.setattr(Run, "introduce", lambda it, rounds: None)
     monkeypatch.setattr(Run, "measure", lambda it, rounds: made.measure(it, rounds))
     monkeypatch.setattr(logs, "save", lambda lab, folder, since: made.done.append("logs"))
     monkeypatch.setattr(role_recovery, "OPEN_S", 0.0)
@@ -137,6 +137,17 @@ def test_without_a_promotion_nothing_is_turned(scene: Scene) -> None:
     scene.primary = ""
     settle(scene.run())
     assert scene.done == ["heal", "heal", "converge"]
+
+
+def test_what_brings_the_lab_back_is_on_the_timeline(scene: Scene) -> None:
+    """A converge too, which is no command of the plan; each with when it began."""
+    scene.primary = ""
+    settle(scene.run())
+    scene.primary = "web2"
+    settle(scene.run())
+    found = [(it.kind, it.data["words"], it.data["began"] <= it.at) for it in scene.entries()]
+    commands = [("command", "db.rejoin web1", True), ("command", "db.promote web1", True)]
+    assert found == [("recovery", "lab.provision", True), *commands]
 
 
 def test_a_way_back_that_fails_breaks_the_run(scene: Scene) -> None:

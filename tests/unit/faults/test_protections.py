@@ -74,7 +74,7 @@ def test_the_report_shows_what_was_missing_and_what_was_there() -> None:
     shown = {it["file"]: it["lines"] for it in effective_config.missing(["redispatch", "unique-key"])}
     assert shown["Not in haproxy.cfg for this run"] == ["option redispatch 1"]
     assert "Not in schema.sql for this run" in shown
-    assert ["no option redispatch"] in [it["lines"] for it in effective_config.lines(text)]
+    assert ["defaults", "    no option redispatch"] in [it["lines"] for it in effective_config.lines(text)]
 
 
 def test_a_report_says_that_it_is_of_a_control() -> None:

@@ -1,4 +1,4 @@
-"""The sentence of a report: made of the facts of the timeline alone, and never more certain than they are."""
+"""The story of a report: made of the facts of the timeline alone, and never more certain than they are."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pytest
 from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from lab.report.fault_phrases import PHRASES, phrase
-from lab.report.narrative import sentence
+from lab.report.narrative import sentences
 from lab.report.terminal import terminal
 from tests.support.report_page import facts
 from tests.support.timelines import T0, Picked, changed, database, lab, of, quiet, servers, spell, switched_off, without
@@ -23,9 +23,14 @@ CONTROL = [it for it in EXPECT if it["check"] != "detected"]
 
 
 def summary(entries: Sequence[Entry], expect: Sequence[dict[str, object]] = EXPECT) -> str:
-    """The sentence of a timeline."""
+    """The sentences of a timeline."""
+    return " ".join(story(entries, expect))
+
+
+def story(entries: Sequence[Entry], expect: Sequence[dict[str, object]] = EXPECT) -> list[str]:
+    """The same, each for itself."""
     judgement = Judgement.of(entries, expect)
-    return sentence(judgement.history, judgement.summary)
+    return sentences(judgement.history, judgement.summary)
 
 
 def requests(start: float, stop: float, method: str = "") -> Picked:
@@ -46,12 +51,12 @@ def balancer_lost() -> list[Entry]:
 
 def test_a_server_lost_and_nobody_noticed() -> None:
     """The whole story of a power cut: broken, noticed, counted, back."""
-    assert facts(summary(switched_off())) == "web1 5.0 3.0 480 0 120 120 0 web1 6.0"
+    assert facts(summary(switched_off())) == "web1 5.0 web1 3.0 480 0 120 120 0 web1 6.0"
 
 
 def test_the_balancer_lost() -> None:
     """There is nobody to take out, and everybody notices."""
-    assert facts(summary(balancer_lost())) == "lb1 5.0 480 208 13 68 120 0 6.0"
+    assert facts(summary(balancer_lost())) == "lb1 5.0 480 208 13 68 120 0 52 13 6.0"
     assert "HAProxy" not in summary(balancer_lost())
 
 
@@ -68,9 +73,12 @@ def test_writes_that_were_lost_are_counted() -> None:
 
 def test_an_inconclusive_run() -> None:
     """Who saw too little does not say that it went well, nor that it went wrong."""
-    story = summary(without(switched_off(), of("balancer", 4, 14)))
-    assert facts(story) == "web1 5.0 480 0 120 120 0 web1 6.0 1 3"
-    assert "HAProxy was not seen" in story
+    told = summary(without(switched_off(), of("balancer", 4, 14)))
+    assert facts(told) == "web1 5.0 web1 480 0 120 120 0 web1 6.0"
+    assert "HAProxy was not seen" in told
+    assert (
+        facts(terminal(Judgement.of(without(switched_off(), of("balancer", 4, 14)), EXPECT)).splitlines()[1]) == "1 3 1"
+    )
 
 
 def test_a_broken_run() -> None:
@@ -83,7 +91,7 @@ def test_a_broken_run() -> None:
 def test_an_interrupted_run() -> None:
     """A timeline that stops says so first; what nobody read in the end is not known."""
     cut = [entry for entry in switched_off() if entry.at < T0 + 10]
-    assert facts(summary(cut)) == "10.0 web1 5.0 3.0 160 0 40 40 web1 1 3"
+    assert facts(summary(cut)) == "10.0 web1 5.0 web1 3.0 160 0 40 40 web1"
     assert summary(cut).startswith("The run ended early")
     assert "lost is not known" in summary(cut) and "web1 was never healed" in summary(cut)
 
@@ -91,20 +99,20 @@ def test_an_interrupted_run() -> None:
 def test_a_run_that_says_why_it_ended_early() -> None:
     """Whoever interrupted it is named."""
     cut = [entry for entry in quiet(20) if entry.at < T0 + 10]
-    story = summary([*cut, lab(10, "end", complete=False, why="interrupted")], CONTROL)
-    assert facts(story) == "10.0 160 0 40 40 1 2"
-    assert "10.0 s (interrupted)" in story and "lost is not known" in story
+    told = summary([*cut, lab(10, "end", complete=False, why="interrupted")], CONTROL)
+    assert facts(told) == "10.0 160 0 40 40"
+    assert "10.0 s (interrupted)" in told and "lost is not known" in told
 
 
 def test_a_run_without_requests() -> None:
     """That nothing failed is no news when nothing was asked."""
-    assert "no request was made" in summary(without(quiet(20), of("client")))
+    assert "No request was made" in summary(without(quiet(20), of("client")))
 
 
 def test_nothing_at_all() -> None:
     """An empty timeline is a run that ended early."""
     assert facts(summary([], [])) == "0.0"
-    assert summary([], []).startswith("The run ended early") and "no request was made" in summary([], [])
+    assert summary([], []).startswith("The run ended early") and "No request was made" in summary([], [])
 
 
 def test_two_faults_are_told_apart() -> None:
@@ -118,14 +126,14 @@ def test_two_faults_are_told_apart() -> None:
 def test_a_server_that_did_not_come_back() -> None:
     """Healing that nobody saw succeed is not called a success."""
     run = [*without(switched_off(), of("balancer", 18)), *(servers(at, web1="DOWN") for at in range(18, 34))]
-    back = summary(run).split("; ")[-1]
+    back = story(run)[-1]
     assert facts(back) == "web1" and "not seen" in back
 
 
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"kind": "service-kill", "node": "web1", "service": "nginx", "peer": ""}, "nginx on web1 was killed"),
+        ({"kind": "service-kill", "node": "web1", "service": "nginx", "peer": ""}, "Nginx on web1 was killed"),
         ({"kind": "partition", "node": "web1", "peer": "lb1"}, "web1 was cut off from lb1"),
         ({"kind": "partition", "node": "web1", "peer": "all"}, "web1 was cut off from all other nodes"),
         ({"kind": "slow", "node": "web2", "delay_ms": 200, "jitter_ms": 50.0}, "200 ms of delay, 50 ms of jitter"),
@@ -151,9 +159,11 @@ def test_the_terminal_says_the_same() -> None:
     """Verdict with a sign, sentence, and each check with what was measured and allowed."""
     run = switched_off(title="The primary's server loses its power")
     lines = terminal(Judgement.of(run, EXPECT)).splitlines()
-    assert lines[:3] == ["✓ PASS  The primary's server loses its power", summary(run), ""]
-    assert [line[:10] for line in lines[4:8]] == ["✓ pass    ", "✓ pass    ", "✓ pass    ", "· reported"]
-    assert lines[5].startswith("✓ pass        3.00 s  at most 4.5 s  ") and lines[5].endswith(" (detected)")
+    assert lines[0] == "✓ PASS  The primary's server loses its power"
+    assert facts(lines[1]) == "3 3 1"
+    assert lines[2:9] == ["", *story(run), ""]
+    assert [line[:10] for line in lines[10:14]] == ["✓ pass    ", "✓ pass    ", "✓ pass    ", "· reported"]
+    assert lines[11].startswith("✓ pass        3.00 s  at most 4.5 s  ") and lines[11].endswith(" (detected)")
 
 
 def test_a_violation_that_stands_is_shown_and_nothing_else_of_a_broken_run() -> None:
@@ -162,8 +172,9 @@ def test_a_violation_that_stands_is_shown_and_nothing_else_of_a_broken_run() -> 
     judgement = Judgement.of(run, [*CONTROL, {"check": "two-writable", "at_most": 0}])
     lines = terminal(judgement).splitlines()
     assert lines[0].startswith("✗ FAIL")
-    assert "9.0 s (Locust died)" in lines[1] and "nothing is judged" not in lines[1]
-    assert [line.split("  ")[0] for line in lines[4:]] == ["- not judged"] * 3 + ["✗ fail", "", lines[-1]]
+    assert facts(lines[1]) == "1" and "the others are not judged" in lines[1]
+    assert "9.0 s (Locust died)" in lines[3] and "nothing is judged" not in lines[3]
+    assert [line.split("  ")[0] for line in lines[6:]] == ["- not judged"] * 3 + ["✗ fail", "", lines[-1]]
     assert lines[-1].startswith("✗ two-writable: from ")
 
 
@@ -172,4 +183,4 @@ def test_the_terminal_judges_nothing_when_the_infrastructure_broke() -> None:
     run = [*switched_off(), lab(7.5, "broken", why="a node never came back")]
     lines = terminal(Judgement.of(run, EXPECT)).splitlines()
     assert lines[0].startswith("! ERROR")
-    assert all(line.startswith("- not judged") for line in lines[4:])
+    assert all(line.startswith("- not judged") for line in lines[6:])

@@ -15,6 +15,7 @@ from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
 from lab.report.page import write
 from lab.report.terminal import terminal
+from lab.report.versions import versions
 from tests.support.report_page import Page, bars
 from tests.support.timelines import T0, blind, changed, lab, of, quiet, servers, switched_off, without
 
@@ -34,8 +35,11 @@ WORDS: dict[str, Any] = {
     "durability": "durable",
     "seed": 7,
     "load": {"rate": 20, "write_share": 0.2, "processes": 1},
-    "config": [{"file": "haproxy.cfg", "lines": ["retries 3", "option redispatch 1"], "why": "a read is sent again"}],
-    "versions": {"commit": "0dfdc83", "haproxy": "2.8.16"},
+    "config": [{"file": "haproxy.cfg", "lines": ["defaults", "    retries 3"], "why": "a read is sent again"}],
+    "versions": {
+        "lb1": "HAProxy version 2.8.16-0ubuntu0.24.04.1, 6.8.0-31-generic",
+        "web1": "nginx version: nginx/1.24.0, /usr/sbin/mysqld  Ver 8.0.41 for, php-fpm8.3, 6.8.0-31-generic",
+    },
     "expect": EXPECT,
 }
 EVIL = "<script>alert('&')</script>"
@@ -73,7 +77,8 @@ def test_the_plots_share_one_time_axis(tmp_path: Path) -> None:
         "What was done",
         "Reads per second",
         "Writes per second",
-        "Latency",
+        "How long reads took",
+        "How long writes took",
         "Who answered, per second",
         "What HAProxy said of its servers",
         "What the databases were",
@@ -200,3 +205,32 @@ def test_scripts_get_their_summary(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
     assert summary["verdict"] == "fail"
     assert [check["name"] for check in summary["checks"]] == [expected["check"] for expected in EXPECT]
+
+
+def test_versions_are_shown_whole_and_once() -> None:
+    """As people write them, with their nodes where not all have them; what nobody knows is left as it is."""
+    reported = {
+        "lb1": "HAProxy version 3.0.11-1+deb13u1, 6.12.48+deb13-amd64",
+        "web1": "PHP 8.4.11, 6.12.48+deb13-amd64, new",
+    }
+    assert versions(reported) == [
+        "HAProxy 3.0.11-1+deb13u1 (lb1)",
+        "Linux 6.12.48+deb13-amd64",
+        "PHP 8.4.11 (web1)",
+        "new (web1)",
+    ]
+
+
+@pytest.mark.parametrize("observer_key", ["observer", "eye"], ids=["format 3", "format 2"])
+def test_runs_of_earlier_versions_are_drawn(tmp_path: Path, observer_key: str) -> None:
+    """Without what later ones record: when commands began, how many rounds there were to be, sections of files."""
+    old = {
+        **WORDS,
+        "format": 2 if observer_key == "eye" else 3,
+        "config": [{"file": "a", "lines": ["retries 3"], "why": "b"}],
+    }
+    promoted = lab(10, "command", words="db.promote web2", exit_code=0, output="")
+    lines = [it.line().replace('"observer":', f'"{observer_key}":') for it in switched_off(promoted, **old)]
+    (tmp_path / "timeline.jsonl").write_text("".join(lines), encoding="utf-8")
+    page = Page(write(tmp_path, Judgement.of(run_folder.read(tmp_path))).read_text(encoding="utf-8"))
+    assert "db.promote web2 ended at 10.0 s" in page.text and page.titles[0] == "What was done"
