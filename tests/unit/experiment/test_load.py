@@ -150,6 +150,6 @@ def test_a_process_that_dies_among_several_is_told(checkout: Path, site: Site, t
         os.kill(next(it for it in pids_with(str(folder)) if it != locust.pid), signal.SIGKILL)
         code, output = stop(locust)
     assert code == 3, output
-    assert "1 processes never said that they had ended" in "\n".join(output.splitlines()[-load.LOG_LINES :])
+    assert "1 processes did not report that they had ended" in "\n".join(output.splitlines()[-load.LOG_LINES :])
     writes = [what for what in seen(site) if what[0] == "POST"]
     assert writes and set(writes) <= set(recorded(merge(folder)))
