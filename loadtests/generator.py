@@ -1,7 +1,7 @@
 """The open loop: every request starts at its intended time, whether or not earlier ones were answered.
 
-In a closed loop, users wait for an answer before they ask again, so it sends least when the site is slowest: in an
-outage of two seconds it loses only as many requests as it has users. Here a dispatcher starts each visit in its own
+In a closed loop, users wait for an answer before they ask again, so it sends least when the site is slowest: an
+outage of two seconds affects only as many requests as it has users. Here a dispatcher starts each visit in its own
 greenlet, and response times count from the intended time. They include the wait for a place when more requests are
 under way than the bound allows, and the delay when this process is too slow.
 """
