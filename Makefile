@@ -1,11 +1,11 @@
-# Sugar over bootstrap.sh, invoke and pytest; where there is no make, run those by hand.
-# ARGS goes to the command: make up ARGS="--box bento/ubuntu-24.04", make live ARGS="-k replica".
+# Shortcuts for bootstrap.sh, invoke and pytest; without make, run those directly.
+# ARGS is passed to the command: make up ARGS="--box bento/ubuntu-24.04", make live ARGS="-k replica".
 .DEFAULT_GOAL := help
 .PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit unit-slow dangerous pictures
 
 BIN := .venv/bin
 HASH := \#
-# Every script of the checkout: by its first line, or, where it is only read by another one, by its name.
+# Every shell script of the checkout: found by its first line, or by its name if other scripts source it.
 SCRIPTS = $(shell find . \( -name .git -o -name .venv -o -name .lab -o -name .vagrant -o -name runs \) -prune -o \
 	-type f -exec awk 'FNR == 1 && (/^$(HASH)!.*[\/ ](ba)?sh( |$$)/ || FILENAME ~ /\.sh$$/) { print FILENAME }' {} +)
 BOOTSTRAPPED := ./bootstrap.sh --then
@@ -16,13 +16,13 @@ help: ## show this list
 up: ## install what is missing, start the lab
 	@$(BOOTSTRAPPED) $(BIN)/invoke lab.up $(ARGS)
 
-test: ## first without machines, then the short tests against the real lab
+test: ## the checks without machines, then the short tests on the real lab
 	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check live
 
-test-all: ## the same and the slow tests too, hours
+test-all: ## the same with all slow tests: hours
 	@$(BOOTSTRAPPED) $(MAKE) --no-print-directory --jobs=1 check unit-slow dangerous live-all
 
-check: ## style, types, imports, scripts, unit tests: no machine needed, minutes
+check: ## style, types, imports, scripts, unit tests: minutes, needs no machines
 	@./bootstrap.sh --venv
 	@$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target lint format types imports shell yaml unit
 
@@ -53,10 +53,10 @@ yaml:
 unit:
 	@$(BIN)/pytest --quiet --numprocesses auto --dist worksteal -m "not slow" tests/unit
 
-unit-slow: ## every two events that can strike the databases, simulated: half an hour
+unit-slow: ## simulate every pair of events at the databases: half an hour
 	@$(BIN)/pytest --quiet --numprocesses auto --dist worksteal -m slow tests/unit
 
-dangerous: ## make dangerous changes to a copy of the code: each must turn a unit test red, ten minutes
+dangerous: ## make dangerous changes to a copy of the code, each must fail a unit test: ten minutes
 	@$(BIN)/python -m tests.dangerous_changes.run $(ARGS)
 
 pictures: ## draw the pictures of README and docs/ anew from saved runs, with Chromium: ARGS="--report RUN --crowd RUN"
@@ -68,6 +68,6 @@ down: ## stop the machines
 destroy: ## remove the machines
 	@$(BIN)/invoke lab.destroy
 
-clean: ## remove .venv and caches; the lab and what experiments left stay
+clean: ## remove .venv and caches, but not the lab nor the results of experiments
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

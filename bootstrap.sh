@@ -2,12 +2,12 @@
 # Installs what a bare Debian or Ubuntu machine lacks to run the lab, and makes .venv. Safe to run again.
 #
 #   ./bootstrap.sh                     list what is missing, ask once, install it, make .venv
-#   ./bootstrap.sh --then COMMAND...   the same, then run COMMAND with the rights that the lab needs
+#   ./bootstrap.sh --then COMMAND...   the same, then run COMMAND as the user and group that the lab needs
 #   ./bootstrap.sh --venv              make .venv only
 #   ./bootstrap.sh --list-packages     print the package list and stop
 #   YES=1 ./bootstrap.sh               do not ask
 #
-# Exit codes: 0 done, 2 wrong option, 3 something is missing or failed (it says what to do), 130 interrupted.
+# Exit codes: 0 done, 2 wrong option, 3 something is missing or failed (the message has the next step), 130 interrupted.
 set -euo pipefail
 
 VENDOR_PAGE="https://developer.hashicorp.com/vagrant/install"
@@ -23,11 +23,11 @@ source host-packages/consent.sh
 # shellcheck source=host-packages/install.sh
 source host-packages/install.sh
 
-# ---------------------------------------------------------------- what the user sees
+# ---------------------------------------------------------------- messages
 
 say() { printf '%5ds  bootstrap  %s\n' "$SECONDS" "$1"; }
 
-# die WHAT NEXT [EVIDENCE]: what happened, what was seen, what to do next.
+# die WHAT NEXT [EVIDENCE]: print what happened, the evidence and the next step; exit.
 die() {
     {
         printf 'bootstrap: %s\n' "$1"
@@ -41,7 +41,7 @@ last_lines() { tr '\r' '\n' <"$LOG" | sed '/^[[:space:]]*$/d' | tail -n "$1" | c
 
 keep_saying() {
     local what=$1 started=$SECONDS
-    # The sleep outlives this loop when it is stopped: it must not hold the caller's pipe open.
+    # When this loop is killed, its sleep still runs: without the redirection it would keep the caller's pipe open.
     while sleep "$SAY_EVERY_S" >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
         say "$what: $((SECONDS - started)) s, $(last_lines 1)"
     done
@@ -53,7 +53,7 @@ stop_saying() {
     TALKER=""
 }
 
-# step WHAT NEXT COMMAND...: run one command into the log, say how long it took, explain a failure.
+# step WHAT NEXT COMMAND...: run one command with its output in the log, report its duration, explain a failure.
 step() {
     local what=$1 next=$2 started=$SECONDS code=0
     shift 2
@@ -66,13 +66,13 @@ step() {
     ("$@") </dev/null >>"$LOG" 2>&1 || code=$?
     stop_saying
     if ((code)); then
-        die "$what: failed" "$next" "\$ $shown"$'\n'"exit $code, whole log: $PWD/$LOG"$'\n'"$(last_lines "$LAST_LINES")"
+        die "$what: failed" "$next" "\$ $shown"$'\n'"exit $code, full log: $PWD/$LOG"$'\n'"$(last_lines "$LAST_LINES")"
     fi
     say "$what: done in $((SECONDS - started)) s"
 }
 
 interrupted() {
-    printf '\nbootstrap: interrupted; what was installed stays\nnext: run it again, it goes on where it stopped\n' >&2
+    printf '\nbootstrap: interrupted; what is installed stays installed\nnext: run it again, it continues where it stopped\n' >&2
     exit 130
 }
 
@@ -81,7 +81,7 @@ leave() {
     forget_policy
 }
 
-# Two at once would make the same .venv. Where there is no flock (macOS), they must not be started together.
+# Two at once would write the same .venv. Without flock (macOS) the user must not start two.
 one_at_a_time() {
     command -v flock >/dev/null || return 0
     exec 9>.lab/bootstrap.lock
@@ -102,10 +102,10 @@ find_python() {
             return
         fi
     done
-    die "no Python of 3.11 or newer with its venv module" "install one (Debian, Ubuntu: apt-get install python3-venv)"
+    die "no Python 3.11 or newer with the venv module" "install one (Debian, Ubuntu: apt-get install python3-venv)"
 }
 
-# What .venv was made from; a copied or half-made one, or one whose Python is gone, does not match.
+# Identifies what .venv was made from. A copied or incomplete .venv does not match, nor one whose Python was removed.
 venv_key() { printf '%s %s %s' "$PWD" "$(cksum <requirements.lock)" "$(.venv/bin/python -V 2>/dev/null)"; }
 
 project_key() { cksum <pyproject.toml; }
@@ -127,7 +127,7 @@ make_venv() {
     fi
 }
 
-# ---------------------------------------------------------------- all of it
+# ---------------------------------------------------------------- main
 
 usage() {
     sed -n '2,/^set/s/^# \{0,1\}//p' bootstrap.sh >&2
@@ -136,12 +136,12 @@ usage() {
 
 run_with_rights() {
     if needs_root_here; then
-        say "no systemd here: the lab runs as root, later commands too: sudo .venv/bin/invoke ..."
+        say "no systemd here, so the lab runs as root; run later commands as root too: sudo .venv/bin/invoke ..."
         become_root
         as_root "$@"
         exit
     fi
-    # A group joined a moment ago is not this shell's yet.
+    # This shell does not have a group that its user has only just joined.
     if lacks_libvirt_group_here; then
         exec sg libvirt -c "$(printf '%q ' "$@")"
     fi
@@ -149,7 +149,7 @@ run_with_rights() {
 }
 
 prepare() {
-    mkdir -p -m 700 .lab # closed to other users: they could hold the lock
+    mkdir -p -m 700 .lab # not accessible to other users, who could hold the lock
     one_at_a_time
     : >"$LOG"
     trap interrupted INT

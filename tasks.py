@@ -1,4 +1,4 @@
-"""The lab's commands: `invoke --list` is the table of contents, `invoke --help lab.up` the details."""
+"""The lab's commands: `invoke --list` lists them, `invoke --help lab.up` explains one."""
 
 import signal
 
@@ -6,7 +6,7 @@ from invoke.collection import Collection
 
 from commands import box, db, experiment, experiment_matrix, fault, lab
 
-# Started in the background by a shell, SIGINT is ignored and Vagrant would inherit that: nobody could interrupt.
+# A shell starts background processes with SIGINT ignored. Vagrant would inherit that and could not be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")

@@ -1,4 +1,4 @@
-"""The local box: its name, whether it can be built here, and making sure that Vagrant has it."""
+"""The local box: its name, whether it can be built on this machine, and how Vagrant gets it."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ from lab import progress
 from lab.errors import InfrastructureBroken, LabError
 
 NEEDED_GB = 4
-SECRET_FILES = ("disk.raw", "box.img", "package.box")  # the key to every machine made of the box, MySQL's own keys
+SECRET_FILES = ("disk.raw", "box.img", "package.box")  # they hold the ssh key of every machine and MySQL's keys
 PROGRAMS = {
     "apt-get": "apt",
     "mke2fs": "e2fsprogs",
@@ -26,12 +26,12 @@ PROGRAMS = {
 
 
 def name(*, plain: bool = False) -> str:
-    """The name of the box this checkout makes on this machine; the same input gives the same name."""
+    """The name of the box that this checkout builds on this machine; the same input gives the same name."""
     return recipe.for_host(plain=plain).name
 
 
 def ensure(*, plain: bool = False) -> str:
-    """Make sure that Vagrant has the box, and return its name; builds it only if it is not there."""
+    """Make sure that Vagrant has the box, and return its name; builds it only if it is missing."""
     wanted = recipe.for_host(plain=plain)
     if installed.has(wanted.name):
         progress.say("box", f"box in cache: {wanted.name}")
@@ -56,23 +56,23 @@ def _build(wanted: Recipe) -> None:
 
 
 def create_secret_files(work: Path) -> None:
-    """Create the files that hold a box's private keys before they are written, for their owner alone.
+    """Create the files that will hold a box's private keys, readable by their owner only, before they are written.
 
-    The archive carries the mode of the disk out of the closed folder, into Vagrant's own.
+    The archive keeps the mode of the disk, so it also holds in Vagrant's folder.
     """
     for name in SECRET_FILES:
         (work / name).touch(mode=0o600)
 
 
 def can_build() -> str | None:
-    """Why no box can be built on this machine, in words; None if one can."""
+    """Why no box can be built on this machine, as text; None if one can."""
     try:
         release = recipe.for_host(plain=False).release
     except LabError as error:
         return error.what
     reasons = [*_machine_problems(), *_keyring_problems(release)]
     if not reasons:
-        # Asked last: it may have to fetch apt's lists.
+        # Checked last: it may have to fetch apt's lists.
         reasons = list(filter(None, [mirrors.problem(release)]))
     return "; ".join(reasons) or None
 
@@ -96,4 +96,4 @@ def _keyring_problems(release: recipe.Release) -> list[str]:
     if glob.glob(release.known_by):
         return []
     package = f"{release.family}-archive-keyring" if release.family == "debian" else "ubuntu-keyring"
-    return [f"the keys of {release.codename} are missing (package {package}, upgrade it)"]
+    return [f"the archive keys of {release.codename} are missing (upgrade the package {package})"]

@@ -1,4 +1,4 @@
-"""Which box the lab boots: named by the user, the pinned one of lab.yml, or one built here."""
+"""Which box the lab boots: one that the user names, the pinned one of lab.yml, or one built on this machine."""
 
 from dataclasses import dataclass
 
@@ -14,16 +14,16 @@ VAGRANT_ENV = {"VAGRANT_CHECKPOINT_DISABLE": "1"}
 
 @dataclass(frozen=True)
 class Chosen:
-    """A box that is on this host, and why it was chosen."""
+    """A box that Vagrant has on this machine, and why it was chosen."""
 
     name: str
     why: str
 
 
 def choose(lab: Lab, provider: str, *, emulated: bool, wanted: str = "") -> Chosen:
-    """Choose the box and get or build it; says so in one line.
+    """Choose the box, download or build it, and log the choice in one line.
 
-    `wanted` is 'local', 'plain', or the name of a box. Raises InfrastructureBroken when no box can be had.
+    `wanted` is 'local', 'plain', or the name of a box. Raises InfrastructureBroken if no box is available.
     """
     chosen = _choose(lab, provider, emulated, wanted)
     progress.say("box", f"{chosen.name}: {chosen.why}")
@@ -40,7 +40,7 @@ def _choose(lab: Lab, provider: str, emulated: bool, wanted: str) -> Chosen:
         if reason is None:
             why = "built here, because installing packages in an emulated machine takes many minutes"
             return Chosen(build.ensure(), why)
-        progress.say("box", f"no box can be built here ({reason}); takes the one of lab.yml")
+        progress.say("box", f"no box can be built here ({reason}); using the one of lab.yml")
     return _pinned(lab, provider)
 
 
@@ -50,11 +50,11 @@ def _pinned(lab: Lab, provider: str) -> Chosen:
     except LabError as error:
         reason = build.can_build() if provider == "libvirt" else f"a box for {provider} can't be built here"
         if reason is None:
-            progress.say("box", f"{lab.box.name} can't be had: {error.what}")
+            progress.say("box", f"{lab.box.name} is not available: {error.what}")
             return Chosen(build.ensure(), "built here, because no box catalogue is reachable")
         raise InfrastructureBroken(
-            "no box: the one of lab.yml can't be had and none can be built",
-            evidence=f"{error}\nno builder: {reason}",
+            "no box: the one of lab.yml is not available and none can be built",
+            evidence=f"{error}\nno box can be built: {reason}",
             hint=f"on a machine with internet: vagrant box add {lab.box.name} --box-version {lab.box.version}",
         ) from error
 

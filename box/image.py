@@ -1,4 +1,4 @@
-"""From packages to a box file: a tree, a file system, a qcow2 image, an archive."""
+"""Builds a box file from packages: a directory tree, a file system, a qcow2 image, an archive."""
 
 import json
 import shlex
@@ -17,25 +17,28 @@ STATE = Path("/var/lib/weblab")
 KERNELS = Path("/var/lib/libvirt/boot")
 DISK_GB = 8
 OWNER_ONLY = 0o700
-# No boot loader: QEMU starts the kernel, the initrd mounts the one disk. The kernel's tests of its own
-# ciphers are a quarter of an emulated boot's instructions; clearing every page and auditing cost less.
-# A program that starts at another address each time (randmaps) is translated anew each time: that took 2 to 3 times as
-# long as the program itself.
-# QEMU before 8.0 emulates cmpxchg16b with stale flags: a kernel whose allocator uses it (cx16) panics now and then.
+# No boot loader: QEMU starts the kernel, and the initrd mounts the only disk.
+# cryptomgr.notests: the kernel's self-tests of its ciphers are a quarter of an emulated boot's instructions. Clearing
+# every page (init_on_alloc) and auditing cost less.
+# norandmaps: QEMU translates a program again whenever it starts at another address: that took 2 to 3 times as long as
+# the program itself.
+# clearcpuid=cx16: QEMU before 8.0 emulates cmpxchg16b with stale flags: a kernel whose allocator uses it panics
+# occasionally.
 CMD_LINE = (
     "console=ttyS0 quiet root=/dev/vda rw net.ifnames=0"
     " mitigations=off cryptomgr.notests init_on_alloc=0 audit=0 norandmaps clearcpuid=cx16"
 )
-MIRROR_HINT = "see whether the mirror answers (apt-get update), then run the same command again"
+MIRROR_HINT = "check that the mirror answers (apt-get update), then run the same command again"
 
 
 @contextmanager
 def workspace() -> Iterator[Path]:
-    """A work folder that is gone afterwards, whatever happens; one build at a time.
+    """A work folder that is removed at the end, also after an error; only one build can run at a time.
 
-    For root alone: the guest's files in it belong to the guest's users, whose numbers are those of people here. The
-    first user of most machines is 1000, and so is the guest's, who is root there by sudo. mmdebstrap lets apt fetch as
-    root where apt's own user can't enter the folder; as an --aptopt the guest would keep that.
+    Only root may enter it: the guest's files in it belong to the guest's users, and users of this machine have the
+    same numbers. The first user of most machines is 1000, like the guest's first user, who is root there by sudo.
+    apt's own user cannot enter the folder, so mmdebstrap lets apt fetch as root. Set with --aptopt instead, that would
+    also hold in the guest.
     """
     import fcntl
 
@@ -44,9 +47,9 @@ def workspace() -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Locked("another command on this machine builds a box", hint="wait for it") from error
+            raise Locked("another command on this machine builds a box", hint="wait until it has ended") from error
         work = STATE / "box-build"
-        if work.is_dir():  # of a build that was killed: closed first, so that nobody adds to it while it is removed
+        if work.is_dir():  # left by a killed build; closed first, so that no user adds files while it is removed
             work.chmod(OWNER_ONLY)
         _remove(work)
         work.mkdir(mode=OWNER_ONLY)
@@ -57,17 +60,17 @@ def workspace() -> Iterator[Path]:
 
 
 def _remove(folder: Path) -> None:
-    # One file system: a mount that a killed build left in the tree must never be emptied.
+    # --one-file-system: if a killed build left a mount in the tree, the files of that mount must not be removed.
     process.run(["rm", "-rf", "--one-file-system", str(folder)], timeout=120)
 
 
 def kernel_folder(name: str) -> Path:
-    """Where the kernel and initrd of a box live: QEMU's own user must be able to read them."""
+    """The folder with the kernel and initrd of a box, where QEMU's user can read them."""
     return KERNELS / name.replace("/", "-")
 
 
 def build(recipe: Recipe, work: Path) -> Path:
-    """Make the box file; kernel and initrd are left in the folder `boot` beside it."""
+    """Build the box file; kernel and initrd are put into the folder `boot` beside it."""
     key = work / "vagrant_private_key"
     comment = ["-C", "vagrant"]
     process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", *comment, "-f", str(key)], timeout=30)
@@ -78,12 +81,12 @@ def build(recipe: Recipe, work: Path) -> Path:
 
 
 def _install(recipe: Recipe, work: Path, public_key: Path) -> Path:
-    """Install the packages into a tree and seal it."""
+    """Install the packages into a directory tree, and remove from it what two machines must not share."""
     tree, boot, hooks, release = work / "tree", work / "boot", HERE / "hooks", recipe.release
     boot.mkdir()
     how = mirrors.fetching()
     sources, overlays = _sources(recipe, work), _overlays(recipe, work, how)
-    progress.say("box", f"installing {release.label}, {len(recipe.packages)} packages and what they need")
+    progress.say("box", f"installing {release.label}, {len(recipe.packages)} packages and their dependencies")
     process.run(
         [
             "mmdebstrap",
@@ -109,14 +112,14 @@ def _install(recipe: Recipe, work: Path, public_key: Path) -> Path:
 
 
 def _sources(recipe: Recipe, work: Path) -> Path:
-    """The guest's apt sources as a file, under the name they keep in the guest."""
+    """Write the guest's apt sources to a file; it has the same name in the guest."""
     file = work / "weblab.sources"
     file.write_text(mirrors.sources(recipe.release, mirrors.find(recipe.release)))
     return file
 
 
 def _overlays(recipe: Recipe, work: Path, how: mirrors.Fetching) -> list[Path]:
-    """The folders whose files are laid over the guest's."""
+    """The folders whose files are copied over the guest's."""
     settings = work / "settings"
     folder = settings / "etc/apt/apt.conf.d"
     folder.mkdir(parents=True)
@@ -126,7 +129,7 @@ def _overlays(recipe: Recipe, work: Path, how: mirrors.Fetching) -> list[Path]:
 
 
 def _left_out() -> list[str]:
-    """The guest's own dpkg rules: the first packages are unpacked before the guest can read them."""
+    """The path rules of the guest's dpkg configuration: dpkg cannot read it there for the first packages."""
     rules = (HERE / "guest/common/etc/dpkg/dpkg.cfg.d/weblab").read_text().splitlines()
     return [rule for rule in rules if rule.startswith("path-")]
 
@@ -137,13 +140,13 @@ def _hook(stage: str, script: Path, *arguments: Path | str) -> str:
 
 
 def _disk(work: Path, tree: Path) -> Path:
-    """Put the tree on a disk without partitions; nothing is mounted for it."""
+    """Make a disk image of the tree, without partitions and without mounting anything."""
     progress.say("box", "making the disk image")
     raw, disk = work / "disk.raw", work / "box.img"
     raw.touch()
     with raw.open("r+b") as file:
         file.truncate(DISK_GB * 2**30)
-    # Whatever is left for later, the guest's kernel does in its first minutes, while it is measured.
+    # Initialise everything now: otherwise the guest's kernel does it in its first minutes, while the lab measures.
     now = "lazy_itable_init=0,lazy_journal_init=0"
     process.run(["mke2fs", "-q", "-t", "ext4", "-E", now, "-d", str(tree), str(raw)], timeout=300)
     process.run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(disk)], timeout=300)
@@ -152,7 +155,7 @@ def _disk(work: Path, tree: Path) -> Path:
 
 
 def _archive(recipe: Recipe, work: Path, disk: Path, key: Path) -> Path:
-    """Pack image, key and the box's own Vagrantfile the way Vagrant wants them."""
+    """Pack image, key and the box's Vagrantfile in Vagrant's box format."""
     progress.say("box", f"packing the box, {disk.stat().st_size // 2**20} MB")
     metadata = {"provider": "libvirt", "format": "qcow2", "virtual_size": DISK_GB}
     (work / "metadata.json").write_text(json.dumps(metadata))

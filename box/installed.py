@@ -1,4 +1,4 @@
-"""The boxes of this machine: Vagrant's, their kernels, and the disk images libvirt keeps of them."""
+"""The boxes on this machine: those of Vagrant, their kernels, and libvirt's copies of their images."""
 
 import re
 import shutil
@@ -13,19 +13,19 @@ HASH = re.compile(r"[0-9a-f]{12}")
 
 
 def has(name: str) -> bool:
-    """Whether the box can be used as it is."""
+    """Whether the box is installed, with its kernel and initrd."""
     folder = image.kernel_folder(name)
     return (folder / "vmlinuz").is_file() and (folder / "initrd").is_file() and name in listed()
 
 
 def listed() -> set[str]:
-    """The names of all boxes for libvirt that Vagrant has."""
+    """The names of all boxes that Vagrant has for libvirt."""
     output = process.run(["vagrant", "box", "list"], timeout=60, env=QUIET).output
     return set(re.findall(r"^(\S+)\s+\(libvirt,", output, re.MULTILINE))
 
 
 def add(name: str, box: Path, boot: Path) -> None:
-    """Give the box to Vagrant and its kernel to QEMU: both or neither."""
+    """Add the box to Vagrant and copy its kernel for QEMU: both or neither."""
     progress.say("box", f"adding {name} to Vagrant")
     folder = image.kernel_folder(name)
     shutil.rmtree(folder, ignore_errors=True)
@@ -39,24 +39,24 @@ def add(name: str, box: Path, boot: Path) -> None:
 
 
 def remove_older(kind: str, keep: str) -> None:
-    """Remove the boxes of this kind that a newer one replaces, unless a machine still uses them."""
+    """Remove the older boxes of this kind, unless a machine still uses them."""
     for name in sorted(older(listed(), kind, keep)):
         command = ["vagrant", "box", "remove", name, "--provider", "libvirt", "--all"]
-        # Without --force it refuses, with exit 1, a box that a machine uses.
+        # Without --force, Vagrant refuses to remove a box that a machine uses, with exit 1.
         if process.run(command, timeout=60, env=QUIET, ok=(0, 1)).exit_code:
-            progress.say("box", f"{name} is older but in use: kept")
+            progress.say("box", f"keeping {name}: it is older, but in use")
     wanted = listed() | _remove_images(kind, keep) | {keep}
     for name in sorted(older(_kernels(kind), kind, keep) - wanted):
         shutil.rmtree(image.kernel_folder(name))
 
 
 def older(names: set[str], kind: str, keep: str) -> set[str]:
-    """Those of `names` that are boxes of this kind, without `keep`."""
+    """Those of `names` that are boxes of this kind, except `keep`."""
     return {n for n in names if n != keep and n.startswith(kind) and HASH.fullmatch(n.removeprefix(kind))}
 
 
 def box_of(volume: str) -> str:
-    """The name of the box that vagrant-libvirt made this volume of; another volume's own name."""
+    """The name of the box from which vagrant-libvirt made this volume; for any other volume, its own name."""
     return volume.partition("_vagrant_box_image_")[0].replace("-VAGRANTSLASH-", "/")
 
 
@@ -66,7 +66,7 @@ def _kernels(kind: str) -> set[str]:
 
 
 def _remove_images(kind: str, keep: str) -> set[str]:
-    """Remove libvirt's copies of older boxes that no machine's disk is based on; name those that stay."""
+    """Remove libvirt's copies of older boxes; return the boxes whose copy stays because a machine's disk needs it."""
     stay = set()
     for pool in _virsh("pool-list", "--name").split():
         volumes = _volumes(pool)
@@ -93,7 +93,7 @@ def _backing_files(pool: str, volumes: list[str]) -> set[str]:
 
 
 def _virsh(*command: str) -> str:
-    """What virsh answers; nothing where no hypervisor does."""
+    """The output of virsh, or '' if libvirt does not answer."""
     if not shutil.which("virsh"):
         return ""
     done = process.run(["virsh", "--connect", LIBVIRT, *command], timeout=60, ok=(0, 1))

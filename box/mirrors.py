@@ -1,4 +1,4 @@
-"""Where packages come from: this machine's own apt configuration, never an address of our own."""
+"""Where packages come from: the mirrors of this machine's apt configuration, never an address in this code."""
 
 import os
 from dataclasses import dataclass, field
@@ -25,24 +25,24 @@ class Mirrors:
 
 @dataclass(frozen=True)
 class Fetching:
-    """How this machine fetches: proxies by protocol, and apt settings worth passing on."""
+    """How this machine downloads: proxies by protocol, and the apt settings that a guest needs too."""
 
     proxies: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
 
 
 def find(release: Release) -> Mirrors:
-    """The mirrors that apt uses here; its lists are fetched first if there are none."""
+    """The mirrors that apt uses on this machine; if it has no package lists, they are fetched first."""
     mirrors = parse(_index_targets(), release)
     if mirrors is None:
-        progress.say("box", "apt has no package lists yet: apt-get update")
+        progress.say("box", "apt has no package lists yet: running apt-get update")
         process.run(["apt-get", "update", "--quiet"], timeout=300)
         mirrors = parse(_index_targets(), release)
     if mirrors is None:
         raise InfrastructureBroken(
             f"host: no {release.family.title()} mirror in apt's configuration",
             evidence=_index_targets(),
-            hint="apt-get update must work on this machine first",
+            hint="make apt-get update work on this machine first",
         )
     return mirrors
 
@@ -52,7 +52,7 @@ def _index_targets() -> str:
 
 
 def parse(targets: str, release: Release) -> Mirrors | None:
-    """The mirrors in the output of `apt-get indextargets` with FORMAT, None if there is no archive."""
+    """The mirrors in the output of `apt-get indextargets` with FORMAT, or None if it has no archive."""
     archive = security = ""
     for line in targets.splitlines():
         kind, origin, pocket, address = [*line.split("|"), "", "", ""][:4]
@@ -66,7 +66,7 @@ def parse(targets: str, release: Release) -> Mirrors | None:
 
 
 def _usable(address: str) -> str:
-    """An address that a machine can fetch from too, or nothing; a mirror list stands for its first entry."""
+    """The address if a guest can fetch from it too, else ''; of a mirror list, its first usable entry."""
     if address.startswith("mirror+file:"):
         path = Path(urlsplit(address).path)
         entries = path.read_text().split() if path.is_file() else []
@@ -75,13 +75,13 @@ def _usable(address: str) -> str:
 
 
 def fetching() -> Fetching:
-    """This machine's proxies and its answers to out-of-date mirrors."""
+    """This machine's proxies, and its apt settings for out-of-date mirrors."""
     dump = process.run(["apt-config", "dump", "--format", "%F %v%n"], timeout=30).output
     return parse_fetching(dump, dict(os.environ))
 
 
 def parse_fetching(dump: str, environ: dict[str, str]) -> Fetching:
-    """Read the settings that matter out of `apt-config dump`; environment variables fill the gaps."""
+    """Read proxies and settings from `apt-config dump`; environment variables give proxies that it lacks."""
     values = dict(line.split(" ", 1) for line in dump.splitlines() if " " in line)
     proxies = {}
     for key in PROXIES:
@@ -101,7 +101,7 @@ def sources(release: Release, mirrors: Mirrors) -> str:
     if security:
         entries.append(_entry(release, security, f"{code}-security"))
     if release.family == "debian":
-        # Only sid carries MySQL; mirrors that stand still go past the date of its release file.
+        # Only sid has MySQL. On a mirror that is no longer updated, the release file of sid is past its date.
         entries.append(_entry(release, mirrors.archive, "sid", "Check-Valid-Until: no\n"))
     return "\n".join(entries)
 
@@ -114,7 +114,7 @@ def _entry(release: Release, address: str, suites: str, more: str = "") -> str:
 
 
 def guest_settings(how: Fetching) -> str:
-    """The guest's apt settings; a proxy on this machine's loopback is out of a guest's reach."""
+    """The guest's apt settings, without a proxy on this machine's loopback, which a guest cannot reach."""
     lines = [f'{key} "{value}";' for key, value in how.settings.items()]
     for variable, proxy in how.proxies.items():
         if not (urlsplit(proxy).hostname or "").startswith(LOOPBACK):
@@ -123,7 +123,7 @@ def guest_settings(how: Fetching) -> str:
 
 
 def problem(release: Release) -> str:
-    """Why apt cannot serve this release from here, or nothing."""
+    """Why apt on this machine cannot provide this release, or ''."""
     try:
         find(release)
     except LabError as error:

@@ -1,4 +1,4 @@
-"""What a box is made of, and the name that says so."""
+"""The contents of a box, and the name that is derived from them."""
 
 import hashlib
 import platform
@@ -12,14 +12,14 @@ MADE_FROM = ("guest", "hooks", "Vagrantfile.template", "image.py", "mirrors.py",
 NAMESPACE = "weblab"
 SERVERS = ("dnsmasq", "haproxy", "mysql-server", "nginx", "php-fpm", "php-mysql", "socat")
 SYSTEM = (
-    "busybox-static",  # the first program of the machine, in its initrd
+    "busybox-static",  # the shell and tools of the initrd
     "ca-certificates",
     "cpio",
     "curl",
-    "dbus",  # systemctl without sudo, networkctl reload; a fifth of a second of the boot
+    "dbus",  # for systemctl without sudo and networkctl reload; costs a fifth of a second of the boot
     "iproute2",
     "kmod",
-    "libnss-myhostname",  # sudo asks for the machine's own name; without it, over the network
+    "libnss-myhostname",  # sudo resolves the machine's own name; without this package it asks a name server
     "netbase",
     "nftables",
     "openssh-server",
@@ -33,7 +33,7 @@ SYSTEM = (
 
 @dataclass(frozen=True)
 class Release:
-    """A distribution's release that boxes are built of."""
+    """A release of a distribution from which boxes can be built."""
 
     family: str
     version: str
@@ -41,11 +41,11 @@ class Release:
     components: str
     kernel: tuple[str, ...]
     keyring: str
-    known_by: str  # a file that only a keyring package new enough for the release has
+    known_by: str  # a file that shows that the keyring package is new enough for the release
 
     @property
     def label(self) -> str:
-        """How the release is called in a box's name."""
+        """The name of the release within a box's name."""
         return f"{self.family}-{self.version}"
 
 
@@ -65,7 +65,7 @@ def _ubuntu(version: str, codename: str, kernel: tuple[str, ...]) -> Release:
     return Release("ubuntu", version, codename, "main universe", kernel, keyring, keyring)
 
 
-# Ubuntu keeps the network emulator of the kernel in the 'extra' modules.
+# Ubuntu 24.04 has the kernel's network emulator (netem) in the 'extra' modules.
 NOBLE = _ubuntu("24.04", "noble", ("linux-image-virtual", "linux-image-extra-virtual"))
 RESOLUTE = _ubuntu("26.04", "resolute", ("linux-image-virtual",))
 
@@ -79,14 +79,14 @@ BY_HOST = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """One box: a release, with the servers baked in or plain."""
+    """One box: a release, with the servers installed, or plain."""
 
     release: Release
     plain: bool
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Every package that is asked for by name."""
+        """Every package that is requested by name."""
         return (*SYSTEM, *self.release.kernel, *(() if self.plain else SERVERS))
 
     @property
@@ -96,12 +96,12 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """The box's name; it changes when anything the box is made of changes."""
+        """The box's name; it changes with anything from which the box is built."""
         return self.kind + fingerprint(HERE, repr(self))
 
 
 def fingerprint(folder: Path, options: str) -> str:
-    """Twelve hex digits over the options and every recipe file below `folder`."""
+    """Twelve hex digits of a hash over the options and every recipe file below `folder`."""
     digest = hashlib.sha256(options.encode())
     for entry in MADE_FROM:
         top = folder / entry
@@ -112,12 +112,12 @@ def fingerprint(folder: Path, options: str) -> str:
 
 
 def for_host(*, plain: bool) -> Recipe:
-    """The recipe for this machine's distribution; InfrastructureBroken if there is none."""
+    """The recipe for this machine's distribution; raises InfrastructureBroken if there is none."""
     return Recipe(release_of(platform.freedesktop_os_release()), plain)
 
 
 def release_of(os_release: dict[str, str]) -> Release:
-    """The release to build on a host that describes itself by `os_release`."""
+    """The release to build on a host with this `os_release`."""
     release = BY_HOST.get((os_release.get("ID", ""), os_release.get("VERSION_ID", "")))
     if release is None:
         found = os_release.get("PRETTY_NAME", "an unknown system")

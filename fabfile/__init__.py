@@ -1,4 +1,4 @@
-"""The roles as fab tasks: `fab --list`. Each converges the nodes that have the role, and only that role."""
+"""The roles as fab tasks (`fab --list`). Each task converges one role on all nodes that have it."""
 
 import sys
 from typing import Any
@@ -26,10 +26,10 @@ def _task(role: str) -> Any:
         except LabError as error:
             raise Exit(str(error), code=error.exit_code) from error
         except KeyboardInterrupt:
-            raise Exit("\ninterrupted; run it again to complete it", code=130) from None
+            raise Exit("\ninterrupted; run the same command again to complete it", code=130) from None
         sys.stdout.write("\n".join(changed or ["nothing to change"]) + "\n")
 
-    converge.__doc__ = f"Converge the role {role}; --dry-run only says what differs."
+    converge.__doc__ = f"Converge the role {role}; --dry-run only shows what differs."
     return task(converge, name=role)
 
 

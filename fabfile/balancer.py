@@ -5,11 +5,11 @@ from lab.desired.target import Target
 
 
 def desired(target: Target) -> Desired:
-    """What the balancer role wants of a node."""
+    """The desired state of a node with the role balancer."""
     haproxy = target.release.service("haproxy")
     conf, check = haproxy.conf, f"{haproxy.binary} -c -f %s"
     return Desired(
-        packages=("haproxy", "socat"),  # socat speaks to HAProxy's admin socket
+        packages=("haproxy", "socat"),  # socat sends commands to HAProxy's admin socket
         files=(File(conf, target.render("haproxy.cfg.j2"), check=check),),
         units=(
             Unit(

@@ -1,4 +1,4 @@
-"""Role base, for every node: its name, its address on the lab network, the names of the others."""
+"""Role base, for every node: its name, its address on the lab network, the names of the other nodes."""
 
 from lab.desired.state import Command, Desired, File, Unit
 from lab.desired.target import Target
@@ -7,11 +7,11 @@ NETWORK = "/etc/systemd/network/10-weblab.network"
 HOSTS = "/etc/hosts"
 SSH_SETTINGS = "/etc/ssh/sshd_config.d"
 KEYS_ONLY = "00-weblab.conf"  # the first value wins, so the name sorts before 50-cloud-init.conf
-RESTART = "systemctl restart systemd-networkd"  # networkctl needs a message bus, which a small box has not
+RESTART = "systemctl restart systemd-networkd"  # networkctl needs a message bus, which a small box lacks
 
 
 def desired(target: Target) -> Desired:
-    """What the base role wants of a node."""
+    """The desired state of a node with the role base."""
     name, address = target.node.name, f"{target.node.ip}/{target.lab.network.prefixlen}"
     has_address = f"ip -4 -o address show | grep -qF ' {address} '"
     return Desired(
@@ -38,12 +38,12 @@ def _rename(name: str) -> str:
 
 
 def _take_address(has_address: str) -> str:
-    """networkd takes a moment: ask again until the address is there, 10 s at most."""
+    """Restart networkd and wait until the node has the address, 10 s at most."""
     return f"{has_address} || {RESTART}; for _ in $(seq 100); do {has_address} && break; sleep 0.1; done; {has_address}"
 
 
 def _takes_keys_only() -> str:
-    """Boxes of a catalogue let anyone in with the password that all of them share."""
+    """Whether sshd refuses passwords: all boxes of a catalogue accept the same well-known password."""
     first = "/^PasswordAuthentication /{p;q}"
     return f"sed -n '{first}' {SSH_SETTINGS}/*.conf | grep -q ' no$'"
 

@@ -1,10 +1,10 @@
-"""Role database: a MySQL server that boots read-only; who may write is decided by `replication`."""
+"""Role database: a MySQL server that boots read-only; `lab/replication` decides which server accepts writes."""
 
 from lab.desired.state import Desired, File, Unit
 from lab.desired.target import Target
 from lab.mysql import server_state, shutdown
 
-# The package's unit waits without end for a server that does not stop, a frozen one for example.
+# Limits the wait for a server that does not stop, for example a frozen one: the package's unit waits without limit.
 PATIENCE = "/etc/systemd/system/mysql.service.d/weblab.conf"
 WATCH = "/etc/systemd/system/weblab-mysql-watch.service"
 WATCHER = "/usr/local/lib/weblab/mysql-watch"
@@ -12,7 +12,7 @@ LAST = "/usr/lib/systemd/system-shutdown/weblab"
 
 
 def desired(target: Target) -> Desired:
-    """What the database role wants of a node."""
+    """The desired state of a node with the role database."""
     mysql = target.release.service("mysql")
     conf, check = mysql.conf, f"{mysql.binary} --defaults-file=%s --user=mysql --validate-config"
     return Desired(

@@ -1,11 +1,11 @@
-"""Role nameserver: dnsmasq answers for the site's name with the balancer's address."""
+"""Role nameserver: dnsmasq resolves the site's name to the balancer's address."""
 
 from lab.desired.state import Desired, File, Unit
 from lab.desired.target import Target
 
 
 def desired(target: Target) -> Desired:
-    """What the nameserver role wants of a node."""
+    """The desired state of a node with the role nameserver."""
     conf = target.release.service("dnsmasq").conf
     restart = "systemctl restart dnsmasq"  # dnsmasq reads its configuration only when it starts
     return Desired(

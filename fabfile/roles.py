@@ -1,4 +1,4 @@
-"""The roles that nodes of lab.yml can have, and base, which all have."""
+"""The roles that lab.yml can give to a node, and the role base of every node."""
 
 from fabfile import balancer, base, database, nameserver, web
 from lab.desired.target import Roles

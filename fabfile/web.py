@@ -10,7 +10,8 @@ from lab.topology import ROOT
 SITE = ROOT / "provision" / "site"
 DOCUMENTS = "/var/www/site"
 SITE_CONFIG = "/etc/weblab/site.php"
-# PHP's main process ends the others, starts itself anew and then starts others; systemctl does not wait for that.
+# On a reload, PHP's main process ends its children, executes itself again and starts new children. systemctl does not
+# wait for that; this script does.
 NEW_PROCESSES = """main=$(systemctl show -p MainPID --value %s)
 old=$(pgrep -P "$main")
 "$@" || exit
@@ -18,7 +19,7 @@ until ! kill -0 $old && pgrep -P "$main"; do sleep 0.1; done >/dev/null 2>&1"""
 
 
 def desired(target: Target) -> Desired:
-    """What the web role wants of a node."""
+    """The desired state of a node with the role web."""
     version = target.release.php
     nginx, php = target.release.service("nginx"), target.release.service("php-fpm")
     site, pools = site_files(), target.render("php-fpm.conf.j2")
@@ -49,9 +50,9 @@ def desired(target: Target) -> Desired:
 
 
 def _queue(pools: str, unit: str) -> Command:
-    """How many may wait for PHP: a reload keeps the sockets, and with them the old number.
+    """Set how many requests may wait for PHP: a reload keeps the sockets with their old backlog, a restart does not.
 
-    A socket whose file is gone listens still, and nobody finds it.
+    The file of each socket is checked too: without it the socket still listens, but nginx cannot connect.
     """
     wanted = re.findall(r"^listen(?:\.backlog)? = (.+)$", pools, re.MULTILINE)
     pairs = zip(wanted[::2], wanted[1::2], strict=True)
@@ -62,7 +63,7 @@ def _queue(pools: str, unit: str) -> Command:
 
 
 def site_files(folder: Path = SITE) -> tuple[File, ...]:
-    """The application as it is in provision/site, each PHP file checked before it is put in place."""
+    """The files of provision/site; each PHP file is checked before it is installed."""
     return tuple(
         File(
             f"{DOCUMENTS}/{path.relative_to(folder).as_posix()}",

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The part of bootstrap.sh that looks at the machine and installs packages; sourced by it.
+# Sourced by bootstrap.sh: examines the machine and installs packages.
 
 LOCK_WAIT_S=300
 APT_LOCKS=(/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock)
@@ -24,7 +24,7 @@ supported_system() {
 
 has_systemd() { [[ -d /run/systemd/system ]]; }
 
-# A libvirtd that the lab itself started says nothing about the machine: its packages may be out of date.
+# A libvirtd that the lab started itself does not count: the packages of the machine may be out of date.
 private_hypervisor() { [[ -e /run/netns/weblab ]]; }
 
 has_plugin() { vagrant plugin list 2>/dev/null | grep '^vagrant-libvirt ' >/dev/null; }
@@ -67,7 +67,7 @@ has_candidate() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep '^  Candidat
 # Whether apt's lists were ever fetched: those of a fresh image are empty.
 knows_packages() { compgen -G "/var/lib/apt/lists/*_Packages*" >/dev/null; }
 
-# Vagrant of its vendor stands for the distribution's, whose plugin package would not fit it.
+# If Vagrant is from its vendor, leave out the distribution's Vagrant and plugin: they do not work together.
 obtainable_packages() {
     if command -v vagrant >/dev/null && ! has_candidate vagrant-libvirt; then
         missing_packages | sed '/^vagrant/d'
@@ -88,7 +88,7 @@ require_plugin() {
         "apt-get install build-essential pkg-config libvirt-dev; vagrant plugin install vagrant-libvirt; then run this again"
 }
 
-# ---------------------------------------------------------------- with whose rights, and whose lock
+# ---------------------------------------------------------------- root, and apt's lock
 
 no_rights() {
     die "$1" "run it as root: su -c 'YES=1 $PWD/bootstrap.sh'; or install sudo and allow this user to use it"
@@ -96,7 +96,7 @@ no_rights() {
 
 refuse_without_rights() {
     ((EUID == 0)) || command -v sudo >/dev/null ||
-        no_rights "packages are missing, this is not root and there is no sudo"
+        no_rights "packages are missing, but this is not root and sudo is not installed"
 }
 
 become_root() {
@@ -104,23 +104,23 @@ become_root() {
     if [[ -t 0 ]]; then
         sudo -v || no_rights "sudo refused"
     else
-        sudo -n true 2>/dev/null || no_rights "sudo wants a password and there is no terminal to ask on"
+        sudo -n true 2>/dev/null || no_rights "sudo needs a password, but there is no terminal"
     fi
     AS_ROOT=(sudo)
 }
 
-# sudo forgets the environment, where the proxy is named; after `su` the PATH may lack what dpkg needs.
+# sudo clears the environment, which may name a proxy; after `su`, the PATH may lack folders that dpkg needs.
 as_root() {
     local name environment=(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8)
     environment+=("PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin")
     for name in http_proxy https_proxy no_proxy CI YES; do
         [[ -z ${!name:-} ]] || environment+=("$name=${!name}")
     done
-    # A service that a package starts must not keep bootstrap.sh's own lock.
+    # 9>&-: a service that a package starts must not inherit bootstrap.sh's lock.
     "${AS_ROOT[@]}" env "${environment[@]}" "$@" 9>&-
 }
 
-# Who holds a lock of apt or dpkg: "apt-get (process 4711, lock ...)", or nothing.
+# The process that holds a lock of apt or dpkg: "apt-get (process 4711, lock ...)", or nothing.
 lock_holder() {
     local file inode pid where
     for file in "${APT_LOCKS[@]}"; do
@@ -137,7 +137,7 @@ wait_for_apt() {
     local holder started=$SECONDS reported_at=-$SAY_EVERY_S
     while holder=$(lock_holder) && [[ -n $holder ]]; do
         ((SECONDS - started < LOCK_WAIT_S)) ||
-            die "for $LOCK_WAIT_S s apt has been in use by $holder" "let it end, then run this again"
+            die "for $LOCK_WAIT_S s apt has been in use by $holder" "wait until it has ended, then run this again"
         if ((SECONDS - reported_at >= SAY_EVERY_S)); then
             say "apt is in use by $holder: waiting, $((SECONDS - started)) of $LOCK_WAIT_S s"
             reported_at=$SECONDS
@@ -149,7 +149,7 @@ wait_for_apt() {
 # ---------------------------------------------------------------- installing
 
 agree_to_install() {
-    say "no working Vagrant provider here; apt will install these $# packages and what they need:"
+    say "no working Vagrant provider here; apt will install these $# packages and their dependencies:"
     printf '%s\n' "$@" | paste -sd ' ' | fold -s -w 90 | sed 's/^/                  /'
     if lacks_libvirt_group; then say_group; fi
     agree "Do so?" "YES=1 ./bootstrap.sh, or install a Vagrant provider yourself"
@@ -161,19 +161,19 @@ forbid_services() {
         as_root sh -c "printf '#!/bin/sh\n# %s\nexit 101\n' \"$POLICY_MARK\" >$POLICY && chmod 755 $POLICY"
 }
 
-# Also removes one that a run left behind when it was cut off.
+# Also removes the policy of an interrupted run.
 forget_policy() {
     if grep "$POLICY_MARK" "$POLICY" >/dev/null 2>&1; then
         as_root rm -f "$POLICY"
     fi
 }
 
-# A package cut off while it was unpacked cannot be configured: apt fetches it again.
+# A package whose unpacking was interrupted cannot be configured: apt fetches it again.
 finish_interrupted() {
     as_root dpkg --configure -a || "${APT[@]}" install -y --fix-broken --no-install-recommends
 }
 
-# Without systemd the lab starts a libvirtd of its own, and only root can.
+# Without systemd the lab starts its own libvirtd, which only root can do.
 needs_root_here() { ((EUID != 0)) && ! has_systemd && ! provider_works; }
 
 apt_install_all() {
@@ -184,7 +184,7 @@ apt_install_all() {
     wait_for_apt
     forbid_services
     step "refreshing the package lists" "$network" "${APT[@]}" update
-    # apt-get calls an unreachable mirror a warning.
+    # An unreachable mirror is only a warning of apt-get.
     knows_packages || die "apt could not fetch the package lists" "$network" "$(last_lines "$LAST_LINES")"
     refuse_without_vagrant
     wait_for_apt
@@ -198,7 +198,7 @@ apt_install_all() {
 
 install_packages() {
     local missing
-    # Where apt's lists are there already, say before asking that this cannot succeed.
+    # If apt has its lists already, refuse before the question when the installation cannot succeed.
     if knows_packages; then refuse_without_vagrant; fi
     mapfile -t missing < <(obtainable_packages)
     ((${#missing[@]} == 0)) || apt_install_all "${missing[@]}"
@@ -212,7 +212,7 @@ prepare_machine() {
         agree_to_join
         join_libvirt_group
     elif provider_works; then
-        say "a working Vagrant provider is here: used as it is"
+        say "using the Vagrant provider that is installed here"
     elif supported_system; then
         install_packages
     else

@@ -1,4 +1,4 @@
-"""Which accelerator QEMU can really use: the processor's flags and a bounded try, never the device file."""
+"""Which accelerator QEMU can use: decided by the processor's flags and a short test run, not by /dev/kvm alone."""
 
 import os
 import tempfile
@@ -15,13 +15,13 @@ CPUINFO = Path("/proc/cpuinfo")
 TRY_TIMEOUT_S = 10.0
 EXIT_PORT = 0xF4
 EXIT_VALUE = 0x10
-EXIT_CODE = EXIT_VALUE << 1 | 1  # what QEMU's isa-debug-exit makes of the value
+EXIT_CODE = EXIT_VALUE << 1 | 1  # isa-debug-exit turns the value into this exit code of QEMU
 SECTOR_BYTES = 512
 
 
 @dataclass(frozen=True)
 class Accelerator:
-    """Whether guests may use KVM, and the reason in words."""
+    """Whether guests may use KVM, and the reason as text."""
 
     kvm: bool
     why: str
@@ -29,19 +29,19 @@ class Accelerator:
 
 @cache
 def probe() -> Accelerator:
-    """Decide once a process whether KVM works here."""
+    """Decide whether KVM works on this machine; the answer is cached for the process."""
     flag = virtualization_flag(CPUINFO.read_text() if CPUINFO.exists() else "")
     if not flag:
         return Accelerator(False, "emulated: /proc/cpuinfo has neither vmx nor svm")
     if not KVM_DEVICE.exists():
-        return Accelerator(False, f"emulated: the processor has {flag}, but there is no {KVM_DEVICE}")
+        return Accelerator(False, f"emulated: the processor has {flag}, but {KVM_DEVICE} does not exist")
     if not os.access(KVM_DEVICE, os.R_OK | os.W_OK):
         return _asked_of_libvirt(flag)
     return _tried(flag)
 
 
 def virtualization_flag(cpuinfo: str) -> str:
-    """The processor's virtualization flag, '' where it has none."""
+    """The processor's virtualization flag, or '' if it has none."""
     for line in cpuinfo.splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "flags":
@@ -50,7 +50,7 @@ def virtualization_flag(cpuinfo: str) -> str:
 
 
 def boot_sector() -> bytes:
-    """A boot sector that tells QEMU's isa-debug-exit device to end the machine."""
+    """A boot sector that ends the machine through QEMU's isa-debug-exit device."""
     mov_al_value = bytes([0xB0, EXIT_VALUE])
     mov_dx_port = bytes([0xBA, EXIT_PORT, 0x00])
     out_then_halt = bytes([0xEE, 0xF4, 0xEB, 0xFD])
@@ -59,12 +59,12 @@ def boot_sector() -> bytes:
 
 
 def _asked_of_libvirt(flag: str) -> Accelerator:
-    """This user may not open the device; the system's libvirtd may, and has tried it."""
+    """Ask libvirt: this user may not open the device, but the system's libvirtd may and has tested it."""
     command = ["virsh", "-c", "qemu:///system", "domcapabilities", "--virttype", "kvm"]
     try:
         process.run(command, timeout=TRY_TIMEOUT_S)
     except LabError as error:
-        return Accelerator(False, f"emulated: {KVM_DEVICE} is closed to this user, and libvirt: {error.what}")
+        return Accelerator(False, f"emulated: this user may not open {KVM_DEVICE}, and libvirt reports: {error.what}")
     return Accelerator(True, f"kvm: the processor has {flag}, and libvirt offers kvm")
 
 
@@ -75,7 +75,7 @@ def _tried(flag: str) -> Accelerator:
         try:
             done = process.run(_try_command(image.name), timeout=TRY_TIMEOUT_S, ok=range(256))
         except LabError as error:
-            return Accelerator(False, f"emulated: the processor has {flag}, but a try failed: {error.what}")
+            return Accelerator(False, f"emulated: the processor has {flag}, but a test failed: {error.what}")
     if done.exit_code != EXIT_CODE:
         last = (done.output.strip().splitlines() or ["no output"])[-1]
         return Accelerator(False, f"emulated: the processor has {flag}, but a test machine did not run: {last}")

@@ -1,4 +1,4 @@
-"""Who uses an address range on this machine besides the lab."""
+"""Interfaces and routes on this machine, other than the lab's, that use an address range."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -12,8 +12,9 @@ from lab import process
 
 TIMEOUT_S = 20.0
 ADDRESSES, ROUTES = ("addr",), ("route", "show", "table", "all")
-OURS = ("main", "default")  # tables; another one is a VPN's, like Tailscale's 52, and may be asked first
-WIDEST = 8  # a wider route stands for all others: a VPN leaves to the main table what is nearer there
+# The system's own routing tables. Any other table belongs to a VPN (Tailscale uses 52) and may be consulted first.
+OURS = ("main", "default")
+WIDEST = 8  # a wider route is a VPN's default route: the VPN leaves more specific destinations to the main table
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def ask() -> Shown:
 
 
 def clashes(network: IPv4Network, shown: Shown, ours: Collection[str]) -> list[str]:
-    """The interfaces and routes of others that overlap `network`; `ours` are patterns of the lab's own interfaces."""
+    """The other interfaces and routes that overlap `network`; `ours` has name patterns of the lab's own interfaces."""
     found = []
     for interface in json.loads(shown.addresses):
         for used in (text for address in interface.get("addr_info", []) for text in _used(address)):
@@ -44,15 +45,15 @@ def clashes(network: IPv4Network, shown: Shown, ours: Collection[str]) -> list[s
 
 
 def _used(address: Mapping[str, Any]) -> list[str]:
-    """The range of an address; of a tunnel's, which has a peer, the range is that of the other end."""
+    """The ranges of an address. A tunnel's address has a peer: its range is that of the peer."""
     own, peer, length = address["local"], address.get("address"), address["prefixlen"]
     return [f"{own}/32", f"{peer}/{length}"] if peer else [f"{own}/{length}"]
 
 
 def _is_foreign(route: dict[str, object], network: IPv4Network, ours: Collection[str]) -> bool:
-    """A wider route is no clash: ours is nearer, and wins, where both are in the same table."""
+    """Whether a route clashes with `network`. A wider route in the same table does not: the lab's is more specific."""
     if route["dst"] == "default" or route.get("protocol") == "kernel":
-        return False  # the kernel's own belong to the interfaces
+        return False  # the kernel adds these for the addresses of interfaces
     if route.get("metric") == LAST_RESORT_METRIC and route.get("type") == "unreachable":
         return False
     to = IPv4Network(str(route["dst"]))

@@ -1,4 +1,4 @@
-"""The QEMU that emulated machines use: a wrapper with a translation cache that is just large enough."""
+"""The QEMU that emulated machines use: a wrapper script that sets the size of the translation cache."""
 
 import shutil
 from pathlib import Path
@@ -10,12 +10,12 @@ from lab.state.atomic_file import atomic_write
 
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 WRAPPER = STATE / QEMU
-# libvirt caches what a binary can do by its ctime: the stamp makes a QEMU upgrade a new wrapper.
+# libvirt caches the capabilities of a binary by its ctime: with the stamp, an upgrade of QEMU changes the wrapper too.
 TEXT = """\
 #!/bin/sh
 # Made by the lab for {emulator}, stamp {stamp}.
-# QEMU's translation cache is 1 GiB a machine unless told otherwise; vagrant-libvirt has no setting for it. A full one
-# is thrown away, and all stands still for seconds: 128 MB were full every minute, 512 not in half an hour.
+# QEMU's translation cache is 1 GiB a machine by default; vagrant-libvirt has no setting for it. QEMU flushes a full
+# cache, and the machine stops for seconds: 128 MB were full every minute, 512 MB were not full in half an hour.
 set -eu
 left=$#
 while [ "$left" -gt 0 ]; do
@@ -32,12 +32,12 @@ exec {emulator} "$@"
 
 
 def emulator_path() -> str:
-    """The emulator for a domain without KVM; writes the wrapper where it is not there yet."""
+    """The emulator for a domain without KVM; writes the wrapper if it is missing or out of date."""
     real = shutil.which(QEMU)
     if not real:
         raise InfrastructureBroken(f"host: the program {QEMU} is not installed", hint="run ./bootstrap.sh")
     if apparmor_enabled() or not IS_ROOT:
-        return real  # AppArmor lets machines run the distribution's QEMU only; they cannot read a user's home
+        return real  # AppArmor allows only the distribution's QEMU; machines cannot read a wrapper in a user's home
     text = wrapper_text(real, Path(real).stat().st_mtime_ns)
     if not WRAPPER.exists() or WRAPPER.read_text() != text:
         atomic_write(WRAPPER, text, mode=0o755)

@@ -1,4 +1,4 @@
-"""Everything that the lab makes on the hosting machine is found again by these names."""
+"""The names of everything that the lab creates on the hosting machine; the lab finds it again by them."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the lab keeps from other users of this machine: libvirt's sockets, disk images, the checkout's state."""
+"""Permissions against other users of this machine: libvirt's sockets, disk images, the checkout's state."""
 
 import os
 import stat
@@ -12,31 +12,31 @@ SOCKETS = Path("/run/libvirt")
 OF_DAEMONS = ("libvirt-sock", "libvirt-sock-ro", "libvirt-admin-sock", "virtlogd-sock", "virtlogd-admin-sock")
 QEMU_USER = "libvirt-qemu"  # and its group
 OWNER_ONLY = 0o700
-OWNER_AND_QEMU = 0o710  # QEMU opens its images by their paths, and lists nothing
+OWNER_AND_QEMU = 0o710  # QEMU opens its images by their paths and need not list the folder
 
 
 def close_sockets(folder: Path = SOCKETS) -> None:
-    """Close the daemons' sockets to all but their owner, also those of a daemon with an older configuration.
+    """Allow only the owner to connect to the daemons' sockets, also if a daemon runs with an older configuration.
 
-    The kernel checks the mode at each connect, so the daemon and its machines run on.
+    The kernel checks the mode at each connect, so the daemon and its machines keep running.
     """
     loose = [path for name in OF_DAEMONS if _is_open_socket(path := folder / name)]
     for path in loose:
         path.chmod(OWNER_ONLY)
     if loose:
-        progress.say("host", f"closes to other users: {', '.join(map(str, loose))}")
+        progress.say("host", f"closing to other users: {', '.join(map(str, loose))}")
 
 
 def close_images(folder: Path = IMAGES) -> None:
-    """Close the disk images to all but root and QEMU: vagrant-libvirt makes those of boxes readable for everyone."""
+    """Allow only root and QEMU to read the disk images: vagrant-libvirt makes box images readable for everyone."""
     group = _qemus_group()
-    if group is not None:  # another distribution's QEMU user is not known: the folder stays as it is
+    if group is not None:  # other distributions name QEMU's user differently: there the folder is left as it is
         os.chown(folder, -1, group)
         folder.chmod(OWNER_AND_QEMU)
 
 
 def close_state(folder: Path) -> None:
-    """Close a checkout's state to other users: who can open a lock file can also hold it."""
+    """Close a checkout's state to other users: a user who can open a lock file can also hold the lock."""
     folder.mkdir(exist_ok=True)
     with suppress(PermissionError):  # another user's checkout
         folder.chmod(OWNER_ONLY)
@@ -48,7 +48,7 @@ def _is_open_socket(path: Path) -> bool:
 
 
 def _qemus_group() -> int | None:
-    """The group of QEMU's user alone: its primary one can be kvm, which people join."""
+    """The group named like QEMU's user; its primary group can be kvm, which ordinary users join too."""
     import grp
     import pwd
 

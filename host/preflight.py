@@ -1,4 +1,4 @@
-"""Whether this machine can carry the lab: what was looked at, what is wrong, and a fix a line."""
+"""Whether this machine can run the lab: one finding for each thing checked, with a fix if it is wrong."""
 
 import shutil
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ from lab.errors import LabError
 from lab.topology import Lab
 
 TIMEOUT_S = 30.0
-MEMORY_OVERHEAD_MB = 250  # of QEMU itself, a machine
-EMULATED_OVERHEAD_MB = 450  # and its translation cache, which is not full in an ordinary hour
+MEMORY_OVERHEAD_MB = 250  # of QEMU itself, for each machine
+EMULATED_OVERHEAD_MB = 450  # with its translation cache, which does not fill up in an ordinary hour
 DISK_PER_NODE_MB = 1500
 DISK_FOR_BOX_MB = 2500
 VAGRANT_OLDEST = (2, 3)
 BOOTSTRAP = "./bootstrap.sh"
-FIX_NETWORK = "leave it to them, and change `network:` and the `ip:` lines in lab.yml"
-FIX_MANAGEMENT = "leave it to them, and give the lab another: `management: 192.168.N.0/24` in lab.yml"
-FIX_NAME = "it is not the lab's and stays; rename it (virsh domrename), or name the node otherwise in lab.yml"
-FIX_OTHER_RANGE = "invoke lab.destroy, then invoke lab.up: the machines are made anew (first invoke db.backup)"
+FIX_NETWORK = "choose another range: change `network:` and the `ip:` lines in lab.yml"
+FIX_MANAGEMENT = "choose another range: set `management: 192.168.N.0/24` in lab.yml"
+FIX_NAME = "the lab does not touch it; rename it (virsh domrename), or rename the node in lab.yml"
+FIX_OTHER_RANGE = "invoke db.backup to keep the notes, then invoke lab.destroy and invoke lab.up for new machines"
 VIRTUALBOX_INTERFACES = "vboxnet*"  # its host-only networks may be shared with other machines
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what was seen and, where it is not right, how to put it right."""
+    """The result of one check: what was found and, if it is wrong, how to fix it."""
 
     name: str
     ok: bool
@@ -44,7 +44,7 @@ class Finding:
 
 
 def check(lab: Lab, *, provider: str) -> list[Finding]:
-    """Look at everything that the lab needs from this machine; changes nothing."""
+    """Check everything that the lab needs from this machine; changes nothing."""
     present = inventory.take() if provider == "libvirt" else Inventory()
     return [
         *_memory(lab, present, emulated=provider == "libvirt" and not probe().kvm),
@@ -60,7 +60,7 @@ def check(lab: Lab, *, provider: str) -> list[Finding]:
 
 
 def memory(needed_mb: int, available_mb: int) -> Finding:
-    """Whether the machines that do not run yet fit into what is free."""
+    """Whether the available memory is enough for the machines that do not run yet."""
     text = f"{needed_mb} MB needed, {available_mb} MB available"
     return Finding("memory", needed_mb <= available_mb, text, "close programs, or lower `memory:` in lab.yml")
 
@@ -81,15 +81,15 @@ def memory_available(meminfo: str) -> int:
 
 
 def disk(folder: Path, needed_mb: int, free_mb: int) -> Finding:
-    """Whether what is still to be written to `folder` fits."""
+    """Whether `folder` has room for what is still to be written to it."""
     text = f"{needed_mb} MB needed in {folder}, {free_mb} MB free"
     return Finding("disk", needed_mb <= free_mb, text, f"free space there, see: df -h {folder}")
 
 
 def addresses_of(lab: Lab, present: Inventory, provider: str) -> list[Finding]:
-    """Whether someone else uses the lab's ranges on this machine."""
+    """Whether anything else on this machine uses the lab's address ranges."""
     if not shutil.which("ip"):
-        return [Finding("addresses", True, f"{lab.network}: not looked at, there is no `ip` command")]
+        return [Finding("addresses", True, f"{lab.network}: not checked, the `ip` command is missing")]
     shown = addresses.ask()
     if provider == "virtualbox":  # it has no management network
         return [range_finding(lab.network, addresses.clashes(lab.network, shown, [VIRTUALBOX_INTERFACES]), FIX_NETWORK)]
@@ -99,42 +99,42 @@ def addresses_of(lab: Lab, present: Inventory, provider: str) -> list[Finding]:
 
 
 def free_ranges(lab: Lab, present: Inventory) -> list[IPv4Network]:
-    """Those of the lab's ranges that nobody else on this machine uses: only they may get routes."""
+    """The lab's ranges that nothing else on this machine uses: only these may get routes."""
     shown, bridges = addresses.ask(), [network.bridge for network in present.networks]
     return [it for it in (lab.network, lab.management) if not addresses.clashes(it, shown, bridges)]
 
 
 def range_finding(network: IPv4Network, users: list[str], fix: str) -> Finding:
-    """Whether an address range is left to the lab."""
+    """Whether the lab can use an address range, as a finding."""
     text = f"{network} is used by {', '.join(users)}" if users else f"{network} is free for the lab"
     return Finding("addresses", not users, text, fix)
 
 
 def names(lab: Lab, present: Inventory) -> list[Finding]:
-    """The nodes whose names in libvirt are taken by machines of something else."""
+    """The nodes whose names in libvirt belong to machines of other projects."""
     taken = sorted({f"{PREFIX}{node.name}" for node in lab.nodes} & set(present.foreign))
-    return [Finding("machine", False, f"{name} is in libvirt, made by something else", FIX_NAME) for name in taken]
+    return [Finding("machine", False, f"libvirt has a machine {name} of another project", FIX_NAME) for name in taken]
 
 
 def ranges(lab: Lab, present: Inventory) -> list[Finding]:
-    """The lab's networks of another range than lab.yml says: libvirt keeps it while a machine uses them."""
+    """The lab's networks whose range differs from lab.yml: libvirt keeps the old range while a machine uses them."""
     wanted = {LAB_NETWORK: lab.network, MANAGEMENT_NETWORK: lab.management}
     other = [it for it in present.networks if it.range not in (None, wanted.get(it.name))]
-    text = "the network {0.name} was made with {0.range}, lab.yml says {1}"
+    text = "the network {0.name} has the range {0.range}, lab.yml says {1}"
     return [Finding("network", False, text.format(it, wanted.get(it.name)), FIX_OTHER_RANGE) for it in other]
 
 
 def vagrant(output: str) -> Finding:
-    """Whether `vagrant --version` tells a version that the lab knows."""
+    """Whether the output of `vagrant --version` names a version that is new enough."""
     version = output.strip().removeprefix("Vagrant ")
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     oldest = ".".join(map(str, VAGRANT_OLDEST))
     fix = f"install Vagrant {oldest} or newer: {BOOTSTRAP}"
-    return Finding("vagrant", numbers >= VAGRANT_OLDEST, version or "it tells no version", fix)
+    return Finding("vagrant", numbers >= VAGRANT_OLDEST, version or "it reports no version", fix)
 
 
 def clock(now: datetime, newest_source: datetime) -> Finding:
-    """A clock that is before the lab's own files makes every certificate and package list invalid."""
+    """Whether the clock is later than the lab's files: if not, certificates and package lists are not valid yet."""
     text = f"{now:%Y-%m-%d %H:%M} UTC"
     sane = now >= newest_source
     if not sane:
@@ -161,7 +161,7 @@ def _disk(lab: Lab, present: Inventory, provider: str) -> list[Finding]:
 
 
 def _accelerator(provider: str) -> Finding:
-    why = probe().why if provider == "libvirt" else "VirtualBox brings its own"
+    why = probe().why if provider == "libvirt" else "VirtualBox has its own"
     return Finding("accelerator", True, why)
 
 

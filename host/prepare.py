@@ -18,10 +18,10 @@ from lab.topology import ROOT, Lab
 
 
 def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
-    """Make this host ready to boot the lab, and write down what was found for the Vagrantfile.
+    """Prepare this machine to boot the lab, and save provider, accelerator and box for the Vagrantfile.
 
-    `box` and `provider` are remembered as choices.
-    Raises InfrastructureBroken naming everything that stands in the way.
+    `box` and `provider` are saved as choices.
+    Raises InfrastructureBroken that names everything that prevents it.
     """
     permissions.close_state(vm_power.FOUND.parent)
     wanted = {key: value for key, value in {"box": box, "provider": provider}.items() if value}
@@ -41,7 +41,7 @@ def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
 def remove(lab: Lab, *, host: bool) -> None:
     """Remove the lab's machines, disks and networks; with `host` the private hypervisor too.
 
-    Raises InfrastructureBroken naming what is left.
+    Raises InfrastructureBroken that names what could not be removed.
     """
     using = _provider(choices.load().provider)
     _take_over(lab, using, preflight.free_ranges(lab, inventory.take()) if using.private else ())
@@ -52,7 +52,7 @@ def remove(lab: Lab, *, host: bool) -> None:
         left = leftovers.verify_gone()
         if left:
             raise InfrastructureBroken(
-                "the lab is not gone", evidence="\n".join(left), hint="run it again: invoke lab.destroy"
+                "parts of the lab are still there", evidence="\n".join(left), hint="run it again: invoke lab.destroy"
             )
     vm_power.FOUND.unlink(missing_ok=True)
     if host and using.private:
@@ -60,7 +60,7 @@ def remove(lab: Lab, *, host: bool) -> None:
 
 
 def examine(lab: Lab) -> list[Finding]:
-    """All findings about this host, for lab.doctor."""
+    """All findings about this machine, for lab.doctor."""
     try:
         using = _provider(choices.load().provider)
     except LabError as error:

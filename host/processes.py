@@ -1,4 +1,4 @@
-"""Processes of this machine: found by what they are, ended for certain."""
+"""Processes of this machine: find them by their command, end them, and verify that they ended."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ CHANGING = {"up", "halt", "destroy", "reload", "resume", "suspend", "provision",
 
 @dataclass(frozen=True)
 class Process:
-    """A process and when it started (in the kernel's ticks): a number alone can be someone else's by now."""
+    """A process and its start time in kernel ticks: a PID alone may have been reused."""
 
     pid: int
     started: int
@@ -29,14 +29,14 @@ class Process:
 
 
 def everyone() -> list[Process]:
-    """All processes but this one, kernel threads and dead ones."""
+    """All processes except this one, kernel threads and zombies."""
     pids = [int(folder.name) for folder in PROC.iterdir() if folder.name.isdigit()] if PROC.exists() else []
     found = [process_of(pid) for pid in pids if pid != os.getpid()]
     return [process for process in found if process and process.command]
 
 
 def process_of(pid: int) -> Process | None:
-    """The process with that number, None where there is none."""
+    """The process with this PID, or None if it does not exist."""
     try:
         stat = (PROC / str(pid) / "stat").read_text()
         command = (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace")
@@ -46,25 +46,26 @@ def process_of(pid: int) -> Process | None:
 
 
 def start_ticks(stat: str) -> int:
-    """When a process started, from its /proc stat line; its name may hold spaces and brackets."""
+    """The start time of a process from its /proc stat line; its name may contain spaces and brackets."""
     return int(stat.rpartition(")")[2].split()[19])
 
 
 def living(processes: Iterable[Process]) -> list[Process]:
-    """Those of `processes` that still run, dead ones that nobody has collected left out."""
+    """Those of `processes` that still run; zombies do not count."""
     now = {(process.pid, process.started) for process in everyone()}
     return [process for process in processes if (process.pid, process.started) in now]
 
 
 def orphaned_vagrants(checkout: Path) -> list[Process]:
-    """Vagrant processes that change this checkout's machines and that an ended command of the lab left."""
+    """Vagrant processes that change this checkout's machines and whose lab command has ended."""
     found = [process for process in everyone() if changes_machines(process.command) and _works_in(process, checkout)]
     sessions = {process.pid for process in found}
-    return [process for process in found if _session(process) in sessions]  # a user's own runs in a shell's session
+    # The lab's Vagrant leads its session; one that a user typed is in the session of a shell.
+    return [process for process in found if _session(process) in sessions]
 
 
 def elsewhere(process: Process) -> bool:
-    """Whether a process lives in another network namespace than this one."""
+    """Whether a process is in another network namespace than this one."""
     try:
         return os.readlink(PROC / str(process.pid) / "ns/net") != os.readlink(PROC / "self/ns/net")
     except OSError:
@@ -78,7 +79,7 @@ def changes_machines(command: Sequence[str]) -> bool:
 
 
 def end(processes: Sequence[Process], *, gentle: Sequence[signal.Signals] = GENTLE, grace: float = 10.0) -> None:
-    """End processes: asked first, each signal given `grace` seconds, then forced."""
+    """End processes: send each `gentle` signal and wait `grace` seconds for it, then send SIGKILL."""
     left = list(processes)
     for signum in (*gentle, signal.SIGKILL):
         for process in left:

@@ -1,4 +1,4 @@
-"""Which Vagrant provider this machine can really use."""
+"""Which Vagrant provider works on this machine."""
 
 import shutil
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ OF_A_PRIVATE_ONE = ("libvirtd", "virtlogd", "tini", "ip", "iptables")
 
 @dataclass(frozen=True)
 class Provider:
-    """A usable provider; `private` says that its libvirtd is the lab's own and must be started."""
+    """A usable provider; `private`: its libvirtd is the lab's own, which the lab has to start."""
 
     name: str
     driver: str  # kvm, qemu or virtualbox
@@ -26,7 +26,7 @@ class Provider:
 
 
 def choose(wanted: str = "") -> Provider:
-    """Choose the provider: what is wanted, else what works; InfrastructureBroken names all that was tried."""
+    """The `wanted` provider, or the first that works; raises InfrastructureBroken that names all that were tried."""
     tried: list[str] = []
     for name, attempt in (("libvirt", _system_libvirt), ("virtualbox", _virtualbox), ("libvirt", _private_libvirt)):
         found = attempt(tried) if wanted in ("", name) else None
@@ -38,13 +38,13 @@ def choose(wanted: str = "") -> Provider:
 
 
 def virtualbox_version(output: str) -> str:
-    """The version in the answer of `VBoxManage --version`, '' where its kernel module is not loaded."""
+    """The version in the output of `VBoxManage --version`, or '' if its kernel module is not loaded."""
     lines = output.strip().splitlines()
     return lines[-1] if lines and not any("WARNING" in line for line in lines) else ""
 
 
 def has_plugin() -> bool:
-    """Whether Vagrant has its libvirt provider."""
+    """Whether Vagrant has the plugin for libvirt."""
     try:
         listed = process.run(["vagrant", "plugin", "list"], timeout=PLUGINS_TIMEOUT_S, env=QUIET)
     except LabError:
@@ -71,7 +71,7 @@ def _private_libvirt(tried: list[str]) -> Provider | None:
     elif not has_plugin():
         tried.append("a private libvirtd: Vagrant or its plugin vagrant-libvirt is not installed")
     else:
-        return Provider("libvirt", _driver(), True, f"a private libvirtd, for the system runs none; {probe().why}")
+        return Provider("libvirt", _driver(), True, f"a private libvirtd, because the system runs none; {probe().why}")
     return None
 
 

@@ -1,25 +1,25 @@
-"""The clock of a run: Unix seconds that never jump, also when somebody sets the clock of the machine, or it slept.
+"""The clock of a run: Unix seconds that never jump, also if this machine's clock is set or the machine sleeps.
 
-All processes of a run have the same one: whoever starts another tells it the `ZERO` of its own.
+All processes of a run share it: a process passes its zero on in the environment variable `ZERO`.
 """
 
 import os
 import time
 
-ZERO = "WEBLAB_CLOCK_ZERO"  # in the environment: Unix seconds at which the monotonic clock of this machine was 0
+ZERO = "WEBLAB_CLOCK_ZERO"  # its value: Unix seconds at which this machine's monotonic clock was 0
 _zero = float(os.environ.get(ZERO) or time.time() - time.monotonic())
 
 
 def now() -> float:
-    """Unix seconds when the first process of the run started, carried on by the monotonic clock of the machine."""
+    """Unix seconds: the system time at the start of the run's first process, advanced by the monotonic clock."""
     return _zero + time.monotonic()
 
 
 def zero() -> str:
-    """What a process that is started needs to have the same clock."""
+    """The value of `ZERO` that gives a child process the same clock."""
     return repr(_zero)
 
 
 def jumped() -> float:
-    """By how many seconds somebody set the clock of the machine since, or it slept."""
+    """By how many seconds this machine's clock was set, or the machine slept, since the start."""
     return time.time() - now()

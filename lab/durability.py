@@ -1,4 +1,4 @@
-"""How safe a commit on the primary is: the values, the settings of MySQL for each, what each means and costs."""
+"""The durability of a commit on the primary: its values, MySQL's settings for each, what each means and costs."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,20 +6,20 @@ from typing import Literal
 
 from lab.errors import BadInput
 
-# Seconds without end, in milliseconds: the largest timeout that semi-sync takes, 49 days.
+# Milliseconds, 49 days: the largest timeout of semi-sync, used as 'no limit'.
 WITHOUT_END_MS = 4294967295
 AVAILABLE_MS = 1000
 
 
 class Durability(StrEnum):
-    """What can be chosen."""
+    """The values that a user can choose."""
 
     ASYNC = "async"
     AVAILABLE = "available"
     DURABLE = "durable"
 
 
-# What MySQL starts with, and what is left where semi-sync is switched off by hand: the site leaves no notes there.
+# MySQL's state after its start, and if semi-sync is switched off by hand: then the site writes no notes.
 NONE: Literal["none"] = "none"
 InForce = Durability | Literal["none"]
 SETTINGS: Mapping[InForce, tuple[str, int]] = {
@@ -28,32 +28,32 @@ SETTINGS: Mapping[InForce, tuple[str, int]] = {
     Durability.AVAILABLE: ("ON", AVAILABLE_MS),
     Durability.DURABLE: ("ON", WITHOUT_END_MS),
 }
-# What a choice means, and what it costs: https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html
+# The meaning and the cost of each value: https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html
 MEANS: Mapping[Durability, tuple[str, str]] = {
     Durability.ASYNC: (
-        "a COMMIT returns at once, and the replica hears of it a moment later",
-        "no write ever waits; what a primary that dies had not sent is lost, though it was acknowledged",
+        "a COMMIT returns at once, and the replica gets it a moment later",
+        "no write ever waits; if the primary dies, acknowledged writes that the replica has not received are lost",
     ),
     Durability.AVAILABLE: (
         "a COMMIT returns when the replica has it on its disk, or after a second without it: then semi-sync is OFF",
-        "no write waits long; what is acknowledged while semi-sync is OFF may be lost with the primary",
+        "no write waits long; writes acknowledged while semi-sync is OFF may be lost with the primary",
     ),
     Durability.DURABLE: (
         "a COMMIT returns when the replica has it on its disk, however long that takes",
-        "no acknowledged write is lost with the primary; while no replica follows, writes wait and reads go on",
+        "no acknowledged write is lost with the primary; without a replica, writes wait and reads still work",
     ),
 }
 
 
 def check_durability(value: str) -> Durability:
-    """The value, if it is one of those that can be chosen; raises BadInput."""
+    """The durability of this name; raises BadInput if it is unknown."""
     if value not in list(Durability):
         raise BadInput(f"durability {value!r} is unknown", hint=f"one of: {', '.join(Durability)}")
     return Durability(value)
 
 
 def in_force(semi_sync: str, timeout_ms: int) -> InForce:
-    """The value that a server's variables stand for."""
+    """The durability that a server's variables amount to."""
     without_end = timeout_ms == WITHOUT_END_MS
     if semi_sync != "ON":
         return NONE if without_end else Durability.ASYNC
@@ -61,9 +61,10 @@ def in_force(semi_sync: str, timeout_ms: int) -> InForce:
 
 
 def durability_sql(value: InForce) -> str:
-    """SQL that makes commits on the primary as safe as `value` says.
+    """SQL that sets the durability on the primary.
 
-    Switched off and on, semi-sync that once gave up waiting begins anew: by itself it does with the next commit only.
+    Semi-sync is switched off and on, so that it waits again at once if it had given up; by itself it would resume only
+    with the next commit.
     """
     enabled, timeout = SETTINGS[value]
     switch = "SET GLOBAL rpl_semi_sync_source_enabled"

@@ -1,4 +1,4 @@
-"""The picture of the README, drawn from lab.yml, so that it can't show another lab than the one that boots."""
+"""The diagram of the README, drawn from lab.yml, so that it always shows the lab that boots."""
 
 from lab.render import render
 from lab.topology import ROOT, Lab
@@ -8,7 +8,7 @@ PICTURE = DOCS / "lab.svg"
 
 
 def draw(lab: Lab) -> str:
-    """The lab as SVG; the first database of lab.yml is shown as primary, as in a lab made anew."""
+    """The lab as SVG; the first database of lab.yml is shown as primary, as in a new lab."""
     primary, *replicas = lab.having("database")
     return render(
         "lab.svg.j2",

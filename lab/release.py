@@ -1,4 +1,4 @@
-"""The one place that knows how the supported systems differ: paths, unit names, SQL statements."""
+"""All differences between the supported systems: paths, unit names, SQL statements."""
 
 import re
 import shlex
@@ -21,7 +21,7 @@ class Dialect:
 
     @classmethod
     def of(cls, version: str) -> "Dialect":
-        """Choose by the server's version, as `SELECT VERSION()` or `mysqld --version` writes it."""
+        """Choose by the server's version, as printed by `SELECT VERSION()` or `mysqld --version`."""
         found = re.search(r"\b(\d+)\.(\d+)(?:\.\d+)?", version)
         if not found:
             raise BadInput(f"not a MySQL version: {version.strip()!r}")
@@ -31,16 +31,17 @@ class Dialect:
         return SINCE_8_2 if number >= (8, 2) else BEFORE_8_2
 
 
-# 8.2 brought the new names, 8.4 removed the old ones; what lies between understands both.
+# 8.2 introduced the new names, 8.4 removed the old ones; the versions between accept both.
 BEFORE_8_2 = Dialect(binary_log_status="SHOW MASTER STATUS", reset_binary_logs="RESET MASTER")
 SINCE_8_2 = Dialect(binary_log_status="SHOW BINARY LOG STATUS", reset_binary_logs="RESET BINARY LOGS AND GTIDS")
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service of the lab, on the nodes that have its role; * is the version of PHP, which each system completes.
+    """A service on the nodes that have its role; * stands for the version of PHP, which depends on the system.
 
-    `unit`: of systemd, without '.service'; `conf`: the file that its role writes; `fails`: whether a fault strikes it.
+    `unit`: its systemd unit, without '.service'; `conf`: the file that its role writes; `fails`: whether faults can
+    target it.
     """
 
     name: str
@@ -80,7 +81,7 @@ SERVICES: Mapping[str, Service] = {it.name: it for it in _SERVICES}
 
 @dataclass(frozen=True)
 class Release:
-    """A supported system, and the versions it carries."""
+    """A supported system, and the versions of its packages."""
 
     system: str
     php: str
@@ -89,7 +90,7 @@ class Release:
 
     @classmethod
     def of(cls, os_release_text: str) -> "Release":
-        """Recognise a system by the text of its /etc/os-release."""
+        """The release for the text of a system's /etc/os-release; raises BadInput if it is not supported."""
         fields = _fields(os_release_text)
         key = (fields.get("ID", ""), fields.get("VERSION_ID", ""))
         if key in RELEASES:
@@ -100,21 +101,21 @@ class Release:
 
     @property
     def haproxy_delays_answers(self) -> bool:
-        """Whether `tcp-response inspect-delay` is safe: 2.8.0 forwards a server's close to the visitor meanwhile.
+        """Whether `tcp-response inspect-delay` is safe: 2.8.0 forwards a close of the server to the visitor meanwhile.
 
-        HAProxy's commit 04bbfa435 mends that; 3.0.11 and 3.2.0 have it (tried), of 2.8.16 nobody here knows.
+        HAProxy's commit 04bbfa435 fixes that; 3.0.11 and 3.2.0 have it (tested), 2.8.16 was not tested.
         """
         return not self.haproxy.startswith("2.")
 
     def service(self, name: str) -> Service:
-        """A service with the names that it has here."""
+        """A service with its names on this system."""
         it = SERVICES[name]
         unit, conf, binary, *logs = (text.replace("*", self.php) for text in (it.unit, it.conf, it.binary, *it.logs))
         return replace(it, unit=unit, conf=conf, binary=binary, logs=tuple(logs))
 
     @property
     def dialect(self) -> Dialect:
-        """The SQL statements of the MySQL that this system carries."""
+        """The SQL statements for this system's MySQL."""
         return Dialect.of(self.mysql)
 
 
@@ -126,6 +127,6 @@ RELEASES = {
 
 
 def _fields(os_release_text: str) -> dict[str, str]:
-    """Read the shell-like lines of os-release: NAME="value"."""
+    """The fields of os-release, from its shell-like lines NAME="value"."""
     pairs = (line.partition("=") for line in os_release_text.splitlines() if "=" in line)
     return {name.strip(): "".join(shlex.split(value)) for name, _, value in pairs if not name.startswith("#")}

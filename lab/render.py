@@ -1,4 +1,4 @@
-"""Templates to text: the same values always give the same file, and a missing value is an error."""
+"""Renders templates: the same values always give the same file, and a missing value is an error."""
 
 from pathlib import Path
 
@@ -43,12 +43,12 @@ def _environment(folder: Path) -> Environment:
 
 
 def _is_page(template: str | None) -> bool:
-    """Whether values are escaped: in a web page, not in a configuration file."""
+    """Whether values are escaped: they are in web pages, not in configuration files."""
     return bool(template) and str(template).endswith(".html.j2")
 
 
 def _place(error: BaseException, template: Path) -> str:
-    """Where it failed, innermost file first: Jinja puts templates in the traceback as if they were Python."""
+    """The innermost template and line of an error: Jinja shows templates in the traceback like Python files."""
     place, trace = str(template), error.__traceback__
     while trace:
         file = trace.tb_frame.f_code.co_filename
@@ -59,4 +59,4 @@ def _place(error: BaseException, template: Path) -> str:
 
 
 def _given(values: dict[str, object]) -> str:
-    return "values given to it: " + (", ".join(sorted(values)) or "none")
+    return "the template gets these values: " + (", ".join(sorted(values)) or "none")

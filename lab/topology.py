@@ -1,4 +1,4 @@
-"""lab.yml, checked whole, as frozen data."""
+"""lab.yml, completely checked, as frozen data."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,12 +19,12 @@ ROLES: tuple[str, ...] = get_args(Role)
 NAME = r"^[a-z][a-z0-9-]{0,14}$"
 PRIVATE = [IPv4Network(it) for it in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]  # RFC 1918
 SMALLEST_PREFIX = 24
-MANAGEMENT = IPv4Network("192.168.157.0/24")  # the Vagrantfile has the same
+MANAGEMENT = IPv4Network("192.168.157.0/24")  # the default; the Vagrantfile has the same
 
 
 @dataclass(frozen=True)
 class Node:
-    """One machine: memory in MB; `mac` is that of its network card on the lab network."""
+    """One machine: memory in MB; `mac` is the hardware address of its network card on the lab network."""
 
     name: str
     ip: IPv4Address
@@ -53,7 +53,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Lab:
-    """All that lab.yml says; Vagrant reaches the nodes over `management`."""
+    """The content of lab.yml; Vagrant reaches the nodes over the network `management`."""
 
     site: str
     network: IPv4Network
@@ -75,7 +75,7 @@ class Lab:
 
     @property
     def url(self) -> str:
-        """The site by address, as clients on the hosting machine reach it."""
+        """The site's URL by address, for clients on the hosting machine."""
         return f"http://{self.having('balancer')[0].ip}/"
 
 
@@ -122,7 +122,7 @@ def load(path: Path = ROOT / "lab.yml") -> Lab:
 
 
 def _between(data: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Mistakes between settings, looked for even where single settings are wrong too."""
+    """Contradictions between settings, found even if single settings are wrong too."""
     nodes = data.get("nodes")
     nodes = {str(k): v for k, v in nodes.items() if isinstance(v, dict)} if isinstance(nodes, dict) else {}
     for name in ("network", "management"):
@@ -144,7 +144,7 @@ def _network(name: str, text: str) -> Iterator[Mistake]:
     if not any(network.subnet_of(it) for it in PRIVATE):
         yield (name,), f"{network} is not private (RFC 1918): load and faults must never leave this machine"
     elif network.prefixlen < SMALLEST_PREFIX:
-        why = "what else this machine reaches there would be cut off"
+        why = "this machine could not reach other addresses in that range"
         yield (name,), f"{network} is too large, at most /{SMALLEST_PREFIX}: {why}"
 
 
@@ -192,7 +192,7 @@ def _missing_roles(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
 
 
 def _parted(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Servers whose site would have no database: it reads from that of its own server, over a local socket."""
+    """Nodes with only one of the roles web and database: the site reads from the database on its own node."""
     for name, node in nodes.items():
         roles = _roles(node)
         if set(roles) <= set(ROLES) and ("web" in roles) != ("database" in roles):
@@ -201,7 +201,7 @@ def _parted(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
 
 
 def _roles(node: Mapping[str, Any]) -> list[str]:
-    """Those that a node is given, where it is a list."""
+    """The roles in a node's settings, if they are a list."""
     roles = node.get("roles")
     return [role for role in roles if isinstance(role, str)] if isinstance(roles, list) else []
 

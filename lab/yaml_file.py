@@ -1,4 +1,4 @@
-"""YAML files that people write: each of their mistakes is told with its line and its place."""
+"""YAML files that people write: each mistake in them is reported with its line and its place."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ FAST: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # l
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file as data, and as the tree that still knows the lines."""
+    """A YAML file as data, and as the parsed tree, which has the line numbers."""
 
     name: str
     data: Any
@@ -32,23 +32,23 @@ class Document:
 
     @classmethod
     def read(cls, name: str, text: str) -> "Document":
-        """Parse the text of the file `name`; raises BadInput with the parser's own place."""
+        """Parse the text of the file `name`; raises BadInput with the place of a syntax error."""
         try:
             loader = _loader(text)
             tree = yaml.compose(text, Loader=loader)
             if line := _cycle(tree):
-                raise BadInput(f"{name}: what begins in line {line} holds itself, by an alias", hint=f"correct {name}")
+                raise BadInput(f"{name}: the value in line {line} contains itself, by an alias", hint=f"correct {name}")
             return cls(name, yaml.load(text, Loader=loader), tree)
-        except (yaml.YAMLError, ValueError) as error:  # a ValueError is of a date that there is not
+        except (yaml.YAMLError, ValueError) as error:  # a ValueError: a date that does not exist
             evidence = str(error).replace(UNNAMED, name)
             raise BadInput(f"{name} is not YAML", evidence=evidence, hint=_hint(name, text, error)) from error
 
     def duplicates(self) -> Iterator[Mistake]:
-        """Keys that stand twice in the same place: YAML would silently take the last."""
+        """Keys that occur twice in the same place: YAML would silently use the last."""
         return _duplicates(self.tree)
 
     def octals(self) -> Iterator[Mistake]:
-        """Numbers that begin with a zero: YAML would silently take 010 for 8."""
+        """Numbers that begin with a zero: YAML would silently read 010 as 8."""
         return _octals(self.tree)
 
     def refusal(self, mistakes: Iterable[Mistake]) -> BadInput:
@@ -64,7 +64,7 @@ class Document:
 
 
 def _loader(text: str) -> type[yaml.SafeLoader]:
-    """The fast one, unless it finds a mistake: PyYAML's own shows the line."""
+    """The fast loader, unless it finds a mistake: then PyYAML's own, whose errors show the line."""
     try:
         yaml.compose(text, Loader=FAST)
     except yaml.YAMLError:
@@ -73,14 +73,14 @@ def _loader(text: str) -> type[yaml.SafeLoader]:
 
 
 def files(folder: Path, endings: Collection[str] = (ENDING,)) -> list[Path]:
-    """The files of a folder and of those in it, by name; without those that editors and systems hide behind a dot."""
+    """The files of a folder and its subfolders, sorted by name, without hidden files and folders."""
     found = (path for path in folder.rglob("*") if path.suffix in endings and path.is_file())
     shown = (path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
     return sorted(shown, key=lambda path: (path.stem, path))
 
 
 def twice(paths: Iterable[Path]) -> list[BadInput]:
-    """The errors about files with the same name in several folders: a name stands for one of them."""
+    """The errors for files with the same name in several folders: a name must identify one file."""
     by_name: dict[str, list[Path]] = {}
     for path in paths:
         by_name.setdefault(path.name, []).append(path)
@@ -90,13 +90,13 @@ def twice(paths: Iterable[Path]) -> list[BadInput]:
 
 
 def misnamed(path: Path) -> BadInput:
-    """The error about a file with another ending: with its right name."""
+    """The error for a file with another ending; it has the right name."""
     right = path.with_suffix(ENDING)
     return BadInput(f"{path.name} must be called {right.name}", hint=f"mv -i {quote(str(path))} {quote(str(right))}")
 
 
 def text(path: Path) -> str:
-    """What the file says; raises BadInput with its name where it can't be read."""
+    """The content of a file; raises BadInput with its name if it can't be read."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -107,7 +107,7 @@ def text(path: Path) -> str:
 
 
 def together(wrong: Sequence[BadInput]) -> BadInput | None:
-    """What is wrong with several files as one error; None where nothing is."""
+    """The errors of several files as one error; None if there are none."""
     if len(wrong) < 2:
         return wrong[0] if wrong else None
     return BadInput(f"{len(wrong)} files have mistakes", evidence="\n".join(map(str, wrong)))
@@ -189,7 +189,7 @@ def _duplicates(node: yaml.Node | None, place: Place = ()) -> Iterator[Mistake]:
 
 
 def _cycle(node: yaml.Node | None, above: tuple[yaml.Node, ...] = ()) -> int:
-    """The line of something that holds itself, or 0."""
+    """The line of a value that contains itself, or 0."""
     if not isinstance(node, yaml.CollectionNode):
         return 0
     if node in above:
@@ -206,4 +206,4 @@ def _octals(node: yaml.Node | None, place: Place = ()) -> Iterator[Mistake]:
         for index, item in enumerate(node.value):
             yield from _octals(item, (*place, str(index)))
     elif node and node.tag == INTEGER and re.match(r"[-+]?0[0-7_]", node.value):
-        yield place, f"{node.value} begins with a zero, which YAML takes for {yaml.safe_load(node.value)}"
+        yield place, f"{node.value} begins with a zero, which YAML reads as {yaml.safe_load(node.value)}"

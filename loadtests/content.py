@@ -1,4 +1,4 @@
-"""What the load writes, and whether an answer with status 200 is the right one: the page, a list of notes, a note."""
+"""What the load writes, and whether an answer with status 200 is correct: the page, a list of notes, or a note."""
 
 import json
 from typing import Any
@@ -8,17 +8,17 @@ PAGE, NOTES, NOTE = "/", "/api/notes", "/api/notes/TOKEN"
 
 
 def new_token() -> str:
-    """The token of a new note: it tells this note from all others."""
+    """The unique token of a new note."""
     return uuid4().hex
 
 
 def body(token: str) -> str:
-    """What the load writes under a token."""
+    """The text that the load writes under a token."""
     return f"load test, note {token[:8]}"
 
 
 def wrong(name: str, site: str, token: str, text: str) -> str:
-    """Why an answer is not what was asked for, in words few enough to count by; '' where it is."""
+    """Why an answer is wrong, or '' if it is right; there are few different reasons, so that they can be counted."""
     if name == PAGE:
         complete = f"<h1>{site}</h1>" in text and text.rstrip().endswith("</html>")
         return "" if complete else "not the whole page"

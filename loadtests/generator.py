@@ -1,9 +1,9 @@
-"""The open loop: every request starts at its intended time, whatever became of those before it.
+"""The open loop: every request starts at its intended time, whether or not earlier ones were answered.
 
-A closed loop, where users wait for their answer before they ask again, sends least when the site is slowest: of an
-outage of two seconds it sees as many requests as it has users. Here a dispatcher starts each visit in a greenlet of
-its own, and waiting counts from the intended time: also the wait for a place, when more requests are under way than
-the bound allows, and for this process, when it is not fast enough.
+In a closed loop, users wait for an answer before they ask again, so it sends least when the site is slowest: an
+outage of two seconds affects only as many requests as it has users. Here a dispatcher starts each visit in its own
+greenlet, and response times count from the intended time. They include the wait for a place when more requests are
+under way than the bound allows, and the delay when this process is too slow.
 """
 
 import json
@@ -26,16 +26,16 @@ from loadtests.record import Request
 from loadtests.request import Site, Visit
 
 ASK_EVERY_S = 1.0
-PEAK_S = 10.0  # a generator that is too busy in a crowd need not be so on average
-KNOWN = 100  # the latest notes that can be asked for
-LATEST = 0.7  # of those who ask for a note: for the latest, which a replica is most likely not to have yet
+PEAK_S = 10.0  # a generator can be too busy in a crowd although its average is low
+KNOWN = 100  # how many of the latest notes can be asked for
+LATEST = 0.7  # share of the reads of a note that ask for the latest one: a lagging replica lacks it first
 
 
 class Generator:
     """The load of one process, from `start` to `end`.
 
-    `lost` tells why nothing may be sent any more; after that, and when the record can't be written, the generator
-    ends by itself and calls `give_up`. `report` hears of every request, with the bytes of its answer.
+    `lost` returns the reason if nothing may be sent any more. In that case, and if the record can't be written, the
+    generator ends by itself and calls `give_up`. `report` gets every request and the size of its answer in bytes.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class Generator:
         self._known: deque[str] = deque(maxlen=KNOWN)
         self._intended = 0
         self._late: list[float] = []
-        self._used: list[tuple[float, float]] = []  # every second: now, and the processor time until then
+        self._used: list[tuple[float, float]] = []  # each second: the time, and the processor time used until then
         self._greenlet = gevent.Greenlet(self._run)
         self._greenlet.link_exception(self._broken)
 
     def start(self) -> None:
-        """Begin now, if anything may be sent."""
+        """Start sending now, if that is allowed."""
         refusal = self.lost()
         if refusal:
             self._refuse(refusal)
@@ -68,7 +68,7 @@ class Generator:
         gevent.spawn(self._watch).link_exception(self._broken)
 
     def end(self) -> None:
-        """Start nothing that is due later; return when every request under way has ended and is recorded."""
+        """Start no further request; return when all requests under way have ended and are recorded."""
         self._end_at = min(self._end_at, now())
         self._ended.set()
         self._greenlet.join()
@@ -122,7 +122,7 @@ class Generator:
 
     def _refuse(self, error: LabError) -> None:
         if self._end_at > -math.inf:
-            self._end_at = -math.inf  # what is due and has not started is not sent either
+            self._end_at = -math.inf  # requests that are due but have not started are not sent either
             self._ended.set()
             gevent.spawn(self.give_up, error)
 
@@ -142,7 +142,7 @@ class Generator:
 
 
 def peak(used: Sequence[tuple[float, float]]) -> float | None:
-    """The largest part of a core that was used in any ten seconds; None where there were no ten seconds."""
+    """The largest fraction of a core that was used in any ten seconds; None if the load was shorter."""
     shares = []
     for at, cpu_s in used:
         later = next((it for it in used if it[0] >= at + PEAK_S), None)

@@ -1,4 +1,4 @@
-"""What is known about a request once it is over."""
+"""The outcome of a request: ok, failed or unknown."""
 
 from typing import Literal
 
@@ -9,11 +9,11 @@ Outcome = Literal["ok", "failed", "unknown"]
 
 
 def judge(method: str, status: int, error: Exception | None) -> Outcome:
-    """Judge a request by its answer, or by the error that came in place of one.
+    """Judge a request by its answer, or by the error if there was no answer.
 
-    A write is `failed` only when it can never appear: it was not sent, or it was refused. Without an
-    answer, or with one that does not tell (500, 502, 504), it is `unknown`. A read changes nothing, so
-    it has either succeeded or failed.
+    A write is `failed` only if it can never appear: it was not sent, or it was refused. It is `unknown` without an
+    answer, and with one that does not say whether it was done (500, 502, 504). A read changes nothing, so it is `ok`
+    or `failed`.
     """
     if method == "GET":
         return "ok" if status == 200 and error is None else "failed"
@@ -25,14 +25,14 @@ def judge(method: str, status: int, error: Exception | None) -> Outcome:
 
 
 def reason(status: int, error: Exception | None) -> str:
-    """The same in a few words, few enough to count by."""
+    """The reason in few words; there are few different ones, so that they can be counted."""
     if error is None:
         return f"HTTP {status}"
     return "not connected" if _unsent(error) else f"no whole answer ({type(error).__name__})"
 
 
 def _unsent(error: Exception) -> bool:
-    """Whether the connection could not even be made: refused, no way there, or not in time."""
+    """Whether the connection failed, so that nothing was sent: refused, no route, or timed out."""
     if isinstance(error, requests.ConnectTimeout):
         return True
     cause = getattr(error.args[0] if error.args else None, "reason", None)

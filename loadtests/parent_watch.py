@@ -1,4 +1,4 @@
-"""The experiment that started a load: without it nobody wants what the load would still send."""
+"""Ends a load when the experiment that started it is gone."""
 
 import logging
 import os
@@ -6,18 +6,17 @@ import signal
 
 import gevent
 
-STARTER = (
-    "WEBLAB_LOAD_STARTER"  # in the environment, from lab/experiment/load.py: its process; a user's own Locust has none
-)
+# In the environment: the PID of the experiment, set by lab/experiment/load.py. A Locust that a user starts has none.
+STARTER = "WEBLAB_LOAD_STARTER"
 ASK_EVERY_S = 1.0
 
 
 def watch() -> None:
-    """Wait until the starter is gone, then end this process as the starter would have; without one, return."""
+    """Wait until the starter is gone, then send SIGTERM to this process, as the starter would; without one, return."""
     starter = os.environ.get(STARTER)
     if not starter:
         return
-    while os.getppid() == int(starter):  # that of an orphan is another one, at once
+    while os.getppid() == int(starter):  # an orphan gets another parent at once
         gevent.sleep(ASK_EVERY_S)
     logging.error("the load ends: the experiment that started it is gone")
     os.kill(os.getpid(), signal.SIGTERM)

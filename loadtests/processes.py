@@ -1,4 +1,4 @@
-"""The processes of a load: those that send, each its part, and the one that leads when Locust runs several."""
+"""The processes of a load: senders, each with a part of the load, and a leader if Locust runs several."""
 
 import logging
 import os
@@ -21,13 +21,13 @@ from loadtests.request import LONGEST_S, Site
 from loadtests.settings import Settings
 from loadtests.target_guard import TargetGuard
 
-END, ENDED = "load-end", "load-ended"  # what the leader tells those that send, and what they answer
+END, ENDED = "load-end", "load-ended"  # the leader's message to the senders, and their answer
 SPARE_S = 5.0
 NOTHING_RECORDED = 4
 
 
 class Sender:
-    """A process that sends its part of the load: all of it when it is alone."""
+    """A process that sends a part of the load, or all of it if it is the only one."""
 
     def __init__(
         self, environment: Environment, runner: LocalRunner | WorkerRunner, guard: TargetGuard, host: str
@@ -37,14 +37,14 @@ class Sender:
         self._generator: Generator | None = None
         self._parent = os.getppid() if startup.is_forked(environment, runner) else 0
         if isinstance(runner, WorkerRunner):
-            runner.register_message(END, lambda **_: self.end(), concurrent=True)  # a greenlet: the end takes seconds
+            runner.register_message(END, lambda **_: self.end(), concurrent=True)  # in a greenlet: it takes seconds
 
     def begin(self) -> None:
-        """Start to send, if this process has a part: one that came after the start has none."""
+        """Start to send if this process has a part; one that connected after the start has none."""
         own, options = self.runner.client_id, vars(self.environment.parsed_options)
         parts = options["parts"] if isinstance(self.runner, WorkerRunner) else {own: 0}
         if own not in parts:
-            logging.warning("this process came after the start, it sends nothing")
+            logging.warning("this process connected after the start of the load, it sends nothing")
             return
         try:
             self._generator = self._make(Settings.model_validate(options), parts[own], len(parts))
@@ -54,7 +54,7 @@ class Sender:
             self._generator.start()
 
     def end(self) -> None:
-        """Return when all requests under way have ended and are recorded; the leader is told."""
+        """Return when all requests under way have ended and are recorded; then report to the leader."""
         if self._generator:
             self._generator.end()
         if isinstance(self.runner, WorkerRunner):
@@ -62,7 +62,7 @@ class Sender:
 
     @property
     def exit_code(self) -> int:
-        """That of the run, as far as this process knows."""
+        """The exit code of the run, as far as this process knows it."""
         if self.refusal:
             return self.refusal.exit_code
         return 0 if isinstance(self.runner, WorkerRunner) else _code(self.environment, self._recorded)
@@ -79,11 +79,11 @@ class Sender:
 
     def _lost(self) -> LabError | None:
         if self._parent and os.getppid() != self._parent:
-            return InfrastructureBroken("the process that leads the load is gone")
+            return InfrastructureBroken("the leader of the load's processes is gone")
         return self.guard.lost(self.host)
 
     def _report(self, request: Request, size: int) -> None:
-        """Show a request in Locust's figures, its time counted from when it was meant to start."""
+        """Report a request to Locust's figures; its response time counts from the intended start."""
         ended = request.ended or request.intended
         failure = CatchResponseError(f"{request.outcome}: {request.reason}") if request.outcome != "ok" else None
         self.environment.events.request.fire(
@@ -106,7 +106,7 @@ class Sender:
 
 
 class Leader:
-    """The process that leads: it tells the others their parts and when to end, and sends nothing itself."""
+    """The leading process: it assigns the parts to the senders, ends them, and sends no requests itself."""
 
     def __init__(self, environment: Environment, runner: MasterRunner) -> None:
         self.environment, self.runner = environment, runner
@@ -116,7 +116,7 @@ class Leader:
         runner.register_message(ENDED, self._hear)
 
     def begin(self) -> None:
-        """Put the parts among the options: Locust sends those to all workers before they begin."""
+        """Add the parts to the options, which Locust sends to all workers before they begin."""
         names = [node.id for node in (*self.runner.clients.ready, *self.runner.clients.running)]
         parts = {name: position for position, name in enumerate(names)}
         vars(self.environment.parsed_options)["parts"] = parts
@@ -124,17 +124,17 @@ class Leader:
         self._all_ended.clear()
 
     def end(self) -> None:
-        """Return when all have ended; Locust itself would leave while they are in the middle of it."""
+        """Return when all senders have ended; Locust would not wait for them."""
         if self._waits_for and not self._all_ended.is_set():
             self.runner.send_message(END)
             self._all_ended.wait(LONGEST_S + SPARE_S)
-            self._all_ended.set()  # whoever has not answered by now never will
+            self._all_ended.set()  # a sender that has not answered by now never will
 
     @property
     def exit_code(self) -> int:
-        """That of the run."""
+        """The exit code of the run."""
         if self._waits_for:
-            logging.error("%d processes never said that they had ended", len(self._waits_for))
+            logging.error("%d processes did not report that they had ended", len(self._waits_for))
             return InfrastructureBroken.exit_code
         worst = max((answer["exit_code"] for answer in self._answers.values()), default=0)
         return worst or _code(self.environment, sum(answer["recorded"] for answer in self._answers.values()))
@@ -144,7 +144,7 @@ class Leader:
         self._waits_for.discard(msg.node_id)
         if not self._waits_for:
             self._all_ended.set()
-        elif msg.data["exit_code"]:  # a part of the load is no load
+        elif msg.data["exit_code"]:  # without one of its parts the load is not the planned one
             gevent.spawn(_stop, self.environment, self.runner)
 
 

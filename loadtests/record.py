@@ -1,11 +1,11 @@
-"""The record: what was sent to the site and what is known about it, one JSON object a line, one file a process.
+"""The record: what was sent to the site and its outcome, one JSON object a line, one file for each process.
 
-A line is handed to the operating system before the next step is taken: the intent to write a note before the note is
-sent, the end of a request before anything is made of it. So the death of the generator, kill -9 too, loses nothing
-that was known: a write with an intent and no end is one that was sent and whose outcome is unknown. Only reads that
-were under way are missing. A power cut of the hosting machine may take the last lines: the disk is waited for at the
-end only (fsync), for no other request of the process goes on meanwhile. Measured on the disk of a virtual machine, with
-the lab running on it: 2 microseconds a line, 360 with fsync, 1200 for one in a hundred.
+Each line is written to the operating system before the next step: the intent to write a note before the note is sent,
+the end of a request before the request is processed further. So nothing is lost if the generator is killed, even with
+kill -9: a write with an intent and no end was sent, and its outcome is unknown. Only reads under way are missing.
+A power cut of the hosting machine may lose the last lines: fsync is called only at the end, because the process could
+send no other request meanwhile. Measured on the disk of a virtual machine with the lab running on it: 2 microseconds a
+line, 360 with fsync, 1200 for one in a hundred.
 """
 
 import json
@@ -20,7 +20,7 @@ from loadtests.outcome import Outcome
 
 @dataclass(frozen=True)
 class Request:
-    """One request: when it was meant to start, did start, and ended (Unix seconds), and what came of it."""
+    """One request: its intended start, real start and end (Unix seconds), and its outcome."""
 
     method: str
     name: str
@@ -36,7 +36,7 @@ class Request:
 
 
 class Record:
-    """The record of one process; a folder holds those of one run."""
+    """The record of one process; a folder has the records of one run."""
 
     def __init__(self, folder: Path, process: str) -> None:
         self.folder, self.process, self.ended = folder, process, 0
@@ -48,16 +48,16 @@ class Record:
             raise taken(folder) if path.exists() else BadInput(f"no record can be made in {folder}: {error}") from error
 
     def intend(self, request: Request) -> None:
-        """A write is going to be sent."""
+        """Record that a write is about to be sent."""
         self._write("intent", request)
 
     def end(self, request: Request) -> None:
-        """A request is over."""
+        """Record that a request has ended."""
         self._write("request", request)
         self.ended += 1
 
     def close(self) -> None:
-        """Nothing comes any more; wait for the disk."""
+        """Close the file after writing it to disk."""
         os.fsync(self._file.fileno())
         self._file.close()
 

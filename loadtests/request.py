@@ -1,9 +1,9 @@
-"""One request: made once, on a connection of its own, judged and recorded.
+"""One request: sent once, on its own connection, judged and recorded.
 
-Visitors of a site are many and most of them are new, so each comes with a connection of its own and no cookie. A kept
-connection would also be kinder and harder to judge: it hides that nobody can connect any more, and a request on one
-that was just closed fails by an accident of the client, with an outcome that nobody knows. The price is a handshake
-for each request, and a port of this machine for a minute: some 400 requests a second are the most.
+A site has many visitors and most of them are new, so each request has its own connection and no cookie. Results over
+kept connections would look better and be harder to judge: a kept connection hides that no new ones are possible, and
+a request on a connection that was just closed fails through the client, with an unknown outcome. The cost is a
+handshake for each request, and a port of this machine for a minute: about 400 requests a second are the maximum.
 """
 
 from collections.abc import Callable
@@ -22,12 +22,12 @@ from loadtests.outcome import judge, reason
 from loadtests.record import Record, Request
 from loadtests.target_guard import CONNECT_S, READ_S, LabAdapter
 
-LONGEST_S = CONNECT_S + READ_S  # for the whole answer; the site may send it a byte at a time
+LONGEST_S = CONNECT_S + READ_S  # for the complete answer: READ_S alone starts anew with each byte
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What somebody comes for, and when; a write has a token and leaves a note under it."""
+    """A request to make, and its intended time; a write has a token, under which it leaves a note."""
 
     method: str
     path: str
@@ -37,13 +37,13 @@ class Visit:
 
 
 class Site:
-    """The site as visitors see it; `adapter` makes the way of one request."""
+    """The site as visitors see it; `adapter` creates the HTTP adapter for one request."""
 
     def __init__(self, lab: Lab, host: str, record: Record, adapter: Callable[[Lab], HTTPAdapter] = LabAdapter) -> None:
         self.lab, self.host, self.record, self.adapter = lab, host, record, adapter
 
     def visit(self, visit: Visit) -> tuple[Request, int]:
-        """Make a request: what is known about it, and the bytes of its answer."""
+        """Make a request; returns it with its outcome, and the size of its answer in bytes."""
         request = Request(visit.method, visit.name, visit.intended, now(), visit.token)
         if visit.method == "POST":
             self.record.intend(request)
@@ -66,7 +66,7 @@ class Site:
         return request, len(answer.content or b"")
 
     def miss(self, visit: Visit) -> Request:
-        """Record a visit that could not start before the end: too many others were under way."""
+        """Record a visit that did not start before the end because too many others were under way."""
         request = Request(visit.method, visit.name, visit.intended, now(), visit.token, now(), 0, "failed", "not sent")
         self.record.end(request)
         return request
@@ -77,9 +77,9 @@ class Site:
         prepared = requests.Request(visit.method, f"{self.host}{visit.path}", headers, json=note).prepare()
         try:
             with gevent.Timeout(LONGEST_S, requests.ReadTimeout()), closing(self.adapter(self.lab)) as adapter:
-                # Straight to the adapter: no session that follows redirects, keeps cookies, reads http_proxy.
+                # Without a session, which would follow redirects, keep cookies and read http_proxy.
                 answer = adapter.send(prepared, timeout=(CONNECT_S, READ_S))
-                answer.content  # noqa: B018  # reading it is a part of the request
+                answer.content  # noqa: B018  # reading the body is part of the request
                 return answer, None
-        except (OSError, HTTPError) as error:  # those of requests are OSErrors
+        except (OSError, HTTPError) as error:  # errors of the library requests are OSErrors
             return requests.Response(), error

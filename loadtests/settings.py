@@ -1,4 +1,4 @@
-"""What the open loop is told on its command line, checked whole."""
+"""The command-line options of the open loop; all mistakes are reported together."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from loadtests.record import taken
 from loadtests.request import LONGEST_S
 
 SPARE = 1.2
-HIGHEST = 400  # a second: more than this would use up the ports of this machine
+HIGHEST = 400  # requests a second: more would use up the ports of this machine
 
 
 class Settings(BaseModel):
@@ -37,32 +37,32 @@ class Settings(BaseModel):
         try:
             rates = tuple(Rate(*map(float, part.split(":"))) for part in text.split(",") if part)
         except (TypeError, ValueError) as error:
-            raise ValueError("it must be like 20:30,40:60, seconds and requests a second") from error
+            raise ValueError("it must look like 20:30,40:60: seconds, then requests a second") from error
         if not all(0 < it.rate <= HIGHEST and 0 < it.after_s < math.inf for it in rates):
             raise ValueError(f"a rate must be after 0 s, above 0 and at most {HIGHEST}")
         if any(later.after_s <= it.after_s for it, later in pairwise(rates)):
-            raise ValueError("rates stand in the order of time")
+            raise ValueError("the rates must be in the order of their times")
         return rates
 
     @property
     def schedule(self) -> tuple[Rate, ...]:
-        """The rate from the start on, and each later one."""
+        """The first rate, from 0 seconds on, and all later ones."""
         return (Rate(0, self.rate), *self.rates)
 
     @property
     def bound(self) -> int:
-        """The most requests under way in a process: by default more than there are when nothing answers."""
+        """The maximum of requests under way in a process; the default is not reached even if the site never answers."""
         return self.at_once or max(400, math.ceil(max(it.rate for it in self.schedule) * LONGEST_S * SPARE))
 
 
 def check(words: Mapping[str, Any], others: Iterable[str]) -> None:
-    """Raise BadInput that names every mistake in `words`, and `others`; the folder must be free."""
+    """Raise BadInput that names every mistake in the options `words`, and `others`; the folder must hold no record."""
     mistakes = [*_mistakes(words), *others]
     folder = Path(words["record"])
     if words["record"] and any(folder.glob(FILES)):
         mistakes.append(f"--record: {taken(folder).what}")
     if mistakes:
-        raise BadInput.listing("the load was told wrong", mistakes, hint="correct them; nothing was sent")
+        raise BadInput.listing("wrong options for the load", mistakes, hint="correct them; nothing was sent")
 
 
 def _mistakes(words: Mapping[str, Any]) -> list[str]:

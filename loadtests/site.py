@@ -1,16 +1,16 @@
-"""Readers and writers of the site, with the pauses of people.
+"""Users who read and write on the site, with pauses like people.
 
     locust -f loadtests/site.py                                        graphs: http://127.0.0.1:8089
     locust -f loadtests/site.py --headless -u 20 -r 5 -t 60s --html report.html --csv figures
-    locust -f loadtests/site.py --processes 2                          one generator a core; or on many machines:
+    locust -f loadtests/site.py --processes 2                          one generator per core; or on several machines:
     locust -f loadtests/site.py --master  and there  locust -f loadtests/site.py --worker --master-host MACHINE
 
 Requests go to the balancer's address from lab.yml, or to `--host http://ADDRESS` inside the lab's network.
-One request is one attempt: nothing is ever sent again, no redirect is followed, no proxy is used.
-At the end users finish the request they are in, so what the site saw is what the statistics count.
+One request is one attempt: nothing is sent again, no redirect is followed, no proxy is used.
+At the end each user finishes its current request, so the statistics count exactly what the site saw.
 
-Exit codes: 0 at most 1 % of the requests failed; 1 more than that, or a user broke; 2 the host is not the
-lab's; 3 the lab is not up, or went away during the run; 4 a headless run that recorded no request.
+Exit codes: 0 at most 1 % of the requests failed; 1 more than that, or a user raised an exception; 2 the host is not
+the lab's; 3 the lab is not up, or disappeared during the run; 4 a headless run recorded no request.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ GUARD = TargetGuard(LAB)
 
 
 class SiteUser(HttpUser):
-    """Somebody with a browser. HttpUser, not FastHttpUser: that one sends a GET again and counts it once."""
+    """A user with a browser. HttpUser, not FastHttpUser, which sends a GET again and counts it once."""
 
     abstract = True
     host: str = LAB.url.rstrip("/")
@@ -49,7 +49,7 @@ class SiteUser(HttpUser):
         self.client.mount("http://", LabAdapter(LAB))
 
     def ask(self, method: str, path: str, name: str = "", json: Any = None) -> ResponseContextManager:
-        """One request, judged and recorded."""
+        """Make one request, judge it and record it."""
         self._stop_if_lost()
         answer: ResponseContextManager
         with self.client.request(
@@ -75,7 +75,7 @@ class SiteUser(HttpUser):
 
 
 class Reader(SiteUser):
-    """Reads the page, the list, and the oldest note of the last list: one that both servers have by then."""
+    """Reads the page, the list, and the oldest note of the last list, which both servers have by then."""
 
     weight = 4
     wait_time = between(1, 3)
@@ -83,19 +83,19 @@ class Reader(SiteUser):
 
     @task(6)
     def page(self) -> None:
-        """The page."""
+        """Read the page."""
         self.ask("GET", "/")
 
     @task(2)
     def notes(self) -> None:
-        """The latest notes."""
+        """Read the latest notes."""
         answer = self.ask("GET", "/api/notes")
         if answer.status_code == 200:
             self.token = next((note["token"] for note in reversed(answer.json()["notes"])), "")
 
     @task(2)
     def note(self) -> None:
-        """One note; the list first, for whoever has not seen it."""
+        """Read one note, or the list if this user has not read it yet."""
         if self.token:
             self.ask("GET", f"/api/notes/{self.token}", name="/api/notes/TOKEN")
         else:
@@ -103,25 +103,25 @@ class Reader(SiteUser):
 
 
 class Writer(SiteUser):
-    """Leaves a note every five seconds, each under a token of its own."""
+    """Leaves a note every five seconds, each with its own token."""
 
     weight = 1
     wait_time = constant_pacing(5)
 
     @task
     def leave_a_note(self) -> None:
-        """A write, told apart from all others by its token."""
+        """Write a note with a unique token."""
         token = content.new_token()
         self.ask("POST", "/api/notes", json={"token": token, "body": content.body(token)})
 
 
 def offer(parser: Any, **_: Any) -> None:
-    """What the browser's form holds and a command line may leave out."""
+    """Set the defaults of the form on Locust's page and of the command line."""
     parser.set_defaults(num_users=20, spawn_rate=5, **startup.OF_THIS_MACHINE)
 
 
 def start(environment: Environment, runner: Runner, **_: Any) -> None:
-    """Refuse to start without the lab; let users finish their request when they are stopped."""
+    """Refuse to start if the lab is not up; let users finish their request when they are stopped."""
     environment.stop_timeout = max(environment.stop_timeout, CONNECT_S + READ_S)
     try:
         GUARD.reach(_host(environment))
@@ -130,7 +130,7 @@ def start(environment: Environment, runner: Runner, **_: Any) -> None:
 
 
 def finish(environment: Environment, **_: Any) -> None:
-    """The exit code; a worker's own figures say nothing about the whole."""
+    """Set the exit code; a worker has only a part of the figures, so it ends with 0."""
     refusal = GUARD.lost(_host(environment))
     environment.process_exit_code = refusal.exit_code if refusal else _verdict(environment)
 

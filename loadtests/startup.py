@@ -1,4 +1,4 @@
-"""What every locustfile does first: read lab.yml, and refuse to start without the lab."""
+"""What every locustfile does first: read lab.yml, and refuse to start if the lab is not up."""
 
 import sys
 from typing import NoReturn
@@ -10,12 +10,12 @@ from lab import topology
 from lab.errors import LabError
 from lab.topology import Lab
 
-# Nobody has to say who he is at Locust's page, nor at the port where the generators of --processes report.
+# Locust's page asks for no password, nor does the port to which the generators of --processes report.
 OF_THIS_MACHINE = {"web_host": "127.0.0.1", "master_bind_host": "127.0.0.1"}
 
 
 def lab() -> Lab:
-    """The lab of lab.yml; ends the process when that file is wrong."""
+    """The lab of lab.yml; ends the process if that file is wrong."""
     try:
         return topology.load()
     except LabError as error:
@@ -25,12 +25,12 @@ def lab() -> Lab:
 
 def refuse(environment: Environment, runner: Runner, error: LabError) -> NoReturn:
     """End the process with the error and its exit code."""
-    if not is_forked(environment, runner):  # its parent says it
+    if not is_forked(environment, runner):  # the parent of a forked process reports the error
         sys.stderr.write(f"{error}\n")
     sys.exit(error.exit_code)
 
 
 def is_forked(environment: Environment, runner: Runner) -> bool:
-    """Whether this is one of the generators that `--processes` makes."""
+    """Whether this process is one of the generators of `--processes`."""
     options = environment.parsed_options
     return bool(options and options.processes) and isinstance(runner, WorkerRunner)

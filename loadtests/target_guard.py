@@ -1,4 +1,4 @@
-"""The guard of the load: only to addresses of the lab, only while it is up, each request sent once."""
+"""Limits of the load: it is sent only to addresses of the lab, only while it is up, and each request only once."""
 
 import logging
 import socket
@@ -19,7 +19,7 @@ ASK_AGAIN_S = 2.0
 
 
 class TargetGuard:
-    """Whether requests may go to a host; asked again every few seconds, for a lab can be destroyed under its load."""
+    """Whether requests may go to a host; checked again every 2 seconds, because a lab can be destroyed under load."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
@@ -29,18 +29,18 @@ class TargetGuard:
         self._one_asks = threading.Lock()
 
     def belongs(self, host: str) -> None:
-        """Raise BadInput unless `host` is an address of the lab, whether that is up or not."""
+        """Raise BadInput unless `host` is an address of the lab; the lab need not be up."""
         route.belongs(self.lab, self._parts(host).hostname or "")
 
     def reach(self, host: str) -> None:
-        """Raise BadInput or LabNotUp unless `host` is the lab's and something takes connections there."""
+        """Raise BadInput unless `host` is the lab's, and LabNotUp unless it accepts connections."""
         self._guard(host)
         parts = urlsplit(host)
         try:
             socket.create_connection((str(parts.hostname), parts.port or 80), timeout=CONNECT_S).close()
         except OSError as error:
             raise LabNotUp(
-                f"{host}: nothing takes connections there ({error})", hint="see what is down: invoke lab.status"
+                f"{host} does not accept connections ({error})", hint="see what is down: invoke lab.status"
             ) from error
 
     def lost(self, host: str) -> LabError | None:
@@ -55,7 +55,7 @@ class TargetGuard:
         try:
             self._guard(host)
         except LabError as error:
-            logging.error("no load without the lab: %s", error)
+            logging.error("the load may not be sent: %s", error)
             return error
         return None
 
@@ -70,19 +70,19 @@ class TargetGuard:
         except ValueError:
             plain = False
         if not plain:
-            raise BadInput(f"{host!r} is not a host of the lab", hint=f"it looks like {self.lab.url}")
+            raise BadInput(f"{host!r} is not a host of the lab", hint=f"the lab's host is {self.lab.url}")
         return parts
 
 
 class LabAdapter(HTTPAdapter):
-    """Sends a request once, and only to an address of the lab: the one that is really connected to."""
+    """Sends a request once, and only if the address that it really connects to is the lab's."""
 
     def __init__(self, lab: Lab) -> None:
         super().__init__(max_retries=0)
         self.lab = lab
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        """The connections for a request, if its address is the lab's."""
+        """The connection pool for a request, if its address is the lab's."""
         pool = super().get_connection_with_tls_context(*args, **kwargs)
         route.belongs(self.lab, pool.host)
         return pool

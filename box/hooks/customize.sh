@@ -1,5 +1,5 @@
 #!/bin/bash
-# Everything is installed: the vagrant user, ssh, and only the units that a node asks for.
+# Runs when all packages are installed: creates the vagrant user, configures ssh, and masks units that no node needs.
 # customize.sh ROOT PUBLIC_KEY
 set -euo pipefail
 umask 022
@@ -16,7 +16,7 @@ vagrant_user() {
 }
 
 ssh_server() {
-  # Newer servers slow down an address that probes them; all of the lab's connections share one address.
+  # Newer servers penalise an address that connects without a login; all of the lab's connections share one address.
   local penalties=$root/etc/ssh/sshd_config.d/20-penalties.conf
   echo 'PerSourcePenalties no' >"$penalties"
   mkdir -p "$root/run/sshd"
@@ -32,7 +32,7 @@ network() {
   chroot "$root" systemctl enable --quiet systemd-networkd.service weblab-resolver.path
 }
 
-# The roles enable what a node needs.
+# The roles enable the services that a node needs.
 disable_servers() {
   local unit
   for unit in mysql nginx haproxy dnsmasq $(cd "$root/usr/lib/systemd/system" && compgen -G 'php*-fpm.service'); do
@@ -47,7 +47,7 @@ mask_units() {
   done < <(sed 's/ *#.*//; /^$/d' "$(dirname "$0")/masked-units")
 }
 
-# Each generator is a program that runs before any unit; only the serial console's one is of use here.
+# Each generator is a program that runs before any unit; only the one for the serial console is needed here.
 mask_generators() {
   local generator
   mkdir -p "$root/etc/systemd/system-generators"

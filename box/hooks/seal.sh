@@ -1,5 +1,5 @@
 #!/bin/bash
-# Last: kernel and initrd out of the machine, and nothing left in it that two machines must not share.
+# Runs last: copies kernel and initrd out of the tree, and removes what two machines must not share.
 # seal.sh ROOT BOOT_DIRECTORY keep-lists|drop-lists
 set -euo pipefail
 umask 022
@@ -8,7 +8,7 @@ boot=$2
 lists=$3
 here=$(dirname "$0")
 
-# A module of the kernel as a plain file: the initrd's insmod reads no compressed ones.
+# A kernel module, uncompressed: the initrd's insmod cannot read compressed ones.
 plain_module() {
   case $1 in
     *.xz) xz --decompress --stdout "$1" ;;
@@ -32,7 +32,7 @@ initrd() {
   rm -r "$tree"
 }
 
-# The modules in the order they load in; a part that is built into the kernel prints no file.
+# The modules in the order in which they load; modprobe prints no file for one that is built into the kernel.
 disk_modules() {
   local name
   for name in virtio_pci virtio_blk ext4; do

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Before anything is installed: the lab's own files for the guest, so that apt and dpkg already obey them.
+# Runs before any package is installed: copies the lab's files for the guest, so that apt and dpkg already use them.
 # setup.sh ROOT OVERLAY...
 set -euo pipefail
 umask 022

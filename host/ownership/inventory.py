@@ -1,4 +1,4 @@
-"""What libvirt holds of a lab on this machine, whoever made it."""
+"""The machines, volumes and networks of any lab that libvirt has on this machine."""
 
 import shutil
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Domain:
 
     @property
     def of_a_lab(self) -> bool:
-        """Whether a lab made it: it has the lab's networks, or, half made, the lab's checkout as its source."""
+        """Whether it belongs to a lab: it has the lab's networks or, if incomplete, was made by a lab's Vagrantfile."""
         if not self.name.startswith(PREFIX):
             return False
         return MANAGEMENT_NETWORK in self.networks or bool(self.checkout and (self.checkout / "lab.yml").exists())
@@ -37,7 +37,7 @@ class Domain:
 
 @dataclass(frozen=True)
 class Network:
-    """A libvirt network of a lab, its bridge and its range."""
+    """A libvirt network of a lab, with its bridge and its address range."""
 
     name: str
     bridge: str
@@ -46,9 +46,9 @@ class Network:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Everything of labs in libvirt: domains, volumes (name to path), networks; `foreign` domains are not.
+    """The domains, volumes (name and path) and networks of labs in libvirt; `foreign`: names of all other domains.
 
-    `shared`: names of networks that foreign domains use, too.
+    `shared`: names of networks that foreign domains use.
     """
 
     domains: tuple[Domain, ...] = ()
@@ -59,12 +59,12 @@ class Inventory:
 
     @property
     def own_networks(self) -> tuple[Network, ...]:
-        """Those that may go: no machine of somebody else is cut off by that."""
+        """The networks that may be removed: no foreign machine uses them."""
         return tuple(it for it in self.networks if it.name not in self.shared)
 
 
 def take() -> Inventory:
-    """Ask libvirt; empty where it does not run."""
+    """Ask libvirt; empty if it does not run."""
     if not shutil.which("virsh") or not daemons.answers():
         return Inventory()
     everyone = _domains()
@@ -81,7 +81,7 @@ def virsh(*words: str, ok: tuple[int, ...] = (0,)) -> str:
 
 
 def parse_table(table: str) -> list[list[str]]:
-    """The rows of a virsh table, split at white space; headings and rule are left out."""
+    """The rows of a virsh table, split at white space, without the heading and the line below it."""
     return [line.split() for line in table.splitlines()[2:] if line.strip()]
 
 
@@ -117,20 +117,20 @@ def _domains() -> list[Domain]:
 
 
 def _volumes(used: Mapping[Path, bool]) -> list[tuple[str, Path]]:
-    """Those of labs; `used` says of each disk whether a lab's domain has it."""
+    """The volumes of labs; `used` maps each disk to whether a lab's domain has it."""
     if POOL not in [row[0] for row in parse_table(virsh("pool-list"))]:
         return []
     virsh("pool-refresh", POOL)
     rows = parse_table(virsh("vol-list", POOL))
     named = [(row[0], Path(row[1])) for row in rows if row[0].startswith(PREFIX)]
     backing = {name: _backing(name) for name, _ in named}
-    below = {Path(it) for it in backing.values()}  # of a snapshot: the machine has it, and does not name it
+    below = {Path(it) for it in backing.values()}  # the base of a snapshot: in use, though no domain names it
     free = [(name, path) for name, path in named if path not in used and path not in below]
     return [it for it in named if used.get(it[1])] + [it for it in free if BOX_IMAGE in backing[it[0]]]
 
 
 def _backing(volume: str) -> str:
-    """The file on which a volume rests; of one that Vagrant made it is a box."""
+    """The backing file of a volume; Vagrant's volumes are backed by a box image."""
     return ElementTree.fromstring(virsh("vol-dumpxml", volume, "--pool", POOL)).findtext("backingStore/path", "")
 
 

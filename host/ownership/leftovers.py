@@ -1,7 +1,7 @@
-"""What another or an earlier lab left on this machine: found, named with its owner, swept or kept.
+"""What another or an earlier lab left on this machine: find it, name its owner, remove or keep it.
 
 Only one lab fits on a machine. This checkout's own machines are kept, so that an interrupted command can be
-run again; what blocks that is swept, and so is everything of a checkout that is gone.
+run again. Removed is what would block that, and everything of a checkout that no longer exists.
 """
 
 import os
@@ -25,7 +25,7 @@ INTERRUPT_GRACE_S = 30.0
 
 @dataclass(frozen=True)
 class Leftover:
-    """One thing to remove: machine, volume or network; who made it, and why it goes."""
+    """A machine, volume or network to remove, with its owner and the reason."""
 
     kind: str
     name: str
@@ -38,7 +38,7 @@ class Leftover:
 
 @dataclass(frozen=True)
 class InUse:
-    """Another checkout (None: nobody knows which) whose lab works at this moment, and what of it runs."""
+    """Another checkout whose lab is in use (None: its folder is unknown), and what runs."""
 
     checkout: Path | None
     runs: tuple[str, ...]
@@ -56,7 +56,7 @@ class InUse:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What is kept by name, what goes, and the other checkouts that are in use."""
+    """The names of the machines to keep, what to remove, and the other checkouts that are in use."""
 
     remaining: tuple[str, ...]
     swept: tuple[Leftover, ...]
@@ -65,7 +65,7 @@ class Leftovers:
 
 @dataclass(frozen=True)
 class Checkouts:
-    """What is known of checkouts: ours and its machines' ids by node, which exist, which has a command running."""
+    """What is known about checkouts: `ids` are this one's machine ids by node, `busy`: the owner runs a command."""
 
     ours: Path
     ids: Mapping[str, str]
@@ -75,10 +75,10 @@ class Checkouts:
 
 
 def take_over(checkout: Path, nodes: Iterable[Node], box: str = "") -> None:
-    """Make this machine the lab of `checkout`: name what is left of others, sweep it or refuse, then claim.
+    """Claim this machine for the lab of `checkout`, after removing what other labs left.
 
-    With CI=true a lab that is in use is swept too. libvirt must run: the private hypervisor is started before.
-    Raises InfrastructureBroken that names the checkout in use.
+    Raises InfrastructureBroken that names the checkout if another lab is in use; with CI=true that lab is removed
+    too. libvirt must run: the private hypervisor has to be started before.
     """
     _end_orphans(checkout)
     ours = tuple(nodes)
@@ -92,7 +92,7 @@ def take_over(checkout: Path, nodes: Iterable[Node], box: str = "") -> None:
 
 
 def find_leftovers(checkout: Path, nodes: Iterable[Node]) -> Leftovers:
-    """Look at what libvirt holds and judge each thing."""
+    """List what libvirt has, and decide about each thing."""
     present = inventory.take()
     known = owner.owner()
     folders = {domain.checkout for domain in present.domains} | {known.checkout if known else None}
@@ -118,7 +118,7 @@ def judge(present: Inventory, checkouts: Checkouts) -> Leftovers:
         if path not in used:
             makers = [domain.name for domain in present.domains if path in domain.disks]
             maker = _called(whose[makers[0]] if makers else None)
-            swept.append(Leftover("volume", name, maker, "its machine goes" if makers else "it has no machine"))
+            swept.append(Leftover("volume", name, maker, "its machine is removed" if makers else "it has no machine"))
     if not remaining:
         maker = _called(checkouts.owner)
         swept += [Leftover("network", it.name, maker, "no machine uses it") for it in present.own_networks]
@@ -126,14 +126,14 @@ def judge(present: Inventory, checkouts: Checkouts) -> Leftovers:
 
 
 def sweep(found: Leftovers) -> None:
-    """Remove what was found, saying each."""
+    """Remove the leftovers, with a progress line for each."""
     for leftover in found.swept:
-        progress.say("host", f"sweeps {leftover}")
+        progress.say("host", f"removing {leftover}")
         _remove(leftover.kind, leftover.name)
 
 
 def clear() -> None:
-    """Remove everything of the lab from libvirt, whatever state it is in."""
+    """Remove everything of the lab from libvirt, in whatever state it is."""
     present = inventory.take()
     for kind, names in (
         ("machine", [domain.name for domain in present.domains]),
@@ -150,7 +150,7 @@ def release(checkout: Path) -> None:
 
 
 def verify_gone() -> list[str]:
-    """Everything of a lab that is still in libvirt, a line each; empty is clean."""
+    """Everything of a lab that libvirt still has, one line each; empty if nothing is left."""
     present = inventory.take()
     return [
         *(f"machine {domain.name}" for domain in present.domains),
@@ -160,21 +160,22 @@ def verify_gone() -> list[str]:
 
 
 def _why_swept(domain: Domain, whose: Path | None, checkouts: Checkouts, volumes: Collection[Path]) -> str:
-    """Why a machine goes; '' keeps it."""
+    """Why a machine is to be removed, or '' to keep it."""
     if whose != checkouts.ours:
-        return "that folder is gone" if whose and whose not in checkouts.existing else "it is not of this checkout"
+        gone = whose and whose not in checkouts.existing
+        return "that checkout no longer exists" if gone else "it belongs to another checkout"
     node = domain.name.removeprefix(PREFIX)
     if node not in checkouts.ids:
         return "lab.yml has no such node"
     if checkouts.ids[node] != domain.uuid:
-        return "half made, Vagrant does not know it"
+        return "Vagrant does not know it"
     if any(disk.name.startswith(PREFIX) and disk not in volumes for disk in domain.disks):
         return "its disk is gone"
     return ""
 
 
 def _in_use(present: Inventory, whose: Mapping[str, Path | None], checkouts: Checkouts) -> tuple[InUse, ...]:
-    """Other checkouts that exist and have a machine or a command running; a maker that nobody knows counts."""
+    """Other existing checkouts with a running machine or command; an unknown owner counts as existing."""
     running: dict[Path | None, list[str]] = {}
     for domain in present.domains:
         if domain.running:
@@ -197,9 +198,9 @@ def _refuse_or_end(found: Leftovers) -> None:
         raise InfrastructureBroken(
             "host: this machine runs the lab of another checkout, and only one fits",
             evidence="\n".join(map(str, found.in_use)),
-            hint="; ".join(it.hint for it in found.in_use) + "; with CI=true it is swept",
+            hint="; ".join(it.hint for it in found.in_use) + "; with CI=true in the environment it is removed",
         )
-    progress.say("host", "CI=true: the lab of another checkout is swept, though it is in use")
+    progress.say("host", "CI=true: removing the lab of another checkout although it is in use")
     known = owner.owner()
     if known:
         living = processes.living(known.processes)
@@ -208,10 +209,10 @@ def _refuse_or_end(found: Leftovers) -> None:
 
 
 def _end_orphans(checkout: Path) -> None:
-    """A killed command leaves its Vagrant working, which would go on making machines behind our back."""
+    """End the Vagrant of a killed command: it would keep creating or changing machines."""
     orphans = processes.orphaned_vagrants(checkout)
     if orphans:
-        progress.say("host", f"ends the Vagrant of a command that was killed: {orphans[0]}")
+        progress.say("host", f"ending the Vagrant of a command that was killed: {orphans[0]}")
         processes.end(orphans, gentle=INTERRUPT, grace=INTERRUPT_GRACE_S)
 
 
@@ -222,10 +223,10 @@ def _ids(checkout: Path, nodes: Iterable[Node]) -> dict[str, str]:
 
 def _remove(kind: str, name: str) -> None:
     if kind == "machine":
-        inventory.virsh("destroy", name, ok=(0, 1))  # 1: it does not run
+        inventory.virsh("destroy", name, ok=(0, 1))  # 1: it is not running
         inventory.virsh("undefine", name, *UNDEFINE)
     elif kind == "volume":
         inventory.virsh("vol-delete", name, "--pool", POOL)
     else:
         inventory.virsh("net-destroy", name, ok=(0, 1))
-        inventory.virsh("net-undefine", name, ok=(0, 1))  # 1: it was never more than running
+        inventory.virsh("net-undefine", name, ok=(0, 1))  # 1: it was transient, so destroying it removed it

@@ -1,4 +1,4 @@
-"""Which checkout's lab this machine runs: only one fits, so it is written down."""
+"""A record of the checkout whose lab this machine runs: there is room for one only."""
 
 import json
 import os
@@ -16,7 +16,7 @@ FILE = STATE / "owner.json"
 
 @dataclass(frozen=True)
 class Owner:
-    """The checkout that claimed this machine, since when, and the commands that did it."""
+    """The checkout that claimed this machine, the time of the claim, and the processes that made it."""
 
     checkout: Path
     since: str
@@ -24,7 +24,7 @@ class Owner:
 
 
 def claim(checkout: Path) -> None:
-    """Write down that `checkout` owns the lab of this machine, through this very process."""
+    """Record that `checkout` owns the lab of this machine; the claim names this process."""
     known = owner()
     since = known.since if known and known.checkout == checkout else datetime.now(UTC).isoformat(timespec="seconds")
     me = processes.process_of(os.getpid())
@@ -32,14 +32,14 @@ def claim(checkout: Path) -> None:
 
 
 def release(checkout: Path) -> None:
-    """Forget the claim, if it is this checkout's."""
+    """Remove the claim if it is this checkout's."""
     known = owner()
     if known and known.checkout == checkout:
         FILE.unlink(missing_ok=True)
 
 
 def owner() -> Owner | None:
-    """Who claimed this machine, None where nobody did or the record cannot be read."""
+    """The owner of this machine, or None if there is no claim or its record cannot be read."""
     try:
         return parse(FILE.read_text())
     except (OSError, ValueError, KeyError, TypeError):

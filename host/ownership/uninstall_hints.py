@@ -1,4 +1,4 @@
-"""What stays on the hosting machine after lab.destroy --host, and what removes it."""
+"""What stays on the hosting machine after lab.destroy --host, and the commands that remove it."""
 
 import os
 from collections.abc import Iterator
@@ -11,22 +11,22 @@ from host.ownership.uploads import LOCAL_BOXES, SLASH, boxes_folder
 
 LOGS = Path("/var/log/libvirt/qemu")
 OF_THE_CHECKOUT = (".venv", ".lab", ".vagrant", "runs", "backups")
-PACKAGES = "the packages that bootstrap.sh installed, .lab/bootstrap.log names them: apt-get remove PACKAGE..."
-GROUP = "your user in the group libvirt, if bootstrap.sh asked to join it: gpasswd --delete $USER libvirt"
+PACKAGES = "the packages that bootstrap.sh installed (.lab/bootstrap.log lists them): apt-get remove PACKAGE..."
+GROUP = "your membership in the group libvirt, if bootstrap.sh added you: gpasswd --delete $USER libvirt"
 POOL_IS = (
-    f"where the lab ran a libvirtd of its own, the definition of its storage pool and the closed folder {IMAGES}: "
+    f"if the lab ran its own libvirtd: the definition of its storage pool, and the permissions of {IMAGES}: "
     f"rm /etc/libvirt/storage/{POOL}.xml; chown root:root {IMAGES}; chmod 755 {IMAGES}"
 )
 LAST = (PACKAGES, GROUP, POOL_IS)
 
 
 def listed(checkout: Path, box: str) -> list[str]:
-    """Each thing that stays with its size and the command that removes it, a line each; `box` may be others' too."""
+    """What stays, one line each with its size and the command that removes it; other projects may use `box` too."""
     return [*map(_line, _there(checkout)), *(f"{_line(it)} (if nothing else uses {box})" for it in _of_box(box)), *LAST]
 
 
 def _of_box(box: str) -> Iterator[Path]:
-    """What Vagrant and libvirt keep of a box that was downloaded."""
+    """The files that Vagrant and libvirt keep of a downloaded box."""
     name = box.replace("/", SLASH)
     if not name.startswith(LOCAL_BOXES):
         yield from sorted(boxes_folder().glob(name))
@@ -46,6 +46,6 @@ def _line(path: Path) -> str:
 
 
 def _bytes(path: Path) -> int:
-    """What it takes on the disk."""
+    """The disk space that a file or folder uses."""
     inside = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
     return sum(it.lstat().st_blocks * 512 for it in ([path] if path.is_file() else inside))

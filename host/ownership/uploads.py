@@ -1,4 +1,4 @@
-"""Box images in libvirt's pool whose upload was cut off: Vagrant takes them for whole."""
+"""Box images in libvirt's pool whose upload was interrupted: Vagrant takes them for complete."""
 
 import os
 from collections.abc import Iterator
@@ -8,22 +8,22 @@ from host.names import IMAGES, POOL
 from host.ownership import inventory
 from lab import progress
 
-SLASH = "-VAGRANTSLASH-"  # Vagrant's word for it in the name of a box's folder
+SLASH = "-VAGRANTSLASH-"  # Vagrant writes it for the slash in the folder name of a box
 LOCAL_BOXES = f"weblab{SLASH}"
 
 
 def remove_unfinished(box: str = "") -> None:
-    """Remove the cut-off uploads of the lab's boxes, so that Vagrant sends them again."""
+    """Remove incomplete uploads of the lab's boxes, so that Vagrant uploads them again."""
     for name in unfinished(boxes_folder(), IMAGES, box):
-        progress.say("host", f"sweeps volume {name}: its upload was cut off")
+        progress.say("host", f"removing volume {name}: its upload was interrupted")
         inventory.virsh("vol-delete", name, "--pool", POOL)
 
 
 def unfinished(boxes: Path, images: Path, box: str) -> Iterator[str]:
-    """Volumes smaller than the box image they are a copy of; only the lab's own boxes and `box`."""
+    """Volumes that are smaller than the box image they copy; only of the lab's own boxes and of `box`."""
     for image in sorted(boxes.glob("*/*/**/libvirt/**/box.img")):
         folder, version = image.relative_to(boxes).parts[:2]
-        if version == "0":  # a box that was added from a file; Vagrant tells two of them apart by their time
+        if version == "0":  # a box added from a file; vagrant-libvirt adds the image's time to tell two of them apart
             version = f"0_{int(image.stat().st_mtime)}"
         volume = images / f"{folder}_vagrant_box_image_{version}_box.img"
         ours = folder.startswith(LOCAL_BOXES) or folder == box.replace("/", SLASH)

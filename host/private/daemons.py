@@ -1,4 +1,4 @@
-"""libvirtd and virtlogd of the private hypervisor: started in the namespace, found again."""
+"""libvirtd and virtlogd of the private hypervisor: start them in the namespace, and find them again."""
 
 import subprocess
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from lab.errors import LabError
 
 CONFIG = STATE / "libvirtd.conf"
 LOG_CONFIG = STATE / "virtlogd.conf"
-# The sockets' modes are the only check: who connects to them is root. virtlogd's are never anything but 0700.
+# The modes of the sockets are the only access control: a user who can connect is root. virtlogd's are always 0700.
 ROOT_ONLY = """\
 auth_unix_ro = "none"
 auth_unix_rw = "none"
@@ -29,25 +29,25 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 START_TIMEOUT_S = 60.0
 ASK_TIMEOUT_S = 20.0
 
-# `ip netns exec` gave the shell a mount namespace of its own: what it mounts is seen by the daemons only.
+# `ip netns exec` gives the shell its own mount namespace: only the daemons see what it mounts.
 LIBVIRT = Path("/etc/libvirt")
-AUTOSTART = LIBVIRT / "qemu/networks/autostart"  # networks of other uses have no place in here
+AUTOSTART = LIBVIRT / "qemu/networks/autostart"  # libvirtd must not start networks of other projects in the namespace
 HIDE_AUTOSTART = f"[ ! -d {AUTOSTART} ] || mount -t tmpfs none {AUTOSTART}"
-# libvirt asks access(2) whether KVM can be used and, told yes, probes QEMU anew at every define. For root
-# the answer is no only where nothing can be written: a plain file, mounted read-only. /dev/null will not do.
+# libvirt calls access(2) to find out whether KVM can be used. If so, it probes QEMU again at every define. For root,
+# access(2) fails only on a read-only mount, so a plain file is mounted read-only. /dev/null does not work.
 NO_KVM = STATE / "no-kvm"
 HIDE_KVM = (
     f"[ ! -e /dev/kvm ] || {{ : >{NO_KVM}; chmod 0 {NO_KVM}; "
     f"mount --bind {NO_KVM} /dev/kvm; mount -o remount,bind,ro /dev/kvm; }}"
 )
-# libvirt 10.4 and later may use nftables of its own, where no other table's ACCEPT counts.
+# libvirt 10.4 and later may use its own nftables table, and an ACCEPT in another table does not override its rules.
 SETTINGS = {"network.conf": 'firewall_backend = "iptables"'}
-# What hides /dev/kvm is a mount, and those cannot be moved into the private /dev that libvirt makes a machine.
+# A mount hides /dev/kvm, and libvirt cannot move a mount into the private /dev that it creates for a machine.
 SETTINGS_WITHOUT_KVM = {"qemu.conf": "namespaces = []"}
 
 
 def start() -> None:
-    """Start the daemons that do not run, and wait until libvirt answers."""
+    """Start the daemons that are not running, and wait until libvirt answers."""
     permissions.close_sockets()
     STATE.mkdir(parents=True, exist_ok=True)
     for path, text in CONFIGS.items():
@@ -72,22 +72,22 @@ def alive() -> bool:
 
 
 def answers() -> bool:
-    """Whether libvirt answers on its usual socket, be it the system's or ours."""
+    """Whether a libvirtd answers on the usual socket, the system's or the lab's."""
     command = ["virsh", "-c", LIBVIRT_URI, "version"]
     try:
         return process.run(command, timeout=ASK_TIMEOUT_S, ok=range(256)).exit_code == 0
     except LabError:
-        return False  # not installed, or a socket that nobody serves
+        return False  # virsh is not installed, or no libvirtd listens on the socket
 
 
 def everything() -> list[Process]:
-    """All processes of the private hypervisor, also those that lost their namespace."""
+    """All processes of the private hypervisor, also those whose namespace was removed."""
     pids = _pids_inside()
     return [found for found in processes.everyone() if found.pid in pids or _is_ours(found)]
 
 
 def strays() -> list[Process]:
-    """Processes of ours outside the namespace: remains of a private hypervisor that was cut off."""
+    """The lab's processes outside the namespace: left by a private hypervisor whose namespace was removed."""
     pids = _pids_inside()
     return [found for found in processes.everyone() if found.pid not in pids and _is_ours(found)]
 
@@ -95,7 +95,7 @@ def strays() -> list[Process]:
 def _spawn(name: str, config: Path) -> None:
     settings = SETTINGS if probe().kvm else SETTINGS | SETTINGS_WITHOUT_KVM
     mounts = [HIDE_AUTOSTART, *([] if probe().kvm else [HIDE_KVM]), *_overlays(settings)]
-    # tini -s: where PID 1 is slow to collect orphans, libvirtd waits minutes for its dead QEMU probes.
+    # tini -s: if PID 1 is slow to reap orphans, libvirtd waits minutes for its dead QEMU probes.
     script = "\n".join(["set -eu", *mounts, f"exec tini -s -- {name} --config {config}"])
     with (STATE / f"{name}.log").open("w") as log:
         subprocess.Popen(
@@ -110,7 +110,7 @@ def _spawn(name: str, config: Path) -> None:
 
 
 def _overlays(settings: Mapping[str, str]) -> list[str]:
-    """Commands that show the daemons a setting before what the system's own file says."""
+    """Shell commands that put a line before the system's configuration file, for the daemons only."""
     commands = []
     for name, line in settings.items():
         system, private = LIBVIRT / name, STATE / name
@@ -126,7 +126,7 @@ def _runs(name: str) -> bool:
 
 
 def _is_ours(found: Process) -> bool:
-    """Daemons by their configuration; what they started by its name and by not living in the host's network."""
+    """Whether the lab started a process: a daemon with its configuration, or a child outside this network namespace."""
     program, command = Path(found.command[0]).name, " ".join(found.command)
     if program in ("tini", "libvirtd", "virtlogd"):
         return any(f"--config {config}" in command for config in CONFIGS)

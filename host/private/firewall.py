@@ -1,4 +1,4 @@
-"""iptables rules, one at a time: there, first, or gone."""
+"""iptables rules: add one, put several first in a chain, remove one."""
 
 import json
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from lab.errors import LabError
 
 TIMEOUT_S = 20.0
 HOOKS = ("forward", "postrouting")
-OF_IPTABLES = ("filter", "nat", "mangle", "raw", "security")  # tables that iptables-nft makes and `listed` reads
+OF_IPTABLES = ("filter", "nat", "mangle", "raw", "security")  # tables that iptables-nft creates and `listed` reads
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: its table and chain, and what it matches and does in iptables' own words."""
+    """One rule: its table, its chain, and its match and target in the syntax of iptables."""
 
     table: str
     chain: str
@@ -22,18 +22,18 @@ class Rule:
 
 
 def ensure(rule: Rule, where: Sequence[str] = ()) -> None:
-    """Put a rule at the head of its chain unless it is in there; `where` is the prefix of the command."""
+    """Insert a rule at the head of its chain unless the chain has it; `where` is the prefix of the command."""
     if _iptables(rule, "-C", where, ok=(0, 1)):
         _iptables(rule, "-I", where)
 
 
 def remove(rule: Rule, where: Sequence[str] = ()) -> None:
-    """Take a rule away; a rule that is not there is fine."""
+    """Remove a rule; a missing rule is no error."""
     _iptables(rule, "-D", where, ok=(0, 1, 2))
 
 
 def put_first(rules: Sequence[Rule], where: Sequence[str] = ()) -> None:
-    """Make `rules`, all of one chain, its first ones, in this order; does nothing where they are."""
+    """Make `rules` the first of their chain, in this order; does nothing if they are. All are of one chain."""
     chain = rules[0]
     if are_first([rule.spec for rule in rules], listed(chain.table, chain.chain, where)):
         return
@@ -43,13 +43,13 @@ def put_first(rules: Sequence[Rule], where: Sequence[str] = ()) -> None:
 
 
 def listed(table: str, chain: str, where: Sequence[str] = ()) -> list[str]:
-    """The rules of a chain as `iptables -S` writes them; its policy is no rule."""
+    """The rules of a chain as `iptables -S` writes them, without the policy."""
     command = [*where, "iptables", "-w", "-t", table, "-S", chain]
     return [line for line in process.run(command, timeout=TIMEOUT_S).output.splitlines() if line.startswith("-A ")]
 
 
 def others_hooks(where: Sequence[str] = ()) -> list[str]:
-    """The chains of nftables that see what is forwarded, but for those of iptables; none without `nft`."""
+    """The nftables chains on the forward path, except those of iptables; empty without `nft`."""
     command = [*where, "nft", "-j", "list", "chains"]
     try:
         shown = json.loads(process.run(command, timeout=TIMEOUT_S).output)
@@ -61,7 +61,7 @@ def others_hooks(where: Sequence[str] = ()) -> list[str]:
 
 
 def are_first(specs: Sequence[str], listing: Sequence[str]) -> bool:
-    """Whether a chain's rules begin with `specs`; iptables writes states in an order of its own."""
+    """Whether a chain's rules begin with `specs`; iptables may list connection states in another order."""
     known = [line.split()[2:] for line in listing[: len(specs)]]
     return [_sorted(words) for words in known] == [_sorted(spec.split()) for spec in specs]
 

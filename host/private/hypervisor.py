@@ -1,4 +1,4 @@
-"""The private hypervisor: a libvirtd in a network namespace of its own, for machines that run none."""
+"""The private hypervisor: a libvirtd in its own network namespace, for a machine whose system runs none."""
 
 import shutil
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ def running() -> bool:
 
 
 def start(networks: Sequence[IPv4Network]) -> None:
-    """Bring the private hypervisor of the lab's `networks` up; what is there is kept, what is half there is healed."""
+    """Start the private hypervisor for the lab's `networks`; keeps what runs, repairs what is incomplete."""
     stray = daemons.strays()
     if stray:
-        progress.say("host", f"ending {len(stray)} processes of a private hypervisor that was cut off")
+        progress.say("host", f"ending {len(stray)} processes of a private hypervisor whose namespace is gone")
         processes.end(stray)
     fresh = not daemons.alive()
     if fresh:
@@ -36,7 +36,7 @@ def start(networks: Sequence[IPv4Network]) -> None:
 
 
 def stop() -> None:
-    """Remove processes, namespace, routes and masks; the last-resort routes go last."""
+    """Remove processes, namespace, routes and address translation; the last-resort routes last."""
     processes.end(daemons.everything())
     namespace.remove()
     shutil.rmtree(RUN, ignore_errors=True)
@@ -44,7 +44,7 @@ def stop() -> None:
 
 
 def _let_libvirt_make_its_rules() -> None:
-    """libvirt inserts its rejecting rules with its first network, and never again: have it done now."""
+    """Create and remove a network: with the first network, and only then, libvirt inserts its reject rules."""
     network = RUN / "probe.xml"
     RUN.mkdir(parents=True, exist_ok=True)
     network.write_text(PROBE_XML)
@@ -54,7 +54,7 @@ def _let_libvirt_make_its_rules() -> None:
 
 
 def _ensure_pool() -> None:
-    """Vagrant keeps boxes and disks in this pool."""
+    """Create and start the pool in which Vagrant keeps boxes and disks."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     permissions.close_images()
     if f" {POOL} " not in _virsh("pool-list", "--all"):

@@ -26,7 +26,7 @@ def inner(subnet: IPv4Network) -> IPv4Address:
 
 
 def make(inside: Sequence[str]) -> IPv4Network:
-    """Create the pair or heal it, and return its network; `inside` is the prefix of commands in there."""
+    """Create or repair the pair, and return its network; `inside` is the prefix of a command in the namespace."""
     subnet = network()
     if subnet is None or not _peer_is_there(inside):
         remove()
@@ -43,18 +43,18 @@ def make(inside: Sequence[str]) -> IPv4Network:
 
 
 def network() -> IPv4Network | None:
-    """The pair's network, None where the pair is missing or has no address."""
+    """The pair's network, or None if the pair is missing or has no address."""
     shown = process.run(["ip", "-j", "-4", "addr", "show", "dev", UPLINK_OUTSIDE], timeout=TIMEOUT_S, ok=(0, 1))
     return parse_network(shown.output) if shown.exit_code == 0 else None
 
 
 def remove() -> None:
-    """Remove the pair; both ends go at once."""
+    """Remove the pair: removing one end removes both."""
     process.run(["ip", "link", "del", UPLINK_OUTSIDE], timeout=TIMEOUT_S, ok=(0, 1))
 
 
 def parse_network(addresses: str) -> IPv4Network | None:
-    """The first network in the answer of `ip -j addr`."""
+    """The first network in the output of `ip -j addr`."""
     for interface in json.loads(addresses or "[]"):
         for address in interface.get("addr_info", []):
             return IPv4Network(f"{address['local']}/{address['prefixlen']}", strict=False)
@@ -62,16 +62,16 @@ def parse_network(addresses: str) -> IPv4Network | None:
 
 
 def free(used: Iterable[IPv4Network]) -> IPv4Network:
-    """The first of our small networks that overlaps none of `used`."""
+    """The first of CANDIDATES that overlaps none of `used`."""
     known = list(used)
     for candidate in CANDIDATES:
         if not any(candidate.overlaps(network) for network in known):
             return candidate
     tried = ", ".join(map(str, CANDIDATES))
     raise InfrastructureBroken(
-        f"host: no free network for the way into the lab: {tried} are all in use",
+        f"host: no free network for the connection to the lab: {tried} are all in use",
         evidence="\n".join(map(str, known)),
-        hint="free one of them, see: ip route",
+        hint="stop using one of them; the routes are in: ip route",
     )
 
 
@@ -81,13 +81,13 @@ def _peer_is_there(inside: Sequence[str]) -> bool:
 
 
 def in_use(routes: str) -> list[IPv4Network]:
-    """The networks of `ip -j route`; one wider than any private network stands for all others, as with some VPNs."""
+    """The networks of `ip -j route`, without wider ones than any private network: these are a VPN's default route."""
     used = [IPv4Network(route["dst"]) for route in json.loads(routes) if route["dst"] != "default"]
     return [network for network in used if network.prefixlen >= WIDEST_PRIVATE]
 
 
 def _mtu() -> int:
-    """The MTU of the way to the internet: a larger one inside would lose packets on it."""
+    """The MTU of the default route: with a larger one inside, packets to the internet would be lost."""
     routes = json.loads(process.run(["ip", "-j", "-4", "route", "show", "default"], timeout=TIMEOUT_S).output)
     if not routes:
         return USUAL_MTU

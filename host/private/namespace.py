@@ -1,4 +1,4 @@
-"""The network namespace of the private hypervisor, and the only way in and out of it."""
+"""The network namespace of the private hypervisor, and the only connection between it and this machine."""
 
 import os
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ FORWARDING_BEFORE = RUN / "ip_forward"
 
 ESTABLISHED = "-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"
 CLAMP = "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu"
-# Before libvirt's own rules, which reject what comes from outside.
+# These stand before libvirt's rules, which reject packets from outside.
 FIRST_INSIDE = (
     Rule("filter", "FORWARD", f"-o {UPLINK_INSIDE} {ESTABLISHED}"),
     Rule("filter", "FORWARD", f"-i {UPLINK_INSIDE} -j ACCEPT"),
 )
-# Guests reach out; nobody else's packets are forwarded into the lab. The last one goes to the head.
+# Guests reach the internet; other packets are not forwarded into the lab. Each is inserted at the head, so in reverse.
 OUTSIDE = (
     Rule("filter", "FORWARD", f"-o {UPLINK_OUTSIDE} -j DROP"),
     Rule("filter", "FORWARD", f"-o {UPLINK_OUTSIDE} {ESTABLISHED}"),
@@ -31,7 +31,7 @@ OUTSIDE = (
 
 
 def exists() -> bool:
-    """Whether the namespace is there; after a power cut its name can be an empty file."""
+    """Whether the namespace exists; after a power cut its name can be an empty file."""
     return FILE.exists() and os.stat(FILE).st_dev != os.stat(FILE.parent).st_dev
 
 
@@ -41,7 +41,7 @@ def inside(*argv: str) -> list[str]:
 
 
 def make(networks: Sequence[IPv4Network]) -> None:
-    """Create what is missing: guards, namespace, way in and out, routes, address translation."""
+    """Create what is missing: last-resort routes, namespace, veth pair, routes, address translation."""
     guard(networks)
     if not exists():
         FILE.unlink(missing_ok=True)
@@ -60,14 +60,14 @@ def make(networks: Sequence[IPv4Network]) -> None:
 
 
 def guard(networks: Sequence[IPv4Network]) -> None:
-    """Make lab addresses unreachable where nothing better is known, so that no packet can leave."""
+    """Add a last-resort 'unreachable' route for each lab network, so that no packet for it leaves this machine."""
     for network in networks:
         route = ["ip", "route", "replace", "unreachable", str(network), "metric", str(LAST_RESORT_METRIC)]
         process.run(route, timeout=TIMEOUT_S)
 
 
 def unguard() -> None:
-    """Remove the last-resort routes; the last step of going away."""
+    """Remove the last-resort routes: the last step of the removal."""
     shown = process.run(["ip", "-4", "route", "show", "type", "unreachable"], timeout=TIMEOUT_S).output
     for line in shown.splitlines():
         words = line.split()
@@ -76,12 +76,12 @@ def unguard() -> None:
 
 
 def prefer_our_rules() -> None:
-    """Put the rules that let the hosting machine in before those of libvirt."""
+    """Put the rules that admit the hosting machine before those of libvirt."""
     firewall.put_first(FIRST_INSIDE, inside())
 
 
 def remove() -> None:
-    """Remove namespace, way in and what was changed outside; the guards stay."""
+    """Remove namespace, veth pair and changes on this machine; the last-resort routes stay."""
     for rule in _translations(link.network()):
         firewall.remove(rule)
     link.remove()
@@ -93,12 +93,12 @@ def remove() -> None:
 
 
 def _guard_inside(networks: Sequence[IPv4Network]) -> None:
-    """The same inside; by rules, because libvirt takes a route to its network's range for a clash."""
+    """The same in the namespace, as routing rules: libvirt refuses a network if a route to its range exists."""
     for network in networks:
         known = ["pref", "100", "to", str(network), "lookup", "main", "suppress_prefixlength", "0"]
         rest = ["pref", "101", "to", str(network), "unreachable"]
         for rule in (known, rest):
-            process.run(inside("ip", "rule", "add", *rule), timeout=TIMEOUT_S, ok=(0, 2))  # 2: it is there
+            process.run(inside("ip", "rule", "add", *rule), timeout=TIMEOUT_S, ok=(0, 2))  # 2: the rule exists
 
 
 def _forward() -> None:
@@ -111,12 +111,12 @@ def _forward() -> None:
 
 
 def _stop_forwarding() -> None:
-    """As it was before the lab, unless another program that came later needs it, as Docker does."""
+    """Restore the value from before the lab, unless a program that started later needs forwarding, like Docker."""
     if not FORWARDING_BEFORE.exists():
         return
     others = firewall.listed("filter", "FORWARD") + firewall.listed("nat", "POSTROUTING") + firewall.others_hooks()
     if others:
-        progress.say("host", f"leaves {FORWARDING} at 1: another program's rules forward, {others[0]!r}")
+        progress.say("host", f"leaving {FORWARDING} at 1: another program has rules for forwarding, {others[0]!r}")
     else:
         FORWARDING.write_text(FORWARDING_BEFORE.read_text())
     FORWARDING_BEFORE.unlink()
@@ -129,7 +129,7 @@ def _translations(subnet: IPv4Network | None) -> list[Rule]:
 
 
 def _rules_inside(subnet: IPv4Network, networks: Sequence[IPv4Network]) -> list[Rule]:
-    """To guests the hosting machine looks like the gateway of their network, as everywhere else."""
+    """Rules that make the hosting machine appear as the gateway of the guests' network, as with any libvirt."""
     return [
         Rule("mangle", "FORWARD", f"-o {UPLINK_INSIDE} {CLAMP}"),
         Rule("nat", "POSTROUTING", f"-o {UPLINK_INSIDE} -j MASQUERADE"),

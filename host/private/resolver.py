@@ -1,4 +1,4 @@
-"""Name resolution in the namespace: the host's own, unless that is a resolver on loopback."""
+"""Name resolution in the namespace: the hosting machine's servers, unless they listen on loopback."""
 
 from pathlib import Path
 
@@ -11,27 +11,28 @@ INSIDE = Path("/etc/netns") / NAMESPACE / "resolv.conf"  # `ip netns exec` shows
 
 
 def provide() -> None:
-    """Write the namespace's resolv.conf where the host's own would not work in there."""
+    """Write the namespace's resolv.conf if the hosting machine's would not work there."""
     text = for_namespace(_read(SYSTEM), _read(UPSTREAM))
     if text is None:
         return
     if not text:
-        progress.say("host", f"the resolver in {SYSTEM} is on loopback: guests will resolve no names")
+        progress.say("host", f"the name server in {SYSTEM} is on loopback: guests cannot resolve names")
     INSIDE.parent.mkdir(parents=True, exist_ok=True)
-    INSIDE.write_text(text)  # in its place: programs inside have mounted this very file, and would miss another one
+    # Not replaced: programs in the namespace have this file mounted and would not see a new one.
+    INSIDE.write_text(text)
 
 
 def remove() -> None:
-    """Remove what provide wrote."""
+    """Remove the file that `provide` wrote."""
     INSIDE.unlink(missing_ok=True)
     if INSIDE.parent.exists():
         INSIDE.parent.rmdir()
 
 
 def for_namespace(system: str, upstream: str) -> str | None:
-    """The resolv.conf that the namespace needs, None where the system's own serves.
+    """The resolv.conf that the namespace needs, or None if the system's own works there.
 
-    `upstream` is the file in which systemd-resolved names the real servers.
+    `upstream` is the file of systemd-resolved with the name servers that it asks.
     """
     if not any(map(_is_loopback, _servers(system))):
         return None

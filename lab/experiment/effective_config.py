@@ -1,4 +1,4 @@
-"""What decides how the lab takes a fault: the lines of its configuration, read from where they count."""
+"""The configuration lines that decide how the lab handles a fault, read from the nodes."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,48 +11,48 @@ from lab.nodes.ssh import Machine
 from lab.release import SERVICES
 
 HAPROXY, MYSQL = Path(SERVICES["haproxy"].conf), Path(SERVICES["mysql"].conf)
-# A line that begins so, and what it decides.
+# The beginning of a configuration line, and what it decides.
 HAPROXY_LINES = {
-    "timeout connect": "how long a visitor waits for a server that is gone before another one is tried",
-    "timeout server": "how long a visitor waits for a server that took the request and says nothing",
-    "timeout queue": "how long a request waits for a free slot on a server, then it is refused",
+    "timeout connect": "how long a visitor waits for a server that is down before another one is tried",
+    "timeout server": "how long a visitor waits for a server that accepted the request but does not answer",
+    "timeout queue": "how long a request waits for a free slot on a server before it is refused",
     "timeout check": "how long a health check may take",
     "retries": "how often a request is tried again",
     "option redispatch": "whether a try may go to another server",
     "retry-on": "which failures of a read are tried again",
-    "http-request disable-l7-retry": "what is never sent twice",
-    "option http-server-close": "whether a write gets a connection of its own",
-    "http-check send": "the question that decides whether a server is UP",
-    "server": "how many requests it gets at once; how often that is asked, and how many answers turn the decision",
+    "http-request disable-l7-retry": "which requests are never sent twice",
+    "option http-server-close": "whether each write gets a new connection",
+    "http-check send": "the health check that decides whether a server is UP",
+    "server": "how many requests it gets at once; how often it is checked, and how many results change its state",
 }
 MYSQL_LINES = {
-    "super_read_only": "whether a database that starts takes writes, whatever it was before",
+    "super_read_only": "whether a database accepts writes when it starts, whatever its role was before",
     "innodb_flush_log_at_trx_commit": "whether a commit is on the disk when it returns",
-    "sync_binlog": "whether what the replica is to get is on the disk too",
-    "sync_relay_log": "whether what a replica confirms is on its disk",
-    "relay_log_recovery": "what a replica that starts does with what it had not applied: it is fetched again",
+    "sync_binlog": "whether its entry in the binary log, from which the replica copies, is on the disk too",
+    "sync_relay_log": "whether a transaction that a replica confirms is on the replica's disk",
+    "relay_log_recovery": "whether a replica that starts fetches again what it had received but not applied",
 }
 SECTION = re.compile(r"(global|defaults|frontend|backend|listen)\b|\[")
 SERVER = re.compile(r"inter (\d+)ms fastinter (\d+)ms fall (\d+) rise (\d+)")
 
 
 def haproxy(balancer: Machine) -> str:
-    """HAProxy's configuration as it stands on the node."""
+    """HAProxy's configuration file on the node."""
     return balancer.run(f"cat {HAPROXY}", title="reads HAProxy's configuration").stdout
 
 
 def mysql(database: Machine) -> str:
-    """MySQL's configuration as it stands on the node."""
+    """MySQL's configuration file on the node."""
     return database.run(f"cat {MYSQL}", title="reads MySQL's configuration").stdout
 
 
 def lines(text: str) -> list[dict[str, Any]]:
-    """The deciding lines of HAProxy's configuration, for the report: file, lines, why."""
+    """The deciding lines of HAProxy's configuration, for the report: file, lines, and what they decide."""
     return _lines(text, HAPROXY.name, HAPROXY_LINES)
 
 
 def mysql_lines(text: str, durability: Durability) -> list[dict[str, Any]]:
-    """The same of MySQL's, and what the chosen durability makes of a running primary."""
+    """The deciding lines of MySQL's configuration, and the settings of the durability on a running primary."""
     switch = {
         "file": "on the primary",
         "lines": durability_sql(durability).splitlines()[1:],
@@ -88,7 +88,7 @@ def _below(section: str, lines: Iterable[str], begin: str) -> list[str]:
 
 
 def missing(without: Iterable[str]) -> list[dict[str, Any]]:
-    """What an experiment took away, in the same shape."""
+    """The protections that an experiment runs without, in the same form."""
     taken = [(name, PROTECTIONS[name]) for name in without]
     return [
         {"file": f"Not in {it.file} for this run", "lines": list(it.lines), "why": f"{it.description} ({name})"}
@@ -97,7 +97,7 @@ def missing(without: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def limits(text: str) -> dict[str, float]:
-    """The same as numbers, in seconds."""
+    """The time limits of HAProxy's configuration as numbers, in seconds."""
     found: dict[str, float] = {}
     server = SERVER.search(text)
     if server:

@@ -1,4 +1,4 @@
-"""What every database holds when all is over: the notes and the transactions, read from each one directly."""
+"""The notes and transactions of every database at the end of a run, read from each one directly."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,21 +8,21 @@ from lab.nodes.facts import databases_of
 from lab.nodes.ssh import Machine, together
 from lab.wait import until
 
-# The third column: how many of them have another body than the load wrote (loadtests/content.py).
+# The third column counts notes whose body differs from what the load wrote (loadtests/content.py).
 NOTES = """mysql -N -e "SELECT token, COUNT(*), SUM(body <> CONCAT('load test, note ', LEFT(token, 8)))
 FROM site.notes GROUP BY token\""""
 READ_S = 60.0
 
 
 def tokens(machines: Sequence[Machine]) -> set[str]:
-    """The notes that are there before a run, in any database: they are none of its writes."""
+    """The notes that any database has before a run: they are not writes of the run."""
     return {token for held in _held(machines).values() for token in held or ()}
 
 
 def read(machines: Sequence[Machine], before: set[str]) -> list[dict[str, Any]]:
-    """Each database that can be read: its notes but those of `before`, how often each is there, its GTID set.
+    """For each readable database: its notes except those in `before`, the number of rows of each, and its GTID set.
 
-    `altered`: those of which the body is not what the load wrote.
+    `altered`: the notes whose body is not what the load wrote.
     """
     asked = databases_of(_databases(machines))
     return [
@@ -38,7 +38,7 @@ def read(machines: Sequence[Machine], before: set[str]) -> list[dict[str, Any]]:
 
 
 def unequal(machines: Sequence[Machine]) -> list[str]:
-    """In words, when the databases have not all the same transactions, or were not asked; empty when they have."""
+    """Why the databases are not known to have the same transactions, as texts; empty if they have."""
     asked = databases_of(_databases(machines))
     silent = [f"{name} does not answer" for name, it in asked.items() if it is None]
     sets = {it.gtid_executed for it in asked.values() if it}
@@ -46,7 +46,7 @@ def unequal(machines: Sequence[Machine]) -> list[str]:
 
 
 def wait_until_equal(machines: Sequence[Machine], within_s: float) -> None:
-    """Wait until all have the same transactions; raises TimedOut, with the difference, where they never have."""
+    """Wait until all databases have the same transactions; raises TimedOut with the difference."""
     last: list[str] = []
 
     def equal() -> bool:
@@ -62,7 +62,7 @@ def _databases(machines: Sequence[Machine]) -> list[Machine]:
 
 
 def _held(machines: Sequence[Machine]) -> dict[str, dict[str, tuple[int, int]] | None]:
-    """Of each note of each database how often it is there, and how often with another body; None: can't be read."""
+    """For each database, the rows of each note, and how many have another body; None if it can't be read."""
 
     def one(machine: Machine) -> dict[str, tuple[int, int]] | None:
         try:

@@ -1,4 +1,4 @@
-"""The latest observations: they show whether the lab is healthy, without another question to the nodes."""
+"""The latest observations, which show whether the lab is healthy without asking the nodes again."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ Write = Callable[[Entry], None]
 
 
 class Latest:
-    """Passes every entry to `write`, and keeps the last one of each observer, kind and node."""
+    """Passes every entry to `write`, and keeps the latest one of each observer, kind and node."""
 
     def __init__(self, lab: Lab, write: Write) -> None:
         self.lab, self._write = lab, write
@@ -23,21 +23,21 @@ class Latest:
         self._lock = threading.Lock()
 
     def write(self, entry: Entry) -> None:
-        """One entry more."""
+        """Keep an entry and pass it on."""
         with self._lock:
             key = "power" if "power" in entry.data else entry.kind
             self._seen[entry.observer, key, str(entry.data.get("node", ""))] = entry
         self._write(entry)
 
     def primary(self) -> str:
-        """The database that was open for writes when it was seen last, a moment ago; '' if none was."""
+        """The database that is writable by its latest observation; '' if there is none, or it is older than 3 s."""
         seen = {it.name: self._of("database", "state", it.name) for it in self.lab.having("database")}
         return next((name for name, it in seen.items() if it.get("writable")), "")
 
     def wrong(self) -> list[str]:
-        """What is not as it should be, in words; what was not seen for a moment is not.
+        """What is not healthy, as texts; a part whose latest observation is older than 3 s counts as unhealthy.
 
-        Transactions are not compared: each database was seen at another moment.
+        Transactions are not compared, because the databases were observed at different moments.
         """
         seen = {node.name: self._of("database", "state", node.name) for node in self.lab.having("database")}
         databases = [DatabaseState(name, it["role"], it["replicating"]) for name, it in seen.items() if it]

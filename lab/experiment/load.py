@@ -1,4 +1,4 @@
-"""The load of an experiment: Locust, started as a command, for it patches the process that it is in."""
+"""The load of an experiment: Locust, started as a separate process because it patches its own process."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from lab.wait import until
 
 LOCUST = Path(sys.executable).with_name("locust")
 FILE = "loadtests/open_loop.py"
-STARTER = "WEBLAB_LOAD_STARTER"  # in its environment: when this process is gone, kill -9 too, the load ends itself
+STARTER = "WEBLAB_LOAD_STARTER"  # in its environment, this PID: the load ends itself when this process is gone
 STARTS_S, ENDS_S = 60.0, 40.0  # requests under way at the end are waited for up to 17 s
 KILLED_S = 5.0
 LOG_LINES = 10
@@ -28,16 +28,16 @@ LOG_LINES = 10
 
 @dataclass(frozen=True)
 class Running:
-    """The load while it runs; `record` is the folder where it writes down every request."""
+    """The load while it runs; `record` is the folder of its request records."""
 
     process: "subprocess.Popen[bytes]"
     record: Path
     log: Path
 
     def began(self) -> float:
-        """Wait for the first request; when it was meant to start, in Unix seconds.
+        """Wait for the first request; returns its intended start, in Unix seconds.
 
-        Raises InfrastructureBroken where none comes.
+        Raises InfrastructureBroken if there is none.
         """
         until(
             "the load begins",
@@ -52,32 +52,32 @@ class Running:
         return self._first()
 
     def must_go_on(self) -> None:
-        """Raise InfrastructureBroken with its last lines where the load ended early."""
+        """Raise InfrastructureBroken with the last lines of the log if the load ended early."""
         if self._ended:
             raise self._broken("the load ended early")
 
     def end(self) -> None:
-        """Stop the load; every request has ended and is recorded. InfrastructureBroken where it did not run well."""
+        """Stop the load when every request has ended and is recorded; raises InfrastructureBroken if it failed."""
         self.must_go_on()
         if not _stop(self.process):
-            raise self._broken(f"the load did not end within {ENDS_S:g} s, it was killed")
+            raise self._broken(f"the load did not end within {ENDS_S:g} s and was killed")
         if self.process.returncode:
-            raise self._broken("the load ended badly")
+            raise self._broken("the load ended with an error")
 
     def cpu(self) -> float | None:
-        """How much of a core the busiest of its processes used, as a fraction; None where they did not say."""
+        """The fraction of a core that its busiest process used; None if no process reported it."""
         reports = [_read(path) for path in self.record.glob("generator-*.json")]
         return max((round(it["cpu_s"] / it["wall_s"], 3) for it in reports if it["wall_s"]), default=None)
 
     def cpu_peak(self) -> float | None:
-        """The same of the ten seconds in which it used most; None for a load that was shorter."""
+        """The same for the ten seconds with the highest use; None if the load was shorter."""
         reports = [_read(path).get("cpu_peak") for path in self.record.glob("generator-*.json")]
         return max((round(it, 3) for it in reports if it is not None), default=None)
 
     def last_lines(self) -> str:
-        """The end of its log, as evidence."""
+        """The last lines of its log, as evidence."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-LOG_LINES:]) or "it said nothing"
+        return "\n".join(text.splitlines()[-LOG_LINES:]) or "its log is empty"
 
     @property
     def _ended(self) -> bool:
@@ -85,11 +85,11 @@ class Running:
 
     @property
     def _hint(self) -> str:
-        return f"see all that it said: {self.log}; and what is down: invoke lab.status"
+        return f"read its log, {self.log}, and see what is down: invoke lab.status"
 
     def _broken(self, what: str) -> InfrastructureBroken:
         code = self.process.returncode
-        how = "still there" if code is None else f"exit {code}" if code >= 0 else f"signal {-code}"
+        how = "still running" if code is None else f"exit {code}" if code >= 0 else f"signal {-code}"
         return InfrastructureBroken(f"{what} ({how})", evidence=self.last_lines(), hint=self._hint)
 
     def _first(self) -> float:
@@ -101,18 +101,18 @@ class Running:
 
 
 def probes(load: Load) -> int:
-    """How often it looks, before it begins, whether anybody takes connections: HAProxy counts each as a request.
+    """How many connections the load makes before it begins, to see whether the site accepts them.
 
-    Every process does so, and where there are several, the one that leads them too.
+    HAProxy counts each as a request. Every process makes one; with several processes, their leader makes one too.
     """
     return load.processes + (load.processes > 1)
 
 
 @contextmanager
 def running(load: Load, seed: int, longest_s: float, folder: Path, warm_up_s: float = 0.0) -> Iterator[Running]:
-    """Start the load, which ends by itself after `longest_s`; however the block ends, it does not outlive it.
+    """Start the load and stop it when the block ends, in any way; it ends by itself after `longest_s`.
 
-    Its later rates count from the end of the warm-up.
+    The times of later rates count from the end of the warm-up.
     """
     log = folder.parent / "locust.log"
     with log.open("wb") as output:
@@ -138,14 +138,14 @@ def _after(load: Load, warm_up_s: float) -> Load:
 def _words(load: Load, seed: int, seconds: float, folder: Path) -> list[str]:
     words: list[Any] = ["-f", FILE, "--headless", "-t", f"{seconds:.0f}s", "--rate", load.rate]
     words += ["--write-share", load.write_share, "--seed", seed, "--record", folder]
-    words += ["--only-summary", "--json-file", folder.with_name("locust")]  # no tables after the last lines of its log
+    words += ["--only-summary", "--json-file", folder.with_name("locust")]  # no tables at the end of its log
     words += ["--rates", ",".join(f"{it.at:g}:{it.rate:g}" for it in load.rates)] if load.rates else []
     words += ["--processes", load.processes] if load.processes > 1 else []
     return [str(word) for word in words]
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> bool:
-    """Ask it to end, so that what is under way is recorded; whether it did, else it is killed."""
+    """Ask the load to end, so that requests under way are recorded; False if it had to be killed."""
     for signum, grace_s in ((signal.SIGTERM, ENDS_S), (signal.SIGKILL, KILLED_S)):
         if process.poll() is None:
             os.killpg(process.pid, signum)

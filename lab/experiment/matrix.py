@@ -1,4 +1,4 @@
-"""The matrix: every shipped experiment, one after the other; what has its result is not run again."""
+"""The matrix: runs every shipped experiment that has no result yet, one after the other."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +19,14 @@ from lab.plan.experiment_file import Plan
 from lab.state import choices
 from lab.topology import Lab
 
-QUIET_S = 600.0  # how long an experiment in which nothing breaks is measured: rare false alarms take time to show
+QUIET_S = 600.0  # how long an experiment without faults is measured: false alarms are rare
 ROUND_S, AROUND_S = 60.0, 60.0  # a first guess, until there are results
-WORST_FIRST = {"fail": 1, "error": 3, "inconclusive": 4}  # verdict and exit code
+WORST_FIRST = {"fail": 1, "error": 3, "inconclusive": 4}  # exit codes by verdict, the worst first
 
 
 @dataclass(frozen=True)
 class Row:
-    """An experiment as the matrix runs it until it has `times` results; `fingerprint`: of what they are results."""
+    """An experiment to run until it has `times` results; `fingerprint` identifies the code that these belong to."""
 
     plan: Plan
     rounds: int
@@ -35,13 +35,13 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Of the experiment."""
+        """The name of the experiment."""
         return self.plan.name
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What all rows share: the lab and its roles, the hosting machine, where results go, and who draws a report."""
+    """What all rows share: lab, roles, hosting machine, file of the results, and the function that draws a report."""
 
     lab: Lab
     roles: Roles
@@ -51,7 +51,7 @@ class Setup:
 
 
 def rows(plans: Sequence[Plan], only: str, rounds: int, times: int = 1) -> list[Row]:
-    """All experiments, or those named in `only`, with commas between; raises BadInput that lists every mistake."""
+    """All experiments, or those in `only`, separated by commas; raises BadInput that lists every mistake."""
     known = {it.name: it for it in plans}
     wanted = list(dict.fromkeys(name.strip() for name in only.split(",") if name.strip())) or list(known)
     mistakes = [f"there is no {name}: {did_you_mean(name, known)}" for name in wanted if name not in known]
@@ -62,19 +62,19 @@ def rows(plans: Sequence[Plan], only: str, rounds: int, times: int = 1) -> list[
 
 
 def _rounds(plan: Plan, rounds: int) -> int:
-    """An experiment without a fault, or that tells a story, is run as it is written."""
+    """The rounds of an experiment; 0, which runs it as written, if it has no fault or is a story."""
     return rounds if plan.faults and not plan.is_story else 0
 
 
 def left(wanted: Sequence[Row], done: Sequence[Result]) -> list[Row]:
-    """Each as often as it lacks a result of this code; that the rig broke is none."""
+    """Each row as often as it lacks a result of this code; an error is no result."""
     return [row for row in wanted for _ in range(row.times - sum(it != "error" for it in _verdicts(row, done)))]
 
 
 def play(todo: Sequence[Row], setup: Setup) -> Iterator[str]:
-    """Run the rows and yield a line for each. Each result is saved, so an interrupted matrix continues where it was.
+    """Run the rows and yield a line for each. Each result is saved, so an interrupted matrix can be continued.
 
-    Where the lab is not whole it is reset, once a run.
+    If the lab is not healthy before a run, it is reset once.
     """
     for number, row in enumerate(todo):
         done = matrix_results.load(setup.path)
@@ -86,7 +86,7 @@ def play(todo: Sequence[Row], setup: Setup) -> Iterator[str]:
 
 
 def reset(lab: Lab, roles: Roles) -> None:
-    """Put the lab back to its clean snapshot; what the user chose stays chosen."""
+    """Restore the clean snapshot of the lab; the user's choices are kept."""
     choices.set_aside()
     try:
         clean_snapshot.reset(lab, roles)
@@ -95,13 +95,13 @@ def reset(lab: Lab, roles: Roles) -> None:
 
 
 def exit_code(wanted: Sequence[Row], done: Sequence[Result]) -> int:
-    """0 if the latest results of every row passed, as many as it needs; else that of the worst."""
+    """0 if as many latest results of every row passed as it needs; otherwise the code of the worst verdict."""
     verdicts = {word for row in wanted for word in _verdicts(row, done)}
     return next((code for word, code in WORST_FIRST.items() if word in verdicts), 0)
 
 
 def line(result: Result) -> str:
-    """A result in a line."""
+    """A result as one line."""
     took = f"{result['took_s'] / 60:.1f} min"
     why = "".join(f"; {it}" for it in result["why"][:2])
     if "reads" not in result:
@@ -113,7 +113,7 @@ def line(result: Result) -> str:
 
 
 def _verdicts(row: Row, done: Sequence[Result]) -> list[str]:
-    """Of this code, the newest first, as many as are needed; an error counts until the row is run again."""
+    """The verdicts of this code, the newest first, at most `times`; an error counts until the row is run again."""
     found = [it["verdict"] for it in matrix_results.of(done, row.name, row.fingerprint, row.rounds)]
     return [*found[:1], *(word for word in found[1:] if word != "error")][: row.times]
 
@@ -123,7 +123,7 @@ def _guess_s(plan: Plan, rounds: int) -> float:
 
 
 def _seconds(row: Row, done: Sequence[Result]) -> float:
-    """How long a row will take: as long as the last time, or a guess that learns from the others."""
+    """The expected duration of a row: that of its last run, or a guess scaled by the durations of other rows."""
     before = [it for it in matrix_results.of(done, row.name) if it["rounds"] == row.rounds and it["verdict"] != "error"]
     if before:
         return float(before[0]["took_s"])
@@ -133,7 +133,7 @@ def _seconds(row: Row, done: Sequence[Result]) -> float:
 
 
 class _Row:
-    """One row while it runs; each time it is run with another seed, so at other moments."""
+    """One row while it runs; each run has another seed, so its faults come at other moments."""
 
     def __init__(self, row: Row, before: int, setup: Setup) -> None:
         self.row, self.setup = row, setup
@@ -144,14 +144,14 @@ class _Row:
         self.ran = False
 
     def run(self) -> None:
-        """Run it; a lab that is not whole gets one reset, and what fails again is an error."""
+        """Run it. If the lab is not healthy it is reset once; if the run still cannot start, the result is an error."""
         try:
             try:
                 self.perform()
             except LabError as error:
                 if self.ran:
                     raise
-                progress.say("matrix", f"resets the lab: {error.what}")
+                progress.say("matrix", f"resetting the lab: {error.what}")
                 reset(self.setup.lab, self.setup.roles)
                 self.perform()
         except LabError as error:
@@ -160,13 +160,13 @@ class _Row:
             progress.say("matrix", f"{self.row.name}: {error.what}")
 
     def perform(self) -> None:
-        """A run of its own."""
+        """Run the experiment once and judge it."""
         lab, roles = self.setup.lab, self.setup.roles
         with own_choices.in_force(lab, roles), runner.run(lab, self.plan, roles, self.row.rounds) as folder:
             self.judge(folder)
 
     def judge(self, folder: Path) -> None:
-        """Keep what came of it, and draw it; of one that was interrupted only the violation that was seen is kept."""
+        """Save the result and draw the report; an interrupted run is saved only if it failed a check."""
         self.ran = True
         judgement = Judgement.of(run_folder.read(folder))
         if judgement.verdict == "fail" or not matrix_results.interrupted(judgement.history):
@@ -174,11 +174,11 @@ class _Row:
         self.setup.draw(folder, judgement)
 
     def keep(self, result: Result) -> None:
-        """One line more."""
+        """Append a result to the file."""
         matrix_results.append(result, self.setup.path)
 
     def how(self) -> dict[str, Any]:
-        """When, with what and where the row was run."""
+        """The time, code, machine and parameters of the run."""
         return {
             "name": self.row.name,
             "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",

@@ -1,7 +1,7 @@
-"""The observers of an experiment on the nodes: balancer, databases, services and power, on this machine's clock.
+"""The observers of an experiment: balancer, databases, services and power of the nodes, on this machine's clock.
 
-One ssh channel an observer stays open for the whole run; its script says what it sees, again and again. Who can't
-be seen is an entry too ('blind'), and the observer is opened again every second.
+Each observer has one ssh channel for the whole run, over which its script reports repeatedly. If an observer sees
+nothing, that is an entry too ('blind'), and the observer is opened again every second.
 """
 
 import threading
@@ -23,18 +23,18 @@ from lab.wait import pause
 END_OF_SAMPLE = "=complete="
 BALANCER_S, DATABASE_S, SERVICES_S, POWER_S = 0.25, 1.0, 1.0, 1.0
 SILENCE_S, AGAIN_S = 4.0, 1.0
-CLIENT_S = 120  # the client of MySQL does not notice that nobody reads it any more: it is made anew, or not
+CLIENT_S = 120  # MySQL's client does not notice a lost connection: it is replaced, or the script ends, after this time
 OPENS_S, JOIN_S = 30.0, 15.0
 KINDS = {"balancer": "servers", "database": "state", "writable": "state", "service": "services"}
 Write = Callable[[Entry], None]
 Read = Callable[[str, str], dict[str, Any] | None]
 
-# Starting a program costs an emulated processor 30 ms. So clients stay open and bash only feeds them, which waits
-# without a program of its own, and the states of services are read from the kernel. Whoever finds that nobody reads
-# any more ends: a watcher that lost its connection leaves nothing behind that costs time.
+# Starting a program costs an emulated processor 30 ms. So the clients stay open and bash feeds them, bash waits with
+# `read` instead of sleep, and the states of services are read from the kernel. A script ends when its output is closed:
+# an observer that lost its connection leaves no process that uses the node's processor.
 _WAIT = 'exec 3<> <(:)\nrest() { read -rt "$1" -u 3 _; true; }\n'
 
-# With a prompt HAProxy takes one question after the other, and ends each answer with an empty line.
+# In prompt mode HAProxy accepts one command after the other, and ends each answer with an empty line.
 _BALANCER = f"""{_WAIT}while true; do
   {{ echo prompt; while echo 'show stat -1 6 -1'; do rest {BALANCER_S}; done; }} |
     socat - UNIX-CONNECT:/run/haproxy/admin.sock 2>&1
@@ -55,8 +55,8 @@ _DATABASE = f"""{_WAIT}ask="SELECT @@version AS version, @@server_uuid AS uuid, 
 SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_status';
 SHOW REPLICA STATUS;{_ASKS}"""
 
-# A question of its own, for SHOW REPLICA STATUS waits while a replica is started or stopped. `for_s`: how long ago that
-# was SET, or the server started. To close it, super_read_only is enough; it takes read_only with it.
+# A separate query, because SHOW REPLICA STATUS waits while a replica is started or stopped. `for_s`: how long ago the
+# variable was SET, or the server started. Setting super_read_only also sets read_only.
 # https://dev.mysql.com/doc/refman/8.4/en/performance-schema-variables-info-table.html
 _WRITABLE = f"""{_WAIT}ask="SELECT @@global.read_only AS read_only, IFNULL(
 TIMESTAMPDIFF(MICROSECOND, (SELECT MAX(set_time) FROM performance_schema.variables_info
@@ -80,7 +80,7 @@ done"""
 
 @dataclass(frozen=True)
 class Observer:
-    """One way to look at a node: the script that says what it sees, the line that ends a sample, and its reader."""
+    """An observer of a node: its script, the line that ends a sample, and the function that reads a sample."""
 
     name: str
     node: Node
@@ -90,7 +90,7 @@ class Observer:
 
 
 def observers(lab: Lab) -> list[Observer]:
-    """All that look at nodes."""
+    """All observers that run a script on a node."""
     looking = [Observer("balancer", it, _BALANCER, "", _balancer) for it in lab.having("balancer")]
     looking += [Observer("database", it, _DATABASE, END_OF_SAMPLE, _database) for it in lab.having("database")]
     looking += [Observer("writable", it, _WRITABLE, END_OF_SAMPLE, _writable) for it in lab.having("database")]
@@ -101,10 +101,10 @@ def observers(lab: Lab) -> list[Observer]:
 
 @contextmanager
 def watching(lab: Lab, machines: Sequence[Machine], write: Write) -> Iterator[None]:
-    """Watch the lab until the block ends; every sample goes to `write`, from several threads.
+    """Watch the lab until the block ends; every sample is passed to `write`, from several threads.
 
-    The block begins when each observer is open, or after OPENS_S: opening them takes a busy server from the visitors.
-    All observers of a node share its connection: to open another one costs an emulated processor seconds.
+    The block begins when each observer is open, or after OPENS_S: opening them during load can take a server out.
+    All observers of a node share its connection: opening another one costs an emulated processor seconds.
     """
     leave = threading.Event()
     machine = {machine.node: machine for machine in machines}
@@ -138,9 +138,9 @@ def _noted(write: Write, opened: threading.Event) -> Write:
 
 
 def clock_errors(machines: Sequence[Machine], rounds: int = 3) -> list[Entry]:
-    """How far each node's clock is from this machine's, by the answer that came back fastest.
+    """The difference of each node's clock from this machine's, measured with the fastest of several answers.
 
-    The true error lies within half of that answer's time: that is its uncertainty, in seconds.
+    The uncertainty is half of that answer's round-trip time, in seconds.
     """
     return [Entry(clock.now(), "lab", "clock", _clock_error(machine, rounds)) for machine in machines]
 
@@ -149,17 +149,17 @@ def _clock_error(machine: Machine, rounds: int) -> dict[str, Any]:
     best = (float("inf"), 0.0)
     for _ in range(rounds):
         asked = clock.now()
-        reported = float(machine.run("date +%s.%N", title="tells the time").stdout)
+        reported = float(machine.run("date +%s.%N", title="reads the clock").stdout)
         answered = clock.now()
         best = min(best, (answered - asked, reported - (asked + answered) / 2))
     return {"node": machine.node.name, "error_s": round(best[1], 3), "uncertainty_s": round(best[0] / 2, 3)}
 
 
 class Samples:
-    """The lines of an observer, cut into samples; each goes to `write`, with the time at which its first line came.
+    """Divides the lines of an observer into samples; each is passed to `write` with the arrival time of its first line.
 
-    A sample is of the moment at which its first question was answered: SHOW REPLICA STATUS, the last of a database's,
-    waits for as long as a replica is being started, while @@read_only that was read before it grows old.
+    A sample gets the time of its first answer because the last query of a database, SHOW REPLICA STATUS, waits while a
+    replica is being started, and the @@read_only that was read before it would seem newer than it is.
     """
 
     def __init__(self, observer: Observer, write: Write) -> None:
@@ -168,7 +168,7 @@ class Samples:
         self.began = 0.0
 
     def take(self, line: str) -> None:
-        """One line more; the last of a sample makes it an entry."""
+        """Take one line; the last line of a sample completes an entry."""
         line = line.removeprefix("> ")
         self.began = self.began if self.lines else clock.now()
         ends = line.startswith(self.observer.end) if self.observer.end else not line.strip()
@@ -181,7 +181,7 @@ class Samples:
             self.write(_entry(self.observer, self.began, seen, why))
 
     def lost(self, error: LabError) -> None:
-        """The observer was closed: what it had begun to say counts no more."""
+        """Record that the observer was closed, and drop its incomplete sample."""
         self.lines.clear()
         self.write(_entry(self.observer, clock.now(), None, error.evidence or error.what))
 
@@ -228,7 +228,7 @@ def _writable(node: str, text: str) -> dict[str, Any] | None:
 
 
 def _database(node: str, text: str) -> dict[str, Any] | None:
-    """The rows of the sample; the replica's is the last, where there is one."""
+    """A database's state from the rows of a sample; the replica's status, if any, is the last row."""
     rows = [row for row in server_state.vertical(text) if row]
     status = {row["Variable_name"]: row["Value"] for row in rows if "Variable_name" in row}
     it = server_state.from_rows(node, [row for row in rows if "Variable_name" not in row])

@@ -1,4 +1,4 @@
-"""What an experiment chooses for itself, and what the user chose before it."""
+"""The choices of an experiment, and the user's choices, which are restored afterwards."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,26 +12,26 @@ from lab.topology import Lab
 
 @contextmanager
 def in_force(lab: Lab, roles: Roles) -> Iterator[None]:
-    """In the block an experiment chooses for itself; afterwards the user's choices hold again."""
+    """In the block an experiment can make its own choices; afterwards the user's are in force again."""
     choices.set_aside()
     try:
         yield
-    except BaseException:  # the error that ended it is reported, not one of the converge
-        teardown.tried("what you chose is not in force", lambda: _choose_again(lab, roles), "invoke lab.provision")
+    except BaseException:  # report this error, not one of the converge
+        teardown.tried("your choices are not in force", lambda: _choose_again(lab, roles), "invoke lab.provision")
         raise
     _choose_again(lab, roles)
 
 
 def apply(lab: Lab, roles: Roles, wanted: Mapping[str, str], without: Sequence[str]) -> None:
-    """Converge with what an experiment wants, without the protections that it takes away."""
+    """Converge with the choices of an experiment, and without the protections that it switches off."""
     choices.save(**wanted)
     converge.everything(lab, roles, without=without)
 
 
 def _choose_again(lab: Lab, roles: Roles) -> None:
-    """What the experiment chose for itself goes with it, and what it took away is put back.
+    """Restore the user's choices, and the protections that the experiment switched off.
 
-    That it was taken away is struck out by the converge, once all is there again.
+    When all protections are back, the converge removes the record that they were off.
     """
     if choices.bring_back():
         converge.everything(lab, roles)

@@ -1,4 +1,4 @@
-"""How many requests HAProxy counted, to be held against those that the load recorded."""
+"""The number of requests that HAProxy counted, to compare with those that the load recorded."""
 
 from lab.errors import LabError
 from lab.nodes import facts
@@ -6,7 +6,7 @@ from lab.nodes.ssh import Machine
 
 
 def requests(balancer: Machine) -> int | None:
-    """All since it was started; None where it can't be asked."""
+    """All requests since HAProxy's start; None if it does not answer."""
     try:
         return facts.requests(balancer.run(facts.BALANCER, title="counts requests").stdout)
     except LabError:
@@ -14,6 +14,6 @@ def requests(balancer: Machine) -> int | None:
 
 
 def since(balancer: Machine, before: int | None) -> int | None:
-    """How many came after `before`; None where it was started anew, or can't be asked."""
+    """The requests since the count was `before`; None if HAProxy was restarted meanwhile or does not answer."""
     after = requests(balancer)
     return None if before is None or after is None or after < before else after - before

@@ -1,4 +1,4 @@
-"""The way back after an experiment: who was primary before is primary again, and the lab is whole."""
+"""Restores the roles after an experiment: the former primary becomes primary again, and the lab is healthy."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,7 +15,7 @@ OPEN_S, KNOWN_S = 5.0, 30.0
 
 
 def primary(machines: Sequence[Machine]) -> str:
-    """The database that takes writes; TimedOut where none says so. Asked: a look of the observers may come too late."""
+    """The writable database; raises TimedOut if there is none. Asks the databases: observations may be too old."""
     databases = [machine for machine in machines if "database" in machine.node.roles]
 
     def known() -> str:
@@ -26,7 +26,7 @@ def primary(machines: Sequence[Machine]) -> str:
 
 @dataclass
 class Turn:
-    """Who is primary while a run is under way, and who was so `before`; '' for `wanted` takes them as they are."""
+    """Makes `wanted` primary for a run, and the primary of `before` again afterwards; '' for `wanted`: no change."""
 
     machines: Sequence[Machine]
     wanted: str
@@ -35,23 +35,23 @@ class Turn:
 
     @property
     def primary(self) -> str:
-        """Who is so in the run."""
+        """The primary during the run."""
         return self.wanted or self.before
 
     @property
     def turned(self) -> bool:
-        """Whether that is another one than before."""
+        """Whether the run has another primary than before."""
         return self.primary != self.before
 
     def take(self) -> None:
-        """Make `wanted` primary where another one is, in an orderly way; raises CheckFailed where that is refused."""
+        """Make `wanted` primary by a planned switch if it is not; raises CheckFailed if that is refused."""
         self.before = primary(self.machines)
         if self.turned:
-            progress.say("lab", f"{self.wanted} is to be primary in this experiment, {self.before} is")
+            progress.say("lab", f"this experiment needs {self.wanted} as primary; it is {self.before} now")
             self._promote(self.wanted)
 
     def give_back(self) -> None:
-        """Who was primary before is so again."""
+        """Make the former primary primary again."""
         if self.turned:
             self._promote(self.before)
 
@@ -63,9 +63,9 @@ class Turn:
 
 @dataclass
 class RoleRecovery:
-    """From what the observers saw last; `command` runs a command of the lab, which the timeline tells.
+    """Uses the latest observations; `command` runs a command of the lab and records it on the timeline.
 
-    `primary` is who it was before the run, and is to be again; '' as long as nobody is known.
+    `primary`: the database that is to be primary at the end; '' while that is not known.
     """
 
     latest: Latest
@@ -75,9 +75,9 @@ class RoleRecovery:
     primary: str = ""
 
     def go(self) -> None:
-        """Open the primary again where that is certain; wait until the lab is as it was. All faults are healed by then.
+        """Restore the roles and wait until the lab is healthy; all faults must be healed before.
 
-        Raises TimedOut where it is not whole in time, CheckFailed where a command says no.
+        Raises TimedOut if it is not healthy in time, CheckFailed if a command fails.
         """
         closed = f"a database is open for writes within {OPEN_S:.0f} s"
         with suppress(TimedOut):
@@ -93,14 +93,14 @@ class RoleRecovery:
             self._wait_until_healthy()
 
     def _must(self, words: str) -> None:
-        """A command that is no part of the plan."""
+        """Run a command that is not part of the plan; raises CheckFailed if it fails."""
         code, output = self.command(words)
         if code:
-            raise CheckFailed(f"the lab can't be brought back: {words} ended with {code}", evidence=output)
+            raise CheckFailed(f"the roles can't be restored: {words} ended with {code}", evidence=output)
 
     def _wait_until_healthy(self) -> None:
         until(
-            "the lab is whole",
+            "the lab is healthy",
             lambda: not self.latest.wrong(),
             self.within_s,
             where="lab",

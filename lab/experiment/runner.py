@@ -1,4 +1,4 @@
-"""One experiment, run: load, faults in time, four observers, all healed, the final sets read, all of it written."""
+"""Runs one experiment: load, observers, faults at their times, healing, final reads; all goes to its timeline."""
 
 import threading
 import time
@@ -37,17 +37,17 @@ from lab.plan.experiment_file import Plan, Step
 from lab.topology import Lab
 from lab.wait import pause
 
-MOMENTS_S = 1.0  # HAProxy's check interval: a fault may come at any moment of it
+MOMENTS_S = 1.0  # HAProxy's check interval: a fault comes at a random moment of it
 HOLD_S = 10.0  # longer than HAProxy may take to notice
-AFTERWARDS_S = 3.0  # of load on the lab that is whole again: the end of the story
+AFTERWARDS_S = 3.0  # of load on the healthy lab at the end
 
 
 @contextmanager
 def run(lab: Lab, plan: Plan, roles: Roles, rounds: int = 0) -> Iterator[Path]:
-    """Run an experiment; the block gets its folder, whatever its end was. What interrupted it goes on after the block.
+    """Run an experiment; the block gets its folder, however it ended. An interruption is raised again after the block.
 
-    With `rounds` its faults are injected that often, at moments that its seed draws, instead of at their times.
-    What goes wrong with the rig is on the timeline ('broken'). Raises LabNotUp where the lab is not whole before.
+    With `rounds` its faults are injected that often, at moments drawn by its seed, instead of at their times.
+    An infrastructure failure is on the timeline ('broken'). Raises LabNotUp if the lab is not healthy before.
     """
     restore.must_be_healthy(lab)
     own_choices.apply(lab, roles, {"durability": plan.durability, **_balancing(plan)}, plan.without)
@@ -62,9 +62,9 @@ def run(lab: Lab, plan: Plan, roles: Roles, rounds: int = 0) -> Iterator[Path]:
     except Exception as error:
         why = explained(error).what
         it.record("broken", why=str(explained(error)))
-        progress.say("lab", f"the rig broke: {why}")
+        progress.say("lab", f"the test infrastructure failed: {why}")
         if not isinstance(error, LabError | OSError):
-            raise  # a mistake of the program: whoever mends it needs all that Python says
+            raise  # a bug: its traceback is needed to fix it
     finally:
         it.close(why)
         yield it.folder
@@ -76,7 +76,7 @@ def _balancing(plan: Plan) -> dict[str, str]:
 
 
 class Run:
-    """An experiment while it runs; everything goes to its timeline."""
+    """An experiment while it runs; it records everything on its timeline."""
 
     def __init__(self, lab: Lab, plan: Plan, roles: Roles) -> None:
         self.lab, self.plan = lab, plan
@@ -92,15 +92,15 @@ class Run:
         self._recovery = RoleRecovery(self._latest, partial(self._converge, converge), self._command, plan.settle_s)
 
     def record(self, kind: str, **data: Any) -> None:
-        """An entry of what the experiment did."""
+        """Record what the experiment did."""
         self._writer.write(Entry(clock.now(), "lab", kind, data))
 
     def record_fault(self, word: str, fault: Fault) -> None:
-        """The same of a fault."""
+        """Record what the experiment did with a fault."""
         self.record(word, fault=fault.as_data())
 
     def introduce(self, rounds: int) -> None:
-        """What the run is about, what decides it, and how wrong the clocks are."""
+        """Record the plan, the deciding configuration, versions, and the clock errors of the nodes."""
         (self.folder / run_folder.EXPERIMENT).write_text(self.plan.text, encoding="utf-8")
         text = effective_config.haproxy(self._having("balancer"))
         config = effective_config.missing(self.plan.without) + effective_config.lines(text)
@@ -114,7 +114,7 @@ class Run:
         self._recovery.primary = self.roles.primary
 
     def measure(self, rounds: int) -> None:
-        """Load, watch, and do every step at its time; then heal, and wait until the lab is whole."""
+        """Start load and observers, and do every step at its time; then heal, and wait until the lab is healthy."""
         before = final_reads.tokens(self.machines)
         plan = self.plan
         with observers.watching(self.lab, self.machines, self._latest.write):
@@ -136,9 +136,9 @@ class Run:
         self._read_databases(before)
 
     def _read_databases(self, before: set[str]) -> None:
-        """What every database holds, when all are equal; where they never are, a check says so, and what is lost.
+        """Wait until the databases are equal, and record the notes of each; if they never are, gtid-equal fails.
 
-        Raises TimedOut where no check does, or where one could not be read: then nobody knows.
+        Raises TimedOut if the plan does not have that check, or if a database could not be read.
         """
         late: TimedOut | None = None
         try:
@@ -153,7 +153,7 @@ class Run:
             raise late
 
     def close(self, why: str) -> None:
-        """Leave the lab healed and the run whole, however it ended; `why` is '' when it ended well."""
+        """Heal the lab and complete the run's folder, however the run ended; `why` is '' if it ended well."""
         record = self.folder / run_folder.RECORD
         for trouble in (
             teardown.tried("faults are left", self._heal_all, "invoke fault.heal"),
@@ -176,7 +176,7 @@ class Run:
             self._writer.write(entry(data))
 
     def _play(self, zero: float, going: Callable[[], None]) -> None:
-        """The steps of the plan, while measuring."""
+        """Measure, and do the steps of the plan meanwhile."""
         self._measures(zero, going)
         progress.say("load", f"measures for {self.plan.measure_s:.0f} s")
         schedule.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, going, self._given_up.set)
@@ -186,7 +186,7 @@ class Run:
         self.record("phase", name="measure")
 
     def _repeat(self, zero: float, going: Callable[[], None], rounds: int) -> None:
-        """The faults of the plan, together, again and again; each time until the lab is whole."""
+        """Inject and heal the plan's faults in every round, and wait each time until the lab is healthy."""
         self._measures(zero, going)
         for number, wait_s in enumerate(schedule.moments(rounds, self.plan.seed, MOMENTS_S), 1):
             progress.say("load", f"round {number} of {rounds}")
@@ -198,7 +198,7 @@ class Run:
             going()
 
     def _must_go_on(self, running: Running) -> None:
-        """Raise InfrastructureBroken where the load ended, or what is seen can't be written down."""
+        """Raise InfrastructureBroken if the load has ended or the timeline can't be written."""
         running.must_go_on()
         self._writer.must_be_complete()
 

@@ -1,4 +1,4 @@
-"""When an experiment does what: its steps at their times, or its faults again and again at moments drawn by a seed."""
+"""The schedule of an experiment: its steps at their times, or repeated faults at moments drawn by a seed."""
 
 import random
 import threading
@@ -13,7 +13,7 @@ from lab.plan.experiment_file import Step
 from lab.wait import pause, until
 
 TICK_S = 0.05
-LONGEST_S = 720.0  # healing switches a machine off and on, waits 240 s until it answers and 240 s for its services
+LONGEST_S = 720.0  # healing can switch a machine off and on, wait 240 s until it answers and 240 s for its services
 
 
 def play(
@@ -24,12 +24,12 @@ def play(
     going: Callable[[], None],
     give_up: Callable[[], None],
 ) -> None:
-    """Do each step at its time after `zero` (Unix seconds), in a thread of its own: healing takes long.
+    """Do each step at its time after `zero` (Unix seconds), in its own thread because healing takes long.
 
-    A step waits for the steps before it that it needs (`_waits`), so on a slow machine it may be later than its time.
-    Returns after `end`, when all are done; raises what a step or `going`, asked all the time, raised, and TimedOut
-    where a step is not done LONGEST_S after it began. However it ends, what has begun is waited for: whoever heals
-    next must not do so beside it. Where it ends early, `give_up` is called before, to shorten what can be.
+    A step waits for the earlier steps that it depends on (`_waits`), so on a slow machine it may come late. Returns
+    after `end`, when all steps are done. Raises what a step or `going`, which is called all the time, raises, and
+    TimedOut if a step takes longer than LONGEST_S. Always waits for steps that have begun: the healing that follows
+    must not run beside them. If it ends early, it first calls `give_up`, which shortens running steps.
     """
     in_progress = _InProgress(do)
     try:
@@ -38,7 +38,7 @@ def play(
     except BaseException:
         in_progress.ended.set()
         give_up()
-        with suppress(TimedOut):  # what came first is to be told
+        with suppress(TimedOut):  # report the first error
             in_progress.finish()
         raise
     if in_progress.trouble:
@@ -46,14 +46,14 @@ def play(
 
 
 def moments(rounds: int, seed: int, width_s: float) -> Iterator[float]:
-    """For each round, how long to wait before it: a moment of the check interval that no beat of the lab chooses."""
+    """For each round, the wait before it: a random offset within the check interval."""
     draw = random.Random(seed)
     for _ in range(rounds):
         yield draw.uniform(0, width_s)
 
 
 class _InProgress:
-    """The steps that have begun, and what went wrong in them."""
+    """The steps that have begun, and their errors."""
 
     def __init__(self, do: Callable[[Step], None]) -> None:
         self.do = do
@@ -97,16 +97,15 @@ class _InProgress:
             return
         try:
             self.do(step)
-        except Exception as error:  # whatever it was, it would be lost with the thread
+        except Exception as error:  # otherwise any error would be lost with the thread
             self.trouble.append(error)
 
 
 def _waits(step: Step, earlier: Step) -> bool:
     """Whether a step begins only after an earlier one has ended.
 
-    A fault that takes a while to come must be there before it is healed, and a node must be healthy before its next
-    fault. A command waits for all that was done before it, and what comes after a command waits for it, unless that
-    says `during_command`.
+    A slow injection must be complete before its fault is healed, and a node must be healthy before its next fault.
+    A command waits for all steps before it, and later steps wait for a command unless they have `during_command`.
     """
     if "command" in (step.action, earlier.action):
         return not step.during_command
@@ -114,12 +113,12 @@ def _waits(step: Step, earlier: Step) -> bool:
 
 
 def _passes(earlier: Step) -> bool:
-    """Whether what comes after a step is to meet what it injected before that has passed: then all is in order."""
+    """Whether a step injected a fault that passes by itself: then all later steps run in order, while it is there."""
     return bool(earlier.action == "inject" and earlier.fault and KINDS[earlier.fault.kind].passes)
 
 
 def _begin(in_progress: _InProgress, waiting: list[Step], zero: float, end: float, going: Callable[[], None]) -> None:
-    """Begin every step that is due until `end`, or until one of them has gone wrong."""
+    """Begin every step that is due until `end`, or until a step has failed."""
     while not in_progress.trouble:
         now = clock.now()
         going()

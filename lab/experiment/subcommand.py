@@ -1,4 +1,4 @@
-"""A command of the lab as a part of an experiment: a process of its own, as the user of the lab would start it."""
+"""A command of the lab that an experiment runs: in its own process, as a user would start it."""
 
 import os
 import sys
@@ -14,9 +14,9 @@ COMMAND_S = 300.0
 
 
 def run(words: str, give_up: Callable[[], bool]) -> tuple[int, str]:
-    """Run `invoke` with these words; its exit code and output. It has the lock of this process.
+    """Run `invoke` with these words under the lock of this process; returns its exit code and output.
 
-    It is ended, and GivenUp raised, as soon as `give_up` says so.
+    If `give_up` returns true, the command is ended and GivenUp is raised.
     """
     argv = [str(Path(sys.executable).with_name("invoke")), *split(words)]
     done = process.run(

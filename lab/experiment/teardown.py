@@ -1,4 +1,4 @@
-"""Leaving an experiment: each part of the tidying is tried, whatever became of the one before."""
+"""The teardown of an experiment: each part is tried, whether or not the part before it failed."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,7 +14,7 @@ LOOK = "invoke db.status"
 
 
 def tried(what: str, do: Callable[[], object], then: str) -> str:
-    """Do it; where that fails say so with what to do next, `then` at last, and return why, else ''."""
+    """Run `do`; log a failure of it with the next steps, `then` as the last one, and return it; '' if it worked."""
     try:
         do()
     except Exception as error:
@@ -25,7 +25,7 @@ def tried(what: str, do: Callable[[], object], then: str) -> str:
 
 
 def report_roles(machines: Sequence[Machine], was: str) -> None:
-    """Say what the commands of a run that ended early left of the roles; `was`: the primary when it began."""
+    """Log how the commands of a run that ended early have changed the roles; `was`: the primary before."""
     asked = databases_of([machine for machine in machines if "database" in machine.node.roles])
     nodes = [machine.node for machine in machines if "database" in machine.node.roles]
     for line in roles(nodes, asked, was, last_seen.degraded()):
@@ -33,7 +33,7 @@ def report_roles(machines: Sequence[Machine], was: str) -> None:
 
 
 def roles(nodes: Sequence[Node], asked: Asked, was: str, degraded: str) -> list[str]:
-    """What is not as it was between the databases, each with the command that comes next."""
+    """The differences between the databases' roles and those before, each with the next command."""
     silent = [name for name, it in asked.items() if it is None]
     if silent:
         return [f"MySQL on {', '.join(silent)} does not answer: the roles may have changed; next: {LOOK}"]

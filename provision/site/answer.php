@@ -1,10 +1,10 @@
 <?php
 
-// What goes back to the client.
+// The answers to the client: JSON, HTML and errors.
 
 declare(strict_types=1);
 
-/** A request that ends with an error which the client is told. */
+/** An error that is sent to the client. */
 final class Problem extends RuntimeException
 {
     public function __construct(public readonly int $status, string $message)
@@ -24,7 +24,7 @@ function answer_html(int $status, string $page): void
 {
     http_response_code($status);
     header('Content-Type: text/html; charset=utf-8');
-    // Should a note ever get a script into the page: the browser does not run it.
+    // If a note ever gets a script into the page, the browser does not run it.
     header("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; "
         . "form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
     echo $page;

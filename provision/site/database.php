@@ -1,6 +1,6 @@
 <?php
 
-// The two ways to a database: the one on this machine to read, the primary to write.
+// The connections to the databases: the one on this machine for reads, the primary for writes.
 
 declare(strict_types=1);
 
@@ -8,11 +8,11 @@ declare(strict_types=1);
 const DUPLICATE_KEY = 1062;
 const LOCK_WAIT_TIMEOUT = 1205;
 const TOO_MANY_WRITES = 1226;  // max_user_connections of site_write
-const WITHOUT_END_MS = 4294967295;  // durable: semi-sync waits for a replica, however long that takes
+const WITHOUT_END_MS = 4294967295;  // durable: semi-sync waits for a replica without a time limit
 
 /**
- * The database on this machine, and what it says of itself. The connection is kept for the next request: a new
- * one costs more than a query.
+ * The database on this machine, with its name and whether it is writable. The connection is kept for the next request:
+ * a new one costs more than a query.
  */
 function local_database(array $config): array
 {
@@ -23,9 +23,8 @@ function local_database(array $config): array
 }
 
 /**
- * The one database that accepts writes, and how it confirms commits: every candidate is asked, none is remembered,
- * because roles change while the site runs. Always a new connection: nothing that an earlier request left can touch
- * this write.
+ * The database that accepts writes, and how it confirms commits. Every candidate is asked for each write, because roles
+ * change while the site runs. The connection is always new, so that no earlier request can affect this write.
  */
 function primary_database(array $config, float $give_up_at): array
 {
@@ -51,7 +50,7 @@ function primary_database(array $config, float $give_up_at): array
     throw new Problem(503, 'no database accepts writes: ' . implode(', ', $reasons));
 }
 
-/** All databases, the likely primary first: the local one knows whose replica it is. */
+/** All databases, the likely primary first: if the local one is a replica, it knows its source. */
 function candidates(array $config): array
 {
     $all = $config['databases'];
@@ -60,13 +59,13 @@ function candidates(array $config): array
         $local = connect("unix_socket={$config['local']['socket']}", $config['local'], $config, keep: true);
         $likely = about($local)['writable'] ? $self : replication($local, $config)['source'];
     } catch (PDOException) {
-        // It would not answer the write either: the others first.
+        // The local database would not answer the write either: ask the others first.
         $likely = array_key_first(array_diff_key($all, [$self => '']));
     }
     return isset($all[$likely ?? '']) ? [$likely => $all[$likely]] + $all : $all;
 }
 
-/** What the database says about its own part in replication; lag is null when MySQL cannot tell. */
+/** The replication status of the database: source, whether it runs, lag (null if MySQL does not know it). */
 function replication(PDO $db, array $config): array
 {
     $status = ask($db, 'SHOW REPLICA STATUS')->fetch() ?: [];
@@ -80,8 +79,8 @@ function replication(PDO $db, array $config): array
 }
 
 /**
- * What a server says of itself, in one question: its name, and whether it accepts writes. super_read_only means
- * read_only too; whoever is not an administrator cares about the weaker one.
+ * The server's name and whether it accepts writes, in one query. super_read_only implies read_only, and read_only is
+ * enough to stop a user who is no administrator.
  */
 function about(PDO $db): array
 {
@@ -90,15 +89,15 @@ function about(PDO $db): array
 }
 
 /**
- * How the server confirms commits: '' where the lab chose that a commit may return without a replica, else how often
- * semi-sync was switched off so far, and whether it is ON.
+ * How the server confirms commits: '' if with the lab's durability a commit may return without a replica; otherwise how
+ * often semi-sync has been switched off, and whether it is ON.
  *
- * A wait without end is what MySQL starts with here and what durable means. So a server whose semi-sync somebody
- * switched off by hand, or that somebody opened by hand, confirms nothing: no note is left there.
+ * MySQL starts with a timeout without limit in this lab, and durable mode means the same. So if semi-sync was switched
+ * off by hand, or the server was made writable by hand, it confirms nothing, and no note is written.
  *
- * MySQL switches semi-sync off, and counts that, before it releases commits that no replica confirmed: a server that
- * shuts down does, and so does a change of durability (ReplSemiSyncMaster::switch_off). Two equal answers that end
- * with ON therefore mean: each commit between them was confirmed.
+ * MySQL switches semi-sync off, and counts that, before it releases commits that no replica has confirmed: when the
+ * server shuts down, and when the durability changes (ReplSemiSyncMaster::switch_off). So two equal answers that end
+ * with ON mean that each commit between them was confirmed.
  * https://dev.mysql.com/doc/refman/8.4/en/replication-semisync-interface.html
  */
 function confirmation(PDO $db): string
@@ -116,8 +115,7 @@ function is_confirmed(string $before, string $after): bool
 }
 
 /**
- * A question with no value of a visitor's in it, in one round trip. To prepare it first, as everything with a value
- * is, would make three.
+ * A query without a visitor's data, in one round trip. Queries with such data are prepared first, which takes three.
  */
 function ask(PDO $db, string $question): PDOStatement
 {
@@ -130,12 +128,12 @@ function ask(PDO $db, string $question): PDOStatement
 }
 
 /**
- * A new connection, or a kept one. PDO and not mysqli: a kept connection of mysqli forgets its time limits
- * when it breaks, and can take the PHP process down (tried with PHP 8.4 and a frozen database).
+ * A new connection, or a kept one. PDO and not mysqli: a kept connection of mysqli loses its time limits when it
+ * breaks, and can crash the PHP process (tried with PHP 8.4 and a frozen database).
  */
 function connect(string $where, array $account, array $config, bool $keep = false): PDO
 {
-    // Seconds to wait for an answer of MySQL, for connections made from here on. The default is a day.
+    // Seconds to wait for an answer of MySQL, for connections made from now on. The default is a day.
     ini_set('mysqlnd.net_read_timeout', (string) $account['timeout_s']);
     return new PDO("mysql:$where;dbname=site;charset=utf8mb4", $account['user'], $account['password'], [
         PDO::ATTR_PERSISTENT => $keep,

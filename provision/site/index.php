@@ -1,6 +1,6 @@
 <?php
 
-// Every address of the site comes in here: nginx sends all of them to this file.
+// nginx sends the requests for all addresses of the site to this file.
 
 declare(strict_types=1);
 
@@ -38,8 +38,8 @@ try {
 }
 
 /**
- * Where visitors leave, their requests stay in PHP's queue: to work on them would keep all others waiting. The balancer
- * makes 503 of 429, and asks no other server, which it does for a 503 of ours.
+ * Refuse a request that has waited too long. When visitors leave, their requests stay in PHP's queue, and working on
+ * them would delay all others. The balancer turns 429 into 503 and tries no other server; for a 503 it would.
  */
 function must_be_recent(array $config): void
 {
@@ -57,7 +57,7 @@ function by_method(string $method, array $handlers, array $config): void
     $handlers[$method]($config);
 }
 
-/** PHP and a read. Never whether writes work: without a primary every server would be down, for reads too. */
+/** Test PHP and a read, never a write: without a primary every server would be down, for reads too. */
 function show_health(array $config): void
 {
     [$db] = local_database($config);
@@ -74,7 +74,7 @@ function show_page(array $config): void
     try {
         $replication = $about + replication($db, $config);
     } catch (PDOException) {
-        $replication = null;  // the notes are here: no reason to show an error instead
+        $replication = null;  // the notes were read: show them instead of an error
     }
     answer_html(200, page($config, $about['name'], $replication, $notes, $saved_is_here));
 }
@@ -108,7 +108,7 @@ function take_json(array $config): void
     answer_json($status, $note);
 }
 
-/** The form of the page. The answer is a redirect: reloading the page then never sends the note again. */
+/** The form of the page. The answer is a redirect, so that reloading the page does not send the note again. */
 function take_form(array $config): void
 {
     $token = checked_token($_POST['token'] ?? null);

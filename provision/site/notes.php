@@ -1,13 +1,13 @@
 <?php
 
-// Notes: finding them, and leaving one so that the answer is never wrong about what happened.
+// Notes: reading them, and writing one so that the answer is never wrong about what happened.
 
 declare(strict_types=1);
 
 const LONGEST_REQUEST = 32768;  // bytes: the longest body with every character written as \ud83d\ude00
 const LONGEST_BODY = 2000;      // characters, as in the table
 const SHOWN = 10;
-const SHOWN_OF_BODY = 500;      // characters: the list stays so short that nginx and the balancer hold it whole
+const SHOWN_OF_BODY = 500;      // characters: so the complete list fits into the buffers of nginx and the balancer
 const NOTE = "SELECT token, body, CONCAT(REPLACE(created_at, ' ', 'T'), 'Z') AS created_at, served_by, db
     FROM notes";
 
@@ -18,14 +18,14 @@ function latest_notes(PDO $db): array
     return array_map(fn (array $note): array => array_replace($note, ['body' => beginning($note['body'])]), $notes);
 }
 
-/** What the list shows of a note; all of it is at its own address. */
+/** The part of a note that the list shows; the complete note is at its own address. */
 function beginning(string $body): string
 {
     preg_match('/\A.{0,' . SHOWN_OF_BODY . '}/su', $body, $found);
     return $found[0] === $body ? $body : "$found[0]…";
 }
 
-/** One note, or null. The token travels apart from the statement, so it can never become part of it. */
+/** One note, or null. The token is sent apart from the statement, so it can never become SQL. */
 function find_note(PDO $db, string $token): ?array
 {
     $found = $db->prepare(NOTE . ' WHERE token = ?');
@@ -34,11 +34,11 @@ function find_note(PDO $db, string $token): ?array
 }
 
 /**
- * Leave a note, in one transaction. Returns [201, note] or, if the token is known, [200, the note of then].
+ * Write a note, in one transaction. Returns [201, note] or, if the token is known, [200, the earlier note].
  *
- * 503 promises that the note will never appear: no COMMIT was sent, so MySQL forgets the rest by itself.
- * 504 promises nothing: COMMIT was sent and its answer is missing, or no replica confirmed it in durable mode. The
- * client may ask for the token later, or send the same token again: it can't be left twice.
+ * 503 promises that the note will never appear: no COMMIT was sent, so MySQL rolls the transaction back.
+ * 504 promises nothing: COMMIT was sent and no answer came, or in durable mode no replica confirmed it. The client may
+ * ask for the token later, or send the same token again: the note can't be written twice.
  */
 function leave_note(array $config, string $token, string $body): array
 {
@@ -71,7 +71,7 @@ function leave_note(array $config, string $token, string $body): array
     }
 }
 
-/** The note, if what was committed since `before` was confirmed; else nobody knows whether it outlives this server. */
+/** The note, if all commits since `before` were confirmed; if not, it may be lost with this server: 504. */
 function confirmed(PDO $db, string $before, ?array $note): array
 {
     if ($note === null || ($before !== '' && !is_confirmed($before, confirmation($db)))) {
@@ -80,12 +80,12 @@ function confirmed(PDO $db, string $before, ?array $note): array
     return $note;
 }
 
-/** The INSERT failed: is the token known already, is someone else just leaving it, or did nothing happen? */
+/** The INSERT failed: return if the token is already known; otherwise 504 if it is being written, else 503. */
 function must_be_known(PDOException $error): void
 {
     error_log("INSERT: {$error->getMessage()}");
     if (error_number($error) === LOCK_WAIT_TIMEOUT) {
-        // An earlier request sent COMMIT for this very token and still waits for the answer.
+        // An earlier request with the same token has sent COMMIT and still waits for the answer.
         throw new Problem(504, 'unknown');
     }
     if (error_number($error) !== DUPLICATE_KEY) {
@@ -94,9 +94,9 @@ function must_be_known(PDOException $error): void
 }
 
 /**
- * The note that an earlier request left, within the transaction of the refused INSERT. In durable mode a commit of its
- * own confirms it: when the note was left, semi-sync may have been off, or the server may have died before a replica
- * had it and started again since.
+ * The note of an earlier request, read in the transaction of the refused INSERT. In durable mode another commit after
+ * it confirms it: when the note was written, semi-sync may have been off, or the server may have crashed before a
+ * replica had the note, and started again.
  */
 function known_note(PDO $db, string $token, string $before, float $give_up_at): array
 {

@@ -1,7 +1,7 @@
 <?php
 
-// The page, as HTML. Everything that did not stand in this file goes through html(), so that a note
-// can contain a script but never run it.
+// The page, as HTML. All text from elsewhere goes through html(), so that a note can contain a script but the
+// browser never runs it.
 
 declare(strict_types=1);
 
@@ -17,23 +17,23 @@ function colour(string $server, array $config): string
     return $index === false ? 'other' : 'server' . $index % 4;
 }
 
-/** A server's name in its own colour. */
+/** A server's name in its colour. */
 function server(string $name, array $config): string
 {
     return '<b class="' . colour($name, $config) . '">' . html($name) . '</b>';
 }
 
-/** About the local database: [role, in large letters, in a sentence, is something wrong]. */
+/** The state of the local database: [role, headline, explanation, whether something is wrong]. */
 function replication_words(?array $replication): array
 {
     $source = $replication['source'] ?? null;
     $lag = $replication['lag_s'] ?? null;
     return match (true) {
-        $replication === null => ['role unknown', '?', 'the database does not tell', true],
+        $replication === null => ['role unknown', '?', 'the database does not report its state', true],
         $replication['writable'] => ['primary', 'primary', 'takes every write of the site', false],
         $source === null => ['read-only', 'none', 'has no primary to copy from', true],
-        !$replication['running'] => ["replica of $source", 'stopped', 'this page gets older and older', true],
-        $lag === null => ["replica of $source", '?', "cannot tell how far it is behind $source", true],
+        !$replication['running'] => ["replica of $source", 'stopped', 'new notes do not arrive here', true],
+        $lag === null => ["replica of $source", '?', "it does not know how far it is behind $source", true],
         default => ["replica of $source", "$lag s", "behind $source, the primary", $lag > 5],
     };
 }
@@ -76,10 +76,10 @@ function page(array $config, string $db, ?array $replication, array $notes, ?boo
     </div>
 </section>
 <?php if ($saved_is_here): ?>
-<p class="saved">Your note was left.</p>
+<p class="saved">Your note was saved.</p>
 <?php elseif ($saved_is_here === false): ?>
 <p class="saved">The database on <?= html($db) ?> does not have your note yet.
-    <?= $role === 'primary' ? '' : 'It was left on the primary: that is replication lag.' ?>
+    <?= $role === 'primary' ? '' : 'It is on the primary: this is replication lag.' ?>
     <a href="/">Ask again.</a></p>
 <?php endif ?>
 <form method="post" action="/">
@@ -106,13 +106,13 @@ function page(array $config, string $db, ?array $replication, array $notes, ?boo
     return ob_get_clean();
 }
 
-/** What a visitor sees instead of the page; after a failed write, with a way to send the same note again. */
+/** The page for an error; after a failed write it has a form to send the same note again. */
 function problem_page(Problem $problem): string
 {
     $words = match ($problem->status) {
         503 => 'Nothing was changed. Try again in a moment.',
-        504 => 'The database was told to keep the note, but its answer never came: it may be there or not. '
-            . 'Sending it again is safe: it carries the same token, so it cannot be left twice.',
+        504 => 'The note was sent to the database, but no confirmation came: it may or may not be saved. '
+            . 'Sending it again is safe: it has the same token, so it cannot be saved twice.',
         default => 'The request was not understood.',
     };
     $again = in_array($problem->status, [503, 504], true) && is_string($_POST['body'] ?? null);

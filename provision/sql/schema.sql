@@ -4,19 +4,19 @@
 CREATE DATABASE IF NOT EXISTS site CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci;
 
 CREATE TABLE IF NOT EXISTS site.notes (
-    -- Chosen by the client: who is not sure whether a note arrived sends it again with the same token,
-    -- and the database itself refuses the second one. ascii_bin: upper and lower case differ.
+    -- Chosen by the client: if it does not know whether a note arrived, it sends the note again with the same token,
+    -- and the database refuses the second one. ascii_bin: upper and lower case differ.
     token      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     body       VARCHAR(2000) NOT NULL,
     created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
-    -- Which web server took the note, and which database was the primary then.
+    -- The web server that got the note, and the database that was the primary then.
     served_by  VARCHAR(64) NOT NULL,
     db         VARCHAR(64) NOT NULL,
     KEY latest (created_at)
 ) ENGINE = InnoDB;
 
--- A known note that is sent again in durable mode leaves a row here. A replica that confirms this commit has the note
--- too, which stands before it in the binary log.
+-- When a known note is sent again in durable mode, a row is written here. A replica that confirms this commit has the
+-- note too, because the note is before it in the binary log.
 CREATE TABLE IF NOT EXISTS site.repeats (
     id      BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
     token   VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

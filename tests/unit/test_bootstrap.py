@@ -72,7 +72,7 @@ def test_a_machine_with_a_working_provider_is_used_as_it_is(checkout: Path) -> N
     """Nothing is installed, whatever the system."""
     text = EVERYTHING_MISSING + FEDORA + NO_VENV + NOTHING_INSTALLED + "provider_works() { true; }\nmain"
     code, out, _ = run(checkout, text)
-    assert (code, "used as it is" in out, "INSTALLS" in out) == (0, True, False)
+    assert (code, "using the Vagrant provider" in out, "INSTALLS" in out) == (0, True, False)
 
 
 def test_packages_are_installed_where_a_provider_is_missing(checkout: Path) -> None:

@@ -111,7 +111,7 @@ def test_a_missing_value_is_named_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "x.j2").write_text("one\ntwo {{ given }}\nthree {{ wanted.inner }}\n")
     with pytest.raises(BadInput) as caught:
         render("x.j2", folder=tmp_path, given=1)
-    assert str(caught.value) == f"{tmp_path}/x.j2:3: 'wanted' is undefined\nnext: values given to it: given"
+    assert str(caught.value) == f"{tmp_path}/x.j2:3: 'wanted' is undefined\nnext: the template gets these values: given"
 
 
 def test_a_missing_value_in_an_included_file_is_placed_there(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A box without our packages, as those of a catalogue are: the roles install everything. Takes a quarter of an hour."""
+"""A box without the lab's packages, like a catalogue's: the roles install everything. Takes a quarter of an hour."""
 
 import pytest
 
@@ -12,7 +12,7 @@ INSTALL_S = 2400.0
 
 
 def test_a_plain_box_becomes_the_lab(healthy: Lab, machines: dict[str, Machine]) -> None:
-    """Destroyed, made anew from the plain box, whole; a second converge changes nothing; then back to the baked one."""
+    """Built from the plain box, the lab is healthy and a second converge changes nothing; then back to the full box."""
     saved = choices.load().box
     must("lab.destroy", timeout=300)
     try:

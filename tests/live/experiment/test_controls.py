@@ -1,4 +1,4 @@
-"""Negative controls on the real lab: without a protection there must be trouble, and it must be found."""
+"""Negative controls on the real lab: without a protection something must fail, and the checks must find it."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ UNPROTECTED = [it for it in shipped(topology.load()) if it.without]
 
 @pytest.fixture
 def protected(healthy: Lab) -> Iterator[Lab]:
-    """The lab, which has every protection again after the test, whatever the experiment did."""
+    """The lab; after the test it has all protections again, whatever the experiment did."""
     yield healthy
     must("lab.provision")
 
@@ -30,7 +30,7 @@ def protected(healthy: Lab) -> Iterator[Lab]:
 def test_a_control_finds_trouble_and_leaves_no_trace(
     protected: Lab, machines: dict[str, Machine], it: experiment_file.Plan
 ) -> None:
-    """It passes, which means that it found what it must; after it all is as before, and status shows nothing red."""
+    """It passes, so it found the expected failures; afterwards the lab is as before and healthy."""
     haproxy = machines["lb1"].run("cat /etc/haproxy/haproxy.cfg").stdout
     output = must("experiment.run", it.name, timeout=RUN_S)
     summary = json.loads((latest() / "summary.json").read_text(encoding="utf-8"))

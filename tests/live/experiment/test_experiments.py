@@ -19,16 +19,16 @@ from tests.support.alive import pids_with
 
 pytestmark = pytest.mark.live
 RUN_S = 420.0
-LOAD_ENDS_S = 25.0  # it notices within two seconds; then it waits for the requests under way, 17 s at most
+LOAD_ENDS_S = 25.0  # the load notices within two seconds, then waits for the requests under way, 17 s at most
 
 
 def latest() -> Path:
-    """The folder of the run that was made last."""
+    """The folder of the latest run."""
     return (ROOT / "runs" / run_folder.LATEST).resolve()
 
 
 def test_nginx_dies_under_load_and_no_reader_notices(healthy: Lab) -> None:
-    """The whole way: load, fault, heal, judged and drawn; judged again without a machine it says the same."""
+    """A complete run with load, fault, heal, verdict and report; judging it again without machines gives the same."""
     done = invoke("experiment.run", "web2-nginx-kill", timeout=RUN_S)
     folder = latest()
     assert done.returncode == 0, done.stdout + done.stderr
@@ -51,7 +51,7 @@ def test_nginx_dies_under_load_and_no_reader_notices(healthy: Lab) -> None:
 
 
 def test_an_interrupted_experiment_heals_and_keeps_what_was_seen(healthy: Lab) -> None:
-    """Ctrl-C while web2 stands still: exit 130, it goes on, nothing is injected any more, the run is not judged."""
+    """Ctrl-C while web2 is frozen: exit 130, web2 runs again, nothing more is injected, the run is not judged."""
     words, pipe = [INVOKE, "experiment.run", "web2-freeze"], subprocess.PIPE
     process = subprocess.Popen(words, cwd=ROOT, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True)
     try:
@@ -65,12 +65,12 @@ def test_an_interrupted_experiment_heals_and_keeps_what_was_seen(healthy: Lab) -
     ends = [it for it in timeline.read(latest() / run_folder.TIMELINE) if it.kind == "end"]
     assert [it.data["complete"] for it in ends] == [False]
     assert json.loads((latest() / "summary.json").read_text(encoding="utf-8"))["verdict"] != "pass"
-    until("the lab is whole", lambda: not wrong(healthy), 120, every=2)
+    until("the lab is healthy", lambda: not wrong(healthy), 120, every=2)
 
 
 @pytest.mark.slow
 def test_a_killed_experiment_can_be_healed_and_judged(healthy: Lab) -> None:
-    """kill -9: its load ends, status shows the fault, one command undoes it, and the run proves nothing."""
+    """kill -9: its load ends, status shows the fault, one command heals it, and the run has no valid verdict."""
     process = subprocess.Popen([INVOKE, "experiment.run", "web2-freeze"], cwd=ROOT, start_new_session=True)
     try:
         until("web2 is frozen", lambda: "web2-freeze" in [it["id"] for it in ledger.entries()], 180)
@@ -83,10 +83,10 @@ def test_a_killed_experiment_can_be_healed_and_judged(healthy: Lab) -> None:
     assert "web2-freeze" in must("fault.heal", timeout=RUN_S)
     judged = invoke("experiment.report", "latest")
     assert judged.returncode == 4 and "INCONCLUSIVE" in judged.stdout, judged.stdout
-    until("the lab is whole", lambda: not wrong(healthy), 120, every=2)
+    until("the lab is healthy", lambda: not wrong(healthy), 120, every=2)
 
 
 def test_an_unknown_experiment_is_refused(lab: Lab) -> None:
-    """Exit 2, and the name that was meant."""
+    """Exit 2, with the name that was probably meant."""
     done = invoke("experiment.run", "web2-frezee")
     assert done.returncode == 2 and "web2-freeze" in done.stderr

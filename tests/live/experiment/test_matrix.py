@@ -1,4 +1,4 @@
-"""The matrix: every experiment, its faults ten times each; what has a result of this code is not run again."""
+"""The matrix: every experiment, with ten rounds; one that has a result of this code is not run again."""
 
 import subprocess
 
@@ -15,7 +15,7 @@ MATRIX_S = 24 * 3600.0
 
 
 def test_every_row_passes(healthy: Lab, request: pytest.FixtureRequest) -> None:
-    """Each has a result of this code in the end; its progress is shown, for this takes hours."""
+    """At the end each has a result of this code; progress is shown because this takes hours."""
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         done = subprocess.run([INVOKE, "experiment.matrix"], cwd=ROOT, timeout=MATRIX_S)
     assert done.returncode == 0, "see docs/matrix.md"

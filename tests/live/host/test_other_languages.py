@@ -1,4 +1,4 @@
-"""A hosting machine that speaks another language: its programs are read in English all the same."""
+"""A hosting machine with another language: the lab runs its programs in English."""
 
 import json
 import os
@@ -17,7 +17,7 @@ NEEDED = "virsh has no translation here: apt-get install libvirt-l10n locales; l
 
 
 def spoken(language: str) -> Mapping[str, str]:
-    """The environment of a user of this language; skips where virsh does not speak it."""
+    """The environment of a user of this language; skips if virsh has no translation for it."""
     env = {**os.environ, "LC_ALL": language, "LANG": language, "LANGUAGE": language[:2]}
     listed = subprocess.run(
         ["virsh", "-c", LIBVIRT_URI, "list"], env=env, capture_output=True, text=True, timeout=60, check=True
@@ -28,7 +28,7 @@ def spoken(language: str) -> Mapping[str, str]:
 
 
 def runs(env: Mapping[str, str], *words: str) -> str:
-    """A command of the lab in this language: its output."""
+    """Run a command of the lab in this language, and return its output."""
     done = subprocess.run([INVOKE, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, f"invoke {' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -36,7 +36,7 @@ def runs(env: Mapping[str, str], *words: str) -> str:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_machine_is_paused_seen_and_woken(healthy: Lab, language: str) -> None:
-    """Each state is one that virsh says in that language; a converge and a reset of the faults find all nodes."""
+    """virsh translates each of these states; converge and fault.heal still find all nodes."""
     env = spoken(language)
     assert "nothing to change" in runs(env, "lab.provision")
     runs(env, "fault.inject", "freeze", "web2")

@@ -1,4 +1,4 @@
-"""What another user of the hosting machine can do with the lab: nothing. Walks the real files and sockets."""
+"""Another user of the hosting machine cannot access anything of the lab. Tries the real files and sockets."""
 
 import json
 import os
@@ -54,7 +54,7 @@ print(json.dumps([os.geteuid(), {path: can(path) for path in json.load(sys.stdin
 
 @dataclass(frozen=True)
 class Found:
-    """What the lab left on this machine: files that nobody may read, files that nobody may change, sockets."""
+    """What the lab has on this machine: files that others must not read or must not change, and sockets."""
 
     secret: dict[str, list[Path]]
     protected: list[Path]
@@ -62,7 +62,7 @@ class Found:
 
 
 def as_user(uid: int, *argv: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run a command as another user, without any further group."""
+    """Run a command as another user, without supplementary groups."""
     return subprocess.run(
         argv,
         user=uid,
@@ -87,12 +87,12 @@ def rights(uid: int, paths: list[Path]) -> dict[str, str]:
 
 
 def usable(paths: list[Path], right: str) -> list[str]:
-    """The paths on which nobody has the right."""
+    """The paths on which the other user has the right."""
     return [path for path, has in rights(NOBODY, paths).items() if right in has]
 
 
 def below(folder: Path) -> list[Path]:
-    """Everything in a folder, itself included; links are left out."""
+    """A folder and everything in it, without links."""
     found = [folder, *folder.rglob("*")] if folder.exists() else []
     return [path for path in found if not path.is_symlink()]
 
@@ -109,7 +109,7 @@ def keys() -> list[Path]:
 
 
 def disks() -> list[Path]:
-    """The disks of the machines, and what they are based on."""
+    """The disks of the machines, and their base images."""
     return [path for path in files(IMAGES) if path.name.startswith(PREFIX) or "_vagrant_box_image_" in path.name]
 
 
@@ -121,7 +121,7 @@ def listening() -> list[Path]:
 
 @pytest.fixture(scope="module")
 def found(lab: Lab) -> Found:
-    """Everything that the running lab left; only where its libvirtd is its own, for the system's has its own rules."""
+    """Everything that the running lab has here; skips with the system's libvirtd, which sets its own permissions."""
     if not hypervisor.running():
         pytest.skip("the lab uses the system's libvirtd")
     secret = {
@@ -141,14 +141,14 @@ def found(lab: Lab) -> Found:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that everybody can enter."""
+    """A folder that every user can enter."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
 def test_what_is_open_is_found(open_folder: Path) -> None:
-    """The control: readable, writable and connectable things are seen as such, closed ones as closed."""
+    """A control: what is readable, writable or connectable is reported as such, and what is closed as closed."""
     modes = {"readable": 0o644, "writable": 0o666, "closed": 0o600}
     for name, mode in modes.items():
         (open_folder / name).touch()
@@ -165,7 +165,7 @@ def test_what_is_open_is_found(open_folder: Path) -> None:
 @pytest.mark.parametrize("how", [[], ["--readonly"]])
 @pytest.mark.parametrize("command", [["list", "--all"], ["dumpxml", "--security-info", f"{PREFIX}web1"]])
 def test_libvirt_refuses_other_users(found: Found, how: list[str], command: list[str]) -> None:
-    """Whoever may define a machine may read and write every file of this one."""
+    """A user who may define a machine can read and write every file of the hosting machine."""
     virsh = ["virsh", *how, "-c", LIBVIRT_URI]
     assert as_user(0, *virsh, "list").returncode == 0
     refused = as_user(NOBODY, *virsh, *command)
@@ -173,7 +173,7 @@ def test_libvirt_refuses_other_users(found: Found, how: list[str], command: list
 
 
 def test_no_socket_takes_other_users(found: Found) -> None:
-    """Those of libvirt, of its log daemon and of each machine."""
+    """The sockets of libvirt, of its log daemon and of each machine."""
     names = {path.name for path in found.sockets}
     assert {"libvirt-sock", "libvirt-sock-ro", "virtlogd-sock", "monitor.sock"} <= names
     assert rights(0, [LIBVIRT / "libvirt-sock"]) == {str(LIBVIRT / "libvirt-sock"): "c"}
@@ -189,7 +189,7 @@ def test_other_users_read_nothing(found: Found, kind: str) -> None:
 
 
 def test_all_of_it_was_looked_at(lab: Lab, found: Found) -> None:
-    """The files whose content matters most are among those that were found."""
+    """The most sensitive files are among the files tried."""
     names = {path.name for paths in found.secret.values() for path in paths}
     assert {"secrets.yml", "ssh-config", "lock"} <= names
     for node in lab.nodes:
@@ -197,14 +197,14 @@ def test_all_of_it_was_looked_at(lab: Lab, found: Found) -> None:
 
 
 def test_other_users_change_nothing(found: Found) -> None:
-    """Neither files nor the folders they are in."""
+    """Neither the files nor their folders."""
     assert {STATE / "libvirtd.conf", LIBVIRT, ROOT / ".lab/secrets.yml"} <= set(found.protected)
     assert usable(found.protected, "w") == []
 
 
 @pytest.mark.parametrize("uid", [NOBODY, FIRST_USER])
 def test_other_users_reach_nothing_of_a_box_that_is_built(uid: int) -> None:
-    """Whatever the mode of a file in it: the guest's first user has the number of this machine's."""
+    """Whatever the mode of a file in it: the guest's first user has the same number as this machine's first user."""
     with image.workspace() as work:
         keys = work / "authorized_keys"
         keys.touch()
@@ -214,7 +214,7 @@ def test_other_users_reach_nothing_of_a_box_that_is_built(uid: int) -> None:
 
 
 def ssh(node_address: str, *options: str) -> str:
-    """What ssh reports of a login as vagrant at an address with nothing but these options; it must be refused."""
+    """Log in as vagrant with these options only; the login must be refused, and the output of ssh is returned."""
     known = [
         "-F",
         "none",
@@ -232,7 +232,7 @@ def ssh(node_address: str, *options: str) -> str:
 
 
 def test_no_node_offers_a_password(lab: Lab) -> None:
-    """Boxes of a catalogue have the password vagrant for the user vagrant, who is root by sudo."""
+    """In boxes of a catalogue the user vagrant has the password vagrant, and is root by sudo."""
     for node in lab.nodes:
         assert "Permission denied (publickey)" in ssh(str(node.ip), "-o", "PubkeyAuthentication=no")
 

@@ -1,4 +1,4 @@
-"""A fresh minimal system with bootstrap's packages has the programs that they bring. Needs root, no machines."""
+"""A fresh minimal system with bootstrap's packages has the programs that the lab needs. Needs root, no machines."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ from lab.topology import ROOT
 MISSING = "missing-command"
 NOT_THERE = "no-such-command-anywhere"
 VENDORS = {"vagrant", "vagrant-libvirt"}  # Ubuntu has neither; see bootstrap.sh
-# Called by the code, or typed as the README says; all others that it calls are in every Debian and Ubuntu.
+# Programs that the code calls or the README names; the other ones it calls are part of every Debian and Ubuntu.
 PROGRAMS = {
     *("curl", "dig", "ip", "iptables", "libvirtd", "make", "mke2fs", "mmdebstrap", "mount", "qemu-img"),
     *("qemu-system-x86_64", "ssh-keygen", "tini", "vagrant", "virsh", "virtlogd", "xz", "zstd"),
@@ -29,7 +29,7 @@ def bootstraps_packages() -> set[str]:
 
 
 def missing_in_fresh_system(packages: set[str], programs: set[str]) -> set[str]:
-    """Those of `programs` that a minimal system of this machine's own release with `packages` does not have."""
+    """Those of `programs` that are missing in a minimal system of this machine's release with `packages`."""
     host = platform.freedesktop_os_release()
     mirror = mirrors.find(recipe.BY_HOST[host["ID"], host["VERSION_ID"]]).archive
     names = shlex.join(sorted(programs))
@@ -44,7 +44,7 @@ def missing_in_fresh_system(packages: set[str], programs: set[str]) -> set[str]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="making a chroot needs root")
 def test_bootstraps_packages_bring_their_programs() -> None:
-    """Nothing is missing but a program that exists nowhere, which shows that the question can be answered no."""
+    """None is missing except a program that does not exist, which proves that the test can find one missing."""
     left_out = VENDORS if platform.freedesktop_os_release()["ID"] == "ubuntu" else set()
     needed = PROGRAMS - left_out
     start = time.monotonic()

@@ -1,4 +1,4 @@
-"""Load on the real lab, as the README starts it."""
+"""Load on the real lab, started as in the README."""
 
 import csv
 import subprocess
@@ -17,7 +17,7 @@ LOCUST = str(Path(sys.executable).with_name("locust"))
 
 
 def answered(machines: dict[str, Machine]) -> Counter[str]:
-    """How many requests the balancer has given to each server so far."""
+    """How many requests the balancer has sent to each server so far."""
     found: Counter[str] = Counter()
     for row in csv.DictReader(machines["lb1"].run(facts.BALANCER).stdout.lstrip("# ").splitlines()):
         found[row["svname"]] += int(row["stot"] or 0)
@@ -25,7 +25,7 @@ def answered(machines: dict[str, Machine]) -> Counter[str]:
 
 
 def test_twenty_seconds_of_load_without_a_failure(healthy: Lab, machines: dict[str, Machine], tmp_path: Path) -> None:
-    """Ten users, every request good, both servers in it, and the files that the options promise."""
+    """Ten users: no request fails, both servers serve, and the files that the options name are written."""
     before = answered(machines)
     report = tmp_path / "report.html"
     words = ("-u", "10", "-r", "5", "-t", "20s", "--html", str(report), "--csv", str(tmp_path / "figures"))

@@ -1,4 +1,4 @@
-"""Snapshots of all three machines, the way back to clean, and the data as a file."""
+"""Snapshots of all three machines, reset to the clean state, and backup to a file."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.live
 
 
 def leave_note(lab: Lab) -> str:
-    """Leave a note through the balancer; its token."""
+    """Write a note through the balancer; returns its token."""
     token = secrets.token_hex(8)
     answer = site.fetch(lab, "/api/notes", method="POST", body=json.dumps({"token": token, "body": "a note"}))
     assert answer.status == 201, answer.text
@@ -30,7 +30,7 @@ def has_note(lab: Lab, token: str) -> bool:
 
 
 def test_a_snapshot_brings_all_machines_back_together(healthy: Lab, machines: dict[str, Machine]) -> None:
-    """What was before it is there, what came after is gone, clocks are right, databases equal."""
+    """Earlier notes are there, later ones are gone, clocks are right, databases are equal."""
     before = leave_note(healthy)
     must("lab.snapshot", "before-the-test")
     after = leave_note(healthy)
@@ -43,7 +43,7 @@ def test_a_snapshot_brings_all_machines_back_together(healthy: Lab, machines: di
 
 
 def test_reset_undoes_whatever_was_done(healthy: Lab, machines: dict[str, Machine]) -> None:
-    """A stopped service, an overwritten file, a note, a choice: one command, and the lab is as made."""
+    """A stopped service, an overwritten file, a note, a choice: one command makes the lab clean again."""
     token = leave_note(healthy)
     must("db.durability", "async")
     machines["web1"].run("systemctl stop nginx; echo broken > /etc/nginx/nginx.conf")
@@ -55,14 +55,14 @@ def test_reset_undoes_whatever_was_done(healthy: Lab, machines: dict[str, Machin
 
 
 def test_an_unknown_snapshot_is_refused_with_those_that_exist(lab: Lab) -> None:
-    """Exit code 2, nothing was touched."""
+    """Exit code 2; nothing is changed."""
     done = invoke("lab.restore", "never-made")
     assert done.returncode == 2
     assert "clean" in done.stderr
 
 
 def test_data_goes_to_a_file_and_back(healthy: Lab) -> None:
-    """The backup has what was there, and nothing that came later."""
+    """The backup has the earlier notes and not the later ones."""
     before = leave_note(healthy)
     path = Path(must("db.backup").strip())
     try:
@@ -75,7 +75,7 @@ def test_data_goes_to_a_file_and_back(healthy: Lab) -> None:
 
 
 def test_a_cut_off_backup_is_refused(lab: Lab, tmp_path: Path) -> None:
-    """Half a file must not replace whole data."""
+    """An incomplete backup must not replace complete data."""
     path = tmp_path / "half.sql"
     path.write_text("-- MySQL dump 10.13\nDROP TABLE notes;\n")
     done = invoke("db.restore", str(path))

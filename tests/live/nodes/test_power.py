@@ -1,4 +1,4 @@
-"""A server loses its power under requests, and comes back by itself."""
+"""A server loses its power during requests, and works again by itself after its start."""
 
 import json
 import secrets
@@ -19,7 +19,7 @@ PER_SECOND = 5
 
 
 class Visitors:
-    """Somebody asks for the page a few times a second; every answer is counted."""
+    """Reads the page a few times a second, and counts every answer."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
@@ -44,12 +44,12 @@ class Visitors:
                 self.seen[error.evidence] += 1
 
     def failures(self) -> dict[str, int]:
-        """What was not a page of one of the servers."""
+        """The answers that were not a page of one of the servers."""
         return {who: count for who, count in self.seen.items() if who not in {"web1", "web2"}}
 
 
 def test_a_server_powered_off_under_requests_is_not_missed(healthy: Lab, machines: dict[str, Machine]) -> None:
-    """web2's plug is pulled: no reader sees an error; started again, it serves and replicates by itself."""
+    """web2 is powered off: no reader sees an error; started again, it serves and replicates by itself."""
     web2 = healthy.node("web2")
     with Visitors(healthy) as visitors:
         until("visitors are served by both", lambda: visitors.seen.keys() >= {"web1", "web2"}, 20)

@@ -1,4 +1,4 @@
-"""Each node is rebooted: what comes back by itself, and what waits until it is certain."""
+"""Each node is rebooted: what works again by itself, and what waits for a converge."""
 
 import pytest
 
@@ -15,7 +15,7 @@ BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 
 def reboot(machine: Machine) -> None:
-    """Restart a machine as its administrator does, and wait until it answers with another boot id."""
+    """Reboot a machine as an administrator would, and wait until it answers with another boot id."""
     before = machine.run(BOOT_ID).stdout
     machine.run("systemctl --no-block reboot")
 
@@ -27,20 +27,20 @@ def reboot(machine: Machine) -> None:
 
 
 def served_by(lab: Lab) -> set[str]:
-    """Who serves the next four pages."""
+    """The servers of the next four pages."""
     return {site.fetch(lab).headers.get("x-served-by", "") for _ in range(4)}
 
 
 @pytest.mark.parametrize("name", [pytest.param("lb1", marks=pytest.mark.slow), "web2"])
 def test_balancer_and_replica_come_back_by_themselves(healthy: Lab, machines: dict[str, Machine], name: str) -> None:
-    """Nobody has to do anything: the lab is whole again."""
+    """Without any command the lab is healthy again."""
     reboot(machines[name])
     until("the lab is healthy", lambda: not wrong(healthy), 120, every=2)
     assert must("lab.provision").strip() == "nothing to change"
 
 
 def test_a_rebooted_primary_serves_readers_and_waits_with_writes(healthy: Lab, machines: dict[str, Machine]) -> None:
-    """It might not be the primary any more: it stays read-only until a converge is certain that it is."""
+    """It may no longer be the primary, so it stays read-only until a converge is certain that it is."""
     reboot(machines["web1"])
     until("web1 serves readers", lambda: "web1" in served_by(healthy), 120, every=2)
     asked = databases_of([machines["web1"], machines["web2"]])

@@ -1,4 +1,4 @@
-"""Drift is repaired, and only that; a wrong template is refused before anything changes."""
+"""A converge repairs drift and nothing else; a wrong template is refused before anything changes."""
 
 import json
 import re
@@ -31,7 +31,7 @@ DRIFT = {
 
 
 def test_all_that_was_changed_by_hand_is_repaired_and_nothing_else(healthy: Lab, machines: dict[str, Machine]) -> None:
-    """Eight things at once, on all nodes: the converge names exactly them, and the next one finds nothing."""
+    """Eight changes on all nodes at once: the converge names exactly these, and the next one finds none."""
     for node, command, _ in DRIFT.values():
         machines[node].run(command, title="drift")
     changed = re.sub(r"php[\d.]+-fpm", "php-fpm", must("lab.provision"))
@@ -51,7 +51,7 @@ def test_all_that_was_changed_by_hand_is_repaired_and_nothing_else(healthy: Lab,
 def test_drift_is_repaired_and_only_that(
     healthy: Lab, machines: dict[str, Machine], case: tuple[str, str, list[str]]
 ) -> None:
-    """One thing was changed by hand: the converge names exactly it, and the next one finds nothing."""
+    """One change by hand: the converge names exactly this one, and the next one finds none."""
     node, command, expected = case
     machines[node].run(command, title="drift")
     changed = must("lab.provision").splitlines()
@@ -83,7 +83,7 @@ CONFIGURATION = {
 def test_a_template_that_its_product_refuses_changes_nothing(
     healthy: Lab, machines: dict[str, Machine], case: tuple[str, str, str, str, str]
 ) -> None:
-    """Its own checker says no: exit code 3, its words are shown, the old file and the service stay."""
+    """The product's checker refuses it: exit code 3 with its message; the old file and the service stay."""
     name, wrong_lines, node, service, words = case
     template = ROOT / "provision" / "templates" / name
     text = template.read_text(encoding="utf-8")
@@ -105,7 +105,7 @@ CLOSE = "SET GLOBAL super_read_only = ON"
 
 
 def test_set_persist_does_not_open_a_server_at_boot(healthy: Lab, machines: dict[str, Machine]) -> None:
-    """The replica was opened for good, as far as SET PERSIST goes; after a restart of its MySQL it is read-only."""
+    """SET PERSIST makes the replica writable; after a restart of its MySQL it is still read-only."""
     web2 = machines["web2"]
     persisted = "mysql -N -e 'SELECT COUNT(*) FROM performance_schema.persisted_variables'"
     try:
@@ -129,7 +129,7 @@ HANGING = {
 def test_reads_go_on_while_every_write_hangs(
     healthy: Lab, machines: dict[str, Machine], case: tuple[str, str, str]
 ) -> None:
-    """No write is acknowledged, and no read fails; then all is well again, and the answer was true."""
+    """No write is acknowledged and no read fails; afterwards the lab is healthy, and 'unknown' was true."""
     node, begin, end = case
     token = secrets.token_hex(8)
     machines[node].run(begin)

@@ -1,4 +1,4 @@
-"""MySQL's configuration changes on both nodes under load: reads never fail, and what was acknowledged stays."""
+"""MySQL's configuration changes on both nodes under load: no read fails, and no acknowledged note is lost."""
 
 import json
 import secrets
@@ -26,7 +26,7 @@ STARTED = "systemctl show -p ActiveEnterTimestampMonotonic --value mysql"
 
 @dataclass
 class Load:
-    """Readers and a writer, one request after the other each; nothing is sent again."""
+    """Readers and a writer; each sends one request after the other, and none is sent again."""
 
     lab: Lab
     reads: int = 0
@@ -36,7 +36,7 @@ class Load:
     ends: threading.Event = field(default_factory=threading.Event)
 
     def read(self) -> None:
-        """Until the end."""
+        """Read until the end."""
         while not self.ends.wait(0.1):
             try:
                 status = site.fetch(self.lab).status
@@ -46,7 +46,7 @@ class Load:
             self.reads += 1
 
     def write(self) -> None:
-        """Until the end; 503 and 504 are honest answers."""
+        """Write until the end; 503 and 504 are valid answers."""
         while not self.ends.wait(0.2):
             token = secrets.token_hex(8)
             note = json.dumps({"token": token, "body": "while MySQL restarts"})
@@ -60,7 +60,7 @@ class Load:
 
 @contextmanager
 def load(lab: Lab) -> Iterator[Load]:
-    """It runs until the block ends."""
+    """The load, which runs until the block ends."""
     it = Load(lab)
     threads = [threading.Thread(target=work) for work in (it.read, it.read, it.write)]
     for thread in threads:
@@ -80,12 +80,12 @@ def has(machine: Machine, tokens: Sequence[str]) -> bool:
 
 
 def started(machines: dict[str, Machine]) -> dict[str, str]:
-    """When MySQL started on each web server, by the clock of its kernel."""
+    """The start time of MySQL on each web server, by its kernel's clock."""
     return {name: machines[name].run(STARTED).stdout for name in ("web1", "web2")}
 
 
 def test_both_servers_get_a_new_configuration_and_no_read_fails(healthy: Lab, machines: dict[str, Machine]) -> None:
-    """A comment by hand on both nodes, then a converge, the load going on; each MySQL restarted."""
+    """A change by hand on both nodes, then a converge under load restarts each MySQL."""
     both = [machines["web1"], machines["web2"]]
     was, before = primary(healthy), started(machines)
     for machine in both:
@@ -108,7 +108,7 @@ def test_both_servers_get_a_new_configuration_and_no_read_fails(healthy: Lab, ma
 
 @pytest.mark.parametrize("name", ["web1", "web2"])
 def test_one_node_alone_fails_no_read_either(healthy: Lab, machines: dict[str, Machine], name: str) -> None:
-    """The primary is opened again too, although only its node is converged."""
+    """The primary becomes writable again, although only its node is converged."""
     machines[name].run(f"echo '# by hand' >> {CNF}")
     with load(healthy) as it:
         must("lab.provision", "--node", name, timeout=PROVISION_S)
@@ -118,7 +118,7 @@ def test_one_node_alone_fails_no_read_either(healthy: Lab, machines: dict[str, M
 
 
 def test_a_change_of_systemds_file_restarts_no_server(healthy: Lab, machines: dict[str, Machine]) -> None:
-    """systemd reads it again, and MySQL goes on."""
+    """systemd reads it again, and MySQL keeps running."""
     before = started(machines)
     for name in before:
         machines[name].run(f"echo '# by hand' >> {PATIENCE}")

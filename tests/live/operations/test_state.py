@@ -1,4 +1,4 @@
-"""The state of each role, asked by pytest-testinfra: not by the code that made it."""
+"""The state of each role, checked with pytest-testinfra, independently of the code that made it."""
 
 import json
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from lab.topology import Lab, Node
 
 pytestmark = pytest.mark.live
 SITE = "/var/www/site"
-CLOCK_S = 0.005  # nginx reads its clock once a turn: a part may seem longer than the whole
+CLOCK_S = 0.005  # nginx updates its clock once per event loop: a part may seem longer than the total
 
 
 @pytest.fixture(scope="module")
 def hosts(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[tuple[Node, Host]]]:
-    """The nodes with a role, each with testinfra's way to it: one connection a node, for each costs seconds."""
+    """testinfra's hosts of the nodes with a role: one connection for each node, because opening one takes seconds."""
     shared = tmp_path_factory.mktemp("ssh")
     options = {node.name: {"ssh_config": str(SSH_CONFIG), "controlpath": str(shared / node.name)} for node in lab.nodes}
     made = {name: testinfra.get_host(f"ssh://{name}?sudo=true", **it) for name, it in options.items()}
@@ -28,13 +28,13 @@ Hosts = Callable[[str], list[tuple[Node, Host]]]
 
 
 def runs(host: Host, name: str) -> bool:
-    """Whether a service runs now and will after a boot."""
+    """Whether a service is running and enabled at boot."""
     service = host.service(name)
     return bool(service.is_running and service.is_enabled)
 
 
 def test_every_node_has_its_name_and_knows_the_others(lab: Lab, hosts: Hosts) -> None:
-    """Base: host name, lab address, the names of all nodes, the address kept over a boot."""
+    """Base: host name, lab address, the names of all nodes, and the address is configured for the next boot."""
     for node, host in hosts(""):
         assert host.check_output("uname -n") == node.name
         assert f"{node.ip}/{lab.network.prefixlen}" in host.check_output("ip -4 -o address show")
@@ -52,7 +52,7 @@ def test_the_nameserver_listens(lab: Lab, hosts: Hosts) -> None:
 
 
 def test_the_balancer_is_closed_to_all_but_root(lab: Lab, hosts: Hosts) -> None:
-    """Balancer: HAProxy serves and shows figures; whoever could switch servers off must be root."""
+    """Balancer: HAProxy serves and shows statistics; only root can disable servers."""
     for _, host in hosts("balancer"):
         assert runs(host, "haproxy")
         assert host.socket("tcp://0.0.0.0:80").is_listening and host.socket("tcp://0.0.0.0:8404").is_listening
@@ -64,7 +64,7 @@ def test_the_balancer_is_closed_to_all_but_root(lab: Lab, hosts: Hosts) -> None:
 
 
 def test_the_web_servers_keep_reads_and_writes_apart(lab: Lab, hosts: Hosts) -> None:
-    """Web: nginx, PHP-FPM with its pools on sockets that only nginx opens, passwords that not everybody reads."""
+    """Web: nginx; PHP-FPM with its pools on sockets that only nginx can open; the passwords are protected."""
     for _, host in hosts("web"):
         fpm = host.check_output("systemctl list-units --plain --no-legend 'php*-fpm.service' | cut -d ' ' -f 1")
         assert runs(host, "nginx") and runs(host, fpm.removesuffix(".service"))
@@ -79,7 +79,7 @@ def test_the_web_servers_keep_reads_and_writes_apart(lab: Lab, hosts: Hosts) -> 
 
 
 def test_the_balancers_checks_have_a_way_of_their_own(lab: Lab, hosts: Hosts) -> None:
-    """Nobody but the balancer comes in there, and every visitor's process may be busy: what asks is not delayed."""
+    """Only the balancer can use their port, and they are not delayed when all processes for visitors are busy."""
     ((_, balancer),) = hosts("balancer")
     for node, host in hosts("web"):
         ask = f"curl -s -o /dev/null -m 5 -w '%{{http_code}}' http://{node.ip}:8080"
@@ -101,7 +101,7 @@ def test_the_access_log_tells_how_long_each_hop_took(lab: Lab, hosts: Hosts) -> 
 
 
 def test_the_databases_boot_read_only_and_safe(lab: Lab, hosts: Hosts) -> None:
-    """Database: who forgets its role must not write, and what was acknowledged is on a disk."""
+    """Database: a server boots read-only because it does not know its role, and acknowledged writes are on disk."""
     wanted = {
         "log_bin": "1",
         "gtid_mode": "ON",
@@ -125,7 +125,7 @@ def test_the_databases_boot_read_only_and_safe(lab: Lab, hosts: Hosts) -> None:
 
 
 def test_accounts_have_the_least_rights(lab: Lab, hosts: Hosts) -> None:
-    """Database: nobody from outside may do everything, readers can't write, and none is anonymous."""
+    """Database: no remote account has all privileges, readers can't write, and no account is anonymous."""
     outside = (
         "SELECT CONCAT(user, '@', host) FROM mysql.user WHERE user = '' OR (host <> 'localhost' AND Super_priv = 'Y')"
     )
@@ -136,7 +136,7 @@ def test_accounts_have_the_least_rights(lab: Lab, hosts: Hosts) -> None:
 
 
 def test_the_replica_follows_by_gtid(lab: Lab, hosts: Hosts) -> None:
-    """Replication: one of the two, by position of its own, read-only even for root, never waiting for itself."""
+    """Replication: one of the two follows by GTID, is read-only even for root, and its semi-sync source is off."""
     question = "SHOW REPLICA STATUS"
     replicas = [(node, host) for node, host in hosts("database") if host.check_output("mysql -N -e %s", question)]
     assert [node.name for node, _ in replicas] == ["web2"]

@@ -1,4 +1,4 @@
-"""A crowd, and visitors who are slow on purpose: what everybody else gets meanwhile, and what the crowd is told."""
+"""A crowd, and visitors who are slow on purpose: what other visitors get meanwhile, and what the crowd gets."""
 
 import http.client
 import json
@@ -27,7 +27,7 @@ OPTION = "option idle-close-on-response"
 
 
 def test_a_crowd_is_told_to_come_again_and_takes_no_server_down(capped: Lab, balancer: Machine) -> None:
-    """Some are served, the others get a page that says so within the time of the queue and a little."""
+    """Some are served; the others get a page that refuses them, soon after the time limit of the queue."""
     before = downs(balancer)
     with crowd(lambda: asked(capped, "/")) as answers:
         pause(CROWD_S)
@@ -40,7 +40,7 @@ def test_a_crowd_is_told_to_come_again_and_takes_no_server_down(capped: Lab, bal
 
 
 def test_a_program_in_a_crowd_is_told_in_json(capped: Lab) -> None:
-    """And a write is read from its status: nothing was sent."""
+    """And the status of a refused write says that nothing was sent."""
     with crowd(lambda: asked(capped, "/api/notes")) as answers:
         pause(CROWD_S)
     refused = [(headers, text) for status, headers, text in answers if status == 503]
@@ -49,7 +49,7 @@ def test_a_program_in_a_crowd_is_told_in_json(capped: Lab) -> None:
 
 
 def test_readers_leave_room_for_a_write(capped: Lab) -> None:
-    """Writes have a queue and processes of their own: most are kept, though each may be refused in such a crowd."""
+    """Writes have their own queue and processes: most succeed, though any of them may be refused in such a crowd."""
     with crowd(lambda: asked(capped, "/")):
         pause(5)
         note = json.dumps({"token": f"crowd-{time.time_ns()}", "body": "in a crowd"})
@@ -58,9 +58,9 @@ def test_readers_leave_room_for_a_write(capped: Lab) -> None:
 
 
 def test_visitors_who_leave_leave_nothing_behind(capped: Lab) -> None:
-    """A crowd without patience: PHP does not go on working for those who left, so many still hear something in time.
+    """Impatient visitors: PHP does not work for those who left, so many others still get an answer in time.
 
-    Where it works on every read, 18 heard something (one run), else 90.
+    When PHP works on every read, 18 got an answer (one run), otherwise 90.
     """
     with crowd(lambda: asked(capped, "/", patience_s=1.2)) as answers:
         pause(CROWD_S)
@@ -69,7 +69,7 @@ def test_visitors_who_leave_leave_nothing_behind(capped: Lab) -> None:
 
 
 def test_many_who_ask_for_health_take_no_server_down(healthy: Lab, balancer: Machine) -> None:
-    """Visitors ask on the way of the readers, the balancer on its own."""
+    """Visitors' requests for /health go the way of the reads; the balancer's checks have their own port."""
     before = downs(balancer)
     with crowd(lambda: asked(healthy, "/health"), users=50):
         pause(CROWD_S)
@@ -78,14 +78,14 @@ def test_many_who_ask_for_health_take_no_server_down(healthy: Lab, balancer: Mac
 
 @contextmanager
 def dripping(lab: Lab, first: bytes, more: bytes) -> Iterator[None]:
-    """So many who send the first part of a request, and then a byte a second."""
+    """A number of visitors who send the first part of a request, and then a byte a second."""
     address = str(lab.having("balancer")[0].ip)
     route.guard(lab, address)
     over = threading.Event()
     with ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection((address, 80), timeout=10)) for _ in range(SLOW)]
         for it in slow:
-            with suppress(OSError):  # it may be answered, and closed, before it has sent all
+            with suppress(OSError):  # the connection may be answered and closed before all is sent
                 it.sendall(first)
 
         def drip() -> None:
@@ -115,7 +115,7 @@ HEAD = b"POST /api/notes HTTP/1.1\r\nHost: www.foobar.com\r\nContent-Type: appli
         (HEAD + b'Content-Length: 500\r\n\r\n{"token": "', b"a", 0),
         (HEAD + b"Content-Length: 39000\r\n\r\n" + b"a" * 38_980, b"a", 0),
         (GET + b"Content-Length: 500\r\n\r\n", b"a", 0),
-        (GET + b"\r\n", b"", 3),  # whole requests: all at once are a crowd
+        (GET + b"\r\n", b"", 3),  # complete requests: sent all at once they are a crowd
         (HEAD + b"Content-Length: 10000000\r\n\r\n" + b"a" * 90_000, b"a", 1),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffff\r\n" + b"a" * 90_000, b"a", 1),
         (GET + b"Content-Length: 10000000\r\n\r\n" + b"a" * 90_000, b"a", 1),
@@ -132,7 +132,7 @@ HEAD = b"POST /api/notes HTTP/1.1\r\nHost: www.foobar.com\r\nContent-Type: appli
     ],
 )
 def test_slow_visitors_take_no_place_from_others(healthy: Lab, first: bytes, more: bytes, burst_s: float) -> None:
-    """Two hundred who send or read a byte a second: pages and notes go on."""
+    """With two hundred visitors who send or read a byte a second, pages and notes still work."""
     with dripping(healthy, first, more):
         pause(burst_s)
         began = time.monotonic()
@@ -145,7 +145,7 @@ def test_slow_visitors_take_no_place_from_others(healthy: Lab, first: bytes, mor
 
 
 def test_who_reads_the_longest_page_slowly_takes_no_place_from_others(healthy: Lab) -> None:
-    """Ten notes of as many characters as there can be, each of which takes six on the page: it fits the balancer."""
+    """Ten notes of the maximum length, each character of which takes six on the page: it fits the balancer's buffer."""
     for number in range(10):
         note = json.dumps({"token": f"long-{number}-{time.time_ns()}", "body": '"' * 2000})
         assert asked(healthy, "/api/notes", "POST", note)[0] == 201
@@ -157,7 +157,7 @@ def test_who_reads_the_longest_page_slowly_takes_no_place_from_others(healthy: L
 
 
 def test_a_connection_brings_one_request_at_a_time(healthy: Lab) -> None:
-    """Without TLS nobody asked for HTTP/2: its hundred requests would count as one connection."""
+    """HTTP/2 is refused without TLS: its hundred requests would count as one connection."""
     address = str(healthy.having("balancer")[0].ip)
     route.guard(healthy, address)
     with socket.create_connection((address, 80), timeout=10) as connection:
@@ -166,7 +166,7 @@ def test_a_connection_brings_one_request_at_a_time(healthy: Lab) -> None:
 
 
 def test_a_body_that_is_too_large_is_told_so_that_its_sender_can_read_it(healthy: Lab) -> None:
-    """The form of the page by nginx and by PHP, and a program."""
+    """From nginx and from PHP for the form of the page, and for a program."""
     for path, wanted in (("/", "text/html"), ("/api/notes", "application/json")):
         for size in (33_000, 41_000, 90_000):
             status, headers, _ = asked(healthy, path, "POST", "body=" + "a" * size)
@@ -174,7 +174,7 @@ def test_a_body_that_is_too_large_is_told_so_that_its_sender_can_read_it(healthy
 
 
 def over_kept_connections(lab: Lab, reload: Callable[[], object]) -> tuple[int, int]:
-    """Requests on kept connections while HAProxy is reloaded again and again, and how many of them broke."""
+    """Send requests on kept connections while HAProxy is reloaded repeatedly; returns how many broke."""
     over, broken, made = threading.Event(), Counter[str](), Counter[str]()
 
     def user() -> None:
@@ -203,7 +203,7 @@ def over_kept_connections(lab: Lab, reload: Callable[[], object]) -> tuple[int, 
 
 
 def test_a_reload_breaks_no_kept_connection(healthy: Lab, balancer: Machine) -> None:
-    """And without the option it breaks some: the test can see it."""
+    """Without the option a reload breaks some, which proves that the test can see it."""
 
     def reload() -> None:
         balancer.run("systemctl reload haproxy", title="reloads HAProxy")

@@ -1,4 +1,4 @@
-"""A crowd, and something else goes wrong or is changed meanwhile: who is served, and that nobody is lost."""
+"""A crowd while something else fails or changes: who is served, and that every visitor gets an answer."""
 
 import time
 from collections import Counter
@@ -21,20 +21,20 @@ PHP, NGINX, BY_HAND = "/etc/php/*/fpm/php-fpm.conf", "/etc/nginx/nginx.conf", "c
 
 
 def statuses(answers: Sequence[Answer]) -> Counter[int]:
-    """How many answers there were of each status."""
+    """The number of answers of each status."""
     return Counter(status for status, _, _ in answers)
 
 
 def up(balancer: Machine) -> set[str]:
-    """The servers that HAProxy takes for working."""
+    """The servers that HAProxy reports as UP."""
     text = balancer.run(facts.BALANCER, title="asks HAProxy").stdout
     return {it.name for it in facts.servers(text) if it.backend == "web" and it.status.startswith("UP")}
 
 
 def test_a_server_that_returns_in_a_crowd_stays(capped: Lab, balancer: Machine, machines: dict[str, Machine]) -> None:
-    """web2 is gone for a while: web1 is not taken out, and web2 is let in while the crowd is still there.
+    """web2 is down for a while: web1 is not taken out, and web2 is added again while the crowd is still there.
 
-    What web2 was working on when it went may be lost: it had two reads at most.
+    The requests that web2 was working on may be lost: two reads at most.
     """
     with crowd(lambda: asked(capped, "/")) as answers:
         pause(BEGINS_S)
@@ -54,9 +54,9 @@ def test_a_server_that_returns_in_a_crowd_stays(capped: Lab, balancer: Machine, 
 def test_a_server_that_says_no_at_once_does_not_get_the_crowd(
     healthy: Lab, balancer: Machine, machines: dict[str, Machine], unit: str
 ) -> None:
-    """Until it is taken out, it costs little more than what it was working on.
+    """Until it is taken out, hardly more is lost than the requests it was working on.
 
-    Where HAProxy took each refusal at once and counted only its checks, 47 to 148 reads were refused (seven runs).
+    When HAProxy passed each refusal on at once and counted only its checks, 47 to 148 reads were refused (seven runs).
     """
     with crowd(lambda: asked(healthy, "/"), users=16) as answers:
         pause(BEGINS_S)
@@ -73,7 +73,7 @@ def test_a_server_that_says_no_at_once_does_not_get_the_crowd(
 def test_a_converge_in_a_crowd_costs_nobody_an_answer(
     healthy: Lab, balancer: Machine, machines: dict[str, Machine]
 ) -> None:
-    """It reloads PHP and nginx, one server after the other; then HAProxy is reloaded."""
+    """The converge reloads PHP and nginx, one server after the other, then HAProxy."""
     for name in ("web1", "web2"):
         text = f"echo '; {BY_HAND}' >> $(echo {PHP}); echo '# {BY_HAND}' >> {NGINX}"
         machines[name].run(text, title="changes both by hand")
@@ -89,7 +89,7 @@ def test_a_converge_in_a_crowd_costs_nobody_an_answer(
 
 
 def test_the_primary_is_replaced_in_a_crowd(capped: Lab, balancer: Machine, roles: Lab) -> None:
-    """As planned, and back: readers notice nothing."""
+    """A planned switch, and back: readers notice nothing."""
     before = downs(balancer)
     with crowd(lambda: asked(capped, "/")) as answers:
         pause(BEGINS_S)
@@ -113,7 +113,7 @@ def by_address(healthy: Lab) -> Iterator[Lab]:
 
 
 def test_a_crowd_of_one_address_takes_no_server_down(by_address: Lab, capped: Lab, balancer: Machine) -> None:
-    """All are bound to one server: that one serves as many as it can."""
+    """All are bound to one server, which serves as many as it can."""
     before = downs(balancer)
     with crowd(lambda: asked(capped, "/")) as answers:
         pause(3 * AFTER_S)
@@ -125,7 +125,7 @@ def test_a_crowd_of_one_address_takes_no_server_down(by_address: Lab, capped: La
 def test_a_crowd_of_writes_without_a_replica_leaves_the_readers_alone(
     healthy: Lab, balancer: Machine, machines: dict[str, Machine]
 ) -> None:
-    """In durable mode no write can be kept: each is told that or refused, pages go on, and then writes do, too."""
+    """In durable mode no write can succeed: each fails or is refused, pages still work, and later writes work again."""
     with crowd(lambda: noted(healthy), users=50) as answers:
         pause(BEGINS_S)
         machines["web2"].run("systemctl stop mysql", timeout=90, title="stops MySQL")
@@ -140,7 +140,7 @@ def test_a_crowd_of_writes_without_a_replica_leaves_the_readers_alone(
 
 
 def test_visitors_who_leave_keep_no_reader_waiting(capped: Lab, balancer: Machine) -> None:
-    """PHP does not see that they left, so its queue is full of them: who comes then hears it at once."""
+    """PHP does not notice that they left, so its queue is full of them: a new visitor is refused at once."""
     before, took = downs(balancer), []
     with leaving(capped):
         pause(5)

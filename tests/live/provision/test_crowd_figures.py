@@ -1,4 +1,4 @@
-"""What the protection from a crowd costs who comes without one, and how much of the site a large crowd leaves."""
+"""What the protection from crowds costs when there is none, and how many answers a large crowd leaves."""
 
 import re
 import selectors
@@ -34,7 +34,7 @@ AS_IT_IS = f"cp /run/with-admission {FILE} && systemctl reload haproxy"
 
 @dataclass
 class Answers:
-    """How many answers of each status visitors got, and how long each of them took, in seconds."""
+    """The number of answers of each status, and how long each took, in seconds."""
 
     counted: Counter[int] = field(default_factory=Counter)
     took: list[float] = field(default_factory=list)
@@ -42,13 +42,13 @@ class Answers:
 
 @dataclass
 class Asked:
-    """One visitor's request, and what came of its answer."""
+    """One visitor's request, and the part of the answer received so far."""
 
     since: float = field(default_factory=time.monotonic)
     came: bytes = b""
 
     def hears(self, connection: socket.socket, answers: Answers) -> bool:
-        """Take what came; where the answer is whole, count it and ask again. False when the connection is lost."""
+        """Read what has arrived; if the answer is complete, count it and ask again. False if the connection is lost."""
         try:
             more = connection.recv(65_536)
         except OSError:
@@ -66,7 +66,7 @@ class Asked:
 
 
 def is_complete(came: bytes) -> bool:
-    """Whether an answer has come to its end: nginx sends pages in chunks, HAProxy says how long a refusal is."""
+    """Whether an answer is complete: nginx sends pages in chunks, HAProxy sends refusals with Content-Length."""
     head, _, body = came.partition(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     return len(body) >= int(length[1]) if length else body.endswith(b"0\r\n\r\n")
@@ -74,15 +74,16 @@ def is_complete(came: bytes) -> bool:
 
 @pytest.fixture
 def balancer(healthy: Lab, machines: dict[str, Machine]) -> Iterator[Machine]:
-    """The node of HAProxy, with its configuration as it was."""
+    """HAProxy's node; its configuration is restored after the test."""
     yield machines[healthy.having("balancer")[0].name]
     must("lab.provision", timeout=300)
 
 
 def asks(lab: Lab, users: int, answers: Answers, over: threading.Event) -> None:
-    """Visitors who ask for the page again and again, on connections that are kept.
+    """Visitors who ask for the page repeatedly, on kept connections.
 
-    One thread for all, and nothing of an answer is read but its end: what they cost the machine, the site lacks.
+    One thread for all of them, and only the end of an answer is examined: the processor time they use is missing
+    for the site.
     """
     address = str(lab.having("balancer")[0].ip)
     route.guard(lab, address)
@@ -107,7 +108,7 @@ def asks(lab: Lab, users: int, answers: Answers, over: threading.Event) -> None:
 
 @contextmanager
 def visitors(lab: Lab, users: int) -> Iterator[Answers]:
-    """So many of them at once; what they got."""
+    """Run a number of them at once; returns the answers they got."""
     over, answers = threading.Event(), Answers()
     thread = threading.Thread(target=asks, args=[lab, users, answers, over])
     thread.start()
@@ -119,7 +120,7 @@ def visitors(lab: Lab, users: int) -> Iterator[Answers]:
 
 
 def pages(lab: Lab, users: int, seconds: float = MEASURE_S) -> tuple[float, float]:
-    """How many pages a second so many visitors got, and the median of their answers in milliseconds."""
+    """The pages per second that a number of visitors got, and the median response time in milliseconds."""
     with visitors(lab, users) as answers:
         pause(WARM_UP_S)
         before, took_before = answers.counted[200], len(answers.took)
@@ -130,7 +131,7 @@ def pages(lab: Lab, users: int, seconds: float = MEASURE_S) -> tuple[float, floa
 
 @pytest.mark.parametrize(("users", "what"), [(BUSY, "at its peak"), (1, "at rest")])
 def test_the_protection_costs_next_to_nothing(healthy: Lab, balancer: Machine, users: int, what: str) -> None:
-    """With and without it in pairs, each in the other order than the one before."""
+    """Measured with and without it in pairs, in alternating order."""
     got: dict[bool, list[float]] = {True: [], False: []}
     for number in range(PAIRS):
         for protected in (True, False) if number % 2 == 0 else (False, True):
@@ -150,9 +151,9 @@ def test_the_protection_costs_next_to_nothing(healthy: Lab, balancer: Machine, u
 
 
 def test_five_hundred_connections_take_no_server_down(healthy: Lab, balancer: Machine) -> None:
-    """They ask again as soon as they are answered; those who are served are nearly as many as without them.
+    """They ask again as soon as they have an answer; nearly as many are served as at the site's peak.
 
-    Peak and crowd in turn: the hosting machine's own speed differs by half from minute to minute.
+    Peak and crowd are measured in turn: the hosting machine's speed differs by half from minute to minute.
     """
     before, peaks, served = downs(balancer), [pages(healthy, BUSY)[0]], []
     for number in range(ROUNDS):

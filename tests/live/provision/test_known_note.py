@@ -24,7 +24,7 @@ def leave(lab: Lab, token: str) -> int:
 def test_a_note_that_no_replica_has_is_not_acknowledged_when_it_is_sent_again(
     healthy: Lab, machines: dict[str, Machine]
 ) -> None:
-    """It was let go by a change of durability: semi-sync is ON again, and the note is on the primary only."""
+    """A change of durability released its commit: semi-sync is ON again, but the note is on the primary only."""
     token = secrets.token_hex(8)
     assert leave(healthy, f"{token}-before") == 201
     machines["web2"].run(STOP)

@@ -1,4 +1,4 @@
-"""What HAProxy and nginx answer themselves: a page for a person, JSON for a program, and a status that is true."""
+"""The answers of HAProxy and nginx themselves: a page for a person, JSON for a program, and a correct status."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ PAGE, JSON = "text/html", "application/json"
 
 @pytest.fixture
 def failing(healthy: Lab, machines: dict[str, Machine]) -> Iterator[Lab]:
-    """web1, whose page ends with an error of PHP; its checks go well. PHP sees within 3 s that a file has changed."""
+    """web1, where PHP fails on the page but not on the checks. PHP notices a changed file within 3 s."""
     change = f"cp {INDEX} {SAVED} && sed -i '/^declare(strict_types=1);/a {BROKEN}' {INDEX} && grep -q purpose {INDEX}"
     machines["web1"].script(f"{change} && sleep {SEEN_S}", title="breaks the page")
     try:
@@ -30,7 +30,7 @@ def failing(healthy: Lab, machines: dict[str, Machine]) -> Iterator[Lab]:
 
 @pytest.fixture
 def frozen(healthy: Lab, machines: dict[str, Machine]) -> Iterator[Lab]:
-    """PHP stands still on both servers."""
+    """Freeze PHP on both servers."""
     servers = [machines[node.name] for node in healthy.having("web")]
     for server in servers:
         server.script(f"systemctl kill -s STOP {PHP}", title="freezes PHP")
@@ -42,13 +42,13 @@ def frozen(healthy: Lab, machines: dict[str, Machine]) -> Iterator[Lab]:
 
 
 def test_a_server_whose_page_fails_costs_no_reader(failing: Lab) -> None:
-    """500 is asked of the other server again, which has what web1 can't show."""
+    """After a 500 the balancer asks the other server, which can show the page."""
     answers = [asked(failing, "/") for _ in range(8)]
     assert {(status, headers.get("x-served-by")) for status, headers, _ in answers} == {(200, "web2")}
 
 
 def test_without_an_answer_a_person_reads_a_page_and_a_program_json(frozen: Lab) -> None:
-    """A write that was sent is unknown, 504; once the checks have failed nothing is sent any more, 503."""
+    """A write that was sent is unknown (504); when the checks have failed, nothing more is sent (503)."""
     sent = [("/", "token=own-answer&body=kept"), ("/api/notes", '{"token": "own-answer", "body": "kept?"}')]
     with ThreadPoolExecutor(max_workers=2) as pool:
         writes = list(pool.map(lambda it: asked(frozen, it[0], "POST", it[1], patience_s=40), sent))

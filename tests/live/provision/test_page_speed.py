@@ -1,4 +1,4 @@
-"""What opcache, kept connections and fixed pools are worth: the same page with and without them, in pairs."""
+"""How much opcache, kept connections and fixed pools gain: the same page with and without them, in pairs."""
 
 import http.client
 import statistics
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 PAIRS, CLIENTS, WARM_UP_S, MEASURE_S = 5, 4, 8.0, 15.0
 POOL, CODE, BALANCER = "/etc/php/*/fpm/php-fpm.conf", "/var/www/site/database.php", "/etc/haproxy/haproxy.cfg"
 RESTART = "systemctl restart 'php*-fpm.service'"
-# Kept connections are those of visitors to HAProxy, of HAProxy to nginx, and of PHP to MySQL.
+# Kept connections: from visitors to HAProxy, from HAProxy to nginx, and from PHP to MySQL.
 PLAIN = {
     "web": f"""cp {POOL} /run/tuned-pool; cp {CODE} /run/tuned-code
 sed -i -e 's/^pm = static/pm = dynamic\\npm.start_servers = 2\\npm.min_spare_servers = 1\\npm.max_spare_servers = 3/' \
@@ -38,15 +38,15 @@ TUNED = {
 
 @pytest.fixture
 def changed(healthy: Lab, machines: dict[str, Machine]) -> Iterator[list[Machine]]:
-    """The nodes that the test changes, as they were after it."""
+    """The nodes that the test changes; they are restored after it."""
     yield [machines[node.name] for node in healthy.nodes]
     must("lab.provision")
 
 
 def pages_per_second(lab: Lab, seconds: float) -> float:
-    """What the balancer delivers to a few browsers that ask again and again; only whole pages count.
+    """The pages per second that a few browsers get from the balancer; only complete pages count.
 
-    Like browsers they keep their connection for as long as HAProxy lets them.
+    Like browsers, they keep their connection for as long as HAProxy allows.
     """
     address = str(lab.having("balancer")[0].ip)
     route.guard(lab, address)
@@ -66,7 +66,7 @@ def pages_per_second(lab: Lab, seconds: float) -> float:
 
 
 def measured(lab: Lab, machines: list[Machine], changes: Mapping[str, str]) -> float:
-    """The same after a change, once the lab is whole again and has warmed up."""
+    """The same after a change, when the lab is healthy again and has warmed up."""
 
     def change(machine: Machine) -> None:
         machine.script(
@@ -80,7 +80,7 @@ def measured(lab: Lab, machines: list[Machine], changes: Mapping[str, str]) -> f
 
 
 def test_the_page_is_at_least_twice_as_fast_as_without_tuning(healthy: Lab, changed: list[Machine]) -> None:
-    """Measured in pairs: the machine's own noise hits both."""
+    """Measured in pairs, so that the machine's noise affects both."""
     ratios = []
     for number in range(PAIRS):
         plain = measured(healthy, changed, PLAIN)

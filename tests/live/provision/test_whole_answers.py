@@ -1,4 +1,4 @@
-"""An answer of PHP leaves nginx whole or not at all: who dies in the middle of it costs no reader anything."""
+"""nginx sends an answer of PHP completely or not at all: if it dies in the middle of one, no reader notices."""
 
 import socket
 import threading
@@ -23,7 +23,7 @@ SLOW = (
 
 @pytest.fixture
 def slow(healthy: Lab, machines: dict[str, Machine]) -> Iterator[Machine]:
-    """web2, whose page pauses in the middle for who asks it slowly; PHP sees within 3 s that a file has changed."""
+    """web2, whose page pauses in the middle if a request asks for it; PHP notices a changed file within 3 s."""
     machine = machines["web2"]
     change = f"cp {INDEX} {SAVED} && sed -i '/^declare(strict_types=1);/a {SLOW}' {INDEX} && grep -q slowly {INDEX}"
     machine.script(f"{change} && sleep {SEEN_S}", title="makes the page slow")
@@ -35,15 +35,15 @@ def slow(healthy: Lab, machines: dict[str, Machine]) -> Iterator[Machine]:
 
 @pytest.fixture
 def kill(slow: Machine) -> Callable[[], object]:
-    """Kill nginx at once: a shell waits on the node, for to start one takes longer than the pause."""
+    """Kill nginx at once: a shell already waits on the node, because starting one takes longer than the pause."""
     shell = slow.ready("cd /sys/fs/cgroup/system.slice/nginx.service", title="is ready to kill nginx")
     return lambda: slow.script("echo 1 > cgroup.kill", title="kills nginx", shell=shell)
 
 
 def asked_of_web2(lab: Lab) -> tuple[bytes, float]:
-    """What nginx on web2 sends to who asks it slowly, and after how many seconds its first byte came.
+    """Request the slow page from nginx on web2; returns the answer, and after how many seconds its first byte came.
 
-    Asked with HTTP/1.0, which knows no chunks: where PHP's records end is not seen in the answer.
+    With HTTP/1.0, which has no chunks, so that the answer does not show where PHP's records end.
     """
     address = str(lab.node("web2").ip)
     route.guard(lab, address)
@@ -61,7 +61,7 @@ def asked_of_web2(lab: Lab) -> tuple[bytes, float]:
 
 
 def test_no_byte_leaves_before_the_answer_is_complete(healthy: Lab, slow: Machine) -> None:
-    """Then all of it does."""
+    """Then all of it is sent."""
     received, first = asked_of_web2(healthy)
     assert first > PAUSE_S - 0.5
     head, _, body = received.partition(b"\r\n\r\n")
@@ -70,7 +70,7 @@ def test_no_byte_leaves_before_the_answer_is_complete(healthy: Lab, slow: Machin
 
 
 def test_who_is_killed_in_the_middle_has_sent_nothing(healthy: Lab, kill: Callable[[], object]) -> None:
-    """Not even a header."""
+    """Not even a header was sent."""
     timer = threading.Timer(DIES_AT_S, kill)
     timer.start()
     assert asked_of_web2(healthy) == (b"", 0.0)
@@ -78,7 +78,7 @@ def test_who_is_killed_in_the_middle_has_sent_nothing(healthy: Lab, kill: Callab
 
 
 def test_the_balancer_gets_it_from_the_other_server(healthy: Lab, kill: Callable[[], object]) -> None:
-    """Of two readers one is sent to web2; both get their page from web1, that one after the death of nginx."""
+    """One of two readers is sent to web2, where nginx dies; both get their page from web1."""
     timer = threading.Timer(DIES_AT_S, kill)
 
     def read(_: int) -> tuple[site.Response, float]:

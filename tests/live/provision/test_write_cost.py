@@ -1,4 +1,4 @@
-"""What a safe write costs: to wait for the replica, and to ask whether it confirmed; the same writes in pairs."""
+"""What a safe write costs: the wait for the replica, and the query whether it confirmed; the same writes in pairs."""
 
 import http.client
 import json
@@ -23,14 +23,14 @@ ORDER = ("async", "durable")
 
 @pytest.fixture
 def chosen(healthy: Lab) -> Iterator[Lab]:
-    """The lab with the durability that was chosen before, whatever the test chose."""
+    """The lab; the durability chosen before the test is restored after it."""
     before = choices.load().durability
     yield healthy
     must("db.durability", str(before))
 
 
 def write(visitor: http.client.HTTPConnection, lab: Lab) -> float:
-    """How many milliseconds a new note takes; only one that is acknowledged counts."""
+    """How many milliseconds a new note takes; it must be acknowledged."""
     note = json.dumps({"token": secrets.token_hex(8), "body": "what does it cost?"})
     start = time.monotonic()
     visitor.request("POST", "/api/notes", note, {"Host": lab.site, "Content-Type": "application/json"})
@@ -42,7 +42,7 @@ def write(visitor: http.client.HTTPConnection, lab: Lab) -> float:
 
 
 def asks(machines: dict[str, Machine], confirms: bool) -> None:
-    """Whether the site asks after COMMIT for the confirmation, on both servers."""
+    """Set on both servers whether the site asks for the confirmation after COMMIT."""
     change = f"s/'confirms' => [a-z]*/'confirms' => {str(confirms).lower()}/"
     for name in ("web1", "web2"):
         machines[name].run(f'sed -i "{change}" /etc/weblab/site.php && systemctl reload "php*-fpm"')
@@ -60,7 +60,7 @@ def typical_ms(lab: Lab) -> float:
 
 
 def test_a_durable_write_costs_at_most_ten_asynchronous_ones(chosen: Lab) -> None:
-    """Measured in pairs, each in the other order than the one before: the machine's own noise hits both."""
+    """Measured in pairs in alternating order, so that the machine's noise affects both."""
     ratios = []
     for number in range(PAIRS):
         took = {}
@@ -75,7 +75,7 @@ def test_a_durable_write_costs_at_most_ten_asynchronous_ones(chosen: Lab) -> Non
 
 
 def test_to_ask_for_the_confirmation_costs_little(chosen: Lab, machines: dict[str, Machine]) -> None:
-    """Durable writes with and without the question, in pairs, each in the other order than the one before."""
+    """Durable writes with and without the query, in pairs in alternating order."""
     ratios = []
     try:
         for number in range(PAIRS):

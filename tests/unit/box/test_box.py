@@ -1,4 +1,4 @@
-"""The local box: its name, whether it can be built here, and which old ones it replaces."""
+"""The local box: its name, whether it can be built on this machine, and which older boxes it replaces."""
 
 import shutil
 from pathlib import Path
@@ -14,12 +14,12 @@ PLAIN = f"{KIND}plain-0123456789ab"
 
 
 def copy_of_the_recipe(folder: Path) -> Path:
-    """A copy of what boxes are made from, to change."""
+    """A copy of the files from which boxes are built, to change."""
     return Path(shutil.copytree(recipe.HERE, folder / "box"))
 
 
 def test_the_name_tells_release_kind_and_hash() -> None:
-    """Twelve hex digits follow the release, and 'plain' sets the second kind apart."""
+    """The release, 'plain' for the second kind, then twelve hex digits."""
     baked, plain = (recipe.Recipe(recipe.TRIXIE, plain=plain) for plain in (False, True))
     assert installed.older({baked.name}, KIND, keep="") == {baked.name}
     assert installed.older({plain.name}, f"{KIND}plain-", keep="") == {plain.name}
@@ -27,7 +27,7 @@ def test_the_name_tells_release_kind_and_hash() -> None:
 
 @pytest.mark.parametrize("changed", ["hooks/seal.sh", "guest/common/etc/hosts", "Vagrantfile.template", "recipe.py"])
 def test_a_changed_recipe_file_changes_the_hash(tmp_path: Path, changed: str) -> None:
-    """A box made from other files is another box."""
+    """A box built from other files has another name."""
     folder = copy_of_the_recipe(tmp_path)
     before = recipe.fingerprint(folder, "options")
     with (folder / changed).open("a") as file:
@@ -36,7 +36,7 @@ def test_a_changed_recipe_file_changes_the_hash(tmp_path: Path, changed: str) ->
 
 
 def test_options_change_the_hash_and_other_files_do_not(tmp_path: Path) -> None:
-    """What does not end in the box must not cause a build."""
+    """A file that is no part of the box must not cause a build."""
     folder = copy_of_the_recipe(tmp_path)
     before = recipe.fingerprint(folder, "options")
     (folder / "installed.py").write_text("changed")
@@ -45,7 +45,7 @@ def test_options_change_the_hash_and_other_files_do_not(tmp_path: Path) -> None:
 
 
 def test_only_a_baked_box_has_the_servers() -> None:
-    """In a plain box the roles install them."""
+    """On a plain box the roles install them."""
     baked, plain = (recipe.Recipe(recipe.TRIXIE, plain=plain) for plain in (False, True))
     assert set(baked.packages) - set(plain.packages) == set(recipe.SERVERS)
 
@@ -60,19 +60,19 @@ def test_only_a_baked_box_has_the_servers() -> None:
     ],
 )
 def test_the_release_follows_the_host(host: tuple[str, str], label: str) -> None:
-    """Debian hosts make Debian 13, Ubuntu hosts their own release."""
+    """Debian hosts build Debian 13, Ubuntu hosts their own release."""
     assert recipe.release_of({"ID": host[0], "VERSION_ID": host[1]}).label == label
 
 
 def test_an_unknown_host_is_told_what_it_could_be() -> None:
-    """The error names this system and those that work."""
+    """The error names this system and the supported ones."""
     with pytest.raises(InfrastructureBroken, match=r"Debian 12, 13 or Ubuntu 24\.04, 26\.04; this is Fedora 44"):
         recipe.release_of({"ID": "fedora", "VERSION_ID": "44", "PRETTY_NAME": "Fedora 44"})
 
 
 @pytest.fixture
 def good_machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A machine on which nothing is missing."""
+    """A machine that has everything for a build."""
     monkeypatch.setattr("platform.freedesktop_os_release", lambda: {"ID": "debian", "VERSION_ID": "12"})
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr("os.geteuid", lambda: 0)
@@ -84,7 +84,7 @@ def good_machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_a_good_machine_can_build(good_machine: pytest.MonkeyPatch) -> None:
-    """No reason against it is None."""
+    """None means that there is no reason against it."""
     assert build.can_build() is None
 
 
@@ -96,18 +96,18 @@ def test_every_reason_is_named_at_once(good_machine: pytest.MonkeyPatch) -> None
     good_machine.setattr("glob.glob", lambda _: [])
     assert build.can_build() == (
         "not root; mmdebstrap is missing (package mmdebstrap); /var/lib has 1.0 GB free, 4 are needed; "
-        "the keys of trixie are missing (package debian-archive-keyring, upgrade it)"
+        "the archive keys of trixie are missing (upgrade the package debian-archive-keyring)"
     )
 
 
 def test_no_mirror_is_a_reason(good_machine: pytest.MonkeyPatch) -> None:
-    """The mirror's own words are passed on."""
+    """The error about the mirror is returned as the reason."""
     good_machine.setattr(mirrors, "problem", lambda _: "host: no Debian mirror in apt's configuration")
     assert build.can_build() == "host: no Debian mirror in apt's configuration"
 
 
 def test_a_cached_box_is_not_built_again(good_machine: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line says so."""
+    """One progress line reports it."""
     good_machine.setattr(installed, "has", lambda _: True)
     name = build.ensure()
     assert name == build.name()
@@ -115,7 +115,7 @@ def test_a_cached_box_is_not_built_again(good_machine: pytest.MonkeyPatch, capsy
 
 
 def test_older_boxes_are_those_of_the_same_kind() -> None:
-    """A plain box, another's box and the one to keep are not among them."""
+    """A plain box, another project's box and the one to keep are not older boxes."""
     names = {OLD, NEW, PLAIN, "weblab/trial", "weblab/debian-13-today"}
     assert installed.older(names, KIND, keep=NEW) == {OLD}
 
@@ -128,10 +128,10 @@ def test_older_boxes_are_those_of_the_same_kind() -> None:
     ],
 )
 def test_a_volume_names_its_box(volume: str, box: str) -> None:
-    """Machines' own disks name themselves."""
+    """The disk of a machine has no box: its own name is returned."""
     assert installed.box_of(volume) == box
 
 
 def test_the_kernel_of_a_box_has_a_folder_of_its_own() -> None:
-    """The slash of the name is no folder."""
+    """The slash in the name makes no subfolder."""
     assert image.kernel_folder(OLD) == image.KERNELS / "weblab-debian-13-0123456789ab"

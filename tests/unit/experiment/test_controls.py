@@ -1,4 +1,4 @@
-"""Negative controls without a machine: a run that hides trouble, judged from its folder by the command of a user."""
+"""Negative controls without machines: runs with hidden failures, judged from their folders by experiment.report."""
 
 import json
 import subprocess
@@ -33,23 +33,23 @@ INVOKE = Path(sys.executable).with_name("invoke")
 
 
 def as_control(story: list[Entry]) -> list[Entry]:
-    """A run with the expectations of the experiment 'control'; the load had 20 requests a second."""
+    """A run with the expectations of the experiment 'control' and a load of 20 requests a second."""
     settings = {**CONTROL.as_data(), "load": {"rate": 20, "write_share": 0.2, "processes": 1}}
     return changed(story, kind("run"), **settings)
 
 
 def one_write_lost() -> list[Entry]:
-    """web2 lacks one of the notes that were acknowledged."""
+    """web2 lacks one acknowledged note."""
     tokens = next(it for it in quiet() if it.kind == "final").data["tokens"]
     return [*without(quiet(), kind("final", "web2")), final("web2", {t: n for t, n in tokens.items() if t != "t45"})]
 
 
 def counted(more: int) -> Callable[[], list[Entry]]:
-    """A run of which HAProxy counted more requests than the client recorded."""
+    """A run in which HAProxy counted more requests than the client recorded."""
     return lambda: changed(quiet(), kind("generator"), requests_seen={"site": len(History(quiet()).requests) + more})
 
 
-# A story, the exit code of experiment.report, the verdict, and the checks that are not passed.
+# A run, the exit code of experiment.report, the verdict, and the checks that do not pass.
 RUNS: dict[str, tuple[Callable[[], list[Entry]], int, str, dict[str, str]]] = {
     "nothing wrong": (quiet, 0, "pass", {}),
     "one write lost": (one_write_lost, 1, "fail", {"lost-writes": "fail"}),
@@ -66,7 +66,7 @@ RUNS: dict[str, tuple[Callable[[], list[Entry]], int, str, dict[str, str]]] = {
 
 @pytest.mark.parametrize("name", RUNS)
 def test_trouble_is_found_in_a_saved_run(tmp_path: Path, name: str) -> None:
-    """By the checks whose business it is, and by no other; the exit code says it, the summary and the page too."""
+    """The right checks find it, and no others; the exit code, the summary and the page report it."""
     story, code, verdict, wrong = RUNS[name]
     timeline.append(tmp_path / "timeline.jsonl", as_control(story()))
     words = [str(INVOKE), "experiment.report", str(tmp_path)]
@@ -83,7 +83,7 @@ def test_trouble_is_found_in_a_saved_run(tmp_path: Path, name: str) -> None:
 def test_a_client_that_really_sends_again_is_found_out(
     site: fake_site.Site, tmp_path: Path, retries: Retry | None, verdict: str
 ) -> None:
-    """Real requests: what the site counted is held against what the client wrote down."""
+    """Real requests: the site's count is compared with the client's record."""
     site.manner = lambda _: "closes"
     here = replace(LAB, network=IPv4Network("127.0.0.0/8"))
     adapter = {"adapter": lambda _: HTTPAdapter(max_retries=retries)} if retries else {}
@@ -102,7 +102,7 @@ def test_a_client_that_really_sends_again_is_found_out(
 
 @pytest.mark.parametrize("name", [it.name for it in shipped(LAB) if it.name.startswith("control-")])
 def test_a_control_that_finds_nothing_fails(name: str) -> None:
-    """A quiet run, judged by what the control expects."""
+    """A run without failures does not meet the control's expectations."""
     it = experiment_file.find(name, LAB)
     checks = {check.name: check.verdict for check in judge(History(quiet()), it.as_data()["expect"])}
     assert checks[it.expect[0].check] == "fail"

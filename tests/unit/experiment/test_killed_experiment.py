@@ -1,4 +1,4 @@
-"""kill -9 of an experiment: what the user chose holds again with the next command. The lab is a double."""
+"""kill -9 of an experiment: the next command restores the user's choices. The lab is a double."""
 
 import multiprocessing
 import os
@@ -34,12 +34,12 @@ Run = Callable[[Callable[[], None]], None]
 
 @command(changes=True)
 def change(c: Context) -> None:
-    """Any command that changes the lab."""
+    """A command that changes the lab."""
 
 
 @pytest.fixture
 def run(stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run control, which is durable, up to a moment in its middle, in a process of its own; then wait for its end."""
+    """Run the experiment control, which is durable, to its middle in a separate process; then wait for its end."""
     held = lock.held
     monkeypatch.setattr(lock, "held", lambda: held(tmp_path / "lock"))
     monkeypatch.setattr(converge, "everything", lambda *_, **__: Outcome([], {}, []))
@@ -61,7 +61,7 @@ def run(stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def _quietly() -> None:
-    """In a process of its own, whose exit nobody shows."""
+    """The separate process; its exit is not shown."""
     with pytest.raises(Exit):
         experiment.run(Context(), "control")
 
@@ -72,7 +72,7 @@ def killed() -> None:
 
 
 def test_what_the_user_chose_comes_back_after_a_kill(run: Run, stored: Stored, capsys: Any) -> None:
-    """The killed experiment's own choice stands until any changing command begins, which says so, once."""
+    """The killed experiment's choice is in force until the next changing command begins, which reports that once."""
     choices.save(**CHOSEN)
     run(killed)
     assert choices.load() == Choices(algorithm="leastconn", durability=Durability.DURABLE)
@@ -85,7 +85,7 @@ def test_what_the_user_chose_comes_back_after_a_kill(run: Run, stored: Stored, c
 def test_the_roles_alone_bring_it_back_too(
     run: Run, stored: Stored, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """`fab database` is a converge: it would make the killed experiment's durability that of the primary."""
+    """`fab database` converges, and would set the killed experiment's durability on the primary."""
     choices.save(**CHOSEN)
     run(killed)
     monkeypatch.setattr(fabfile, "everything", lambda *_, **__: Outcome([], {}, []))
@@ -94,7 +94,7 @@ def test_the_roles_alone_bring_it_back_too(
 
 
 def test_an_experiment_after_a_kill_ends_with_what_the_user_chose(run: Run, stored: Stored) -> None:
-    """The second one takes nothing of the first for the user's; a normal end leaves nothing aside."""
+    """The second does not take the first one's choices for the user's; after a normal end nothing is set aside."""
     choices.save(**CHOSEN)
     run(killed)
     run(lambda: None)
@@ -104,7 +104,7 @@ def test_an_experiment_after_a_kill_ends_with_what_the_user_chose(run: Run, stor
 def test_a_command_of_the_experiment_itself_leaves_its_choices(
     run: Run, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is a part of an experiment that runs: nobody was killed."""
+    """It is part of a running experiment, which was not killed."""
 
     def part() -> None:
         monkeypatch.setenv(lock.HOLDER, str(os.getpid()))

@@ -1,4 +1,4 @@
-"""Whether the lab is whole, told from what the observers saw last."""
+"""Whether the lab is healthy, according to the latest observations."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ LAB = topology.load()
 
 
 def seen(at: float, **changes: Any) -> Latest:
-    """A whole lab as the observers see it, but for `changes`."""
+    """A healthy lab as the observers see it, except for `changes`."""
     latest = Latest(LAB, lambda entry: None)
 
     def add(observer: str, kind: str, **data: Any) -> None:
@@ -31,13 +31,13 @@ def seen(at: float, **changes: Any) -> Latest:
 
 
 def test_a_whole_lab_has_nothing_wrong() -> None:
-    """Everything was seen a moment ago and is as it should be."""
+    """Every observation is recent and as it should be."""
     assert seen(time.time()).wrong() == []
     assert seen(time.time()).primary() == "web1"
 
 
 def test_what_was_not_seen_for_a_moment_is_not_healthy() -> None:
-    """An observer that is shut must not pass for a lab that is well."""
+    """Without recent observations the lab must not count as healthy."""
     wrong = seen(time.time() - FRESH_S - 1).wrong()
     assert "web1: it is not seen running" in wrong and "HAProxy: web2 is not seen" in wrong
     assert "0 of 2 databases answer, 0 of them primary" in wrong

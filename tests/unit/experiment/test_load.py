@@ -1,4 +1,4 @@
-"""The load as an experiment sees it: whatever becomes of Locust, the error tells what, why, and what to do next."""
+"""The load as an experiment uses it: however Locust fails, the error has what, why, and the next step."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ Playing = Callable[[str], AbstractContextManager[Running]]
 
 @pytest.fixture
 def playing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Playing]:
-    """The load with a script in the place of Locust; none of its processes is left in the end."""
+    """The load with a script in place of Locust; none of its processes remains at the end."""
     script, folder = tmp_path / "locust", tmp_path / "run" / "record"
     folder.parent.mkdir()
     monkeypatch.setattr(load, "LOCUST", script)
@@ -55,7 +55,7 @@ def playing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Playing
 
 
 def has_text(error: LabError, what: str, evidence: str) -> None:
-    """What happened, its last lines and no more, and the file and the command to look at."""
+    """The error has what happened, the last lines only, the log file, and the next command."""
     assert error.what == what
     assert error.evidence.splitlines()[-1] == evidence
     assert len(error.evidence.splitlines()) <= load.LOG_LINES + 1
@@ -64,12 +64,12 @@ def has_text(error: LabError, what: str, evidence: str) -> None:
 
 @pytest.mark.parametrize(("processes", "probes"), [(1, 1), (2, 3), (4, 5)])
 def test_what_the_load_asks_before_it_begins_is_known(processes: int, probes: int) -> None:
-    """Each process looks whether anybody takes connections, and their leader too: none of that is a request."""
+    """Each process, and their leader, tests whether the site accepts connections: no requests of the load."""
     assert load.probes(Load(20, 0.03, processes)) == probes
 
 
 def test_a_load_begins_and_ends(playing: Playing) -> None:
-    """The moment of its first request is that of its record; a good end is no error."""
+    """The time of its first request is the one in its record; a normal end raises no error."""
     with playing(OBEYS + BEGINS + WAITS) as it:
         assert it.began() == 7.5
         it.must_go_on()
@@ -77,7 +77,7 @@ def test_a_load_begins_and_ends(playing: Playing) -> None:
 
 
 def test_a_load_that_dies_at_once_is_told_at_once(playing: Playing) -> None:
-    """Nobody waits for its first request."""
+    """The experiment does not wait for its first request."""
     began = time.monotonic()
     with playing(PRINTS + "sys.exit(2)\n") as it, pytest.raises(InfrastructureBroken) as caught:
         it.began()
@@ -86,7 +86,7 @@ def test_a_load_that_dies_at_once_is_told_at_once(playing: Playing) -> None:
 
 
 def test_a_load_that_never_begins_is_told_with_what_it_said(playing: Playing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It lives, and sends nothing."""
+    """It runs but sends nothing."""
     monkeypatch.setattr(load, "STARTS_S", 1.0)
     with playing(PRINTS + WAITS) as it, pytest.raises(TimedOut) as caught:
         it.began()
@@ -95,7 +95,7 @@ def test_a_load_that_never_begins_is_told_with_what_it_said(playing: Playing, mo
 
 @pytest.mark.parametrize("asks", [Running.must_go_on, Running.end])
 def test_a_load_that_dies_in_the_middle_is_an_error(playing: Playing, asks: Callable[[Running], None]) -> None:
-    """Whoever asks next hears it: an experiment between its steps, and at the end."""
+    """The next check raises it: between the steps of an experiment, and at its end."""
     with playing(BEGINS + "raise OSError('No space left on device')\n") as it:
         it.process.wait(30)
         with pytest.raises(InfrastructureBroken) as caught:
@@ -104,32 +104,32 @@ def test_a_load_that_dies_in_the_middle_is_an_error(playing: Playing, asks: Call
 
 
 def test_a_load_that_was_killed_says_by_what(playing: Playing) -> None:
-    """The kernel does that where memory is short; it leaves no words."""
+    """The kernel kills a process if memory is short; the log says nothing."""
     with playing(BEGINS + WAITS) as it:
         it.began()
         it.process.kill()
         it.process.wait(30)
         with pytest.raises(InfrastructureBroken) as caught:
             it.must_go_on()
-    has_text(caught.value, "the load ended early (signal 9)", "it said nothing")
+    has_text(caught.value, "the load ended early (signal 9)", "its log is empty")
 
 
 def test_a_load_that_ends_badly_is_an_error(playing: Playing) -> None:
-    """It was asked to end, and something was wrong with it."""
+    """It was asked to end, and ended with an error."""
     with playing(FAILS + BEGINS + WAITS) as it:
         it.began()
         with pytest.raises(InfrastructureBroken) as caught:
             it.end()
-    has_text(caught.value, "the load ended badly (exit 3)", "line 39")
+    has_text(caught.value, "the load ended with an error (exit 3)", "line 39")
 
 
 def test_a_load_that_does_not_end_is_killed(playing: Playing) -> None:
-    """In time, and that is told: what was under way may not be on record."""
+    """It is killed in time, and reported: requests under way may not be on record."""
     with playing(DEAF + BEGINS + PRINTS + WAITS) as it:
         it.began()
         with pytest.raises(InfrastructureBroken) as caught:
             it.end()
-    has_text(caught.value, "the load did not end within 0.5 s, it was killed (signal 9)", "line 39")
+    has_text(caught.value, "the load did not end within 0.5 s and was killed (signal 9)", "line 39")
 
 
 IMPATIENT = """
@@ -140,7 +140,7 @@ from loadtests.open_loop import *
 
 
 def test_a_process_that_dies_among_several_is_told(checkout: Path, site: Site, tmp_path: Path) -> None:
-    """kill -9 of one of two: exit 3 and why, among the last lines; the record holds every write."""
+    """kill -9 of one of two: exit 3, with the reason in the last lines; the record has every write."""
     file, folder, port = tmp_path / "impatient.py", tmp_path / "run" / "record", closed_port()
     file.write_text(IMPATIENT, encoding="utf-8")
     ports = ("--master-port", port, "--master-bind-port", port)
@@ -150,6 +150,6 @@ def test_a_process_that_dies_among_several_is_told(checkout: Path, site: Site, t
         os.kill(next(it for it in pids_with(str(folder)) if it != locust.pid), signal.SIGKILL)
         code, output = stop(locust)
     assert code == 3, output
-    assert "1 processes never said that they had ended" in "\n".join(output.splitlines()[-load.LOG_LINES :])
+    assert "1 processes did not report that they had ended" in "\n".join(output.splitlines()[-load.LOG_LINES :])
     writes = [what for what in seen(site) if what[0] == "POST"]
     assert writes and set(writes) <= set(recorded(merge(folder)))

@@ -1,4 +1,4 @@
-"""kill -9 of whoever started a load: the load does not outlive it for long. Real processes, a fake site."""
+"""kill -9 of the process that started a load: the load ends soon too. Real processes, a fake site."""
 
 import os
 import signal
@@ -25,12 +25,12 @@ from lab.wait import pause
 with load.running(Load(40, 0.5, int(sys.argv[2])), 1, 60, Path(sys.argv[1])):
     pause(60)
 """
-SOON_S = 6.0  # a second to notice, one for Locust's own end, and a machine that has other work
+SOON_S = 6.0  # a second to notice, one for Locust's end, and a busy machine
 
 
 def starter(checkout: Path, host: str, folder: Path, processes: int) -> "subprocess.Popen[bytes]":
     """A process that starts a load as an experiment does."""
-    port = closed_port()  # Locust's own may be taken by another run
+    port = closed_port()  # Locust's default port may be in use by another run
     chosen = {"LOCUST_HOST": host, "LOCUST_MASTER_NODE_PORT": port, "LOCUST_MASTER_BIND_PORT": port}
     words = [sys.executable, "-c", STARTER, str(folder), str(processes)]
     return subprocess.Popen(words, cwd=checkout, env={**os.environ, **ASTRAY, **chosen}, start_new_session=True)
@@ -38,7 +38,7 @@ def starter(checkout: Path, host: str, folder: Path, processes: int) -> "subproc
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_load_ends_when_its_starter_is_killed(checkout: Path, site: Site, tmp_path: Path, processes: int) -> None:
-    """Within seconds nothing is sent any more, no process is left, and what was sent is on record."""
+    """Within seconds nothing more is sent, no process is left, and all that was sent is on record."""
     folder = tmp_path / "record"
     process = starter(checkout, site.host, folder, processes)
     try:
@@ -56,7 +56,7 @@ def test_a_load_ends_when_its_starter_is_killed(checkout: Path, site: Site, tmp_
 
 
 def test_a_load_that_a_user_started_goes_on_without_its_shell(checkout: Path, site: Site, tmp_path: Path) -> None:
-    """Nobody told it whom it belongs to: only a signal ends it."""
+    """It has no starter in its environment, so only a signal ends it."""
     folder = str(tmp_path / "record")
     words = f"{LOCUST} -f loadtests/open_loop.py --headless --rate 40 -t 60s --host {site.host} --record {folder}"
     subprocess.run(

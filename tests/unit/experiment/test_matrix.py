@@ -1,4 +1,4 @@
-"""The matrix: row by row, resumable, every result kept. Runs are doubles that leave a timeline by hand."""
+"""The matrix runs row by row, can be continued, and saves every result. Runs are doubles that write a timeline."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ BAD_LAB = LabNotUp("the lab is not whole", evidence="web1: nginx is failed")
 
 
 def test_every_shipped_experiment_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In order of their names; what breaks nothing, or has commands in its story, is run as it is written."""
+    """In the order of their names; an experiment without faults, or with commands, is run as written."""
     assert [it.name for it in matrix.rows(PLANS, "", 10)] == [it.name for it in PLANS]
     assert [it.rounds for it in rows("control", "two-faults", "web1-freeze", rounds=10)] == [0, 10, 10]
     story = experiment_file.load(Path(__file__).parents[1] / "cases" / "plans" / "whole.yml", LAB)
@@ -27,7 +27,7 @@ def test_every_shipped_experiment_is_a_row(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_mistakes_are_refused_together() -> None:
-    """With what was probably meant."""
+    """Each with the name that was probably meant."""
     with pytest.raises(BadInput) as caught:
         rows("web1-frezee", "control", "x", rounds=0, times=0)
     problems = caught.value.evidence.splitlines()
@@ -38,7 +38,7 @@ def test_mistakes_are_refused_together() -> None:
 
 
 def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
-    """All that the table shows, and the seed to run it again."""
+    """It has everything that the table shows, and the seed to repeat the run."""
     it = Doubles(tmp_path, GOOD)
     assert it.play(rows("web1-freeze")) == 0
     (result,) = it.results
@@ -62,7 +62,7 @@ def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
 
 
 def test_what_has_its_result_is_not_run_again(tmp_path: Path) -> None:
-    """Whoever was interrupted goes on where he was; a row that was interrupted has no result."""
+    """An interrupted matrix continues where it stopped; an interrupted row has no result."""
     it = Doubles(tmp_path, GOOD, INTERRUPTED, GOOD)
     with pytest.raises(KeyboardInterrupt):
         it.play(rows(*TWO))
@@ -74,7 +74,7 @@ def test_what_has_its_result_is_not_run_again(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_that_saw_a_violation_keeps_it(tmp_path: Path) -> None:
-    """Nobody gets rid of a failure with Ctrl-C."""
+    """Ctrl-C does not discard a failure."""
     it = Doubles(tmp_path, changed(BAD, kind("end"), complete=False, why="interrupted"))
     with pytest.raises(KeyboardInterrupt):
         it.play(rows("web1-freeze"))
@@ -82,7 +82,7 @@ def test_an_interrupted_run_that_saw_a_violation_keeps_it(tmp_path: Path) -> Non
 
 
 def test_the_same_row_again_comes_at_other_moments(tmp_path: Path) -> None:
-    """Another seed each time; both results are kept, and the last one decides."""
+    """Each run has another seed; both results are saved, and the last one decides."""
     it = Doubles(tmp_path, BAD, GOOD)
     assert it.play(rows("web1-freeze")) == 1
     assert it.results[0]["why"] == ["failed-gets fail: 1 GETs, at most 0 (of 721; 1 x HTTP 503)"]
@@ -92,7 +92,7 @@ def test_the_same_row_again_comes_at_other_moments(tmp_path: Path) -> None:
 
 
 def test_fewer_rounds_do_not_stand_for_more(tmp_path: Path) -> None:
-    """One round was a try."""
+    """A result of one round is not enough for two."""
     it = Doubles(tmp_path, GOOD, GOOD)
     it.play(rows("web1-freeze", rounds=1))
     it.play(rows("web1-freeze", rounds=10))
@@ -100,7 +100,7 @@ def test_fewer_rounds_do_not_stand_for_more(tmp_path: Path) -> None:
 
 
 def test_a_result_of_other_code_does_not_count(tmp_path: Path) -> None:
-    """But stays in the file."""
+    """But it stays in the file."""
     it = Doubles(tmp_path, GOOD, GOOD)
     (row,) = rows("web1-freeze")
     it.play([Row(row.plan, row.rounds, "older")])
@@ -110,7 +110,7 @@ def test_a_result_of_other_code_does_not_count(tmp_path: Path) -> None:
 
 
 def test_a_lab_that_is_not_whole_is_reset_once(tmp_path: Path) -> None:
-    """Then the row is run."""
+    """After the reset the row is run."""
     it = Doubles(tmp_path, BAD_LAB, GOOD)
     assert it.play(rows("web1-freeze")) == 0
     assert (it.resets, it.verdicts) == (1, [("web1-freeze", "pass")])
@@ -127,7 +127,7 @@ def test_a_lab_that_stays_broken_is_an_error_and_the_next_row_is_tried(tmp_path:
 
 
 def test_a_reset_that_fails_is_an_error_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And does not end the matrix."""
+    """It does not end the matrix."""
     it = Doubles(tmp_path, BAD_LAB, GOOD)
 
     def reset() -> None:
@@ -139,7 +139,7 @@ def test_a_reset_that_fails_is_an_error_too(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_infrastructure_that_broke_in_the_middle_is_one_result(tmp_path: Path) -> None:
-    """It is not run again at once, and it is told what broke."""
+    """The row is not run again at once, and the result says what failed."""
     it = Doubles(tmp_path, BROKEN)
     assert it.play(rows("web1-freeze")) == 3
     assert (it.verdicts, it.resets) == ([("web1-freeze", "error")], 0)
@@ -157,19 +157,19 @@ def test_infrastructure_that_broke_in_the_middle_is_one_result(tmp_path: Path) -
     ],
 )
 def test_the_worst_row_decides(tmp_path: Path, stories: tuple[list[Entry], ...], code: int) -> None:
-    """A failure first, then the rig, then what is inconclusive."""
+    """A failure first, then an infrastructure error, then an inconclusive row."""
     assert Doubles(tmp_path, *stories).play(rows(*TWO)) == code
 
 
 def test_where_nothing_breaks_ten_minutes_are_measured(tmp_path: Path) -> None:
-    """A false alarm is rare."""
+    """Because false alarms are rare."""
     it = Doubles(tmp_path, quiet(expect=EXPECT))
     it.play(rows("control"))
     assert it.asked == [("control", 0, 1, 600)]
 
 
 def test_the_time_left_learns_from_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The row's own last time, else a guess as wrong as those before."""
+    """It uses the row's last duration, or a guess corrected by the durations of other rows."""
     it = Doubles(tmp_path, GOOD, GOOD, GOOD)
     it.play(rows("web1-freeze"))
     assert "1 of 1: web1-freeze; about 3 minutes to the end" in capsys.readouterr().err

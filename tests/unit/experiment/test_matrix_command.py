@@ -1,4 +1,4 @@
-"""invoke experiment.matrix: what it says, what it writes, and how it ends. The lab is a double."""
+"""invoke experiment.matrix: its messages, its files and its exit codes. The lab is a double."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -32,7 +32,7 @@ LOAD = {"rate": 20, "write_share": 0.2}
 
 @pytest.fixture
 def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for results and table; a lab that is up, in which every experiment passes."""
+    """A folder for results and table, and a lab in which every experiment passes."""
 
     @contextmanager
     def run(_lab: object, it: Plan, _roles: object, rounds: int) -> Iterator[Path]:
@@ -56,14 +56,14 @@ def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def matrix(**words: Any) -> int:
-    """The exit code."""
+    """Run the command; returns its exit code."""
     with pytest.raises(Exit) as ending:
         command.matrix_(Context(), **words)
     return ending.value.code
 
 
 def test_rows_leave_results_a_table_and_reports(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line a row; the second time there is nothing to do, and the answer is the same."""
+    """One line for each row; the second time nothing is run, and the exit code is the same."""
     assert matrix(only="web1-freeze,web2-freeze") == 0
     lines = capsys.readouterr().out.splitlines()
     assert facts(lines[0]) == "2 0 2"
@@ -80,7 +80,7 @@ def test_rows_leave_results_a_table_and_reports(docs: Path, capsys: pytest.Captu
 
 
 def test_rows_that_have_enough_results_are_told(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And how many runs the others need."""
+    """So is the number of runs that the others need."""
     assert matrix(only="web1-freeze") == 0
     capsys.readouterr()
     assert matrix(only="web1-freeze,web2-freeze", times=2) == 0
@@ -91,7 +91,7 @@ def test_rows_that_have_enough_results_are_told(docs: Path, capsys: pytest.Captu
 def test_a_broken_draft_is_left_out(
     docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With what is wrong with it; all others are run."""
+    """Its mistakes are reported; all others are run."""
     wrong = BadInput("draft.yml has 1 mistake")
     monkeypatch.setattr(experiment_file, "read", lambda _: (shipped(topology.load()), wrong))
     assert matrix(only="web1-freeze") == 0
@@ -99,7 +99,7 @@ def test_a_broken_draft_is_left_out(
 
 
 def test_a_broken_draft_that_appears_while_it_runs_does_not_end_it(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files are read once."""
+    """The files are read only once."""
     answers: list[tuple[list[Plan], BadInput | None]] = [(shipped(topology.load()), None)]
 
     def read(_: object) -> tuple[list[Plan], BadInput | None]:
@@ -113,7 +113,7 @@ def test_a_broken_draft_that_appears_while_it_runs_does_not_end_it(docs: Path, m
 
 
 def test_without_a_lab_nothing_is_run(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 3, and no row gets an error for it."""
+    """Exit code 3; no row gets an error as its result."""
     monkeypatch.setattr(vm_power, "states", lambda _: {"lb1": "running", "web1": "absent"})
     assert matrix(only="web1-freeze") == 3
     assert matrix_results.load(docs / "matrix.jsonl") == []
@@ -123,7 +123,7 @@ def test_without_a_lab_nothing_is_run(docs: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_reset_between_rows_keeps_what_the_user_chose(
     stored: Stored, monkeypatch: pytest.MonkeyPatch, ending: CheckFailed | None
 ) -> None:
-    """A reset forgets it; while it takes its minutes, a kill would find it set aside."""
+    """A reset clears choices, so they are set aside meanwhile; a kill during the reset does not lose them."""
 
     def reset(*_: object) -> list[str]:
         choices.forget([])

@@ -9,7 +9,7 @@ from tests.support.matrix_doubles import BAD, BROKEN, GOOD, INTERRUPTED, Doubles
 
 
 def test_a_row_is_run_until_it_has_enough_results(tmp_path: Path) -> None:
-    """What it has counts, each run has another seed, and whoever was interrupted goes on where he was."""
+    """Existing results count, each run has another seed, and an interrupted matrix continues where it stopped."""
     it = Doubles(tmp_path, GOOD, GOOD, INTERRUPTED, GOOD)
     it.play(rows("web1-freeze"))
     with pytest.raises(KeyboardInterrupt):

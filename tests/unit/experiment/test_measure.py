@@ -1,4 +1,4 @@
-"""An experiment to its end: what the databases hold is read and judged, whatever it is. The lab is a double."""
+"""The end of an experiment: the databases are read and judged, whatever they contain. The lab is a double."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ PROMOTED = (Step(0, "command", command="db.promote web2"),)
 
 
 class Scene:
-    """What the databases hold in the end, whose node is silent, who is primary, what commands answer."""
+    """The final content of the databases, the silent nodes, the primary, and the answers of commands."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,19 +56,19 @@ class Scene:
         self.healthy = True
 
     def asked(self, _: object) -> dict[str, Database | None]:
-        """In the place of facts.databases_of."""
+        """A double of facts.databases_of."""
         sets = self.sets.items()
         return {name: None if name == self.silent else replace(OPEN, node=name, gtid_executed=it) for name, it in sets}
 
     def command(self, words: str, _: object) -> tuple[int, str]:
-        """A command of the lab."""
+        """A double of a command of the lab."""
         code = self.answers.get(words, 0)
         if words.startswith("db.promote") and not code:
             self.primary = words.split()[1]
         return code, "what it said"
 
     def perform(self, expect: Sequence[Expectation] = EXPECT, steps: tuple[Step, ...] = ()) -> dict[str, Any]:
-        """Run it; the summary of the timeline that it saved, and the details of the checks."""
+        """Run it; returns the summary of its timeline, and the details of the checks."""
         it = replace(experiment_file.find("control", LAB), expect=tuple(expect), steps=steps)
         it = replace(it, warm_up_s=0.0, measure_s=0.2, settle_s=0.1)
         with runner.run(LAB, it, {}):
@@ -85,7 +85,7 @@ def record(number: int) -> dict[str, Any]:
 
 
 class Double:
-    """A node; its database tells its notes."""
+    """A node whose database returns its notes."""
 
     def __init__(self, node: Node, scene: Scene) -> None:
         self.node, self.scene = node, scene
@@ -98,7 +98,7 @@ class Double:
 
 
 def introduce(it: Run, rounds: int) -> None:
-    """What the checks need to know."""
+    """The run entry that the checks need."""
     nodes = {node.name: list(node.roles) for node in LAB.nodes}
     it.record("run", **{**it.plan.as_data(), "nodes": nodes})
     it._recovery.primary = "web1"
@@ -114,13 +114,13 @@ def loaded(*_: object) -> Iterator[Any]:
 
 @contextmanager
 def watched(*_: object) -> Iterator[None]:
-    """Nobody looks."""
+    """No observers."""
     yield
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
-    """A lab that answers at once, and in which nothing is wrong."""
+    """A healthy lab that answers at once."""
     made = Scene(tmp_path)
     for where, name, double in (
         (run_folder, "make", lambda name: tmp_path),
@@ -149,13 +149,13 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
 
 
 def test_equal_databases_that_hold_every_write_pass(scene: Scene) -> None:
-    """Each is read, and nothing is lost."""
+    """Both are read, and nothing is lost."""
     it = scene.perform()
     assert (it["verdict"], it["writes"]["lost"]) == ("pass", 0)
 
 
 def test_databases_that_never_become_equal_fail(scene: Scene) -> None:
-    """That is the product's failure: both are read all the same, and what is lost is counted."""
+    """This is a failure of the site: both are still read, and lost writes are counted."""
     scene.sets["web2"], scene.tokens["web2"] = f"{U1}:1-49", ["t0"]
     it = scene.perform()
     assert (it["verdict"], it["writes"]["lost"]) == ("fail", 1)
@@ -163,19 +163,19 @@ def test_databases_that_never_become_equal_fail(scene: Scene) -> None:
 
 
 def test_a_database_that_can_not_be_read_proves_nothing(scene: Scene) -> None:
-    """What the other one holds may still be on its way there: the rig broke, no write is told as lost."""
+    """It may lack or have any write, so the run is an infrastructure error and no write counts as lost."""
     scene.silent, scene.tokens["web2"] = "web1", ["t0"]
     assert scene.perform()["verdict"] == "error"
 
 
 def test_two_silent_databases_are_not_equal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody answered: that is no same answer."""
+    """No answer from either is not the same answer."""
     monkeypatch.setattr(final_reads, "databases_of", lambda machines: {"web1": None, "web2": None})
     assert final_reads.unequal([]) == ["web1 does not answer", "web2 does not answer"]
 
 
 def test_a_difference_that_no_check_asks_for_is_an_error(scene: Scene) -> None:
-    """It would pass otherwise, and nobody would be told."""
+    """Otherwise the run would pass, and the difference would not be reported."""
     scene.sets["web2"] = f"{U1}:1-49"
     assert scene.perform(EXPECT[1:])["verdict"] == "error"
 
@@ -184,13 +184,13 @@ def test_a_difference_that_no_check_asks_for_is_an_error(scene: Scene) -> None:
 def test_a_way_back_that_says_no_is_a_failure_and_one_that_breaks_an_error(
     scene: Scene, code: int, verdict: str
 ) -> None:
-    """After a promotion that worked, the old primary can't rejoin."""
+    """The promotion works, but the old primary can't rejoin."""
     scene.answers["db.rejoin web1"] = code
     assert scene.perform(COMMANDS, PROMOTED)["verdict"] == verdict
 
 
 def test_a_refused_promotion_is_not_hidden_by_a_lab_that_does_not_settle(scene: Scene) -> None:
-    """It said no before anything broke; without it the same end is an error."""
+    """The promotion was refused before the infrastructure failed; without it the same end is an error."""
     scene.healthy = False
     assert scene.perform(COMMANDS, PROMOTED)["verdict"] == "error"
     (scene.folder / run_folder.TIMELINE).unlink()

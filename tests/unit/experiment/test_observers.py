@@ -1,4 +1,4 @@
-"""What the observers make of the answers of nodes."""
+"""How the observers read the answers of nodes."""
 
 import subprocess
 from collections.abc import Callable
@@ -25,21 +25,21 @@ def observer(name: str, node: str) -> observers.Observer:
 
 
 def test_every_part_of_the_lab_is_looked_at() -> None:
-    """The balancer, both databases, the services of each node."""
+    """There are observers for the balancer, both databases, and the services of each node."""
     seen = sorted(f"{it.name} {it.node.name}" for it in observers.observers(LAB))
     twice = [f"{it} {node}" for it in ("database", "service", "writable") for node in ("web1", "web2")]
     assert seen == sorted(["balancer lb1", "service lb1", *twice])
 
 
 @pytest.mark.parametrize("it", observers.observers(LAB), ids=lambda it: f"{it.name}-{it.node.name}")
-def test_every_eyes_script_is_bash(it: observers.Observer) -> None:
-    """Read whole by bash."""
+def test_every_observers_script_is_bash(it: observers.Observer) -> None:
+    """bash -n accepts each script."""
     done = subprocess.run(["bash", "-n"], input=it.script, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_database_sample_tells_role_and_transactions() -> None:
-    """As recorded, with the frame that the mark of the sample's end leaves behind."""
+    """A recorded sample, with the frame around the mark of its end."""
     text = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8")
     seen = observer("database", "web2").read(
         "web2", f"{text}\n*************************** 1. row ***************************"
@@ -51,7 +51,7 @@ def test_a_database_sample_tells_role_and_transactions() -> None:
 
 @pytest.mark.parametrize(("read_only", "for_s"), [("0", "115.2068"), ("1", "123")])
 def test_a_look_at_read_only_tells_for_how_long(read_only: str, for_s: str) -> None:
-    """Since it was set, or since the start."""
+    """Since it was set, or since MySQL's start."""
     text = f"***** 1. row *****\nread_only: {read_only}\n    for_s: {for_s} "
     seen = observer("writable", "web1").read("web1", text)
     assert seen == {"node": "web1", "writable": read_only == "0", "for_s": float(for_s)}
@@ -59,7 +59,7 @@ def test_a_look_at_read_only_tells_for_how_long(read_only: str, for_s: str) -> N
 
 
 def test_a_balancer_sample_counts_retries() -> None:
-    """Every server of both backends, with HAProxy's own words."""
+    """Every server of both backends, with HAProxy's status."""
     text = next((CASES / "facts").glob("haproxy*")).read_text(encoding="utf-8")
     seen = observer("balancer", "lb1").read("lb1", text)
     assert seen is not None
@@ -69,7 +69,7 @@ def test_a_balancer_sample_counts_retries() -> None:
 
 
 def test_a_sample_is_of_the_moment_at_which_its_first_question_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was read first, whether the database takes writes, is older than an answer that had to wait."""
+    """The first answer, whether the database is writable, is older than a later answer that had to wait."""
     entries: list[Entry] = []
     samples = observers.Samples(observer("database", "web2"), entries.append)
     lines = (CASES / "facts/mysql-9.7-web2.txt").read_text(encoding="utf-8").splitlines()
@@ -81,7 +81,7 @@ def test_a_sample_is_of_the_moment_at_which_its_first_question_was_answered(monk
 
 
 def test_no_answer_is_blindness_with_a_reason() -> None:
-    """A database that is gone says so through its client."""
+    """If a database is down, its client's error is the reason."""
     text = "ERROR 2002 (HY000): Can't connect to local MySQL server"
     assert observer("database", "web1").read("web1", text) is None
     entry = observers._entry(observer("database", "web1"), 7.0, None, text)
@@ -89,14 +89,14 @@ def test_no_answer_is_blindness_with_a_reason() -> None:
 
 
 def test_requests_are_those_that_the_sites_frontend_took() -> None:
-    """Not the servers' sessions: a request that was tried twice counts once."""
+    """The servers' sessions do not count: a request that was tried twice counts once."""
     text = "# pxname,svname,req_tot,\nsite,FRONTEND,120,\nweb,web1,,\nstats,FRONTEND,7,\n"
     assert facts.requests(text) == 120
     assert facts.requests("") is None
 
 
 def test_what_decides_is_read_from_the_configuration() -> None:
-    """The golden file of the balancer: numbers in seconds, lines with their reasons."""
+    """From the golden file of the balancer: numbers in seconds, and lines with what they decide."""
     text = (CASES / "templates/lb1/haproxy.cfg").read_text(encoding="utf-8")
     assert effective_config.limits(text) == {
         "check_inter_s": 1.0,
@@ -120,7 +120,7 @@ def test_a_line_that_is_in_two_sections_is_shown_in_both() -> None:
 
 
 def test_what_decides_about_writes_is_read_too() -> None:
-    """The golden file of a database, and what a durability sets on the running primary."""
+    """From the golden file of a database, and the settings of a durability on the running primary."""
     text = (CASES / "templates/web1/mysqld.cnf").read_text(encoding="utf-8")
     *file, chosen = effective_config.mysql_lines(text, Durability.AVAILABLE)
     assert [it["lines"] for it in file] == [
@@ -134,21 +134,21 @@ def test_what_decides_about_writes_is_read_too() -> None:
 
 
 class Double:
-    """The way to a node that shows nothing for a while, and then that it is gone."""
+    """A connection to a node that reports nothing for a while, and then is lost."""
 
     def __init__(self, node: Node, after_s: float) -> None:
         self.node, self.after_s = node, after_s
 
     def follow(self, text: str, on_line: object, going: Callable[[], bool], silence: float) -> None:
-        """No line."""
+        """Follow without a line, then fail."""
         until("it is over", lambda: not going(), self.after_s, every=0.02)
 
 
 @pytest.mark.parametrize(("after_s", "opens_s", "seen"), [(0.2, 5.0, 7), (5.0, 0.2, 0)], ids=["open", "too late"])
-def test_nobody_visits_before_every_eye_is_open(
+def test_no_load_before_every_observer_is_open(
     monkeypatch: pytest.MonkeyPatch, after_s: float, opens_s: float, seen: int
 ) -> None:
-    """To open them took web2 from HAProxy's checks when the load began; one that never opens holds nobody up."""
+    """Opening them during load took web2 out; an observer that never opens does not block the run."""
     monkeypatch.setattr(observers, "OPENS_S", opens_s)
     monkeypatch.setattr(vm_power, "states", lambda lab: {})
     entries: list[Entry] = []

@@ -1,4 +1,4 @@
-"""A run that changed the roles brings the lab back, and one that broke is tidied; nodes and observers are doubles."""
+"""A run that changed the roles restores them, and a failed run is torn down; nodes and observers are doubles."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -27,7 +27,7 @@ FULL = OSError(ENOSPC, "No space left on device")
 
 
 class Scene:
-    """Who is primary, and what was done."""
+    """The primary, and what was done."""
 
     def __init__(self) -> None:
         self.primary = "web1"
@@ -39,36 +39,36 @@ class Scene:
         self.folder = Path()
 
     def measure(self, _: Run, rounds: int) -> None:
-        """Load and faults."""
+        """A double of load and faults."""
         if self.measuring:
             raise self.measuring
 
     def heal_all(self, lab: object, **_: object) -> list[object]:
-        """Every fault."""
+        """Heal every fault."""
         self.done.append("heal")
         if self.healing:
             raise self.healing
         return []
 
     def merge(self, folder: Path) -> list[dict[str, Any]]:
-        """What the load recorded: one request."""
+        """The record of the load: one request."""
         if self.merging:
             raise self.merging
         return [{"at": 1.0, "observer": "client", "kind": "request", "token": ""}]
 
     def complete_run(self) -> list[Entry]:
-        """An experiment from its first to its last moment: what its timeline says then."""
+        """Run an experiment completely; returns its timeline."""
         with runner.run(LAB, experiment_file.find("control", LAB), {}) as folder:
             assert folder == self.folder
             self.done.append("reported")
         return self.entries()
 
     def entries(self) -> list[Entry]:
-        """The timeline, as it is on the disk."""
+        """The timeline on the disk."""
         return timeline.read(self.folder / run_folder.TIMELINE)
 
     def command(self, words: str, give_up: Callable[[], bool]) -> tuple[int, str]:
-        """A command of the lab."""
+        """A double of a command of the lab."""
         self.done.append(words)
         if words.startswith("db.promote ") and not self.exit_code:
             self.primary = words.split()[1]
@@ -83,7 +83,7 @@ class Scene:
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
-    """A lab that is whole whatever happens."""
+    """A lab that is always healthy."""
     made = Scene()
 
     def primary(_: Latest) -> str:
@@ -111,7 +111,7 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
 
 
 def settle(it: Any) -> None:
-    """Heal, and bring the lab back."""
+    """Heal, and restore the roles."""
     it._settle()
 
 
@@ -124,14 +124,14 @@ def test_a_promoted_lab_ends_as_it_began(scene: Scene) -> None:
 
 
 def test_who_is_primary_is_asked_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And again where nobody knows it at first: a busy node may have been seen by no observer when measuring begins."""
+    """And again if there is none at first: no observer may have seen a busy node when the measurement begins."""
     answers = iter([{"web1": None, "web2": None}, {"web1": replace(OPEN, writable=False), "web2": PROMOTED}])
     monkeypatch.setattr(role_recovery, "databases_of", lambda machines: next(answers))
     assert role_recovery.primary([]) == "web2"
 
 
 def test_without_a_promotion_nothing_is_turned(scene: Scene) -> None:
-    """The primary is who it was, or nobody: then a converge opens it where that is certain."""
+    """The primary is unchanged, or there is none: then a converge makes it writable if that is certain."""
     settle(scene.run())
     assert scene.done == ["heal"]
     scene.primary = ""
@@ -151,7 +151,7 @@ def test_what_brings_the_lab_back_is_on_the_timeline(scene: Scene) -> None:
 
 
 def test_a_way_back_that_fails_breaks_the_run(scene: Scene) -> None:
-    """With what the command said: the next run would not begin where this one did."""
+    """With the command's output: the next run would begin with other roles."""
     it = scene.run()
     scene.primary, scene.exit_code = "web2", 1
     with pytest.raises(CheckFailed, match=r"db\.rejoin web1 ended with 1") as caught:
@@ -160,7 +160,7 @@ def test_a_way_back_that_fails_breaks_the_run(scene: Scene) -> None:
 
 
 def test_a_run_that_ended_well_is_complete(scene: Scene) -> None:
-    """What the load recorded is on the timeline, and its last entry says so."""
+    """The load's record is on the timeline, and its last entry says that it is complete."""
     entries = scene.complete_run()
     assert [it.kind for it in entries] == ["request", "end"] and entries[-1].data == {
         "complete": True,
@@ -173,7 +173,7 @@ def test_a_run_that_ended_well_is_complete(scene: Scene) -> None:
 def test_however_the_tidying_fails_every_part_of_it_is_tried(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A ledger on a full disk, a record that is none, logs without room: each told, with what comes next."""
+    """A ledger on a full disk, an invalid record, no space for logs: each is reported with the next step."""
     scene.healing, scene.merging = FULL, BadInput("line 3 is not JSON")
 
     def save(*_: object) -> None:
@@ -191,7 +191,7 @@ def test_however_the_tidying_fails_every_part_of_it_is_tried(
 
 @pytest.mark.parametrize("error", [FULL, CheckFailed("the load died")], ids=["full disk", "the lab's own"])
 def test_what_breaks_the_measuring_is_told_and_all_is_tidied(scene: Scene, error: Exception) -> None:
-    """A full disk of this machine is no interruption: the run says what broke it."""
+    """A full disk of this machine is no interruption: the run reports the error."""
     scene.measuring = error
     entries = scene.complete_run()
     broken, end = [next(it for it in entries if it.kind == kind) for kind in ("broken", "end")]
@@ -203,7 +203,7 @@ def test_what_breaks_the_measuring_is_told_and_all_is_tidied(scene: Scene, error
 def test_a_mistake_of_the_program_and_an_interruption_go_on_after_all_is_tidied(
     scene: Scene, error: BaseException
 ) -> None:
-    """Whoever mends it needs the traceback; whoever interrupts is told so."""
+    """A bug needs its traceback to be fixed; an interruption is reported as such."""
     scene.measuring = error
     with pytest.raises(type(error)):
         scene.complete_run()
@@ -222,7 +222,7 @@ def test_a_mistake_of_the_program_and_an_interruption_go_on_after_all_is_tidied(
 def test_the_roles_that_a_command_left_are_told(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, words: str, ending: BaseException | None, reported: bool
 ) -> None:
-    """Of a run that ended early, after everything is healed: nobody turned them back."""
+    """After a run that ended early, when everything is healed: the roles were not restored."""
     reports: list[str] = []
     monkeypatch.setattr(teardown, "report_roles", lambda machines, was: reports.append(was))
 

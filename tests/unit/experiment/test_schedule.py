@@ -1,4 +1,4 @@
-"""The steps of an experiment: each is done at its time, all are waited for, and no error of theirs is lost."""
+"""The steps of an experiment: each is done at its time, all are waited for, and no error is lost."""
 
 import errno
 import threading
@@ -19,7 +19,7 @@ OFF = Fault("power-off", "web1")
 
 
 def nothing() -> None:
-    """All goes on, and nothing is given up."""
+    """`going` and `give_up` that do nothing."""
 
 
 def play(
@@ -35,12 +35,12 @@ def play(
 
 
 def commands(*times: float) -> list[Step]:
-    """A command at each of these times, named after it."""
+    """A command at each of these times, named by its time."""
     return [Step(at, "command", command=f"at {at:g}") for at in times]
 
 
 def test_each_step_is_done_at_its_time() -> None:
-    """Not before it, and in their order."""
+    """Not earlier, and in order."""
     began, done = time.time(), dict[str, float]()
     play(commands(0, 0.1), lambda step: done.update({step.command: time.time() - began}), 0.3)
     assert list(done) == ["at 0", "at 0.1"]
@@ -48,14 +48,14 @@ def test_each_step_is_done_at_its_time() -> None:
 
 
 def test_steps_that_are_due_together_are_all_done() -> None:
-    """Four at once, in the last tick too: one a tick left out what came last, and nobody was told."""
+    """Four at once, also in the last tick: with one per tick the last ones were left out silently."""
     done: list[str] = []
     play(commands(0.19, 0.191, 0.192, 0.193), lambda step: done.append(step.command))
     assert sorted(done) == ["at 0.19", "at 0.191", "at 0.192", "at 0.193"]
 
 
 def test_a_step_that_takes_longer_than_measuring_is_waited_for() -> None:
-    """What heals is not healed a second time beside it."""
+    """A running heal is not repeated beside it."""
     done: list[str] = []
 
     def slow(step: Step) -> None:
@@ -67,7 +67,7 @@ def test_a_step_that_takes_longer_than_measuring_is_waited_for() -> None:
 
 
 def test_what_is_done_to_a_node_is_done_in_its_order() -> None:
-    """A heal that overtook its fault would find nothing, and the fault would stay; other nodes do not wait."""
+    """A heal before its fault would find nothing, and the fault would stay; other nodes do not wait."""
     done: list[str] = []
 
     def slow(step: Step) -> None:
@@ -100,7 +100,7 @@ HEALS, THAWS = Step(0.1, "heal", OFF), Step(0.1, "heal", OFF, during_command=Tru
     ],
 )
 def test_a_step_waits_for_those_that_it_needs(first: Step, then: Step, waits: bool) -> None:
-    """A heal beside a salvage broke the run, a promotion overtook the primary's end, a cut came before what it cuts."""
+    """A heal during a salvage failed a run, a promotion came before the primary's end, a cut before its transaction."""
     ended: list[Step] = []
 
     def slow(step: Step) -> None:
@@ -112,7 +112,7 @@ def test_a_step_waits_for_those_that_it_needs(first: Step, then: Step, waits: bo
 
 
 def test_what_is_to_meet_a_transaction_comes_in_its_order() -> None:
-    """It is cut off while that is sent, and then the primary dies: on a slow machine it died first."""
+    """The network is cut while the transaction is sent, then the primary dies: on a slow machine it died first."""
     order = [Step(0, "inject", LARGE), Step(0.1, "inject", CUT), Step(0.2, "inject", OFF)]
     begun: list[Step] = []
 
@@ -126,7 +126,7 @@ def test_what_is_to_meet_a_transaction_comes_in_its_order() -> None:
 
 
 def test_what_waits_for_another_step_does_not_begin_after_the_end() -> None:
-    """Ctrl-C while one fault comes: the next one, on the same node, must not come beside the healing."""
+    """Ctrl-C while a fault is injected: the next one on the same node must not be injected during the healing."""
     done: list[Step] = []
     steps = [Step(0, "inject", OFF), Step(0, "inject", Fault("slow", "web1"))]
 
@@ -144,7 +144,7 @@ def test_what_waits_for_another_step_does_not_begin_after_the_end() -> None:
 
 
 def test_a_step_that_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its name: nobody goes on as if it were done."""
+    """With its name: the run does not continue as if it were done."""
     monkeypatch.setattr(schedule, "LONGEST_S", 0.2)
     leave = threading.Event()
 
@@ -159,7 +159,7 @@ def test_a_step_that_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("error", [FULL, CheckFailed("no"), KeyError("x")], ids=["full disk", "refused", "a mistake"])
 def test_whatever_a_step_raises_is_raised_here(error: Exception) -> None:
-    """A thread that dies tells nobody; what it raised ends the measuring, for nothing counts any more."""
+    """An error in a thread would be lost; it ends the measurement, which is no longer valid."""
 
     def fails(step: Step) -> None:
         raise error
@@ -171,7 +171,7 @@ def test_whatever_a_step_raises_is_raised_here(error: Exception) -> None:
 
 
 def test_when_the_load_ends_what_has_begun_is_waited_for() -> None:
-    """An injection that goes on while all is healed would leave its fault behind."""
+    """An injection that still runs during the healing would leave its fault."""
     done: list[str] = []
     begun = threading.Event()
 
@@ -193,7 +193,7 @@ def test_when_the_load_ends_what_has_begun_is_waited_for() -> None:
     "error", [KeyboardInterrupt(), InfrastructureBroken("the load ended")], ids=["^C", "the load ended"]
 )
 def test_a_command_is_ended_before_anybody_heals(error: BaseException) -> None:
-    """A promotion has a session of its own, so Ctrl-C does not reach it: it must not go on beside the healing."""
+    """A promotion has its own session, so Ctrl-C does not reach it: it must not run during the healing."""
     given_up, begun = threading.Event(), threading.Event()
     ends: list[Exception] = []
 
@@ -216,7 +216,7 @@ def test_a_command_is_ended_before_anybody_heals(error: BaseException) -> None:
 
 
 def test_a_run_that_ends_in_time_gives_nothing_up() -> None:
-    """A promotion that takes longer than measuring is done to its end."""
+    """A promotion that takes longer than the measurement runs to its end."""
     given_up = threading.Event()
     play(commands(0), lambda step: pause(0.3), 0.1, give_up=given_up.set)
     assert not given_up.is_set()

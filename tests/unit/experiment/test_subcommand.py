@@ -1,4 +1,4 @@
-"""A command of the lab that an experiment runs: a process of its own, which is a part of this one."""
+"""A command of the lab that an experiment runs in a separate process."""
 
 import os
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from lab.state.lock import HOLDER
 
 
 def test_it_has_the_lock_of_the_experiment_and_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever its exit code is, the timeline tells it; where the experiment gives up, it is ended."""
+    """Its exit code is returned; if the experiment gives up, the command is ended."""
     asked: list[tuple[list[str], dict[str, Any]]] = []
 
     def run(argv: list[str], **options: Any) -> Any:

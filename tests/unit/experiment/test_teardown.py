@@ -1,4 +1,4 @@
-"""What a run that ended early left of the roles, and what comes next. Databases are doubles."""
+"""The roles after a run that ended early, and the next commands. Databases are doubles."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
 def test_what_commands_left_is_told_with_what_comes_next(
     web1: Database | None, web2: Database | None, words: list[str]
 ) -> None:
-    """lab.up opens nobody who is not certain to be primary, and never turns roles back: it is not named."""
+    """lab.up makes no server writable that may not be the primary, and restores no roles: it is not suggested."""
     lines = teardown.roles((WEB1, WEB2), {"web1": web1, "web2": web2}, "web1", "")
     assert len(lines) == bool(words) and all(word in "".join(lines) for word in words)
     assert "lab.up" not in "".join(lines)
@@ -41,7 +41,7 @@ def test_what_commands_left_is_told_with_what_comes_next(
 def test_a_lab_whose_roles_are_not_right_is_looked_at_first(
     web1: Database | None, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After an experiment that was interrupted in a promotion; a database that does not answer needs lab.up."""
+    """After an experiment that was interrupted during a promotion; a silent database needs lab.up."""
 
     def asked(machines: list[Machine]) -> dict[str, Database | None]:
         return {"web1": web1, "web2": PROMOTED}

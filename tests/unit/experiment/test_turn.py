@@ -1,4 +1,4 @@
-"""Who is primary while an experiment runs: brought about before, and given back."""
+"""The primary during an experiment: promoted before the run, and the former one afterwards."""
 
 import pytest
 
@@ -21,7 +21,7 @@ scene = test_runner.scene
 def test_the_roles_that_an_experiment_needs_are_brought_about(
     scene: Scene, before: str, wanted: str, commands: list[str]
 ) -> None:
-    """What it breaks is named by node: 'the primary loses its power' is not true of a replica."""
+    """Its faults name nodes: 'the primary loses its power' would be wrong if that node were a replica."""
     scene.primary = before
     turn = role_recovery.Turn([], wanted, lambda words: scene.command(words, lambda: False))
     turn.take()
@@ -32,7 +32,7 @@ def test_the_roles_that_an_experiment_needs_are_brought_about(
 
 
 def test_roles_that_cannot_be_turned_end_the_run_before_it_begins(scene: Scene) -> None:
-    """With what the promotion said; nothing was measured."""
+    """With the output of the promotion; nothing was measured."""
     scene.primary, scene.exit_code = "web2", 1
     with pytest.raises(CheckFailed, match="web1 can't be made primary") as caught:
         role_recovery.Turn([], "web1", lambda words: scene.command(words, lambda: False)).take()
@@ -40,7 +40,7 @@ def test_roles_that_cannot_be_turned_end_the_run_before_it_begins(scene: Scene) 
 
 
 def test_a_run_turns_the_roles_before_it_measures_and_back_afterwards(scene: Scene) -> None:
-    """Whoever promoted web2 finds it promoted."""
+    """A user who had promoted web2 finds it promoted."""
     scene.primary = "web2"
     scene.complete_run()
     assert [it for it in scene.done if it.startswith("db.promote")] == ["db.promote web1", "db.promote web2"]

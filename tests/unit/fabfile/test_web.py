@@ -1,4 +1,4 @@
-"""Role web: how many may wait for PHP is asked of the sockets that PHP listens on."""
+"""Role web: how many requests may wait for PHP is read from PHP's listening sockets."""
 
 import socket
 import subprocess
@@ -21,7 +21,7 @@ MOST, PHP_DEFAULT = 8, 511
 
 @pytest.fixture
 def listening() -> Iterator[Any]:
-    """Opens sockets in a folder, with a queue each."""
+    """Opens sockets in a folder, each with its backlog."""
     with ExitStack() as stack:
 
         def listen(folder: Path, queue: int, names: tuple[str, ...] = SOCKETS) -> None:
@@ -34,7 +34,7 @@ def listening() -> Iterator[Any]:
 
 
 def holds(folder: Path, without: tuple[str, ...] = ()) -> bool:
-    """Whether the role finds the queues of the sockets in this folder as they should be."""
+    """Whether the role finds the right backlogs for the sockets in this folder."""
     lab = topology.load()
     chosen = Choices(without=without)
     target = Target(lab, lab.node("web1"), next(iter(RELEASES.values())), chosen, {"site_read": "", "site_write": ""})
@@ -44,26 +44,26 @@ def holds(folder: Path, without: tuple[str, ...] = ()) -> bool:
 
 
 def test_a_queue_that_is_as_it_should_be_needs_no_restart(tmp_path: Path, listening: Any) -> None:
-    """Eight may wait for each pool."""
+    """Eight requests may wait for each pool."""
     listening(tmp_path, MOST)
     assert holds(tmp_path)
 
 
 def test_a_reload_kept_the_old_queue(tmp_path: Path, listening: Any) -> None:
-    """The sockets were opened with PHP's own number."""
+    """The sockets still have the backlog that PHP opened them with."""
     listening(tmp_path, PHP_DEFAULT)
     assert not holds(tmp_path)
     assert holds(tmp_path, ("admission",))
 
 
 def test_a_pool_that_does_not_listen_is_seen(tmp_path: Path, listening: Any) -> None:
-    """One of three is not there."""
+    """One of three sockets is missing."""
     listening(tmp_path, MOST, SOCKETS[:2])
     assert not holds(tmp_path)
 
 
 def test_a_socket_whose_file_is_gone_is_seen(tmp_path: Path, listening: Any) -> None:
-    """The kernel lists it still."""
+    """The kernel still lists it."""
     listening(tmp_path, MOST)
     (tmp_path / "read.sock").unlink()
     assert not holds(tmp_path)

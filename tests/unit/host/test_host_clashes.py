@@ -1,4 +1,4 @@
-"""Others on the hosting machine: looked for before anything is touched, and left alone."""
+"""Other projects on the hosting machine: found before anything is changed, and left alone."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network
@@ -33,7 +33,7 @@ BOX = "/images/bento-VAGRANTSLASH-ubuntu-24.04_vagrant_box_image_1.img"
 
 @pytest.fixture
 def touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object]:
-    """A machine without libvirtd; what the lab does to it."""
+    """A machine without libvirtd, and a list of what the lab does to it."""
     done: list[object] = []
     monkeypatch.setattr(vm_power, "FOUND", tmp_path / ".lab/vagrant.yml")
     monkeypatch.setattr(choices, "load", Choices)
@@ -45,7 +45,7 @@ def touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object]:
 
 
 def test_a_clash_is_refused_before_a_route_is_set(touched: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lab's routes would cut this machine off from the network that it is in."""
+    """The lab's routes would cut this machine off from its own network."""
     monkeypatch.setattr(addresses, "ask", lambda: Shown(OFFICE, "[]"))
     with pytest.raises(
         InfrastructureBroken, match=r"192\.168\.56\.0/24 is used by interface wlan0 .*change `network:`"
@@ -57,7 +57,7 @@ def test_a_clash_is_refused_before_a_route_is_set(touched: list[object], monkeyp
 def test_a_lab_is_removed_without_routes_into_a_network_of_others(
     touched: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody who came later uses the range: that does not keep the lab from going."""
+    """Another project started to use the range later: the lab can still be removed."""
     monkeypatch.setattr(addresses, "ask", lambda: Shown(OFFICE, "[]"))
     monkeypatch.setattr(lifecycle, "destroy", lambda: touched.append("destroy"))
     monkeypatch.setattr(leftovers, "verify_gone", list)
@@ -66,7 +66,7 @@ def test_a_lab_is_removed_without_routes_into_a_network_of_others(
 
 
 def test_vagrants_own_network_is_nobodys_clash() -> None:
-    """Each user of vagrant-libvirt has it: the lab's management network is another one."""
+    """Every user of vagrant-libvirt has that network; the lab's management network has another range."""
     assert not LAB.management.overlaps(IPv4Network("192.168.121.0/24"))
 
 
@@ -76,7 +76,7 @@ def libvirt(
     volumes: dict[str, str],
     networks: Sequence[str] = (),
 ) -> Inventory:
-    """What is taken for a lab's: domains with their description and network, volumes with their backing file."""
+    """What the lab claims as its own: domains by description and network, volumes by backing file."""
     rows = "\n".join(f" - {name} shut off" for name in domains)
     answers = {"list --all": rows, "pool-list": " default active yes", "pool-refresh default": ""}
     answers["net-list --all"] = "\n".join(f" {name} active no no" for name in networks)
@@ -98,7 +98,7 @@ def libvirt(
 
 
 def test_a_name_alone_makes_nothing_the_labs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A project in a folder `weblab` has machines of that name too; half-made machines of a lab have no network yet."""
+    """A project in a folder `weblab` has machines of that name too; a lab's incomplete machine has no network yet."""
     (tmp_path / "lab.yml").touch()
     source = "Source: {}/Vagrantfile"
     domains = {
@@ -123,7 +123,7 @@ def test_a_name_alone_makes_nothing_the_labs(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_a_network_that_somebody_elses_machine_uses_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of that name, or the lab's own to which a user attached a machine: nobody is cut off."""
+    """A network of that name, or the lab's own with a user's machine attached: neither is removed."""
     present = libvirt(monkeypatch, {"mine": ("", "weblab")}, {}, ["weblab", "weblab-management"])
     known = Checkouts(Path("/ours"), {}, [], None, busy=False)
     assert [it.name for it in leftovers.judge(present, known).swept] == ["weblab-management"]
@@ -131,27 +131,25 @@ def test_a_network_that_somebody_elses_machine_uses_stays(monkeypatch: pytest.Mo
 
 
 def test_somebody_elses_machine_with_a_nodes_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Vagrant would fail on it in the middle of its work."""
+    """Vagrant would fail at that machine after it has created others."""
     present = libvirt(monkeypatch, {"weblab_web1": ("", "default"), "weblab_else": ("", "default")}, {})
-    assert [str(it).split(";")[0] for it in preflight.names(LAB, present)] == [
-        "BAD  machine      weblab_web1 is in libvirt, made by something else"
-    ]
+    (finding,) = preflight.names(LAB, present)
+    assert not finding.ok and "weblab_web1" in finding.text
 
 
 def test_a_network_made_with_another_range_is_named_with_the_way_out() -> None:
     """libvirt keeps the range while machines use the network, and Vagrant refuses to start them."""
     made = Network("weblab-management", "virbr2", IPv4Network("192.168.121.0/24"))
     unchanged = Network("weblab", "virbr1", LAB.network)
-    assert [str(it) for it in preflight.ranges(LAB, Inventory(networks=(made, unchanged)))] == [
-        f"BAD  network      the network weblab-management was made with 192.168.121.0/24, lab.yml says "
-        f"{LAB.management}; {preflight.FIX_OTHER_RANGE}"
-    ]
+    (finding,) = preflight.ranges(LAB, Inventory(networks=(made, unchanged)))
+    assert (finding.ok, finding.fix) == (False, preflight.FIX_OTHER_RANGE)
+    assert all(word in finding.text for word in ("weblab-management", "192.168.121.0/24", str(LAB.management)))
 
 
 def test_what_stays_is_listed_with_its_size_and_what_removes_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Boxes, images, logs, state; what is not there is not named."""
+    """Boxes, images, logs, state; missing ones are not listed."""
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     for name in ("IMAGES", "KERNELS", "LOGS", "STATE"):
         monkeypatch.setattr(uninstall_hints, name, tmp_path / name)

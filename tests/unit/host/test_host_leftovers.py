@@ -1,4 +1,4 @@
-"""Who owns what is left on this machine: what is kept, what goes, and when another lab is in the way."""
+"""What labs left on this machine: what is kept, what is removed, and when another lab blocks this one."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ IMAGES = Path("/images")
 
 
 def present(case: dict[str, Any]) -> Inventory:
-    """What libvirt would hold in this case: each machine has the disk that bears its name."""
+    """What libvirt would have in this case: each machine has the disk of its name."""
     domains = [
         Domain(
             name=it["name"],
@@ -34,12 +34,12 @@ def present(case: dict[str, Any]) -> Inventory:
 
 
 def disks_of(case: dict[str, Any]) -> list[str]:
-    """The disks that machines have, also those whose volume is missing."""
+    """The disks of the machines, also those whose volume is missing."""
     return [*case["volumes"], *(["weblab_web1.img"] if "disk is gone" in str(case["swept"]) else [])]
 
 
 def known(case: dict[str, Any]) -> Checkouts:
-    """What is known of checkouts in this case."""
+    """What is known about checkouts in this case."""
     whose = case.get("owner")
     existing = [Path(folder) for folder in case.get("existing", [])]
     return Checkouts(Path("/ours"), case["ids"], existing, Path(whose) if whose else None, case.get("busy", False))
@@ -56,11 +56,11 @@ def test_each_thing_is_judged_by_its_owner(case: dict[str, Any]) -> None:
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
-    """A host on which another checkout's lab runs; tells what was swept."""
+    """A host on which another checkout's lab runs; records what is swept."""
     state: dict[str, Any] = {
         "found": Leftovers(
             (),
-            (Leftover("machine", "weblab_web1", "/theirs", "it is not of this checkout"),),
+            (Leftover("machine", "weblab_web1", "/theirs", "it belongs to another checkout"),),
             (InUse(Path("/theirs"), ("weblab_web1",)),),
         ),
         "swept": [],
@@ -75,13 +75,13 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 
 
 def test_a_lab_in_use_is_refused_with_the_commands_that_free_it(host: dict[str, Any], tmp_path: Path) -> None:
-    """Exit 3, the other checkout's name, the way out; nothing is touched, nothing claimed."""
+    """Exit 3, the other checkout's name and the commands; nothing is changed, nothing claimed."""
     with pytest.raises(InfrastructureBroken) as error:
         leftovers.take_over(tmp_path, [])
     assert str(error.value) == (
         "host: this machine runs the lab of another checkout, and only one fits\n"
         "    /theirs: weblab_web1 running\n"
-        "next: cd /theirs && .venv/bin/invoke lab.destroy; with CI=true it is swept"
+        "next: cd /theirs && .venv/bin/invoke lab.destroy; with CI=true in the environment it is removed"
     )
     assert error.value.exit_code == 3
     assert host["swept"] == []
@@ -89,7 +89,7 @@ def test_a_lab_in_use_is_refused_with_the_commands_that_free_it(host: dict[str, 
 
 
 def test_in_ci_a_lab_in_use_is_swept(host: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job of yesterday must not stop the one of today."""
+    """The lab of yesterday's job must not block today's job."""
     monkeypatch.setenv("CI", "true")
     leftovers.take_over(tmp_path, [])
     assert host["swept"] == [("machine", "weblab_web1")]
@@ -98,14 +98,14 @@ def test_in_ci_a_lab_in_use_is_swept(host: dict[str, Any], tmp_path: Path, monke
 def test_what_is_swept_is_named_with_its_owner(
     host: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One progress line a thing."""
+    """One progress line for each thing."""
     host["found"] = Leftovers((), host["found"].swept, ())
     leftovers.take_over(tmp_path, [])
-    assert "sweeps machine weblab_web1 of /theirs: it is not of this checkout" in capsys.readouterr().err
+    assert str(host["found"].swept[0]) in capsys.readouterr().err
 
 
 def test_taking_over_claims_the_host(host: dict[str, Any], tmp_path: Path) -> None:
-    """The record names the checkout and this very process."""
+    """The record names the checkout and this process."""
     host["found"] = Leftovers((), (), ())
     leftovers.take_over(tmp_path, [])
     claimed = owner.owner()
@@ -115,7 +115,7 @@ def test_taking_over_claims_the_host(host: dict[str, Any], tmp_path: Path) -> No
 
 
 def test_a_machine_without_owner_is_freed_by_its_name() -> None:
-    """There is no folder to go to, so the machine itself is named."""
+    """There is no checkout to run a command in, so the hint names the machine."""
     assert InUse(None, ("weblab_web1",)).hint == "virsh -c qemu:///system destroy weblab_web1"
 
 
@@ -136,14 +136,14 @@ def test_a_claim_is_kept_in_its_time_and_released_by_its_owner_only(
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"checkout": "/ours"}'])
 def test_a_broken_record_is_no_owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
-    """Half a record, as a full disk leaves it, must not stop the lab."""
+    """An incomplete record, as a full disk leaves it, must not block the lab."""
     monkeypatch.setattr(owner, "FILE", tmp_path / "owner.json")
     owner.FILE.write_text(text)
     assert owner.owner() is None
 
 
 def test_a_reused_process_number_is_not_the_owner() -> None:
-    """A process is itself only with the time at which it started."""
+    """A process is identified by its PID and its start time."""
     running = processes.everyone()[0]
     assert processes.living([running]) == [running]
     assert processes.living([Process(running.pid, running.started + 1)]) == []

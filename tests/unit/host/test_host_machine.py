@@ -1,4 +1,4 @@
-"""What is read off the hosting machine: accelerator, emulator, provider, processes, libvirt's answers."""
+"""What is read from the hosting machine: accelerator, emulator, provider, processes, libvirt's answers."""
 
 import subprocess
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_the_boot_sector_is_bootable_and_ends_the_machine() -> None:
     ],
 )
 def test_the_flag_is_a_word_of_the_flags_line(cpuinfo: str, flag: str) -> None:
-    """Neither a part of a word nor another line counts."""
+    """A part of a word does not count, nor does another line."""
     assert accelerator.virtualization_flag(cpuinfo) == flag
 
 
@@ -51,7 +51,7 @@ def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_without_a_flag_the_device_file_counts_for_nothing(
     processor: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """There are machines whose /dev/kvm even creates machines that hang for ever."""
+    """On some machines /dev/kvm even creates guests, which then hang for ever."""
     accelerator.CPUINFO.write_text("flags : fpu\n")
     assert accelerator.probe() == Accelerator(False, "emulated: /proc/cpuinfo has neither vmx nor svm")
     accelerator.probe.cache_clear()
@@ -71,7 +71,7 @@ def test_without_a_flag_the_device_file_counts_for_nothing(
         ),
         (
             TimedOut("host: qemu: not done within 10 s"),
-            Accelerator(False, "emulated: the processor has vmx, but a try failed: host: qemu: not done within 10 s"),
+            Accelerator(False, "emulated: the processor has vmx, but a test failed: host: qemu: not done within 10 s"),
         ),
     ],
 )
@@ -91,7 +91,7 @@ def test_with_a_flag_a_real_machine_decides(
 
 
 def test_the_wrapper_rewrites_the_accelerator_only(tmp_path: Path) -> None:
-    """Every other argument arrives as it was, spaces and quotes included."""
+    """Every other argument is passed unchanged, with spaces and quotes."""
     fake, wrapper = tmp_path / "qemu", tmp_path / "wrapper"
     fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     wrapper.write_text(emulator.wrapper_text(str(fake), 1))
@@ -103,12 +103,12 @@ def test_the_wrapper_rewrites_the_accelerator_only(tmp_path: Path) -> None:
 
 
 def test_a_new_qemu_is_a_new_wrapper() -> None:
-    """libvirt looks at the wrapper's change time only, and would go on with what the old one could do."""
+    """libvirt checks only the wrapper's change time, and would keep the capabilities of the old QEMU."""
     assert emulator.wrapper_text("/usr/bin/qemu", 1) != emulator.wrapper_text("/usr/bin/qemu", 2)
 
 
 def test_under_apparmor_the_emulator_is_the_distributions_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """libvirt's profile forbids any other."""
+    """libvirt's AppArmor profile forbids any other."""
     (tmp_path / "enabled").write_text("Y\n")
     monkeypatch.setattr(emulator, "APPARMOR", tmp_path / "enabled")
     monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/qemu-system-x86_64")
@@ -128,7 +128,7 @@ def test_under_apparmor_the_emulator_is_the_distributions_own(monkeypatch: pytes
 def test_a_working_provider_is_used_before_one_is_made(
     monkeypatch: pytest.MonkeyPatch, wanted: str, working: list[str], chosen: str
 ) -> None:
-    """The system's libvirtd, VirtualBox, a libvirtd of our own; what is wanted beats all."""
+    """The system's libvirtd, VirtualBox, the lab's own libvirtd, in this order; a wanted one comes before all."""
     for kind in ("system", "virtualbox", "private"):
         name = "virtualbox" if kind == "virtualbox" else "libvirt"
         found = Provider(name, kind, kind == "private", "") if kind in working else None
@@ -138,7 +138,7 @@ def test_a_working_provider_is_used_before_one_is_made(
 
 
 def test_no_provider_names_what_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each way with its reason, and the command that installs what is missing."""
+    """Each provider with the reason, and the command that installs what is missing."""
     for function in ("_system_libvirt", "_virtualbox", "_private_libvirt"):
         monkeypatch.setattr(provider, function, lambda tried, name=function: tried.append(f"{name}: no"))
     with pytest.raises(InfrastructureBroken) as error:
@@ -159,5 +159,5 @@ def test_no_provider_names_what_was_tried(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_virtualbox_without_its_kernel_module_does_not_count(output: str, version: str) -> None:
-    """It prints its version all the same."""
+    """VBoxManage prints its version even so."""
     assert provider.virtualbox_version(output) == version

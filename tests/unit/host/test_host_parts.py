@@ -41,7 +41,7 @@ def test_a_shell_into_a_machine_is_no_orphan(command: tuple[str, ...], changes: 
 
 
 def test_virsh_tables_are_read_by_row() -> None:
-    """Without headings, whatever the widths."""
+    """Without headings, for any column width."""
     rows = inventory.parse_table((CASES / "virsh-list").read_text())
     assert rows == [["3", "weblab_web1", "running"], ["-", "other", "shut", "off"], ["-", "weblab_web2", "shut", "off"]]
 
@@ -63,13 +63,13 @@ def test_a_network_tells_its_bridge_and_range() -> None:
 
 
 def test_where_libvirt_is_silent_nothing_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """VirtualBox hosts have no libvirt, and a lab."""
+    """A VirtualBox host has a lab but no libvirt."""
     monkeypatch.setattr("shutil.which", lambda name: None)
     assert inventory.take() == inventory.Inventory()
 
 
 def test_our_rules_are_recognised_in_iptables_own_words() -> None:
-    """iptables writes the states in another order than they were given."""
+    """iptables lists connection states in another order than they were given."""
     listing = (CASES / "forward-rules").read_text().splitlines()[1:]
     specs = [rule.spec for rule in namespace.FIRST_INSIDE]
     assert firewall.are_first(specs, listing)
@@ -91,13 +91,13 @@ def test_the_way_in_avoids_networks_in_use(used: list[str], free: str) -> None:
 
 
 def test_no_free_way_in_is_named() -> None:
-    """All candidates and all that is in use."""
+    """The error lists all candidates and all networks in use."""
     with pytest.raises(InfrastructureBroken, match=re.escape("10.200.0.0/30, 172.31.255.252/30, 100.127.255.252/30")):
         link.free([IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("100.64.0.0/10")])
 
 
 def test_a_vpn_that_takes_everything_leaves_a_way_in() -> None:
-    """OpenVPN sets two halves of the default route; one of them overlaps each candidate."""
+    """OpenVPN sets the default route as two halves; each candidate overlaps one of them."""
     routes = [{"dst": "default"}, {"dst": "0.0.0.0/1"}, {"dst": "128.0.0.0/1"}, {"dst": "10.8.0.0/24"}]
     assert link.in_use(json.dumps(routes)) == [IPv4Network("10.8.0.0/24")]
 
@@ -118,7 +118,7 @@ IPTABLES, HOST, PODMANS = (CHAIN.format(*it) for it in (("nat", "postrouting"), 
 def test_forwarding_ends_with_the_lab_unless_somebody_else_forwards(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rules: str, chains: str, left: str
 ) -> None:
-    """Docker that started after the lab found forwarding on, and set nothing: it needs it all the same."""
+    """A Docker that started after the lab found forwarding on and did not set it, but needs it."""
     switch, before = tmp_path / "ip_forward", tmp_path / "before"
     switch.write_text("1")
     before.write_text("0")
@@ -142,12 +142,12 @@ def test_forwarding_ends_with_the_lab_unless_somebody_else_forwards(
     ],
 )
 def test_a_resolver_on_loopback_is_replaced_inside(system: str, upstream: str, expected: str | None) -> None:
-    """In the namespace, loopback is another loopback."""
+    """The namespace has its own loopback, where no resolver listens."""
     assert resolver.for_namespace(system, upstream) == expected
 
 
 def test_a_cut_off_upload_is_found_by_its_size(tmp_path: Path) -> None:
-    """Only the lab's own boxes and the one of lab.yml are looked at."""
+    """Only the lab's own boxes and the box of lab.yml are checked."""
     for folder in ("weblab-VAGRANTSLASH-debian-13-0a1b2c", "bento-VAGRANTSLASH-ubuntu-24.04", "other-VAGRANTSLASH-box"):
         image = tmp_path / "boxes" / folder / "1.0/libvirt/box.img"
         image.parent.mkdir(parents=True)
@@ -161,7 +161,7 @@ def test_a_cut_off_upload_is_found_by_its_size(tmp_path: Path) -> None:
 
 
 def test_a_whole_upload_is_left_alone(tmp_path: Path) -> None:
-    """As large as its box, or grown."""
+    """It is as large as its box image, or larger."""
     image = tmp_path / "boxes/weblab-VAGRANTSLASH-debian-13/1.0/amd64/libvirt/box.img"
     image.parent.mkdir(parents=True)
     image.write_bytes(b"x" * 100)
@@ -170,7 +170,7 @@ def test_a_whole_upload_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_box_added_from_a_file_is_known_by_its_time(tmp_path: Path) -> None:
-    """Vagrant gives it version 0, and the plugin adds when the image was written."""
+    """Vagrant gives it version 0, and the plugin appends the modification time of the image."""
     image = tmp_path / "boxes/weblab-VAGRANTSLASH-debian-13/0/libvirt/box.img"
     image.parent.mkdir(parents=True)
     image.write_bytes(b"x" * 100)

@@ -1,4 +1,4 @@
-"""What other users of the machine may not use: sockets, images, state, a box that is being built."""
+"""What other users of the machine must not access: sockets, images, state, a box that is being built."""
 
 import os
 import socket
@@ -35,7 +35,7 @@ def sockets(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_sockets_of_an_older_daemon_are_closed_while_it_runs(sockets: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Both of them, reported once; other programs' sockets keep their mode."""
+    """Both are closed and reported once; other programs' sockets keep their mode."""
     permissions.close_sockets(sockets)
     permissions.close_sockets(sockets)
     assert {path.name: mode(path) for path in sockets.glob("*-*")} == {
@@ -43,11 +43,11 @@ def test_sockets_of_an_older_daemon_are_closed_while_it_runs(sockets: Path, caps
         "libvirt-sock-ro": 0o700,
         "of-another-program": 0o777,
     }
-    assert "".join(capsys.readouterr()).count("closes to other users") == 1
+    assert "".join(capsys.readouterr()).count("closing to other users") == 1
 
 
 def test_what_is_no_socket_keeps_its_mode(tmp_path: Path) -> None:
-    """A file of that name is not the lab's."""
+    """A plain file of that name is not the lab's."""
     file = tmp_path / "libvirt-sock"
     file.touch()
     file.chmod(0o666)
@@ -56,7 +56,7 @@ def test_what_is_no_socket_keeps_its_mode(tmp_path: Path) -> None:
 
 
 def test_no_sockets_are_fine(tmp_path: Path) -> None:
-    """Before the first start there is not even the folder."""
+    """Before the first start the folder does not exist either."""
     permissions.close_sockets(tmp_path / "absent")
 
 
@@ -69,14 +69,14 @@ def test_a_new_daemon_opens_its_sockets_for_root_alone() -> None:
 
 
 def test_images_are_left_to_root_and_qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """QEMU's group may pass through the folder; others may not even do that."""
+    """QEMU's group may enter the folder but not list it; others may not enter it."""
     monkeypatch.setattr(permissions, "_qemus_group", os.getgid)
     permissions.close_images(tmp_path)
     assert (mode(tmp_path), tmp_path.stat().st_gid) == (0o710, os.getgid())
 
 
 def test_an_unknown_qemu_user_keeps_its_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that QEMU cannot enter starts no machine."""
+    """If QEMU could not enter the folder, no machine would start."""
     monkeypatch.setattr(permissions, "QEMU_USER", "weblab-no-such-user")
     tmp_path.chmod(0o711)
     permissions.close_images(tmp_path)
@@ -84,14 +84,14 @@ def test_an_unknown_qemu_user_keeps_its_images(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_group_that_qemu_is_not_in_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The group exists, the user does not have it."""
+    """The group exists, but the user is not in it."""
     monkeypatch.setattr(os, "getgrouplist", lambda user, group: [])
     monkeypatch.setattr(permissions, "QEMU_USER", "root")
     assert permissions._qemus_group() is None
 
 
 def test_the_state_of_a_checkout_is_closed(tmp_path: Path) -> None:
-    """Made where it is missing, closed where an older version left it open."""
+    """Created if it is missing, closed if an older version left it open."""
     state = tmp_path / ".lab"
     permissions.close_state(state)
     assert mode(state) == 0o700
@@ -104,7 +104,7 @@ def test_the_state_of_a_checkout_is_closed(tmp_path: Path) -> None:
 def test_a_box_is_built_where_nobody_else_can_enter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int | None
 ) -> None:
-    """The guest's files belong to users of this machine; what a killed build left is closed, then removed."""
+    """The guest's user numbers are those of users here; what a killed build left is closed, then removed."""
     modes: list[int] = []
     remove = image._remove
 
@@ -124,7 +124,7 @@ def test_a_box_is_built_where_nobody_else_can_enter(
 
 
 def test_a_box_keeps_its_keys_while_it_is_built(tmp_path: Path) -> None:
-    """The programs that write the files keep the mode they find."""
+    """The programs that write the files keep the existing mode."""
     build.create_secret_files(tmp_path)
     package = tmp_path / "package.box"
     with tarfile.open(package, "w") as archive:
@@ -146,7 +146,7 @@ def test_a_box_keeps_its_keys_while_it_is_built(tmp_path: Path) -> None:
 def test_the_first_setting_decides_whether_ssh_takes_passwords(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], holds: bool
 ) -> None:
-    """As sshd reads them: in the order of their names, the first value wins."""
+    """sshd reads the files in the order of their names, and the first value wins."""
     monkeypatch.setattr(base, "SSH_SETTINGS", str(tmp_path))
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -158,7 +158,7 @@ def test_the_first_setting_decides_whether_ssh_takes_passwords(
 def test_ssh_takes_keys_only_or_keeps_its_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valid: bool
 ) -> None:
-    """The new setting holds at once; one that sshd refuses is removed again."""
+    """The new setting is in force at once; one that sshd refuses is removed again."""
     monkeypatch.setattr(base, "SSH_SETTINGS", str(tmp_path))
     (tmp_path / "50-cloud-init.conf").write_text("PasswordAuthentication yes\n")
     programs = f"sshd() {{ {str(valid).lower()}; }}; systemctl() {{ echo $*; }}\n"
@@ -169,7 +169,7 @@ def test_ssh_takes_keys_only_or_keeps_its_settings(
 
 
 def test_daemons_that_run_are_closed_and_not_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next start finds the configuration; until then the modes are set by hand."""
+    """Their next start will read the new configuration; until then the lab sets the modes itself."""
     done: list[str] = []
     monkeypatch.setattr(daemons, "STATE", tmp_path)
     monkeypatch.setattr(daemons, "CONFIGS", {tmp_path / "libvirtd.conf": daemons.ROOT_ONLY})
@@ -183,7 +183,7 @@ def test_daemons_that_run_are_closed_and_not_started_again(tmp_path: Path, monke
 
 
 def test_a_socket_of_a_group_is_closed_too(tmp_path: Path) -> None:
-    """Whoever is in that group would be root."""
+    """Every user in that group would be root."""
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "libvirt-sock"))
         (tmp_path / "libvirt-sock").chmod(0o770)

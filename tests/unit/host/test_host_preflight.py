@@ -1,4 +1,4 @@
-"""What is found about the hosting machine, and in which words."""
+"""The findings about the hosting machine and their texts."""
 
 import json
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ LAB = topology.load()
 
 @pytest.mark.parametrize("case", json.loads((CASES / "addresses.json").read_text()), ids=lambda case: case["it"])
 def test_who_else_uses_a_range(case: dict[str, Any]) -> None:
-    """Interfaces and routes of others; the lab's own do not count."""
+    """Interfaces and routes of other projects; the lab's own do not count."""
     shown = Shown((CASES / "addr.json").read_text(), (CASES / "route.json").read_text())
     assert addresses.clashes(IPv4Network(case["network"]), shown, case["ours"]) == case["clashes"]
 
@@ -30,7 +30,7 @@ def test_available_memory_is_the_kernels_estimate() -> None:
 
 
 def test_machines_that_run_already_need_no_memory_again() -> None:
-    """Each of the others counts with what its emulator takes."""
+    """Each of the others counts with the overhead of its emulator."""
     running = Domain("weblab_web1", "u1", True, None, ())
     off = Domain("weblab_web2", "u2", False, None, ())
     of_all = preflight.memory_needed(LAB, Inventory())
@@ -66,7 +66,7 @@ def test_machines_that_run_already_need_no_memory_again() -> None:
         ),
         (
             preflight.vagrant(""),
-            "BAD  vagrant      it tells no version; install Vagrant 2.3 or newer: ./bootstrap.sh",
+            "BAD  vagrant      it reports no version; install Vagrant 2.3 or newer: ./bootstrap.sh",
         ),
         (
             preflight.clock(datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 11, 1, 12, 30, tzinfo=UTC)),
@@ -80,5 +80,5 @@ def test_machines_that_run_already_need_no_memory_again() -> None:
     ],
 )
 def test_a_finding_says_what_was_seen_and_the_fix(finding: preflight.Finding, line: str) -> None:
-    """One line; the fix only where it is needed."""
+    """One line; it has a fix only if something is wrong."""
     assert str(finding) == line

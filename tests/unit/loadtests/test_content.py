@@ -1,4 +1,4 @@
-"""Which answers with status 200 are the right ones."""
+"""Which answers with status 200 are correct."""
 
 import json
 
@@ -23,7 +23,7 @@ MINE = {"token": TOKEN, "body": body(TOKEN), "db": "web1"}
     ],
 )
 def test_what_was_asked_for_is_an_answer(name: str, text: str) -> None:
-    """A page, a list, a note; other addresses are not looked into."""
+    """A page, a list, a note; answers of other addresses are not checked."""
     assert wrong(name, SITE, TOKEN, text) == ""
 
 
@@ -46,5 +46,5 @@ def test_what_was_asked_for_is_an_answer(name: str, text: str) -> None:
     ],
 )
 def test_another_200_is_a_failed_read(name: str, text: str) -> None:
-    """An empty one, a foreign one, half of one, another note, another body."""
+    """An empty answer, another site's page, a part of it, another note, another body."""
     assert wrong(name, SITE, TOKEN, text).startswith("not ")

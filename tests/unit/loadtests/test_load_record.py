@@ -1,4 +1,4 @@
-"""The record of the load of experiments: what is known of a request, and when it is on disk."""
+"""The record of an experiment's load: what it says about a request, and when it is written."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ WRITE = Request("POST", "/api/notes", 1.0, 1.5, "t1")
 
 
 def test_a_write_without_an_end_is_unknown(tmp_path: Path) -> None:
-    """It was sent, its generator died; of those that ended the end counts."""
+    """It was sent and its generator died. For a write with an end, the end counts."""
     record = Record(tmp_path / "machine", "1")
     record.intend(WRITE)
     record.intend(replace(WRITE, token="t2", intended=0.5))
@@ -47,7 +47,7 @@ def test_a_write_without_an_end_is_unknown(tmp_path: Path) -> None:
 
 
 def test_machines_and_processes_are_merged_into_one(tmp_path: Path) -> None:
-    """In the order in which they were meant, nothing lost; numbers of processes may be the same on two machines."""
+    """In the order of their intended times, without loss; processes on two machines may have the same number."""
     for place, (machine, process) in enumerate(product(("east", "west"), ("0", "1"))):
         record = Record(tmp_path / machine, process)
         for number in range(place, 40, 4):
@@ -63,7 +63,7 @@ def test_machines_and_processes_are_merged_into_one(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    """A copy, also of a part only: every request in it would count twice; an empty record is a copy of nothing."""
+    """Requests in a full or partial copy would count twice; an empty record is no copy."""
     for process in ("0", "1", "2"):
         Record(tmp_path / "east", process).close()
     record = Record(tmp_path / "east", "3")
@@ -78,7 +78,7 @@ def test_a_file_that_is_there_twice_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("last", ["", "{", '{"at": 1.0, "observer": "client", "kind": "reque'])
 def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path: Path, last: str) -> None:
-    """The last one only: a broken line elsewhere is not a record."""
+    """Only the last line: with a broken line elsewhere the file is no record."""
     Record(tmp_path, "0").end(WRITE)
     path = tmp_path / "requests-0.jsonl"
     path.write_text(path.read_text() + last)
@@ -89,7 +89,7 @@ def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path: Path, last: str) -> None
 
 
 def test_a_record_is_never_continued(tmp_path: Path) -> None:
-    """Nor made where none can be."""
+    """A second run in the folder is refused, and so is a folder that cannot be created."""
     Record(tmp_path, "0").close()
     with pytest.raises(BadInput, match="already holds a record"):
         Record(tmp_path, "0")
@@ -99,7 +99,7 @@ def test_a_record_is_never_continued(tmp_path: Path) -> None:
 
 @pytest.fixture
 def wished(site: fake_site.Site, tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
-    """Make one request of the fake site and return its entry in the record."""
+    """Send one request to the fake site and return its entry in the record."""
     record = Record(tmp_path, "0")
 
     def wish(
@@ -130,7 +130,7 @@ def wished(site: fake_site.Site, tmp_path: Path) -> Iterator[Callable[..., dict[
 def test_what_is_recorded_of_a_request(
     wished: Callable[..., dict[str, Any]], method: str, manner: str, expected: tuple[Any, ...]
 ) -> None:
-    """Status, outcome, why, and who answered; the times in their order."""
+    """Status, outcome, reason, the servers that answered, and the times in order."""
     begin = now()
     entry = wished(manner, Visit(method, "/api/notes/t1", "/api/notes/TOKEN", begin, "t1"))
     assert tuple(entry[key] for key in ("status", "outcome", "reason", "served_by", "db")) == expected
@@ -138,7 +138,7 @@ def test_what_is_recorded_of_a_request(
 
 
 def test_the_intent_of_a_write_is_on_record_before_the_site_sees_it(site: fake_site.Site, tmp_path: Path) -> None:
-    """So that no death of the generator can hide a write."""
+    """So a write stays known even if the generator is killed."""
     known: list[str] = []
 
     def look(_: fake_site.Seen) -> str:
@@ -153,7 +153,7 @@ def test_the_intent_of_a_write_is_on_record_before_the_site_sees_it(site: fake_s
 def test_a_balancer_that_is_gone_fails_requests_and_stops_nothing(
     wished: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be gone on purpose: only where the way leads counts, not who answers there."""
+    """The balancer may be down on purpose: the route to the lab matters, not whether the lab answers."""
     monkeypatch.setattr("lab.nodes.route._source", lambda _: LAB.network[1])
     with fake_site.running() as gone:
         host = gone.host
@@ -170,7 +170,7 @@ def test_a_balancer_that_is_gone_fails_requests_and_stops_nothing(
 def test_the_count_at_the_site_tells_a_client_that_sends_again(
     site: fake_site.Site, wished: Callable[..., dict[str, Any]], tmp_path: Path, retries: Retry | None, reached: int
 ) -> None:
-    """One that does is seen more often than it records."""
+    """The site counts more requests than such a client records."""
     adapter = (lambda _: HTTPAdapter(max_retries=retries)) if retries else LabAdapter
     wished("closes", Visit("POST", "/api/notes", "/api/notes", now(), "t1"), adapter=adapter)
     assert (len(site.seen), len(merge(tmp_path))) == (reached, 1)

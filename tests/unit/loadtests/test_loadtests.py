@@ -1,4 +1,4 @@
-"""Locust, started as a command like by a user, against a fake site on 127.0.0.1."""
+"""Locust, started as a user starts it, against a fake site on 127.0.0.1."""
 
 import json
 import re
@@ -21,12 +21,12 @@ MANNERS = {"answers", "answers-then-closes", "closes", "resets", "stops-halfway"
 
 
 def locust(checkout: Path, *words: str, file: str = FILE) -> tuple[int, str]:
-    """A headless run to its end: exit code and output."""
+    """A complete headless run; returns exit code and output."""
     return end(start(checkout, file, "--headless", *words))
 
 
 def test_requests_seen_are_requests_recorded(checkout: Path, site: Site) -> None:
-    """Whatever a server does after reading a request, on a fresh or a kept connection: it is sent once."""
+    """Whatever the server does after reading a request, on a new or a kept connection, it is sent once."""
     code, output = locust(checkout, "-t", "20s", "--host", site.host, file=str(CASES / "every_manner.py"))
     assert code == 1, output
     entries, errors = json.loads((checkout / "statistics.json").read_text(encoding="utf-8"))
@@ -44,7 +44,7 @@ def test_requests_seen_are_requests_recorded(checkout: Path, site: Site) -> None
 
 
 def test_readers_and_writers_behave_in_two_processes(checkout: Path, site: Site, tmp_path: Path) -> None:
-    """Grouped names, the site's own Host header, unique tokens, exit code 0, all requests recorded."""
+    """Grouped names, the site's Host header, unique tokens, exit code 0, all requests recorded."""
     report = tmp_path / "report.json"
     words = ("-u", "20", "-r", "20", "-t", "2s", "--processes", "2", "--host", f"{site.host}/")
     code, output = locust(checkout, *words, "--json-file", str(report.with_suffix("")))
@@ -59,13 +59,13 @@ def test_readers_and_writers_behave_in_two_processes(checkout: Path, site: Site,
 
 
 def test_it_refuses_to_start_towards_anything_but_a_lab_that_is_up(checkout: Path, site: Site) -> None:
-    """A foreign address and a name: 2; nobody listens there: 3; each with what to do, and nothing is sent."""
+    """Exit 2 for a foreign address or a name, 3 if the port is closed; each with the next step, and nothing is sent."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         closed = f"http://127.0.0.1:{taken.getsockname()[1]}"
     cases = [
         (ROOT, site.host, 2, "127.0.0.1 is not an address of the lab"),
         (checkout, f"http://localhost:{site.port}", 2, "localhost is not an address of the lab"),
-        (checkout, closed, 3, "nothing takes connections there"),
+        (checkout, closed, 3, "does not accept connections"),
     ]
     for folder, host, expected, text in cases:
         code, output = locust(folder, "-t", "2s", "--host", host)
@@ -74,7 +74,7 @@ def test_it_refuses_to_start_towards_anything_but_a_lab_that_is_up(checkout: Pat
 
 
 def test_a_host_typed_into_the_browser_is_checked_too(checkout: Path, site: Site) -> None:
-    """The page of Locust has a field for it; it offers twenty users, and this machine alone can reach it."""
+    """Locust's page has a field for the host; it offers twenty users, and only this machine can reach it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         page = f"http://127.0.0.1:{free.getsockname()[1]}"
     port = page.rpartition(":")[2]
@@ -100,7 +100,7 @@ def test_a_host_typed_into_the_browser_is_checked_too(checkout: Path, site: Site
 
 @pytest.mark.parametrize("file", [FILE, "loadtests/open_loop.py"])
 def test_only_this_machine_reaches_the_port_where_processes_report(checkout: Path, site: Site, file: str) -> None:
-    """127.0.0.2 is an address of this machine too, and stands for every other one."""
+    """127.0.0.2 is an address of this machine too; it represents all others."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = ["--headless", "--host", site.host, "--processes", "2"]
@@ -116,7 +116,7 @@ def test_only_this_machine_reaches_the_port_where_processes_report(checkout: Pat
 
 
 def test_a_spike_that_is_refused_is_no_failure(checkout: Path, site: Site) -> None:
-    """Exit code 0: that a crowd is told to come again is what it is for."""
+    """Exit code 0: a spike is meant to be refused."""
     code, output = locust(checkout, "--host", site.host, file=str(CASES / "refused_spike.py"))
     assert code == 0, output
     assert "GET /refuses" in output.replace("GET      ", "GET ") and len(site.seen) > 0

@@ -1,4 +1,4 @@
-"""The judge of answers, and the way of the load, without Locust."""
+"""How answers are judged and where the load may be sent, without Locust."""
 
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -50,7 +50,7 @@ def test_a_write_is_failed_only_when_it_can_never_appear(
 
 
 def test_reasons_are_few_enough_to_count_by() -> None:
-    """No address, no port, no token in them."""
+    """They contain no address, port or token."""
     texts = [reason(504, None), reason(0, REFUSED), reason(0, ABORTED)]
     assert texts == ["HTTP 504", "not connected", "no whole answer (ConnectionError)"]
 
@@ -74,12 +74,12 @@ def test_reasons_are_few_enough_to_count_by() -> None:
     ],
 )
 def test_a_host_is_an_address_of_the_lab_and_nothing_else(host: str) -> None:
-    """Names, other networks, and what two parsers could read in two ways."""
+    """Names, other networks, and texts that two parsers read differently are refused."""
     assert isinstance(TargetGuard(LAB).lost(host), BadInput)
 
 
 def test_the_client_itself_connects_to_the_lab_only() -> None:
-    """Behind all checks of settings: the address that a request would really go to."""
+    """A second check after that of the settings: the address that a request really connects to."""
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", LabAdapter(replace(LAB, network=IPv4Network("127.0.56.0/24"))))
@@ -92,7 +92,7 @@ def test_the_client_itself_connects_to_the_lab_only() -> None:
     [(LabAdapter(replace(LAB, network=IPv4Network("127.0.0.0/8"))), 1), (HTTPAdapter(max_retries=Retry(3)), 4)],
 )
 def test_counting_at_the_server_tells_a_client_that_sends_again(adapter: HTTPAdapter, sent: int) -> None:
-    """The client sends once; the same count, taken for one that retries, is another."""
+    """The server counts one request from this client, and more from a client that retries."""
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", adapter)

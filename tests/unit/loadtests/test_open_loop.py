@@ -1,4 +1,4 @@
-"""The load of experiments, started as a command, against a fake site on 127.0.0.1."""
+"""The load of an experiment, started as a command, against a fake site on 127.0.0.1."""
 
 import json
 import math
@@ -21,18 +21,18 @@ What = tuple[str, str, str]
 
 
 def load(checkout: Path, host: str, folder: Path, *words: str) -> "Popen[str]":
-    """Locust with the open loop, recording into a folder."""
+    """Start Locust with the open loop and a folder for the record."""
     words = ("--headless", "--host", host, "--record", str(folder), *words)
     return start(checkout, "loadtests/open_loop.py", *words)
 
 
 def seen(site: Site) -> Counter[What]:
-    """What reached the site: method, name as in the record, token."""
+    """The requests that reached the site: method, name as in the record, token."""
     return Counter(_what(request) for request in site.seen)
 
 
 def recorded(entries: Iterable[dict[str, Any]]) -> Counter[What]:
-    """The same of a record."""
+    """The requests of a record, in the same form."""
     return Counter((entry["method"], entry["name"], entry["token"]) for entry in entries)
 
 
@@ -44,31 +44,31 @@ def _what(request: Seen) -> What:
 
 
 def p99(seconds: Iterable[float]) -> float:
-    """Of a hundred, the second longest."""
+    """The 99th percentile: of a hundred values the second largest."""
     longest = sorted(seconds)
     return longest[math.ceil(0.99 * len(longest)) - 1]
 
 
 def closed_port() -> str:
-    """A port where nobody listens."""
+    """A closed port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return str(taken.getsockname()[1])
 
 
 def figures_of_locust(folder: Path) -> list[dict[str, Any]]:
-    """What Locust counted itself, a row for each method and name."""
+    """Locust's own counts, a row for each method and name."""
     rows: list[dict[str, Any]] = json.loads((folder / "figures.json").read_text())
     return rows
 
 
 def any_of(*manners: str) -> Any:
-    """A manner of the site: any of these, half of the time a plain answer."""
+    """A random behaviour of the site; half of the time a plain answer."""
     draw = random.Random(4)
     return lambda _: draw.choice([*manners, *["answers"] * len(manners)])
 
 
 def test_requests_seen_are_requests_recorded_and_none_is_left_out(checkout: Path, site: Site, tmp_path: Path) -> None:
-    """Whatever the site does: all that arrive are sent in time, once, each on a connection of its own."""
+    """Whatever the site does, each request is sent in time, once, and on its own connection."""
     site.manner = any_of("closes", "resets", "stops-halfway", "refuses", "redirects", "lacks", "slow")
     with load(checkout, site.host, tmp_path, "-t", "3s", "--rate", "40", "--write-share", "0.4") as locust:
         code, output = end(locust)
@@ -87,7 +87,7 @@ def test_requests_seen_are_requests_recorded_and_none_is_left_out(checkout: Path
 
 
 def test_a_freeze_is_felt_by_all_who_come_during_it(checkout: Path, tmp_path: Path) -> None:
-    """The rate goes on, and each waits from when it came. A closed loop of one user feels the freeze once."""
+    """The rate continues, and each wait counts from the intended time. A closed loop of one user waits only once."""
     with fake_site.running() as open_site, fake_site.running() as closed_site:
         open_loop = load(checkout, open_site.host, tmp_path / "open", "--rate", "40")
         figures = ("--json-file", str(tmp_path / "figures"))
@@ -116,7 +116,7 @@ def test_a_freeze_is_felt_by_all_who_come_during_it(checkout: Path, tmp_path: Pa
 
 
 def test_a_killed_generator_loses_no_write(checkout: Path, site: Site, tmp_path: Path) -> None:
-    """kill -9: what the site got and acknowledged is in the record; what was under way is unknown."""
+    """kill -9: the record has every write that the site got or acknowledged; a write under way is unknown."""
     site.manner = any_of("slow")
     with load(checkout, site.host, tmp_path, "--rate", "40", "--write-share", "0.8") as locust:
         until("some writes are over", lambda: len(site.acknowledged) > 20, 20, every=0.02)
@@ -129,10 +129,10 @@ def test_a_killed_generator_loses_no_write(checkout: Path, site: Site, tmp_path:
 
 
 def test_two_processes_share_the_load(checkout: Path, site: Site, tmp_path: Path) -> None:
-    """Their records together are what the site saw, no token is used twice, and Locust's own figures agree."""
+    """Together their records equal what the site saw, no token is used twice, and Locust's figures agree."""
     site.manner = any_of("slow")
     words = ("--rate", "40", "--write-share", "0.5", "--processes", "2", "--json-file", str(tmp_path / "figures"))
-    port = closed_port()  # Locust's own may be taken by another run
+    port = closed_port()  # Locust's default port may be in use by another run
     ports = ("--master-port", port, "--master-bind-port", port)
     with load(checkout, site.host, tmp_path, *words, *ports) as locust:
         until("the load runs", lambda: len(site.seen) > 60, 20, every=0.02)
@@ -149,12 +149,12 @@ def test_two_processes_share_the_load(checkout: Path, site: Site, tmp_path: Path
 
 
 def test_it_says_why_there_is_no_load(checkout: Path, site: Site, tmp_path: Path) -> None:
-    """All wrong values at once, the host too: 2; nobody listens there: 3; nothing came to be recorded: 4."""
+    """Exit 2 with all wrong values at once, the host included; 3 if the port is closed; 4 if nothing was recorded."""
     closed = f"http://127.0.0.1:{closed_port()}"
     wrong = ("--rate", "0", "--write-share", "2", "--seed", "x", "--record", "", "--at-once", "-1")
     cases = [
         (load(checkout, "http://localhost", tmp_path, *wrong), 2, [*wrong[::2], "localhost is not an address"]),
-        (load(checkout, closed, tmp_path / "other"), 3, ["nothing takes connections there", "next: "]),
+        (load(checkout, closed, tmp_path / "other"), 3, ["does not accept connections", "next: "]),
         (load(checkout, site.host, tmp_path, "--rate", "0.01", "-t", "1s"), 4, []),
     ]
     for locust, expected, texts in cases:

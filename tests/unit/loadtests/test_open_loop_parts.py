@@ -1,4 +1,4 @@
-"""The load of experiments without Locust: when requests are meant to start, and that they do."""
+"""The load of an experiment, without Locust: the intended times of requests, and that requests keep them."""
 
 import json
 from collections.abc import Callable
@@ -27,14 +27,14 @@ GOOD = {"rate": "20", "write_share": "0.2", "seed": "1", "record": "somewhere", 
 
 
 def test_every_second_has_its_rate_and_no_beat() -> None:
-    """Slots of equal length, with one arrival somewhere in each."""
+    """Slots of equal length, with one arrival at a random moment of each."""
     times = [visit.after_s for visit in islice(arrivals(STEADY, 0.2, seed=1), 2000)]
     assert all(number <= after_s * 20 <= number + 1 for number, after_s in enumerate(times))
     assert len({round(later - earlier, 6) for earlier, later in pairwise(times)}) > 1900
 
 
 def test_the_seed_says_it_all() -> None:
-    """The same one draws the same, another one other times and wishes."""
+    """The same seed draws the same visits, another seed other times and kinds."""
     first, again, other = ([*islice(arrivals(STEADY, 0.2, seed), 100)] for seed in (1, 1, 2))
     assert first == again and first != other
 
@@ -47,14 +47,14 @@ def test_a_crowd_comes_and_goes_at_its_times() -> None:
 
 
 def test_the_busiest_ten_seconds_are_told() -> None:
-    """A crowd of ten seconds shows, although nothing is done for the other twenty."""
+    """A crowd of ten seconds is seen, although the generator is idle for the other twenty."""
     used = [(float(at), float(min(max(at - 10, 0), 10)) * 0.6) for at in range(31)]
     assert peak(used) == pytest.approx(0.6) and peak(used[:10]) is None
 
 
 @pytest.mark.parametrize("write_share", [0.0, 0.2, 1.0])
 def test_the_share_of_writes_moves_nothing_else(write_share: float) -> None:
-    """It is kept, and two runs that differ only in it send at the same times."""
+    """The share is right, and two runs that differ only in it send at the same times."""
     visits = [*islice(arrivals(STEADY, write_share, seed=1), 2000)]
     writes = [visit for visit in visits if visit.kind == "write"]
     assert len(writes) / 2000 == pytest.approx(write_share, abs=0.03)
@@ -62,14 +62,14 @@ def test_the_share_of_writes_moves_nothing_else(write_share: float) -> None:
 
 
 def test_processes_share_what_one_would_send() -> None:
-    """Nothing twice, nothing left out."""
+    """No visit is sent twice, none is left out."""
     parts = [[*islice(share(arrivals(STEADY, 0.2, seed=1), position, 3), 100)] for position in range(3)]
     together = sorted((visit for part in parts for visit in part), key=lambda visit: visit.after_s)
     assert together == [*islice(arrivals(STEADY, 0.2, seed=1), 300)]
 
 
 def test_all_wrong_values_are_named_at_once(tmp_path: Path) -> None:
-    """Each with what it was; the host's and the taken folder's too."""
+    """Each with its value; also a wrong host, and a folder that already has a record."""
     Record(tmp_path, "0").close()
     words = {"rate": "nan", "write_share": "1.1", "seed": "one", "record": str(tmp_path), "at_once": "-1"}
     with pytest.raises(BadInput) as caught:
@@ -89,13 +89,13 @@ def test_all_wrong_values_are_named_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rates", ["20", "20:", "20:30:40", "0:30", "20:0", "20:401", "20:30,10:5", "20:nan", "inf:3"])
 def test_rates_that_make_no_sense_are_refused(rates: str) -> None:
-    """Before anything is sent."""
+    """They are refused before anything is sent."""
     with pytest.raises(BadInput, match="--rates: "):
         settings.check(GOOD | {"rates": rates}, [])
 
 
 def test_later_rates_raise_the_bound_too() -> None:
-    """The crowd is what hangs when nothing answers."""
+    """If nothing answers, it is the crowd that hangs."""
     it = settings.Settings.model_validate(GOOD | {"rates": "20:30,40:100"})
     assert it.schedule == (Rate(0, 20), Rate(20, 30), Rate(40, 100)) and it.bound == 2040
 
@@ -121,7 +121,7 @@ class _Slow(Site):
 
 @pytest.fixture
 def generator(tmp_path: Path) -> Callable[..., tuple[Generator, list[LabError]]]:
-    """A generator of 100 requests a second for the slow site, and why it gave up."""
+    """A generator that sends 100 requests a second to the slow site, and a list of its reasons to give up."""
 
     def make(bound: int, lost: Callable[[], LabError | None] = lambda: None) -> tuple[Generator, list[LabError]]:
         why: list[LabError] = []
@@ -134,7 +134,7 @@ def generator(tmp_path: Path) -> Callable[..., tuple[Generator, list[LabError]]]
 def test_a_bound_that_is_hit_delays_requests_and_hides_none(
     generator: Callable[..., tuple[Generator, list[LabError]]], tmp_path: Path
 ) -> None:
-    """All that were meant are recorded: sent late, or not sent for want of a place."""
+    """All intended requests are recorded: sent late, or not sent because there was no place."""
     load, _ = generator(bound=2)
     load.start()
     gevent.sleep(0.7)
@@ -151,7 +151,7 @@ def test_a_bound_that_is_hit_delays_requests_and_hides_none(
 def test_the_end_waits_for_requests_in_progress(
     generator: Callable[..., tuple[Generator, list[LabError]]], tmp_path: Path
 ) -> None:
-    """None is cut off."""
+    """No request is interrupted."""
     load, why = generator(bound=400)
     load.start()
     gevent.sleep(0.2)
@@ -168,7 +168,7 @@ def test_nothing_is_sent_once_the_way_is_lost(
     before: int,
     sent: int,
 ) -> None:
-    """Neither at the start nor later."""
+    """Nothing is sent, whether the route is lost before the start or later."""
     monkeypatch.setattr("loadtests.generator.ASK_EVERY_S", 0.1)
     answers = iter([*[None] * before, InfrastructureBroken("destroyed")])
     load, why = generator(400, lambda: next(answers, None))
@@ -182,7 +182,7 @@ def test_nothing_is_sent_once_the_way_is_lost(
 def test_a_record_that_cannot_be_written_ends_the_load(
     generator: Callable[..., tuple[Generator, list[LabError]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk: requests that nobody knows of would be worse than none."""
+    """On a full disk the load stops: unrecorded requests would be worse than none."""
     load, why = generator(400)
 
     def full(*_: Any) -> None:

@@ -103,7 +103,7 @@ def test_a_name_that_a_shell_completed_is_answered_with_the_experiments(drafts: 
         ("steps:\n\u00a0 - {at: 1, command: x}", "next: indent with spaces: line 5"),
         ("steps:\n\u00a0 - {at: 1}", r"line 5: .*; indent with spaces: it has a no-break space"),
         ("without: What happens: who notices?", r"(?s)in draft\.yml, line 4.*a text that has ': ' in it in quotes"),
-        ("load: &a\n  rate: *a", r"draft\.yml: what begins in line 4 holds itself"),
+        ("load: &a\n  rate: *a", r"draft\.yml: the value in line 4 contains itself"),
         ("seed: 2026-02-30", r"draft\.yml is not YAML\n +day"),
         ("- title: t", r"draft\.yml is not YAML"),
     ],

@@ -1,4 +1,4 @@
-"""What the site promises about a note, as its PHP says it: no PHP is needed here, the live tests run it."""
+"""What the site promises about a note, checked in the text of its PHP; the live tests run the PHP."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ SITE = Path(__file__).resolve().parents[3] / "provision" / "site"
 
 
 def body(file: str, function: str) -> str:
-    """A function of the site in one line, without comments."""
+    """The code of a function of the site in one line, without comments."""
     text = (SITE / file).read_text(encoding="utf-8")
     found = re.search(rf"^function {function}\(.*?^}}$", text, re.MULTILINE | re.DOTALL)
     assert found, f"{file} has no function {function}"
@@ -15,12 +15,12 @@ def body(file: str, function: str) -> str:
 
 
 def in_order(text: str, *parts: str) -> bool:
-    """Whether all parts stand there, one after the other."""
+    """Whether the code contains all parts in this order."""
     return re.search(".*?".join(map(re.escape, parts)), text) is not None
 
 
 def test_a_note_is_acknowledged_only_after_a_second_question() -> None:
-    """Whether a replica can confirm is asked before COMMIT, whether it has is asked after it; 504 says: unknown."""
+    """Before COMMIT the site asks whether a replica can confirm, after it whether one has; if not, 504: unknown."""
     assert in_order(
         body("notes.php", "leave_note"),
         "[$db, $before] = primary_database($config, $give_up_at);",
@@ -34,7 +34,7 @@ def test_a_note_is_acknowledged_only_after_a_second_question() -> None:
 
 
 def test_a_note_that_is_known_already_is_asked_for_in_the_same_way() -> None:
-    """An earlier request may have left it without a replica: a commit behind it is confirmed, not its memory."""
+    """An earlier request may have written it without a replica, so another commit after it must be confirmed."""
     assert in_order(
         body("notes.php", "leave_note"),
         "catch (PDOException $error) { must_be_known($error);",
@@ -51,7 +51,7 @@ def test_a_note_that_is_known_already_is_asked_for_in_the_same_way() -> None:
 
 
 def test_two_equal_answers_that_end_with_on_confirm() -> None:
-    """Semi-sync that was off in between has counted that; where none is wanted, there is nothing to confirm."""
+    """If semi-sync was off in between, its counter differs; in the other modes nothing has to be confirmed."""
     code = body("database.php", "is_confirmed")
     assert "return $before === '' || ($after === $before && str_ends_with($after, ',ON'));" in code
     asked = body("database.php", "confirmation")
@@ -60,13 +60,13 @@ def test_two_equal_answers_that_end_with_on_confirm() -> None:
 
 
 def test_only_a_server_that_takes_writes_gets_them_and_is_asked_how_it_confirms() -> None:
-    """Unless an experiment takes that protection away."""
+    """Unless an experiment runs without that protection."""
     answers = "return [$db, $config['confirms'] ? confirmation($db) : ''];"
     assert in_order(body("database.php", "primary_database"), "if ($about['writable']) {", answers, "is read-only")
 
 
 def test_a_request_that_php_begins_late_is_refused() -> None:
-    """Its visitor has left: before anything is asked of a database, and so that no other server is asked instead."""
+    """Its visitor has left: it is refused before any query, with a status after which HAProxy tries no other server."""
     code = " ".join((SITE / "index.php").read_text(encoding="utf-8").split())
     assert in_order(code, "try { must_be_recent($config); match (true) {", "catch (Problem")
     late = "if (microtime(true) - (float) $_SERVER['ARRIVED_AT'] > $config['read_begins_within_s']) "
@@ -75,5 +75,5 @@ def test_a_request_that_php_begins_late_is_refused() -> None:
 
 
 def test_no_other_site_frames_the_page_or_moves_its_links() -> None:
-    """default-src says nothing of these two."""
+    """default-src does not include these two directives."""
     assert "frame-ancestors 'none'; base-uri 'none'" in (SITE / "answer.php").read_text(encoding="utf-8")
