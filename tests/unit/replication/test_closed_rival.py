@@ -13,12 +13,12 @@ from tests.unit.conftest import Make
 from tests.unit.mysql.test_promotion import CONNECTING, SEEN, promote, refusal
 
 UNCERTAIN: dict[str, dict[str, Any]] = {
-    "it was told to stop": {"ended": "web1: MySQL was told to stop"},
+    "it was asked to stop": {"ended": "web1: MySQL was asked to stop"},
     "async": {"seen": replace(SEEN, durability="async", waits=False)},
     "nothing is known": {"seen": None},
     "it was being opened": {"seen": replace(SEEN, opening="web1")},
     "the candidate started again": {"seen": replace(SEEN, replica_start="b007 1")},
-    "all at once": {"seen": None, "ended": "web1: MySQL was told to stop"},
+    "all at once": {"seen": None, "ended": "web1: MySQL was asked to stop"},
 }
 
 
@@ -39,7 +39,7 @@ ANEW = replace(CLOSED, gtid_executed="", has_site=False)
 def test_a_primary_without_its_data_tells_nothing(seen: Seen | None, executed: str) -> None:
     """As if it were gone; there is nothing that --salvage could fetch."""
     rival = replace(ANEW, gtid_executed=executed)
-    error = refusal(REPLICA, rival, reached=False, seen=seen, ended="web1: MySQL was told to stop")
+    error = refusal(REPLICA, rival, reached=False, seen=seen, ended="web1: MySQL was asked to stop")
     assert "--accept-data-loss" in error.hint and "--salvage" not in error.hint
     if seen:
         assert promote(REPLICA, rival, reached=False).lost == ""

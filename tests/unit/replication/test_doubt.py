@@ -93,13 +93,13 @@ def cant_be_closed(pair: Pair) -> None:
 
 
 ORDERLY: dict[Ends, str] = {
-    stops: "MySQL was told to stop",
-    stops_by_a_statement: "MySQL was told to stop",
-    stops_and_is_lost: "MySQL was told to stop",
-    begins_to_stop_and_freezes: "MySQL was told to stop",
-    is_ended_by_force: "MySQL was told to stop",
+    stops: "MySQL was asked to stop",
+    stops_by_a_statement: "MySQL was asked to stop",
+    stops_and_is_lost: "MySQL was asked to stop",
+    begins_to_stop_and_freezes: "MySQL was asked to stop",
+    is_ended_by_force: "MySQL was asked to stop",
     gives_up_waiting: "MySQL gave up waiting",
-    shuts_down: "nobody pulled its plug (shutdown)",
+    shuts_down: "not because its power was cut (shutdown)",
 }
 SUDDEN: list[Ends] = [is_killed, is_killed_and_stopped_later, loses_its_power, freezes, hangs]
 
@@ -148,7 +148,7 @@ def test_a_primary_that_is_told_to_stop_while_it_is_fenced_is_a_doubt_too(
     monkeypatch.setattr(vm_power, "power_off", just_too_late)
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only") as caught:
         promote_replica.promote(LAB, "web2")
-    assert "MySQL was told to stop" in caught.value.evidence and "--salvage" in caught.value.hint
+    assert "MySQL was asked to stop" in caught.value.evidence and "--salvage" in caught.value.hint
     assert pair.events == ["web1 powered off", "web1 closed"]
     pair.later()
     promote_replica.promote(LAB, "web2", salvage=True)

@@ -98,8 +98,8 @@ PAIRS = [f"{first}; {second}" for first, second in itertools.product(ALL, ALL)]
 # The same in a long run, told by what was said: a state that goes wrong in another way turns it red.
 SYMPTOMS = {
     "lab.up is refused: the databases are left as they are": SILENT,
-    "answers and does not have them any more: do without": ANEW,
-    "does not replicate from .*, which answers|next: promote the one that has all": DIFFERS,
+    "answers and no longer has them: accept the loss": ANEW,
+    "does not replicate from .*, which answers|next: promote the server with all transactions": DIFFERS,
 }
 
 

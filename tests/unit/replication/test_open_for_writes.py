@@ -124,7 +124,7 @@ def test_a_connection_that_is_lost_once_it_is_open_is_no_failure(pair: Pair, met
 
 
 def test_only_who_opens_for_the_site_notes_it_on_the_record(pair: Pair) -> None:
-    """Whoever undoes a closing must not hide on the record that MySQL was told to stop meanwhile."""
+    """Whoever undoes a closing must not hide on the record that MySQL was asked to stop meanwhile."""
     for method in METHODS:
         pair.web1.set_global("super_read_only", value=True, lock_wait_timeout=1)
         before = (pair.nodes.console("web1") or "").count(shutdown.OPENED)

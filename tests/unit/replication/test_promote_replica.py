@@ -176,7 +176,7 @@ def test_the_primary_is_left_alone(make: Make, silent: bool) -> None:
     """The same command twice: the second one says so, and what is still missing."""
     pair = make(CLOSED, PROMOTED, silent=silent)
     lines = promote_replica.promote(LAB, "web2")
-    assert pair.changes == [] and lines[0] == "web2 is the primary already" and "db.rejoin web1" in lines[1]
+    assert pair.changes == [] and lines[0] == "web2 is already the primary" and "db.rejoin web1" in lines[1]
 
 
 @pytest.mark.parametrize("applying", [True, False])
@@ -192,7 +192,7 @@ def test_a_primary_that_still_listens_to_its_replica_gives_that_up(make: Make) -
     """A change of roles was killed half way; a primary has no source."""
     pair = make(CLOSED, replace(PROMOTED, source=str(WEB1.ip), receiving=True))
     lines = promote_replica.promote(LAB, "web2")
-    assert "is the primary already" in lines[0] and pair.web2.replica.source == "" and pair.events == []
+    assert "is already the primary" in lines[0] and pair.web2.replica.source == "" and pair.events == []
 
 
 def test_whose_machine_is_off_is_not_promoted(make: Make) -> None:
