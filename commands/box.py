@@ -7,9 +7,9 @@ from box.build import ensure
 from commands.command import command, say
 
 
-@command(changes=True, help={"plain": "bake no packages: the roles install them"})
+@command(changes=True, help={"plain": "leave the packages out: the roles install them"})
 def build(c: Context, plain: bool = False) -> None:
-    """Build the lab's own box from the distribution's packages, unless it is there already."""
+    """Build the lab's own box from the distribution's packages, unless it already exists."""
     say(ensure(plain=plain))
 
 

@@ -1,4 +1,4 @@
-"""invoke db.*: who is primary, how safe a commit is, the site's data as a file."""
+"""invoke db.*: which server is primary, the durability of commits, backups of the site's data."""
 
 import time
 from pathlib import Path
@@ -21,9 +21,9 @@ from lab.state import choices
 from lab.wait import working
 
 PROMOTE = {
-    "salvage": "start the old primary read-only where it does not answer, and fetch what only it has, first",
-    "accept_data_loss": "go on where acknowledged writes may be lost; says which",
-    "stay_durable": "after an emergency: writes wait until a replica is back, instead of going on without",
+    "salvage": "first start the old primary read-only if it does not answer, and fetch what only it has",
+    "accept_data_loss": "promote even if acknowledged writes may be lost, and say which",
+    "stay_durable": "after an emergency let writes wait until a replica is back",
 }
 
 
@@ -47,14 +47,14 @@ def status_(c: Context) -> None:
 def promote(
     c: Context, node: str, accept_data_loss: bool = False, stay_durable: bool = False, salvage: bool = False
 ) -> None:
-    """Make a server the primary: in turn with the old one where that answers, in its place where it is gone."""
+    """Make a server the primary: swap roles with the old primary, or replace it if it does not answer."""
     options = {"accept_data_loss": accept_data_loss, "stay_durable": stay_durable, "salvage": salvage}
     say("\n".join(promote_replica.promote(topology.load(), node, **options)))
 
 
-@command(changes=True, positional=["node"], help={"discard": "give up what only this server has, without a copy"})
+@command(changes=True, positional=["node"], help={"discard": "discard what only this server has, without a copy"})
 def rejoin(c: Context, node: str, discard: bool = False) -> None:
-    """Make an old primary the replica of the new one; what only it has is written to backups/ first."""
+    """Make an old primary the replica of the new one; transactions that only it has go to backups/ first."""
     say("\n".join(rejoin_server(topology.load(), node, discard=discard)))
 
 
@@ -65,7 +65,7 @@ def durability(c: Context, value: str) -> None:
     wanted = check_durability(value)
     choices.save(durability=wanted)
     changed = set_durability(lifecycle.running(lab, "database"), wanted)
-    say("\n".join([*(changed or [f"it is {wanted} already"]), *MEANS[wanted]]))
+    say("\n".join([*(changed or [f"durability is already {wanted}"]), *MEANS[wanted]]))
 
 
 @command(changes=True)
@@ -76,9 +76,9 @@ def backup_(c: Context) -> None:
 
 @command(changes=True, positional=["file"])
 def restore_(c: Context, file: str) -> None:
-    """Replace the site's data by that of a backup."""
+    """Replace the site's data with a backup."""
     backup.restore(topology.load(), Path(file))
-    say(f"the site has the data of {file}")
+    say(f"the site now has the data of {file}")
 
 
 def _chosen() -> list[str]:

@@ -1,4 +1,4 @@
-"""What the faults of a run put at risk: how many, how soon each was noticed, how many reads were due until then."""
+"""The exposure of a run: how many faults, how soon each was noticed, and how many reads were due until then."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,18 +16,19 @@ DOUBT = 0.05  # of 95 % confidence
 
 
 def share_below(hit: int | None, injections: int) -> float | None:
-    """What the true share of injections that do harm is below, with 95 % confidence.
+    """The upper bound, with 95 % confidence, of the true share of injections that do harm.
 
-    None where one did, or nobody knows. An injection hits all its requests or none, so it counts once, however many
-    requests it had. None of n: the exact upper bound of Clopper and Pearson, 1 - 0.05^(1/n).
+    None if one did harm, or if that is not known. An injection hits all its requests or none, so it counts once,
+    however many requests it had. For 0 of n: the exact bound of Clopper and Pearson, 1 - 0.05^(1/n).
     """
     return round(1 - DOUBT ** (1 / injections), 6) if injections and hit == 0 else None
 
 
 def risk(history: History) -> dict[str, Any]:
-    """The keys 'reads' and 'detection' of summary.json; what was not seen is None.
+    """The keys 'reads' and 'detection' of summary.json; what was not observed is None.
 
-    Where nobody looked for a while, or the rig broke, there may have been reads that failed: no share is told.
+    If an observer was blind for a while, or the test infrastructure failed, failed reads may be missing: then there is
+    no bound.
     """
     window = in_window(history, detections(history))
     reads_of_run = [it for it in history.requests if it.method == "GET"]
@@ -40,7 +41,7 @@ def risk(history: History) -> dict[str, Any]:
 
 
 def injections(history: History) -> list[float]:
-    """When each injection began; faults that are there at the same time are one."""
+    """When each injection began; faults that overlap count as one."""
     begins: list[float] = []
     until = -inf
     for fault in history.faults:
@@ -51,7 +52,7 @@ def injections(history: History) -> list[float]:
 
 
 def _counted(reads: Sequence[Request], begins: Sequence[float]) -> dict[str, Any]:
-    """Reads and those that failed, and the injections that had some, each until the next one began."""
+    """How many reads, failed reads, injections with reads and with failed reads; each lasts until the next begins."""
     parts = [[it for it in reads if begin <= it.intended < stop] for begin, stop in pairwise([*begins, inf])]
     bad = [sum(not it.is_answered for it in part) for part in parts if part]
     hit = sum(count > 0 for count in bad)
@@ -61,7 +62,7 @@ def _counted(reads: Sequence[Request], begins: Sequence[float]) -> dict[str, Any
 
 
 def _detection(history: History) -> dict[str, Any]:
-    """`bound_s` is what HAProxy's settings allow at most, `allowed_s` what the experiment allows."""
+    """`bound_s` is the longest time that HAProxy's settings allow, `allowed_s` the longest of the experiment."""
     found = detections(history)
     seen = [it.seconds for it in found if not it.missing]
     expected = [it.get("at_most") for it in history.run.get("expect", []) if it["check"] == "detected"]

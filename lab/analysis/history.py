@@ -1,4 +1,4 @@
-"""A timeline sorted by what was seen: requests, servers, databases, faults, phases."""
+"""A timeline by subject: requests, servers, databases, faults, phases."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -7,8 +7,8 @@ from typing import Any
 
 from lab.analysis.timeline import Entry
 
-BLIND_S = 5.0  # an observer without an entry for longer than this has seen nothing
-STALENESS_S = 2.0  # a replica that is well has a note by then
+BLIND_S = 5.0  # an observer without an entry for longer than this was blind
+STALENESS_S = 2.0  # a healthy replica has a note by then
 STEPS = ("inject", "injected", "heal", "healed")
 
 
@@ -29,36 +29,36 @@ class Request:
 
     @property
     def is_absent(self) -> bool:
-        """Whether this read of one note was answered with: there is no such note."""
+        """Whether this read of one note was answered with 404, no such note."""
         return self.method == "GET" and bool(self.token) and self.status == 404
 
     @property
     def is_answered(self) -> bool:
-        """Whether the site did its work: that a note is not there yet is an answer, if it is not `late` for that."""
+        """Whether the site answered properly: 'no such note' counts too, unless the note is `late`."""
         return self.outcome == "ok" or (self.is_absent and not self.late)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """HAProxy's word for a server at a moment."""
+    """HAProxy's status of a server at one moment."""
 
     at: float
     status: str
 
     @property
     def is_up(self) -> bool:
-        """Whether requests are sent there; 'UP 1/2' has missed a check and still gets them."""
+        """Whether HAProxy sends requests there; 'UP 1/2' has failed one check and still gets requests."""
         return self.status.startswith(("UP", "no check"))
 
     @property
     def is_down(self) -> bool:
-        """Whether checks took it out; a drained server or one in maintenance was taken out by somebody."""
+        """Whether failed checks took it out; a drained server or one in maintenance was taken out by a command."""
         return self.status.startswith("DOWN")
 
 
 @dataclass(frozen=True)
 class FaultSpan:
-    """One fault: when it began, was seen to be real, began to be healed, was seen to be gone."""
+    """One fault: when injecting began, it was verified, healing began, and it was verified to be gone."""
 
     id: str
     kind: str
@@ -81,12 +81,12 @@ class Offer:
 
     @property
     def seconds(self) -> float:
-        """How long that was."""
+        """The duration."""
         return self.stop - self.start
 
 
 class History:
-    """The entries of a run; each part is sorted by time and made when first asked for."""
+    """The entries of a run; each part is sorted by time and computed on first use."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = sorted(entries, key=lambda entry: entry.at)
@@ -104,13 +104,13 @@ class History:
 
     @cached_property
     def run(self) -> Mapping[str, Any]:
-        """What the run was made of; empty if it is not known."""
+        """The settings of the run; empty if they are not known."""
         runs = self.seen("lab", "run")
         return runs[0].data if runs else {}
 
     @property
     def broken(self) -> list[Entry]:
-        """What went wrong with the rig."""
+        """The failures of the test infrastructure."""
         return self.seen("lab", "broken")
 
     def having(self, role: str) -> list[str]:
@@ -131,11 +131,11 @@ class History:
 
     @cached_property
     def end(self) -> float:
-        """The last entry."""
+        """The time of the last entry."""
         return self.entries[-1].at if self.entries else 0.0
 
     def clock(self, at: float) -> str:
-        """A moment, told in seconds since measuring began."""
+        """A moment as text, in seconds since measuring began."""
         return f"{at - self.start:+.1f} s"
 
     @cached_property
@@ -156,7 +156,7 @@ class History:
         return [Offer(at, min(stop, self.stop), rate) for (at, rate), stop in pairs if at < self.stop]
 
     def measured(self, method: str = "") -> list[Request]:
-        """The requests since measuring began: what is slow while caches are cold says nothing."""
+        """The requests since measuring began, without those that were slow because caches were cold."""
         return [it for it in self.requests if it.intended >= self.start and method in ("", it.method)]
 
     @cached_property
@@ -170,7 +170,7 @@ class History:
 
     @cached_property
     def servers(self) -> dict[str, list[Sample]]:
-        """HAProxy's word for each server; those for writes follow those for reads and are left out."""
+        """HAProxy's status of each server; servers for writes track those for reads and are left out."""
         samples: dict[str, list[Sample]] = {}
         for entry in self.seen("balancer", "servers"):
             for server in entry.data["servers"]:
@@ -179,7 +179,7 @@ class History:
         return samples
 
     def states(self, observer: str) -> dict[str, list[Entry]]:
-        """The states of each node as the observer 'database', 'writable' or 'node' saw them."""
+        """The states of each node that the observer 'database', 'writable' or 'node' recorded."""
         states: dict[str, list[Entry]] = {}
         for entry in self.seen(observer, "state"):
             states.setdefault(entry.data["node"], []).append(entry)

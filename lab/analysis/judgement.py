@@ -1,4 +1,4 @@
-"""One run, judged once: what everybody who reports it starts from."""
+"""One run, judged once: the common input of all its reports."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Judgement:
 
     @classmethod
     def of(cls, entries: Iterable[Entry], expect: Sequence[Mapping[str, Any]] | None = None) -> "Judgement":
-        """Judge a run by its entries; by what it expected itself, unless `expect` is given."""
+        """Judge a run by its entries, against its own expectations unless `expect` is given."""
         history = History(entries)
         checks = judge(history, history.run.get("expect", []) if expect is None else expect)
         word = verdict(checks, history)

@@ -1,4 +1,4 @@
-"""What the processes of the load recorded of their requests (loadtests/record.py), read as entries of a timeline."""
+"""The requests that the processes of the load recorded (loadtests/record.py), read as entries of a timeline."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,14 +7,14 @@ from typing import Any
 
 from lab.errors import BadInput
 
-FILES = "requests-*.jsonl"  # one a process
+FILES = "requests-*.jsonl"  # one per process
 
 
 def merge(folder: Path) -> list[dict[str, Any]]:
-    """All requests below `folder`, of all processes and machines, as timeline entries in the order they were meant.
+    """All requests below `folder`, of all processes and machines, as timeline entries in the order they were due.
 
-    A write that was sent and never ended is unknown, its `ended` is null. Processes of two machines may have the same
-    number; raises BadInput where a file is there twice, for then every request would count twice.
+    A write that was sent and never ended is unknown; its `ended` is null. Raises BadInput if a file is there twice, for
+    every request would count twice; file names do not show that, as processes of two machines may have one number.
     """
     entries = [entry for path in _once(sorted(folder.rglob(FILES))) for entry in _read(path)]
     requests = [entry for entry in entries if entry["kind"] == "request"]
@@ -24,7 +24,7 @@ def merge(folder: Path) -> list[dict[str, Any]]:
 
 
 def _once(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files, none a copy of another: that would begin alike, and no two processes begin at the same microsecond."""
+    """Refuse copies: they have the same first line, while no two processes begin at the same microsecond."""
     seen: dict[bytes, Path] = {}
     for path in paths:
         with path.open("rb") as file:
@@ -45,4 +45,4 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
     try:
         yield json.loads(last)
     except ValueError:
-        return  # nothing after the last line end, or a line whose writing was cut off
+        return  # nothing after the last newline, or an incomplete line

@@ -1,4 +1,4 @@
-"""docs/matrix.jsonl: what came of each run of the matrix, one JSON object a line; none is changed or dropped."""
+"""docs/matrix.jsonl: the result of each run of the matrix, one JSON object per line; none is changed or dropped."""
 
 import ast
 import hashlib
@@ -18,8 +18,8 @@ from lab.errors import BadInput, LabError
 from lab.topology import ROOT
 
 RESULTS = ROOT / "docs" / "matrix.jsonl"
-MATTERS = ("lab", "fabfile", "provision", "loadtests", "lab.yml")  # what a result is a result of
-DRAWS = ROOT / "lab" / "report"  # draws what was found, and finds nothing
+MATTERS = ("lab", "fabfile", "provision", "loadtests", "lab.yml")  # the files that can change a result
+DRAWS = ROOT / "lab" / "report"  # only draws results
 GIT_S = 20.0
 VERSIONS = {
     "haproxy": r"HAProxy version ([^\s,]+)",
@@ -32,7 +32,7 @@ Result = Mapping[str, Any]
 
 
 def load(path: Path = RESULTS) -> list[dict[str, Any]]:
-    """All results, the oldest first; raises BadInput naming every line that is none."""
+    """All results, the oldest first; raise BadInput naming every damaged line."""
     found, mistakes = [], []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1):
         try:
@@ -46,7 +46,7 @@ def load(path: Path = RESULTS) -> list[dict[str, Any]]:
 
 
 def append(result: Result, path: Path = RESULTS) -> None:
-    """Add a result; it is in the file when this returns, and nothing of it where there is no room."""
+    """Add a result; it is in the file when this returns, and no part of it is if the disk is full."""
     with path.open("ab", buffering=0) as file:
         timeline.append_line(file, (json.dumps(result, ensure_ascii=False) + "\n").encode())
 
@@ -58,9 +58,9 @@ def of(results: Iterable[Result], name: str, fingerprint: str = "", rounds: int 
 
 
 def fingerprint(name: str, root: Path = ROOT) -> str:
-    """A hash of everything that can change what comes of an experiment; documents and reports can't.
+    """A hash of everything that can change the result of an experiment, which documents and reports can't.
 
-    It is one of contents, not of places: code that is moved to another file keeps its results.
+    It covers contents, not file names: code that is moved to another file keeps its results.
     """
     parts = sorted(part for path in _matter(name, root) for part in _parts(path.read_bytes(), path.suffix))
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
@@ -93,7 +93,7 @@ def _matter(name: str, root: Path) -> Iterator[Path]:
 
 
 def commit() -> str:
-    """The commit of this checkout, with a '+' if what matters was changed since; 'unknown' without git."""
+    """The commit of this checkout, with a '+' if files that matter were changed since; 'unknown' without git."""
     git = ["git", "-C", str(ROOT)]
     try:
         head = process.run([*git, "rev-parse", "--short", "HEAD"], timeout=GIT_S).output.strip()
@@ -104,7 +104,7 @@ def commit() -> str:
 
 
 def of_run(judgement: Judgement, run: str, how: Result) -> dict[str, Any]:
-    """The result of a run, `run` its folder's name; `how` says when, with what and where it was made."""
+    """The result of a run; `run` is its folder's name, `how` says when, where and with what it was made."""
     it, history = judgement.summary, judgement.history
     measured = {name: it[name] for name in ("requests", "reads", "detection", "writes", "generator")}
     versions_ = versions(history.run.get("versions", {}))
@@ -113,18 +113,18 @@ def of_run(judgement: Judgement, run: str, how: Result) -> dict[str, Any]:
 
 
 def of_error(error: LabError, how: Result) -> dict[str, Any]:
-    """The result of an experiment that did not even begin."""
+    """The result of an experiment that could not begin."""
     return {**how, "verdict": "error", "why": [error.what, *error.evidence.splitlines()[:3]]}
 
 
 def interrupted(history: History) -> bool:
-    """Whether somebody stopped this run: it says nothing, but for a violation that was seen."""
+    """Whether this run was interrupted: then it proves nothing except an observed violation."""
     ends = history.seen("lab", "end")
     return bool(ends) and ends[-1].data.get("why") == "interrupted"
 
 
 def versions(reported: Mapping[str, str]) -> dict[str, str]:
-    """The version of each product in what the nodes said; several, where they differ."""
+    """The version of each product as the nodes reported it; several if they differ."""
     found: dict[str, str] = {}
     for name, pattern in VERSIONS.items():
         seen = {match[1] for text in reported.values() if (match := re.search(pattern, text))}
@@ -134,7 +134,7 @@ def versions(reported: Mapping[str, str]) -> dict[str, str]:
 
 def _broken(history: History) -> Iterator[str]:
     for entry in history.broken:
-        yield f"the rig broke: {entry.data['why'].splitlines()[0]}"
+        yield f"the test infrastructure failed: {entry.data['why'].splitlines()[0]}"
     ends = history.seen("lab", "end")
     if not ends or not ends[-1].data["complete"]:
         yield "the run ended early"

@@ -1,4 +1,4 @@
-"""Figures of the requests: how long they took, and how many a second."""
+"""Metrics of the requests: latency, and outcomes per second."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from lab.analysis.history import History
 
 @dataclass(frozen=True)
 class Percentiles:
-    """How long a share of the requests took at most, in seconds; `count` says of how many."""
+    """Percentiles of the latency of `count` requests, in seconds."""
 
     count: int
     p50: float
@@ -27,7 +27,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Second:
-    """What became of the requests due in one second, which begins at `at`."""
+    """The outcomes of the requests due in the second that begins at `at`."""
 
     at: float
     ok: int
@@ -36,7 +36,7 @@ class Second:
 
 
 def percentiles(values: Sequence[float]) -> Percentiles | None:
-    """The smallest values that enough others do not exceed; None without values."""
+    """Percentiles that are values themselves, not interpolated; None without values."""
     ordered = sorted(values)
     if not ordered:
         return None
@@ -45,7 +45,7 @@ def percentiles(values: Sequence[float]) -> Percentiles | None:
 
 
 def latency(history: History, method: str = "") -> Latency:
-    """How long the requests since measuring began took; one that never ended lasts to the end of the run."""
+    """The latency of the requests since measuring began; one that never ended lasts to the end of the run."""
     ends = [(it, history.end if it.ended is None else it.ended) for it in history.measured(method)]
     corrected = percentiles([end - it.intended for it, end in ends])
     return Latency(corrected, percentiles([end - it.sent for it, end in ends]))

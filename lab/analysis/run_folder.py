@@ -1,4 +1,4 @@
-"""The folders that experiments leave behind: runs/<UTC time>-<name>/, and runs/latest."""
+"""The folders of the runs of experiments: runs/<UTC time>-<name>/, and runs/latest."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,14 +10,14 @@ from lab.topology import ROOT
 
 RUNS = ROOT / "runs"
 LATEST = "latest"
-FORMAT = 3  # of the timeline; changes with its keys, and when an older one can't be judged any more
-READABLE = (2, FORMAT)  # 2 differs by one key, which `timeline.entry` reads as today's
-OLDEST = 0  # said nothing of its format
+FORMAT = 3  # of the timeline; changes with its keys, and when an older one can no longer be judged
+READABLE = (2, FORMAT)  # 2 differs in one key, which `timeline.entry` converts
+OLDEST = 0  # had no format number
 TIMELINE, EXPERIMENT, RECORD, LOGS = "timeline.jsonl", "experiment.yml", "record", "logs"
 
 
 def make(name: str, folder: Path = RUNS) -> Path:
-    """A new folder for a run of the experiment `name`; runs/latest leads to it."""
+    """Create a folder for a run of the experiment `name`; runs/latest links to it."""
     run = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"
     run.mkdir(parents=True)
     link = folder / LATEST
@@ -27,7 +27,7 @@ def make(name: str, folder: Path = RUNS) -> Path:
 
 
 def find(word: str, folder: Path = RUNS) -> Path:
-    """The run of that name, path, or 'latest'; raises BadInput naming the newest ones."""
+    """Find a run by its name, its path or 'latest'; raise BadInput naming the newest runs."""
     for path in (Path(word), folder / word):
         if (path / TIMELINE).exists():
             return path.resolve()
@@ -37,7 +37,7 @@ def find(word: str, folder: Path = RUNS) -> Path:
 
 
 def read(folder: Path) -> list[Entry]:
-    """The timeline of a run; raises BadInput where another version of the lab wrote it in another format."""
+    """The timeline of a run; raise BadInput if another version of the lab wrote it in another format."""
     entries = timeline.read(folder / TIMELINE)
     number = next((it.data.get("format", OLDEST) for it in entries if (it.observer, it.kind) == ("lab", "run")), FORMAT)
     if number not in READABLE:
@@ -48,10 +48,10 @@ def read(folder: Path) -> list[Entry]:
 
 
 def read_all(folder: Path) -> list[Entry]:
-    """The same; of a run that was killed, and could not take in what its load had recorded, with that."""
+    """The timeline of a run; for a killed run, which could not add the records of its load, with those records."""
     entries = read(folder)
     ended = any((it.observer, it.kind) == ("lab", "end") for it in entries)
     recorded = [] if ended else load_record.merge(folder / RECORD)
-    # It may have been killed while it took that in.
+    # It may have been killed while it added them.
     others = [it for it in entries if not recorded or it.observer != "client"]
     return sorted([*others, *map(timeline.entry, recorded)], key=lambda it: it.at)

@@ -1,4 +1,4 @@
-"""What was true from when to when, as lanes that a report can draw."""
+"""The states of servers, databases, nodes and faults over time, as lanes that a report can draw."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ Look = tuple[float, str]
 
 @dataclass(frozen=True)
 class Interval:
-    """From `start` to `stop` (Unix seconds) `label` was true, or 'blind' if nobody saw."""
+    """From `start` to `stop` (Unix seconds) the state was `label`, or 'blind' if it was not observed."""
 
     start: float
     stop: float
@@ -25,7 +25,7 @@ Lanes = dict[str, list[Interval]]
 
 
 def servers(history: History) -> Lanes:
-    """HAProxy's word for each server."""
+    """HAProxy's status of each server."""
     blind = [(entry.at, BLIND) for entry in history.seen("balancer", "blind")]
     return {
         name: _lane(sorted([*blind, *((it.at, it.status) for it in samples)]), history.end)
@@ -34,7 +34,7 @@ def servers(history: History) -> Lanes:
 
 
 def databases(history: History) -> Lanes:
-    """The role of each database, whether it takes writes, replicates, and as primary waits for no replica."""
+    """The role of each database, and whether it is writable, does not replicate or, as primary, waits for none."""
     return _states(history, "database", _role)
 
 
@@ -58,7 +58,7 @@ def services(history: History) -> Lanes:
 
 
 def faults(history: History) -> Lanes:
-    """Each fault by its id: when it began, was active, was being healed."""
+    """Each fault by its ID: when it was beginning, active and healing."""
     lanes: Lanes = {}
     for fault in history.faults:
         lanes.setdefault(fault.id, []).extend(_fault(fault, history.end))
@@ -82,7 +82,7 @@ def _role(data: Mapping[str, Any]) -> str:
 
 
 def _lane(looks: Sequence[Look], end: float) -> list[Interval]:
-    """What was seen holds until the next look, unless that comes too late to know."""
+    """A state lasts until the next look; if that comes too late, the interval is blind."""
     lane: list[Interval] = []
     for (at, label), following in zip(looks, [*(at for at, _ in looks[1:]), end], strict=True):
         label = BLIND if following - at > BLIND_S else label

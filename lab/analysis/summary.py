@@ -1,4 +1,4 @@
-"""summary.json: the stable answer of a run."""
+"""summary.json: the result of a run in a stable format."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ WRITES = {"lost": "lost-writes", "duplicated": "duplicated-writes", "unexpected"
 
 
 def summarize(history: History, checks: Sequence[Check], verdict: RunVerdict) -> dict[str, Any]:
-    """Everything that scripts may rely on; what could not be told is None."""
+    """All keys that scripts may rely on; an unknown value is None."""
     return {
         "name": history.run.get("name", ""),
         "verdict": verdict,
@@ -42,7 +42,7 @@ def _check(check: Check) -> dict[str, Any]:
 
 
 def _requests(history: History, method: str) -> dict[str, int]:
-    """Outcomes counted; that a note is not there yet is an answer, as the check of failed GETs has it."""
+    """The number of requests by outcome; 'no such note' is an answer, as in the check of failed GETs."""
     words = ["ok" if it.is_answered else it.outcome for it in history.requests if it.method == method]
     return {word: words.count(word) for word in ("ok", "failed", "unknown")}
 
@@ -50,7 +50,7 @@ def _requests(history: History, method: str) -> dict[str, int]:
 def _writes(history: History) -> dict[str, Value]:
     writes = of(history)
     values = _values(history, WRITES)
-    seen = {key: find(history, name).value or values[key] for key, name in WRITES.items()}  # what was seen stands
+    seen = {key: find(history, name).value or values[key] for key, name in WRITES.items()}  # what was observed counts
     return {"acknowledged": len(writes.acknowledged), **seen, "unknown": len(writes.unknown)}
 
 
@@ -60,6 +60,6 @@ def _values(history: History, names: dict[str, str]) -> dict[str, Value]:
 
 
 def _cpu(history: History) -> float | None:
-    """How much of a core the busiest process of the load used."""
+    """The share of a core that the busiest process of the load used."""
     shares: list[float | None] = [it.data["cpu"] for it in history.seen("lab", "generator")]
     return shares[-1] if shares else None

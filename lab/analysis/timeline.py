@@ -1,4 +1,4 @@
-"""timeline.jsonl: what every observer saw during a run, one JSON object a line."""
+"""timeline.jsonl: the observations of all observers during a run, one JSON object per line."""
 
 import json
 import os
@@ -19,7 +19,7 @@ RESERVE_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing seen by one observer; `at` is Unix seconds by the clock of the hosting machine."""
+    """One observation of one observer; `at` is Unix seconds by the clock of the hosting machine."""
 
     at: float
     observer: str
@@ -32,7 +32,7 @@ class Entry:
             raise ValueError(f"{self.observer} {self.kind}: {', '.join(taken)} can't be a key of an entry's data")
 
     def line(self) -> str:
-        """The entry as it stands in the file, with its line end."""
+        """The entry as a line of the file, with its newline."""
         fields = {"at": self.at, "observer": self.observer, "kind": self.kind, **self.data}
         return json.dumps(fields, ensure_ascii=False) + "\n"
 
@@ -40,8 +40,8 @@ class Entry:
 class Writer:
     """Adds entries to a timeline; threads may share it, and every entry is in the file when `write` returns.
 
-    A full disk raises nothing here, because the caller has faults to heal: `must_be_complete` raises, later
-    entries are left out, every line in the file stays whole, and `close` marks the run as broken.
+    On a full disk `write` raises nothing, because the caller has faults to heal: later entries are left out, every
+    line in the file stays complete, `must_be_complete` raises, and `close` marks the run as broken.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,14 +61,14 @@ class Writer:
                     self._trouble = error
 
     def must_be_complete(self) -> None:
-        """Raise InfrastructureBroken where an entry could not be written."""
+        """Raise InfrastructureBroken if an entry could not be written."""
         if self._trouble is not None:
             raise InfrastructureBroken(
-                "the timeline can't be written", evidence=str(self._trouble), hint="make room: df -h"
+                "the timeline can't be written", evidence=str(self._trouble), hint="free disk space: df -h"
             )
 
     def close(self) -> None:
-        """Close the file; where an entry is missing, say so in the room that was kept for that."""
+        """Close the file; if an entry is missing, record that in the disk space reserved for it."""
         self._reserve.unlink(missing_ok=True)
         if self._trouble is not None:
             why = f"the timeline can't be written: {self._trouble}"
@@ -84,7 +84,7 @@ class Writer:
 
 
 def append_line(file: FileIO, line: bytes) -> None:
-    """Add all of a line or nothing of it: on a full disk the kernel takes what has room."""
+    """Add a complete line or nothing: on a full disk the kernel writes only a part of it."""
     size = os.fstat(file.fileno()).st_size
     try:
         while line:
@@ -95,7 +95,7 @@ def append_line(file: FileIO, line: bytes) -> None:
 
 
 def append(path: Path, entries: Iterable[Entry]) -> None:
-    """Add entries to a timeline, made if it does not exist; raises InfrastructureBroken where the disk is full."""
+    """Add entries to a timeline, which is created if needed; raise InfrastructureBroken if the disk is full."""
     with Writer(path) as writer:
         for entry in entries:
             writer.write(entry)
@@ -103,9 +103,9 @@ def append(path: Path, entries: Iterable[Entry]) -> None:
 
 
 def read(path: Path) -> list[Entry]:
-    """All entries in the order of time; raises BadInput that names every broken line.
+    """All entries in the order of time; raise BadInput naming every damaged line.
 
-    A last line without an end is what a killed writer leaves: it is dropped if it can't be read.
+    A killed writer leaves a last line without newline: it is dropped if it can't be parsed.
     """
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -138,7 +138,7 @@ def _entry(line: str) -> Entry:
 
 
 def entry(data: Mapping[str, Any]) -> Entry:
-    """The entry that stands in a file as `data`; raises ValueError where it is none.
+    """Make an entry from the data of a line; raise ValueError if that is none.
 
     In format 2 the key `observer` was `eye`.
     """

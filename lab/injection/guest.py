@@ -1,6 +1,6 @@
-"""What a fault does inside a node: bash to prepare it, inject it, see it, heal it, and see it gone. Text only.
+"""The bash of a fault inside a node: prepare it, inject it, verify it, heal it, verify that it is gone. Text only.
 
-Each script is whole in itself and may run twice. `seen` and `gone` exit 0 when it is so.
+Each script is self-contained and may run twice. `seen` and `gone` exit 0 if the fault is there, or is gone.
 """
 
 import shlex
@@ -20,12 +20,12 @@ CLOCK_TOLERANCE_S = 2
 
 
 def scripts(fault: Fault, lab: Lab) -> Scripts:
-    """How a fault of the guest's own is made and undone; KeyError for those of the whole machine."""
+    """The scripts of a fault inside a guest; KeyError for a fault of the whole machine."""
     return _MAKERS[fault.kind](fault, lab)
 
 
 def with_timer(fault: Fault, made: Scripts, seconds: int) -> str:
-    """The prepare script, with a timer that heals by itself: the one who injects may never come back."""
+    """The prepare script, with a timer that heals the fault if the injecting command is killed."""
     if not made.timed:
         return made.prepare
     unit = f"weblab-heal-{fault.id}"
@@ -53,12 +53,12 @@ _ACTIVE = '[ "$(systemctl is-active "$unit")" = active ]'
 
 
 def _known(fault: Fault) -> str:
-    """Bash that puts the unit that was kept into $unit, and fails where none was: no name is the group of all."""
+    """Bash that reads the stored unit into $unit, and fails if there is none: an empty name means all units."""
     return f'read -r unit < {state_path(fault)}.unit && [ "$unit" ]'
 
 
 def _remember(fault: Fault) -> str:
-    """Bash that keeps the unit's name and its main process for the scripts that come."""
+    """Bash that stores the unit's name and its main process for later scripts."""
     where = state_path(fault)
     return f'{_unit(fault)}\n{_REFUSE_STOPPED}\nmkdir -p {FOLDER}; echo "$pid" > {where}; echo "$unit" > {where}.unit'
 
@@ -178,7 +178,7 @@ def _hog(fault: Fault, body: str, taken: str) -> Scripts:
 
 
 def _clock_skew(fault: Fault, lab: Lab) -> Scripts:
-    """The clock against the time since boot, which nobody can set, tells what was done to it."""
+    """The change is measured against the time since boot, which can't be set."""
     where, seconds = state_path(fault), int(fault.options["seconds"])
     since = "read -r up _ < /proc/uptime; now=$(( $(date +%s) - ${up%.*} ))"
     moved = f"{since}\nmoved=$(( now - $(cat {where}) ))"

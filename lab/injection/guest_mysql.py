@@ -7,8 +7,8 @@ from lab.faults.kinds import Fault
 from lab.injection.scripts import FOLDER, Scripts, state_path
 from lab.topology import Lab
 
-_PROMOTED = "{ now=$(mysql -N -e 'SHOW REPLICA STATUS') && [ -z \"$now\" ]; }"  # since then: it is no replica any more
-_REFUSE_PROMOTED = f'! {_PROMOTED} </dev/null || {{ echo "$(uname -n) is no replica"; exit 1; }}'
+_PROMOTED = "{ now=$(mysql -N -e 'SHOW REPLICA STATUS') && [ -z \"$now\" ]; }"  # since then: it has no source
+_REFUSE_PROMOTED = f'! {_PROMOTED} </dev/null || {{ echo "$(uname -n) is not a replica"; exit 1; }}'
 
 
 def _replication_stop(fault: Fault, lab: Lab) -> Scripts:
@@ -26,7 +26,7 @@ def _replication_stop(fault: Fault, lab: Lab) -> Scripts:
 def _replication_lag(fault: Fault, lab: Lab) -> Scripts:
     def delayed(seconds: int) -> str:
         change = f"CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {seconds}"
-        # With both threads stopped MySQL would throw the relay log away.
+        # With both threads stopped MySQL would discard the relay log.
         return f'mysql -e "START REPLICA IO_THREAD; STOP REPLICA SQL_THREAD; {change}; START REPLICA SQL_THREAD"'
 
     def asked(seconds: int) -> str:
@@ -38,7 +38,7 @@ def _replication_lag(fault: Fault, lab: Lab) -> Scripts:
 
 
 def _replication_slow(fault: Fault, lab: Lab) -> Scripts:
-    """What is too much is dropped, and TCP sends it again; the burst is more than the largest packet of GRO, 64 kB."""
+    """Packets above the rate are dropped, and TCP sends them again; the burst exceeds GRO's largest packet, 64 kB."""
     table = f"inet weblab_{fault.id.replace('-', '_')}"
     over = f"limit rate over {max(1, int(fault.options.get('rate_kbit', 8)) // 8)} kbytes/second burst 128 kbytes"
     chain = f"chain in {{ type filter hook input priority -290; tcp sport 3306 {over} drop; }}"
@@ -53,7 +53,7 @@ def _replication_slow(fault: Fault, lab: Lab) -> Scripts:
 
 
 def _large_transaction(fault: Fault, lab: Lab) -> Scripts:
-    """It is there when the binary log has it: then it is sent to the replica, and COMMIT waits for that."""
+    """It is injected once the binary log has it: then it is sent to the replica, and COMMIT waits for that."""
     unit, size, table = f"weblab-fault-{fault.id}", state_path(fault), "weblab_fault.large"
     grown = "stat -c %s /var/lib/mysql/binlog.[0-9]* | awk '{ total += $1 } END { print total }'"
     make = f"CREATE DATABASE IF NOT EXISTS weblab_fault; CREATE TABLE IF NOT EXISTS {table} (filler MEDIUMBLOB)"

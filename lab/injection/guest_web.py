@@ -1,4 +1,4 @@
-"""Faults of what runs on a web server."""
+"""Faults of the software on a web server."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,8 +11,8 @@ from lab.topology import Lab
 PHP = SERVICES["php-fpm"]
 SETTINGS, LINK = f"{PHP.conf.rpartition('/')[0]}/conf.d", "zz-weblab-limit.ini"
 
-# PHP runs this before each request of a visitor: it takes its turn and waits until its time is over, as on one slow
-# processor. A share of the real one is worth less when the machine is busy, and a crowd makes it busy.
+# PHP runs this before each request of a visitor: requests take turns, each for a fixed time, as on one slow processor.
+# A share of the real processor would be worth less on a busy machine, and a crowd makes it busy.
 _TURNS = """<?php
 (static function (): void {{
     $turns = fopen('{turns}', 'c+');
@@ -28,9 +28,9 @@ _ASK = "curl -s -m 10 -o /dev/null http://127.0.0.1/health"
 
 
 def _php_limit(fault: Fault, lab: Lab) -> Scripts:
-    """What PHP reads at a reload is a link to a file that is gone after a boot, and the limit with it.
+    """At a reload PHP reads a link to a file; a boot removes that file, and the limit with it.
 
-    That file goes last: as long as it is there, a heal that was cut off reloads PHP again.
+    A heal removes the file last: while it exists, the next heal after an interrupted one reloads PHP again.
     """
     where, turns = state_path(fault), f"{state_path(fault)}.turns"
     link = f"$(ls -d {SETTINGS} | head -n 1)/{LINK}"

@@ -1,4 +1,4 @@
-"""Faults injected and healed: written down first, seen to be real, seen to be gone."""
+"""Inject and heal faults: each is recorded in the ledger first, verified when injected, and verified to be gone."""
 
 import time
 from collections.abc import Callable
@@ -22,14 +22,14 @@ STARTS_AGAIN = ("power-off", "crash", "shutdown", "power-button")  # healed by a
 
 
 def quietly(word: str, fault: Fault) -> None:
-    """Tell nobody: what a fault does, the progress lines say."""
+    """Report nothing; the progress lines show the steps of a fault."""
 
 
 def inject(lab: Lab, fault: Fault, machine: Machine, *, report: Report = quietly, timer_s: int = TIMER_S) -> None:
-    """Inject a fault and see that it is real; `timer_s` is when a network fault ends by itself.
+    """Inject a fault and verify it; a network fault ends by itself after `timer_s` seconds.
 
-    `report` hears 'inject' when it begins and 'injected' when it was seen. Raises CheckFailed where it can't be
-    injected now, with the reason; where it was not seen it is healed again before the error is raised.
+    `report` is called with 'inject' when it begins and 'injected' once it is verified. Raises CheckFailed with the
+    reason if it can't be injected now; a fault that can't be verified is healed before the error is raised.
     """
     _refuse(lab, fault)
     began = time.time()
@@ -40,17 +40,17 @@ def inject(lab: Lab, fault: Fault, machine: Machine, *, report: Report = quietly
         make = pair.prepare()
         report("inject", fault)
         make()
-        ledger.add(fault, began)  # fault.heal may have seen that it was not there yet, and struck it out
+        ledger.add(fault, began)  # fault.heal may have removed it from the ledger before it was there
     except Exception:
-        with suppress(Exception):  # what failed first is to be told; the ledger still has it
+        with suppress(Exception):  # the first error is raised; the fault is still in the ledger
             heal(lab, fault, machine)
         raise
     report("injected", fault)
-    progress.say(fault.node, f"{fault.id} is real")
+    progress.say(fault.node, f"{fault.id} is active")
 
 
 def heal(lab: Lab, fault: Fault, machine: Machine, *, report: Report = quietly) -> None:
-    """Heal a fault, see that it is gone, and strike it out of the ledger; healing twice is no mistake."""
+    """Heal a fault, verify that it is gone, and remove it from the ledger; healing twice does no harm."""
     progress.say(fault.node, f"heals {fault.id}")
     report("heal", fault)
     if fault.kind not in STARTS_AGAIN:
@@ -62,14 +62,14 @@ def heal(lab: Lab, fault: Fault, machine: Machine, *, report: Report = quietly) 
 
 
 def heal_all(lab: Lab, *, report: Report = quietly) -> list[Fault]:
-    """Heal every fault of the ledger, machines first: what is inside one can only be reached when it runs.
+    """Heal every fault of the ledger, those of machines first: faults inside a node can be reached only if it runs.
 
-    All are tried, whatever goes wrong with one; raises the first error after that.
+    An error with one does not stop the others; the first error is raised at the end.
     """
     errors: list[Exception] = []
     healed = []
     for name in ledger.strike_gone(lab):
-        progress.say("lab", f"{name} is struck out of the ledger: lab.yml has no such node")
+        progress.say("lab", f"{name} is removed from the ledger: lab.yml has no such node")
     for fault in sorted(ledger.active(lab), key=lambda it: it.kind not in MACHINE):
         try:
             heal(lab, fault, machine_of(lab, fault), report=report)
@@ -83,14 +83,14 @@ def heal_all(lab: Lab, *, report: Report = quietly) -> list[Fault]:
 
 
 def machine_of(lab: Lab, fault: Fault) -> Machine:
-    """The way to the node of a fault."""
+    """The connection to the node of a fault."""
     return Machine(lab.node(fault.node))
 
 
 def _refuse(lab: Lab, fault: Fault) -> None:
     reason = conflicts(ledger.active(lab), fault)
     if reason:
-        raise CheckFailed(f"{fault.id} can't be injected: {reason}", hint="heal what is there: invoke fault.heal")
+        raise CheckFailed(f"{fault.id} can't be injected: {reason}", hint="heal the active faults: invoke fault.heal")
     state = vm_power.states(lab)[fault.node]
     if state != "running":
         raise CheckFailed(f"{fault.id} can't be injected: {fault.node} is {state}", hint="invoke lab.up")
@@ -114,12 +114,12 @@ def _guest(lab: Lab, fault: Fault, machine: Machine, timer_s: int) -> Pair:
 
 
 def _make(machine: Machine, fault: Fault, change: str, seen: str, what: str, shell: Shell | None = None) -> None:
-    """One round trip: change, then ask until it shows."""
+    """Make a change on the node and check until it shows, in one round trip."""
     late = f"[ $SECONDS -lt {SEEN_S:.0f} ] || exit {NOT_SEEN}"
     script = f"( {change}\n) </dev/null || exit 8\nSECONDS=0\n"
     script += f"until ( {seen}\n) </dev/null >/dev/null 2>&1; do {late}; sleep 0.1; done"
     try:
         machine.script(script, timeout=BACK_S, title=f"{fault.id} {what}", shell=shell)
     except CommandFailed as error:
-        error.hint = f"look at it: vagrant ssh {fault.node}; undo what is left: invoke fault.heal"
+        error.hint = f"inspect the node: vagrant ssh {fault.node}; undo the fault: invoke fault.heal"
         raise

@@ -1,4 +1,4 @@
-"""Faults of a whole machine: how each is made, seen to be real, undone, and seen to be gone."""
+"""Faults of a whole machine: how each is injected, verified, healed, and verified to be gone."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,9 +17,9 @@ SEEN_S, BACK_S, OFF_S = 60.0, 240.0, 90.0
 
 @dataclass(frozen=True)
 class Pair:
-    """A fault's two ways: each returns when its effect was seen, or raises TimedOut or CommandFailed.
+    """The two actions of a fault: each returns once its effect is verified, or raises TimedOut or CommandFailed.
 
-    `prepare` breaks nothing yet, takes the time that injecting must not take, and returns what injects.
+    `prepare` breaks nothing, does all that takes time, and returns the function that injects.
     """
 
     prepare: Callable[[], Callable[[], object]]
@@ -27,7 +27,7 @@ class Pair:
 
 
 def started(lab: Lab, machine: Machine) -> None:
-    """A promotion switches a machine off that does not answer: what is broken inside can be healed when it runs."""
+    """Start a machine that a promotion powered off: a fault inside it can be healed only if it runs."""
     if vm_power.states(lab)[machine.node.name] == "off":
         _power_on(machine)
         lifecycle.answering(machine)
@@ -42,7 +42,7 @@ def _power_off(_: Lab, machine: Machine) -> Pair:
 
 
 def _crash(_: Lab, machine: Machine) -> Pair:
-    """The kernel panics and stays so; sysrq works for root whatever is allowed at the keyboard."""
+    """The kernel panics and does not reboot; for root sysrq works whatever is allowed at the keyboard."""
 
     def restart() -> None:
         with suppress(CommandFailed):  # it is off already
@@ -55,7 +55,7 @@ def _crash(_: Lab, machine: Machine) -> Pair:
 
 
 def _freeze(lab: Lab, machine: Machine) -> Pair:
-    """A promotion may switch it off as soon as it goes on: then it is started, as by any other heal."""
+    """A promotion may power it off as soon as it resumes: then it is started, as by any other heal."""
 
     def off() -> bool:
         return vm_power.states(lab)[machine.node.name] == "off"
@@ -80,7 +80,7 @@ def _shutdown(lab: Lab, machine: Machine) -> Pair:
 
 
 def _power_button(lab: Lab, machine: Machine) -> Pair:
-    """The shell waits for nothing here: the machine is asked from outside, as a finger would."""
+    """No shell is needed: the hypervisor presses the button."""
 
     def press() -> None:
         vm_power.press_power_button(machine.node)
@@ -90,7 +90,7 @@ def _power_button(lab: Lab, machine: Machine) -> Pair:
 
 
 def _off_then_boots(lab: Lab, machine: Machine) -> None:
-    """A machine that still shuts down can't be started; one that never ends loses its power."""
+    """Wait until the machine is off, for a start fails while it shuts down; cut its power if it hangs."""
 
     def off() -> bool:
         return vm_power.states(lab)[machine.node.name] == "off" or _answers(machine)
@@ -110,7 +110,7 @@ def _answers(machine: Machine) -> bool:
 
 
 def _falls_silent(machine: Machine, text: str, title: str) -> Callable[[], Callable[[], object]]:
-    """A shell waits to run that script; the fault is there when nobody answers any more."""
+    """Prepare a shell that will run the script; the fault is there once the machine no longer answers."""
 
     def prepare() -> Callable[[], object]:
         shell = machine.ready("", title=f"waits until it {title}")
@@ -125,9 +125,9 @@ def _falls_silent(machine: Machine, text: str, title: str) -> Callable[[], Calla
 
 
 def _silent(machine: Machine) -> None:
-    """Until nobody accepts a connection: one that is open already would hang, and so would a handshake."""
+    """Wait until the node accepts no ssh connection; an open one would hang, and a handshake too."""
     machine.close()
-    until("answers no more", lambda: not machine.listens(), SEEN_S, every=0.2, where=machine.node.name)
+    until("no longer answers", lambda: not machine.listens(), SEEN_S, every=0.2, where=machine.node.name)
 
 
 def _boots(machine: Machine) -> None:
@@ -141,7 +141,7 @@ def _power_on(machine: Machine) -> None:
 
 
 def _wait_until_healthy(machine: Machine) -> None:
-    """Until the machine answers and all its services run."""
+    """Wait until the machine answers and all its services run."""
     lifecycle.answering(machine)
 
     def right() -> bool:

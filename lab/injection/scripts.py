@@ -1,17 +1,17 @@
-"""The scripts of a fault inside a node: bash to prepare it, inject it, see it, heal it, and see it gone."""
+"""The scripts of a fault inside a node: bash to prepare it, inject it, verify it, heal it, verify that it is gone."""
 
 from dataclasses import dataclass
 
 from lab.faults.kinds import Fault
 
-FOLDER = "/run/weblab-faults"  # gone after a boot, as what is kept there is
+FOLDER = "/run/weblab-faults"  # a boot removes it, and the state that faults store there
 
 
 @dataclass(frozen=True)
 class Scripts:
-    """The scripts of a fault; `timed`: a timer in the guest heals it when nobody else does.
+    """The scripts of a fault; `timed`: a timer in the guest heals it if no command does.
 
-    `prepare` breaks nothing yet: what takes seconds is done there, so that the fault comes when it is told.
+    `prepare` breaks nothing and does all that takes seconds, so that the fault begins on time.
     """
 
     inject: str
@@ -23,5 +23,5 @@ class Scripts:
 
 
 def state_path(fault: Fault) -> str:
-    """Where a fault keeps on the node what it needs later."""
+    """The file on the node in which a fault stores its state."""
     return f"{FOLDER}/{fault.id}"

@@ -1,4 +1,4 @@
-"""Why an acknowledged write may be missing on the server to be promoted: from what was seen, touching no host."""
+"""Reasons why a server to be promoted may lack an acknowledged write; pure, contacts no host."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from lab.topology import Node
 class Situation:
     """What is known before a promotion of `node`.
 
-    `own` is its server, `rival` the one on `other`; None: it does not answer as MySQL. `reached`: somebody
-    else reaches `other` over the lab's network. `seen`: the primary as it was seen last. `now` is Unix seconds.
-    `ended`: why the rival, which does not answer, may have released commits that no replica confirmed, else ''.
-    `gone`: there is no such machine any more.
+    `own` is its server, `rival` the one on `other`, None if MySQL does not answer there. `reached`: another node
+    can reach `other` over the lab's network. `seen`: the last observation of the primary. `now`: Unix seconds.
+    `ended`: why a rival that does not answer may have released commits that no replica confirmed, else ''.
+    `gone`: the machine of `other` no longer exists.
     """
 
     node: Node
@@ -32,7 +32,7 @@ class Situation:
 
 
 def missing(it: Situation) -> Iterator[str]:
-    """Why an acknowledged write may be missing; nothing where that can't be."""
+    """Yield each reason why the candidate may lack an acknowledged write; nothing if it lacks none."""
     alone = gtid.minus(it.rival.gtid_executed, it.own.has) if it.rival else {}
     if alone:
         yield f"{gtid.count(alone)} transactions are on {it.other.name} only: {gtid.text(alone)}"
@@ -40,7 +40,7 @@ def missing(it: Situation) -> Iterator[str]:
 
 
 def unheld(it: Situation) -> Iterator[str]:
-    """Why there may be acknowledged writes that no server that answers has applied, or that can be fetched."""
+    """Yield each reason why no answering server may have applied some acknowledged write, fetchable or not."""
     lacks, rival = _lacks(it), it.rival
     waiting = gtid.minus(rival.received, f"{rival.gtid_executed},{it.own.has}") if rival else {}
     if waiting:
@@ -56,10 +56,10 @@ def unheld(it: Situation) -> Iterator[str]:
 
 
 def was_given_up(it: Situation) -> bool:
-    """Whether a promotion already gave up what only the other server has: the candidate was primary after it.
+    """Whether an earlier promotion already gave up the transactions that only the other server has.
 
-    Both are read-only and have no source. The promotion of the candidate judged the other server's transactions, and
-    no other server was opened since.
+    It did if the candidate was the last primary seen and both servers are now read-only without a source: its
+    promotion judged the other server's transactions, and no other server was opened since.
     """
     seen, rival = it.seen, it.rival
     if seen is None or rival is None or seen.node != it.node.name or seen.opening not in ("", it.node.name):
@@ -69,7 +69,7 @@ def was_given_up(it: Situation) -> bool:
 
 
 def _lacks(it: Situation) -> gtid.Intervals:
-    """The transactions that the primary, or later a candidate, was seen with and that no server has that answers."""
+    """The transactions seen on the primary, or later on a candidate, that no answering server has."""
     if it.seen is None or it.seen.node not in (it.node.name, it.other.name):
         return {}
     known = gtid.union(it.seen.gtid_executed, it.seen.had)
@@ -77,10 +77,10 @@ def _lacks(it: Situation) -> gtid.Intervals:
 
 
 def _shows_all_acknowledged(it: Situation) -> bool:
-    """Whether the other server itself tells what it ever acknowledged, however its time as a primary ended.
+    """Whether the other server's GTID set holds all it ever acknowledged, however its time as a primary ended.
 
-    A closed one has it in its set. But one that lacks what it was seen with, or what the candidate did not make
-    itself, was made anew or lost its data: that is as if it were gone.
+    The set of a closed server does. But a server that lacks transactions it was seen with, or transactions that the
+    candidate has and did not write itself, was re-created or lost its data: it then counts as gone.
     """
     rival = it.rival
     if rival is None or rival.writable:
@@ -92,17 +92,17 @@ def _shows_all_acknowledged(it: Situation) -> bool:
 
 
 def _unanswered(it: Situation, lacks: bool) -> Iterator[str]:
-    """Doubts about a server that can't tell what it acknowledged. `lacks`: there are missing ones already.
+    """Yield the doubts about a server that can't show what it acknowledged. `lacks`: some transactions are missing.
 
     In durable mode COMMIT returns when the replica has the transaction on its disk:
     https://dev.mysql.com/doc/refman/8.4/en/replication-semisync.html
     """
     seen = it.seen
     if seen is None or seen.node not in (it.node.name, it.other.name):
-        yield f"{it.other.name} was never seen as primary: nobody knows what it acknowledged"
+        yield f"{it.other.name} was never seen as primary: what it acknowledged is not known"
         return
     if seen.opening not in ("", it.node.name):
-        yield f"a promotion began to open {seen.opening} later, and how that ended was not seen"
+        yield f"a later promotion began to open {seen.opening} for writes, and its outcome was not observed"
     risky = seen.node == it.other.name and (seen.durability != Durability.DURABLE or not seen.waits)
     if risky:
         yield seen.describe(it.now)
@@ -111,26 +111,26 @@ def _unanswered(it: Situation, lacks: bool) -> Iterator[str]:
     if lacks:
         return
     if seen.node == it.other.name and not (it.own.start and it.own.start == seen.replica_start):
-        # With relay_log_recovery a replica that starts discards what it has not applied, to fetch it again. Whether it
-        # has, no heartbeat tells: one is sent while transactions are skipped, too.
+        # With relay_log_recovery a starting replica discards what it has not applied and fetches it again. A heartbeat
+        # does not prove that it has: the source also sends one while it skips transactions.
         # https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#sysvar_relay_log_recovery
         yield (
-            f"MySQL on {it.node.name} started {it.own.age_s} s ago, and {it.other.name} was not seen after that: "
-            f"what it had received and not applied it threw away (relay_log_recovery)"
+            f"MySQL on {it.node.name} started {it.own.age_s} s ago and discarded the transactions it had received but "
+            f"not applied (relay_log_recovery); {it.other.name} has not been seen since"
         )
     elif seen.node == it.other.name and _threw_away(it, seen):
         yield (
-            f"MySQL on {it.node.name} was told to throw its relay log away, and {it.other.name} was not seen after "
-            f"that: what it had received and not applied is gone"
+            f"the relay log on {it.node.name} was discarded, with the transactions it had received but not applied; "
+            f"{it.other.name} has not been seen since"
         )
     elif risky:
-        yield f"{it.node.name} has all that {seen.node} had then; what came after that is not known"
+        yield f"{it.node.name} has all transactions that {seen.node} had then; later ones are not known"
 
 
 def _threw_away(it: Situation, seen: Seen) -> bool:
-    """Whether the candidate's relay log lacks what was in it at the last look, and no promotion applied that first.
+    """Whether the relay log lost what it held when last observed, without a promotion having applied it first.
 
-    STOP REPLICA, then CHANGE REPLICATION SOURCE or RESET REPLICA: by hand, or by a command that was interrupted.
+    The cause is STOP REPLICA, then CHANGE REPLICATION SOURCE or RESET REPLICA, by hand or in an interrupted command.
     https://dev.mysql.com/doc/refman/8.4/en/change-replication-source-to.html
     """
     left_it = seen.left and not it.own.source

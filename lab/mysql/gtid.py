@@ -4,7 +4,7 @@ Intervals = dict[str, list[tuple[int, int]]]
 
 
 def parse(text: str) -> Intervals:
-    """A GTID set as source (uuid, with its tag if any) -> sorted intervals."""
+    """Parse a GTID set into source (UUID, with its tag if any) -> sorted intervals."""
     sets: Intervals = {}
     for part in filter(None, (it.strip() for it in text.replace("\n", "").split(","))):
         uuid, *rest = part.split(":")
@@ -35,17 +35,17 @@ def minus(left: str, right: str) -> Intervals:
 
 
 def union(left: str, right: str) -> str:
-    """The transactions of both, each once."""
+    """The transactions of both sets, each once."""
     return ",".join(filter(None, (left, text(minus(right, left)))))
 
 
 def count(sets: Intervals) -> int:
-    """How many transactions a set holds."""
+    """The number of transactions in a set."""
     return sum(last - first + 1 for intervals in sets.values() for first, last in intervals)
 
 
 def text(sets: Intervals) -> str:
-    """A set as MySQL prints it."""
+    """Format a set as MySQL prints it."""
     return ",".join(
         f"{source}:{':'.join(str(first) if first == last else f'{first}-{last}' for first, last in intervals)}"
         for source, intervals in sets.items()

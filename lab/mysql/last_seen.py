@@ -1,6 +1,6 @@
-"""What is remembered of the databases: the primary as it was seen last, and a durability that a promotion lowered.
+"""Records about the databases in .lab/: the last observation of the primary, and a durability that a promotion lowered.
 
-A primary that is gone can't be asked any more whether a replica had confirmed its commits.
+A primary that is gone can no longer be asked whether a replica confirmed its commits.
 """
 
 import json
@@ -19,20 +19,20 @@ from lab.topology import ROOT
 SEEN = ROOT / ".lab" / "primary-seen.json"
 OPENING = ROOT / ".lab" / "primary-opening.json"
 DEGRADED = ROOT / ".lab" / "degraded.json"
-# A confirmation that the process before it sent may still be under way; but the site waits no longer than 3 s for its
-# COMMIT (provision/templates/limits.j2), and the source forgets the connection of a process when the next one receives.
+# A confirmation from the replica's previous process may still be in transit. But the site waits at most 3 s for COMMIT
+# (provision/templates/limits.j2), and the source drops the old connection when the next process starts to receive.
 SETTLED_S = 6
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The primary at a moment (Unix seconds); `waits`: semi-sync was ON, commits waited for the replica.
+    """The primary at one moment; `waits`: semi-sync was ON, so commits waited for the replica.
 
-    `at` is before the servers were asked. `opening`: a server that a promotion began to open later; how that ended
-    was not seen. `had`: the transactions that a candidate had when a promotion of it began later; `left`: it had all
-    that it received, or would ever be told, and left its source. `replica_start` and
-    `replica_received`: the replica's process (Database.start), and what it had received, at the last look at which no
-    confirmation of an earlier process could still arrive.
+    `at`: Unix seconds, before the servers were asked. `opening`: a server that a later promotion began to open; its
+    outcome was not observed. `had`: the transactions of a candidate when a later promotion of it began; `left`: that
+    promotion made it leave its source, so it could receive no more. `replica_start` and `replica_received`: the
+    replica's process (Database.start) and what it had received, at the last observation at which no confirmation from
+    an earlier process could still arrive.
     """
 
     at: float
@@ -47,16 +47,16 @@ class Seen:
     left: bool = False
 
     def describe(self, now: float) -> str:
-        """The same in words."""
+        """Describe the observation in words."""
         semi_sync = "ON" if self.waits else "OFF"
         return f"{self.node} was primary {now - self.at:.0f} s ago: durability {self.durability}, semi-sync {semi_sync}"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """The server that a promotion began to open, '' if there is none; when (Unix seconds), and what it had then.
+    """The server that a promotion began to open ('' if none), when (Unix seconds), and the transactions it had then.
 
-    `leaves`: the promotion came as far as telling it to leave its source.
+    `leaves`: the promotion got as far as making it leave its source.
     """
 
     node: str
@@ -66,11 +66,10 @@ class Mark:
 
 
 def remember(at: float, asked: Iterable[Database | None]) -> None:
-    """Keep what the only primary answered to a question of the moment `at`, unless something newer is known.
+    """Record the answer of the only primary, which was asked at `at`, unless a newer one is on record.
 
-    `at` comes first because Python evaluates it first: remember(time.time(), databases_of(...).values()). Where
-    there is no primary, or two, what is known stays. For a command that only looks it is no error when the file
-    can't be written.
+    `at` comes first because Python evaluates it first: remember(time.time(), databases_of(...).values()). With no
+    primary, or two, the record stays. A file that can't be written is no error: read-only commands call this too.
     """
     known = [it for it in asked if it]
     writable = [it for it in known if it.writable]
@@ -88,19 +87,19 @@ def remember(at: float, asked: Iterable[Database | None]) -> None:
 
 
 def _settled(replica: Database, spent_s: float) -> bool:
-    """Whether, when the question was asked, its process ran and no confirmation of an earlier one could arrive."""
+    """Whether its process ran already when it was asked, and no confirmation from an earlier one could arrive."""
     return replica.age_s > max(0.0, spent_s) + (0 if replica.receiving else SETTLED_S)
 
 
 def outdate() -> None:
-    """The primary is about to change: nothing is known of it until it is seen again, by a later question."""
+    """Discard the observation because the primary is about to change; only a later query can replace it."""
     _keep(Seen(time.time(), "", "", waits=False, durability=""))
 
 
 def recall() -> Seen | None:
-    """The primary as it was seen last, however long ago: in a lab whose changes are all recorded, age proves nothing.
+    """The last observation of the primary, however old: the lab records all its changes, so age proves nothing.
 
-    None where nothing is known, the file is damaged, or its stamp is in the future: then the clock jumped back.
+    None if there is none, the file is damaged, or its time is in the future because the clock was set back.
     """
     seen = _load()
     if seen is None or not seen.node or seen.at > time.time():
@@ -112,18 +111,18 @@ def recall() -> Seen | None:
 
 
 def opening(node: str, had: str, *, leaves: bool = False) -> None:
-    """A promotion begins to open `node`; until `settled`, what is known of the other server may be out of date.
+    """Record that a promotion begins to open `node`; until `settled`, the record of the other server may be outdated.
 
-    `had`: the transactions that the node has now; what it loses from here on is missed by whoever promotes again.
-    `leaves`: it is told to leave its source, which throws the relay log away; nothing can be added to that any more.
+    `had`: the transactions the node has now; the next promotion misses those it loses from here on.
+    `leaves`: the node is made to leave its source, which discards the relay log; it can receive nothing after that.
     """
     _write(OPENING, asdict(Mark(node, time.time(), gtid.union(_earlier(), had), leaves)))
 
 
 def throws_away(had: str) -> None:
-    """A replica is about to throw its relay log away, and had these transactions; nobody is opened by that.
+    """Record the transactions of a replica that is about to discard its relay log, which opens no server.
 
-    A promotion that began before, and whose end was not seen, is still on record.
+    An earlier promotion whose outcome was not observed stays on record.
     """
     seen, mark = _load(), _mark()
     counts = not seen or mark.at > seen.at or mark.node != seen.node
@@ -131,25 +130,25 @@ def throws_away(had: str) -> None:
 
 
 def _earlier() -> str:
-    """What a candidate had, unless the primary was seen after it."""
+    """The transactions on record for a candidate, unless the primary was seen later."""
     seen, mark = _load(), _mark()
     return "" if seen and seen.at >= mark.at else mark.had
 
 
 def settled() -> None:
-    """The end of a promotion was seen; it stays marked as begun where no later look at the primary was kept."""
+    """Clear the mark of a promotion whose outcome was observed, unless no later record of the primary was kept."""
     seen = _load()
     if seen and seen.at >= _mark().at:
         OPENING.unlink(missing_ok=True)
 
 
 def degrade(node: str) -> None:
-    """A promotion opens `node` less safe than chosen, for it has no replica."""
+    """Record that a promotion opens `node` with less durability than chosen, because it has no replica."""
     _write(DEGRADED, {"node": node, "at": time.time()})
 
 
 def degraded() -> str:
-    """The server whose commits a promotion made less safe than chosen; '' if there is none."""
+    """The server whose durability a promotion lowered below the chosen one; '' if there is none."""
     try:
         return str(json.loads(DEGRADED.read_text(encoding="utf-8"))["node"])
     except (OSError, ValueError, TypeError, KeyError):
@@ -157,20 +156,20 @@ def degraded() -> str:
 
 
 def restored() -> None:
-    """Commits are as safe as chosen again, on a primary that is certain."""
+    """Record that a primary, which is certain, has the chosen durability again."""
     DEGRADED.unlink(missing_ok=True)
     settled()
 
 
 def forget() -> None:
-    """The machines are gone, or were put back to a time before all that; earlier questions are outdated too."""
+    """Discard all records: the machines are gone or were restored; answers to earlier queries are outdated too."""
     outdate()
     OPENING.unlink(missing_ok=True)
     DEGRADED.unlink(missing_ok=True)
 
 
 def _keep(seen: Seen) -> None:
-    """Write it unless newer knowledge stands there; a stamp in the future is not knowledge, the clock jumped back."""
+    """Write it unless the file has a newer one; a time in the future does not count, the clock was set back."""
     with atomic_file.alone(SEEN):
         known, now = _load(), time.time()
         newer = known is not None and seen.at < known.at <= now

@@ -1,4 +1,4 @@
-"""Who replicates from whom, as text: from what the databases answered."""
+"""The replication tree as text, from the answers of the databases."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from lab.topology import Node
 
 
 def tree(nodes: Sequence[Node], asked: Asked, degraded: str) -> str:
-    """Who replicates from whom, as text: role, lag, how many transactions each lacks and has alone."""
+    """Draw which server replicates from which: role, lag, and how many transactions each lacks or has alone."""
     address = {str(node.ip): node.name for node in nodes}
     children: dict[str, list[str]] = {}
     for name, it in asked.items():
@@ -44,7 +44,7 @@ def _words(asked: Asked, name: str, source: str, degraded: str) -> str:
 
 
 def _other(asked: Asked, name: str) -> Database | None:
-    """For a server without a source, the one that takes writes."""
+    """The writable server, with which a server without a source is compared."""
     return next((it for other, it in asked.items() if it and other != name and it.writable), None)
 
 
@@ -53,4 +53,4 @@ def _difference(it: Database, other: Database | None) -> str:
         return ""
     lacks = gtid.count(gtid.minus(other.gtid_executed, it.gtid_executed))
     alone = gtid.count(gtid.minus(it.gtid_executed, other.gtid_executed))
-    return f" ({lacks} of {other.node} missing, {alone} that {other.node} has not)"
+    return f" (lacks {lacks} of {other.node}'s, has {alone} that {other.node} lacks)"

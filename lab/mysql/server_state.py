@@ -1,4 +1,4 @@
-"""MySQL servers as they answer: one question, and a pure reader of the answer."""
+"""The state of a MySQL server: the query that asks for it, and a pure parser of the answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from lab.mysql import gtid
 # One session of the client; --vertical because `\G` is refused in batch mode since MySQL 9.7.
 # The semi-sync variables are asked by name in a table: without the plugin @@name would be an error.
 CONNECT_S = 5
-# MySQL's Uptime follows a clock that can be set, and the clocks of two machines differ after one was paused: a process
-# is identified by the boot ID and its start time in clock ticks, proc_pid_stat(5).
+# MySQL's Uptime follows a clock that can be set, and the clocks of two machines differ after one was paused. So a
+# process is identified by the boot ID and its start time in clock ticks, proc_pid_stat(5).
 QUESTION = f"""mysql --connect-timeout={CONNECT_S} --vertical <<'END_OF_SQL'
 SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,
 @@global.gtid_executed AS gtid_executed, @@global.gtid_purged AS purged,
@@ -39,13 +39,13 @@ END_OF_SQL
 
 @dataclass(frozen=True)
 class Database:
-    """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a thread was told to.
+    """One MySQL server; `source` is the address it replicates from, '' if none; `stopped`: a replica thread is stopped.
 
-    `received` is what came from the source, applied or not; `purged`: what can't be fetched from here any more.
-    `waits`: semi-sync is ON, each commit waits for a replica's answer; `waiting`: how many do at this moment.
-    `unique_key`: whether its table of notes has one; `has_repeats`: whether it has the site's younger table; where that
-    was not asked, it is taken for true. `age_s`: since its process started, by a clock that nobody sets. `start`: names
-    that start, '' if it is not known.
+    `received`: transactions that came from the source, applied or not; `purged`: transactions that can no longer be
+    fetched from here. `waits`: semi-sync is ON, so each commit waits for a replica; `waiting`: commits that wait now.
+    `unique_key`: the table of notes has one; `has_repeats`: the site's newer table exists; both are True if not asked.
+    `age_s`: seconds since its process started, by a clock that can't be set. `start`: identifies that start, '' if it
+    is not known.
     """
 
     node: str
@@ -73,29 +73,29 @@ class Database:
 
     @property
     def has(self) -> str:
-        """All transactions that this server has, those included that it has still to apply."""
+        """All transactions that this server has, including those it has not applied yet."""
         return ",".join(filter(None, (self.gtid_executed, self.received)))
 
     @property
     def waits_for_none(self) -> bool:
-        """Whether the source's side of semi-sync is off: a replica needs that."""
+        """Whether the source's side of semi-sync is off, as a replica needs it."""
         return self.durability in (NONE, Durability.ASYNC)
 
     @property
     def cannot_apply(self) -> bool:
-        """Whether its applier gave up: what it receives does not fit its data, or can't be read."""
+        """Whether its applier stopped with an error: what it received does not fit its data or can't be read."""
         return bool(self.applier_error) and not self.applying
 
     @property
     def replicating(self) -> bool:
-        """Whether both of the replica's threads run."""
+        """Whether both replica threads run."""
         return self.receiving and self.applying
 
     @property
     def role(self) -> str:
-        """'primary' where it is open for writes and applies nobody's, 'replica' where it has a source, or 'unassigned'.
+        """'primary' if it is writable and applies nothing, 'replica' if it has a source, else 'unassigned'.
 
-        A primary may have a source: while it changes roles with its replica, it listens to it.
+        A primary has a source while it swaps roles with its replica: it already receives from it.
         """
         if self.writable and not self.applying:
             return "primary"
@@ -103,9 +103,9 @@ class Database:
 
 
 def lost(server: Database, other: Database) -> gtid.Intervals:
-    """What its machine wrote and a server has no more: a receiver skips its own server_id, so it needs a copy.
+    """Transactions its machine wrote and a server lost: a receiver skips its own server_id, so it needs a copy.
 
-    A machine that was made anew has another server_uuid than before: whatever the other one did not write counts.
+    A machine that was created again has a new server_uuid, so every transaction that `other` did not write counts.
     https://dev.mysql.com/doc/refman/8.4/en/replication-options-replica.html#option_mysqld_replicate-same-server-id
     """
     lacks = gtid.minus(other.gtid_executed, server.gtid_executed)
@@ -113,25 +113,25 @@ def lost(server: Database, other: Database) -> gtid.Intervals:
 
 
 def made_by(server: Database, sets: gtid.Intervals) -> gtid.Intervals:
-    """Those of some transactions that a server wrote itself."""
+    """The transactions of a set that a server wrote itself."""
     return {source: it for source, it in sets.items() if source.partition(":")[0] == server.uuid}
 
 
 def errant(replica: Database, primary: Database) -> int:
-    """How many transactions the replica made itself that the primary has not.
+    """The number of transactions that the replica wrote itself and the primary lacks.
 
-    Only those of its own server_uuid are counted: of the primary's it may have got some since that was asked.
+    Only those of its own server_uuid count: it may have received newer ones after the primary was asked.
     """
     return gtid.count(made_by(replica, gtid.minus(replica.gtid_executed, primary.gtid_executed)))
 
 
 def read(node: str, output: str) -> Database | None:
-    """The answer to QUESTION; None where the server did not answer."""
+    """Parse the answer to QUESTION; None if the server did not answer."""
     return from_rows(node, vertical(output))
 
 
 def from_rows(node: str, rows: Sequence[Mapping[str, str]]) -> Database | None:
-    """The same of an answer's rows: what the server says of itself, then its replica status, if it has one."""
+    """The same from the rows of an answer: the server's own state, then its replica status if it has one."""
     if not rows or "gtid_executed" not in rows[0]:
         return None
     own, replica = rows[0], rows[1] if len(rows) > 1 else {}
@@ -167,13 +167,13 @@ def _one_line(gtids: str) -> str:
 
 
 def _waiting(own: Mapping[str, str]) -> int:
-    """The commit that waits for a replica, and those that wait behind it for their turn to be written."""
+    """The number of commits that wait for a replica, and of those queued behind them."""
     first, behind = (int(own.get(name, "0") or 0) for name in ("semi_sync_waiting", "commits_behind"))
     return first + behind if first else 0
 
 
 def vertical(output: str) -> list[dict[str, str]]:
-    """The rows of `mysql --vertical`; a value's further lines belong to the name above them."""
+    """The rows of `mysql --vertical`; a value may continue on the lines below its name."""
     rows: list[dict[str, str]] = []
     name = ""
     for line in output.splitlines():

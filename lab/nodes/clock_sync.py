@@ -1,4 +1,4 @@
-"""The clock of a node: how wrong it is, and set to this machine's."""
+"""The clock of a node: measure its error, and set it to this machine's time."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,10 +13,10 @@ READY_S = 60.0
 
 
 def error(answers: Mapping[str, str], asked_at: float) -> float:
-    """Seconds that a node's clock is ahead of this machine's, 0 where it is right or was not asked.
+    """Seconds that a node's clock is ahead of this machine's; 0 if it is right or was not asked.
 
-    A busy node answers late: its clock is right if it was right at any moment since `asked_at`. A laptop that slept
-    wakes up with machines that live in the past: until their clocks are right, lag and logs say nothing.
+    A busy node answers late: its clock is right if it was right at any moment since `asked_at`. When a laptop wakes its
+    machines' clocks are behind: until they are right, lag and the times in logs mean nothing.
     """
     clock = float(answers.get("clock", asked_at))
     seconds = min(clock - asked_at, 0.0) or max(clock - time.time(), 0.0)
@@ -24,7 +24,7 @@ def error(answers: Mapping[str, str], asked_at: float) -> float:
 
 
 def step_clock_soon(machine: Machine, unless: Callable[[], bool] = lambda: False) -> None:
-    """The same as step_clock, as soon as the machine answers again; not at all where `unless` says yes."""
+    """Like step_clock, as soon as the machine answers again; does nothing if `unless` returns True."""
 
     def step() -> bool:
         if not unless():
@@ -35,7 +35,7 @@ def step_clock_soon(machine: Machine, unless: Callable[[], bool] = lambda: False
 
 
 def step_clock(machine: Machine) -> None:
-    """Set a machine's clock to this one's: after a snapshot it is as old as the snapshot."""
-    ready(machine)  # to connect takes seconds: the time is read after that
+    """Set a machine's clock to this one's: after a restored snapshot it is as old as the snapshot."""
+    ready(machine)  # connecting takes seconds, so the time is read after that
     set_it = f"date -u -s @%s > /dev/null; {shutdown.REPLAY}"
     machine.run(set_it, f"{time.time():.2f}", timeout=READY_S, title="steps the clock")

@@ -1,4 +1,4 @@
-"""What a node's serial console printed: the hosting machine keeps it, whatever becomes of the node."""
+"""The output of a node's serial console, which the hosting machine keeps whatever happens to the node."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ from lab.nodes.vm_power import PREFIX, QUICK_S
 from lab.topology import Node
 
 FOLDER = Path("/var/log/libvirt/qemu")
-# virtlogd begins a new file at 2 MiB and keeps three older ones, 0 being the youngest: virtlogd.conf.
+# virtlogd begins a new file at 2 MiB and keeps three older ones; 0 is the newest of those: virtlogd.conf.
 OLDER = (".2", ".1", ".0", "")
 
 
 def last_lines(node: Node, lines: int = 12) -> str:
-    """The last lines, as evidence; empty where there are none."""
+    """The last lines, as evidence; empty if there are none."""
     return "\n".join([line.rstrip() for line in (text(node) or "").splitlines() if line.strip()][-lines:])
 
 
 def text(node: Node) -> str | None:
-    """All that is kept; None where nobody may read it."""
+    """All output that is kept; None if this user can't read it."""
     read = [_read(FOLDER / f"{PREFIX}{node.name}.console{older}") for older in OLDER]
     return None if read[-1] is None else "".join(filter(None, read))
 
@@ -33,7 +33,7 @@ def _read(path: Path) -> str | None:
 
 
 def _as_root(path: Path) -> str | None:
-    """Where this user may become root without a password."""
+    """Read it with sudo, if that needs no password."""
     try:
         return process.run(["sudo", "-n", "cat", str(path)], timeout=QUICK_S).output
     except LabError:

@@ -1,4 +1,4 @@
-"""Questions to a node, one round trip each, and pure readers of the answers."""
+"""Queries to a node, one round trip each, and pure parsers of the answers."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ BALANCER = "echo 'show stat' | socat -t 5 - UNIX-CONNECT:/run/haproxy/admin.sock
 
 @dataclass(frozen=True)
 class Server:
-    """One HAProxy server: `status` is HAProxy's own word, the last five count since HAProxy's start."""
+    """One HAProxy server: `status` is HAProxy's own term; `sessions` and later fields count since HAProxy's start."""
 
     backend: str
     name: str
@@ -38,12 +38,12 @@ class Server:
 
 
 def ready(machine: Machine) -> str:
-    """The node's /etc/os-release, once it answers on ssh: being reachable and what it is, in one."""
+    """The node's /etc/os-release once it answers on ssh: this shows that it is reachable and which system it runs."""
     return machine.run("cat /etc/os-release", timeout=READY_TIMEOUT_S, title="waits for ssh").stdout
 
 
 def services(output: str) -> dict[str, str]:
-    """`systemctl show -p Id -p ActiveState` as unit -> state, without the '.service'."""
+    """Parse `systemctl show -p Id -p ActiveState` into unit -> state, without '.service'."""
     states: dict[str, str] = {}
     for block in output.strip().split("\n\n"):
         it = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
@@ -53,7 +53,7 @@ def services(output: str) -> dict[str, str]:
 
 
 def servers(output: str) -> list[Server]:
-    """HAProxy's `show stat` as the servers behind the balancer."""
+    """Parse HAProxy's `show stat` into the servers behind the balancer."""
     text = output.removeprefix("# ").strip()
     found = []
     for row in csv.DictReader(io.StringIO(text)):
@@ -63,7 +63,7 @@ def servers(output: str) -> list[Server]:
 
 
 def queues(output: str) -> dict[str, int]:
-    """HAProxy's `show stat` as backend -> requests that wait for a slot, on any of its servers or on one."""
+    """Parse HAProxy's `show stat` into backend -> requests that wait for a slot, on any of its servers or on one."""
     waiting: dict[str, int] = {}
     for row in csv.DictReader(io.StringIO(output.removeprefix("# ").strip())):
         if row.get("svname") not in {"FRONTEND", None}:
@@ -82,7 +82,7 @@ def _server(row: Mapping[str, str]) -> Server:
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """What one node answered: unit states, and the raw answers of its roles' questions."""
+    """The answers of one node: the states of its units, and the state of HAProxy or MySQL on it."""
 
     services: Mapping[str, str]
     servers: list[Server] | None
@@ -91,7 +91,7 @@ class NodeFacts:
 
 
 def requests(output: str) -> int | None:
-    """How many requests the site's frontend has taken since HAProxy's start; None where it does not tell."""
+    """The number of requests the site's frontend has taken since HAProxy's start; None if that is not in the output."""
     for row in csv.DictReader(io.StringIO(output.removeprefix("# ").strip())):
         if (row.get("pxname"), row.get("svname")) == ("site", "FRONTEND"):
             return int(row["req_tot"] or 0)
@@ -106,7 +106,7 @@ uname -r"""
 
 
 def versions(machines: Sequence[Machine]) -> dict[str, str]:
-    """What runs on each node, in a line."""
+    """The versions of the software on each node, in one line."""
     answers = together(
         lambda machine: machine.script(f"{{ {VERSIONS}\n}} 2>/dev/null; exit 0", title="names versions"), machines
     )
@@ -117,7 +117,7 @@ def versions(machines: Sequence[Machine]) -> dict[str, str]:
 
 
 def units(roles: Sequence[str]) -> str:
-    """Bash that gives the units of a node with these roles, as systemctl takes them."""
+    """Bash that expands to the units of a node with these roles, as arguments of systemctl."""
     return named(it.unit for role in roles for it in SERVICES.values() if it.role == role)
 
 
@@ -141,9 +141,9 @@ def ask(machine: Machine) -> NodeFacts:
 
 
 def endings(lab: Lab, asked: Mapping[str, Database | None]) -> dict[str, str]:
-    """Why each database may have released commits that no replica confirmed; '' where that can't be.
+    """Why each database may have released commits that no replica confirmed; '' if it can't have.
 
-    Nobody has to know where a server is open. One that answers and is closed is asked too: its data may be new.
+    This is not needed while a server is open. A closed server that answers is asked too: its data may be new.
     """
     if any(it and it.writable for it in asked.values()):
         return {}
@@ -153,20 +153,20 @@ def endings(lab: Lab, asked: Mapping[str, Database | None]) -> dict[str, str]:
 def _ending(node: Node) -> str:
     record = ""
     if not vm_power.off_because(node):
-        with suppress(LabError):  # a node that does not answer has no record to show, its console may have
+        with suppress(LabError):  # a node that does not answer can't show its record, but its console may
             record = Machine(node).script(f"{shutdown.ASK}\nexit 0", timeout=15, title="asks how MySQL ended").stdout
     return ended_because(node, record)
 
 
 def ended_because(node: Node, record: str) -> str:
-    """Why a server that does not answer may have released commits, with what its node has on record; '' if not."""
+    """Why a server that does not answer may have released commits, by the record of its node; '' if it can't have."""
     return shutdown.doubt(node, vm_power.off_because(node), record, console.text(node))
 
 
 def databases_of(machines: Sequence[Machine], first: str = "") -> dict[str, Database | None]:
-    """Every database server, asked at once; None for one that does not answer, or whose node does not.
+    """Ask all database servers at once; None for a server that does not answer, or whose node does not.
 
-    `first` is bash that each node runs before; it says nothing.
+    `first` is bash without output that each node runs before.
     """
 
     def one(machine: Machine) -> Database | None:

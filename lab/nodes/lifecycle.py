@@ -1,4 +1,4 @@
-"""Machines from nothing to 'answers on ssh', and back to nothing."""
+"""Create and boot machines until they answer on ssh; shut them down and remove them."""
 
 from collections.abc import Mapping
 
@@ -16,9 +16,9 @@ BOOT_TIMEOUT_S = 240.0
 
 
 def boot(lab: Lab, only: Node | None = None) -> None:
-    """Bring every machine of lab.yml up, or only one; machines that run already cost one question.
+    """Bring every machine of lab.yml up, or only one; machines that run already cost one query.
 
-    Raises InfrastructureBroken with console and lease table where a machine does not come up.
+    Raises InfrastructureBroken, with the consoles and the lease table as evidence, if a machine does not come up.
     """
     states = vm_power.states(lab)
     wanted = [only] if only else lab.nodes
@@ -39,16 +39,16 @@ def boot(lab: Lab, only: Node | None = None) -> None:
 
 
 def write_ssh_config(lab: Lab) -> None:
-    """Keep what `vagrant ssh-config` says, so that no later command has to start Vagrant.
+    """Store the output of `vagrant ssh-config`, so that no later command has to start Vagrant.
 
-    It speaks of running machines only: what was known of the others stays.
+    It covers running machines only: the stored settings of the others stay.
     """
     running = [name for name, state in vm_power.states(lab).items() if state == "running"]
     _keep(_known() | _blocks(vagrant_here().say(["ssh-config", *running])))
 
 
 def _known() -> dict[str, str]:
-    """What is kept of each node; of one that is booted nothing until that has ended: it may get another address."""
+    """The stored settings of each node; those of a node are removed while it boots, for its address may change."""
     return _blocks(SSH_CONFIG.read_text(encoding="utf-8")) if SSH_CONFIG.exists() else {}
 
 
@@ -62,7 +62,7 @@ def _blocks(text: str) -> dict[str, str]:
 
 
 def machines(lab: Lab) -> list[Machine]:
-    """A connection to each node; raises LabNotUp where no lab was started."""
+    """A connection to each node; raise LabNotUp if no lab was started."""
     return [Machine(node) for node in lab.nodes]
 
 
@@ -73,7 +73,7 @@ def running(lab: Lab, role: str = "") -> list[Machine]:
 
 
 def systems(machines: list[Machine], timeout: float = SSH_TIMEOUT_S) -> dict[str, str]:
-    """Wait until every node answers on ssh; each node's /etc/os-release."""
+    """Wait until every node answers on ssh; return each node's /etc/os-release."""
     texts = together(lambda machine: answering(machine, timeout), machines)
     return {machine.node.name: text for machine, text in zip(machines, texts, strict=True)}
 
@@ -86,7 +86,7 @@ def answering(machine: Machine, timeout: float = BOOT_TIMEOUT_S) -> str:
         timeout,
         where=machine.node.name,
         evidence=lambda: f"console:\n{console.last_lines(machine.node)}",
-        hint=f"vagrant ssh {machine.node.name}; or make it anew: invoke lab.destroy lab.up",
+        hint=f"vagrant ssh {machine.node.name}; or create it again: invoke lab.destroy lab.up",
     )
 
 
@@ -105,7 +105,7 @@ def _not_up(lab: Lab, error: LabError) -> InfrastructureBroken:
     evidence = [error.what, error.evidence]
     for node in lab.nodes:
         evidence.append(f"console of {node.name}:\n{console.last_lines(node)}")
-    evidence.append(f"addresses given:\n{vm_power.leases()}")
+    evidence.append(f"DHCP leases:\n{vm_power.leases()}")
     return InfrastructureBroken(
         "the machines did not come up",
         evidence="\n".join(evidence),

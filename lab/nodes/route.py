@@ -1,4 +1,4 @@
-"""The way to an address: it must be one of the lab's, and packets to it must stay on this machine."""
+"""The route to an address: it must be an address of the lab, and packets to it must stay on this machine."""
 
 import json
 import socket
@@ -9,7 +9,7 @@ from lab import process
 from lab.errors import BadInput, LabNotUp
 from lab.topology import Lab
 
-UPLINK = "weblab-veth"  # the way into the private hypervisor; host.names has it too, for this package knows no host
+UPLINK = "weblab-veth"  # the link to the private hypervisor; repeated from host.names, which this package can't import
 UPLINK_FILE = Path("/sys/class/net") / UPLINK
 ANY_PORT = 80
 
@@ -21,35 +21,33 @@ def belongs(lab: Lab, address: str) -> None:
     except AddressValueError:
         inside = False
     if not inside:
-        raise BadInput(
-            f"{address} is not an address of the lab", hint=f"lab.yml says: {lab.network}, site at {lab.url}"
-        )
+        raise BadInput(f"{address} is not an address of the lab", hint=f"lab.yml has: {lab.network}, site at {lab.url}")
 
 
 def guard(lab: Lab, address: str) -> None:
     """Raise BadInput or LabNotUp unless packets to `address` stay on this machine and its lab network.
 
-    They do where they start from the hosting machine's own address in that network, its first (libvirt's
-    bridge, VirtualBox's host-only adapter), or where they take the private hypervisor's uplink.
+    They do if their source is the hosting machine's own address in that network, its first (libvirt's bridge,
+    VirtualBox's host-only adapter), or if they take the private hypervisor's uplink.
     """
     belongs(lab, address)
     source = _source(address)
     if source == lab.network[1] or (UPLINK_FILE.exists() and _device(address) == UPLINK):
         return
     raise LabNotUp(
-        f"{address} would leave this machine, from its address {source}: the lab's network is not up",
-        evidence=f"in the lab's network, {lab.network}, this machine is {lab.network[1]}",
+        f"packets to {address} would leave this machine, from its address {source}: the lab's network is not up",
+        evidence=f"in the lab's network, {lab.network}, this machine should have the address {lab.network[1]}",
         hint="start it: invoke lab.up",
     )
 
 
 def _source(address: str) -> IPv4Address:
-    """Where packets to `address` would start from; connecting a UDP socket asks for the route and sends nothing."""
+    """The source address of packets to `address`; connecting a UDP socket looks up the route and sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         try:
             asking.connect((address, ANY_PORT))
         except OSError as error:
-            raise LabNotUp(f"{address}: no way there, the lab is down", hint="start it: invoke lab.up") from error
+            raise LabNotUp(f"{address}: no route to it, the lab is down", hint="start it: invoke lab.up") from error
         return IPv4Address(asking.getsockname()[0])
 
 

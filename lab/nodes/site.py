@@ -27,9 +27,9 @@ class Response:
 def fetch(
     lab: Lab, path: str = "/", *, method: str = "GET", body: str | None = None, timeout: float = TIMEOUT_S
 ) -> Response:
-    """One request to the balancer's address with the site's Host header.
+    """Send one request to the balancer's address with the site's Host header.
 
-    Raises Unreachable when no answer comes, LabNotUp when the way there is not the lab's own.
+    Raises Unreachable if no answer comes, LabNotUp if the route there is not the lab's own.
     """
     address = str(lab.having("balancer")[0].ip)
     route.guard(lab, address)
@@ -65,11 +65,11 @@ def first_page(lab: Lab, timeout: float = 60.0) -> Response:
 
 
 def writer(lab: Lab, known: str) -> str:
-    """The database that the site writes to now, by name; '' where it finds none.
+    """The name of the database that the site writes to now; '' if it finds none.
 
-    `known` is a note that this database has, as JSON: to send it again changes nothing. Never one of the site's list,
-    which may come from a server that has notes of its own: a token sent with another body would be taken from whoever
-    chose it. Where there is none ('') one is left.
+    `known` is a note of that database, as JSON: sending it again changes nothing. It must not come from the site's
+    list, which may be of a server with notes of its own: a new note would then take the token of a visitor's note. If
+    `known` is '' a new note is left.
     """
     note = known or json.dumps({"token": f"promoted-{time.time():.0f}", "body": "who is the primary now?"})
     answer = fetch(lab, "/api/notes", method="POST", body=note, timeout=WRITE_S)

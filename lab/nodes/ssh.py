@@ -1,4 +1,4 @@
-"""The one connection to a node: commands over ssh, as root, quoted, with their allowed exit codes."""
+"""The connection to a node: commands over ssh, as root, quoted, with their allowed exit codes."""
 
 import shlex
 import threading
@@ -28,7 +28,7 @@ Shell: TypeAlias = paramiko.Channel
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command on a node said."""
+    """The result of a command on a node."""
 
     exit_code: int
     stdout: str
@@ -65,22 +65,22 @@ class Machine:
         title: str,
         shell: Shell | None = None,
     ) -> Answer:
-        """Run a bash script as root, sent on standard input: nothing of it shows in a process list.
+        """Run a bash script as root, sent on standard input so that nothing of it shows in a process list.
 
-        A `shell` that is ready runs it at once, as its last.
+        A prepared `shell` runs it at once, as its last script.
         """
         patience = Patience(self.node.name, title, timeout)
         answer = self._guarded(lambda: self._read(self._start(text, patience, shell), patience), title)
         return self._allowed(answer, ok, title)
 
     def ready(self, text: str, *, timeout: float = 30.0, title: str) -> Shell:
-        """Run a bash script as root and keep its shell, for what has to happen at a moment: to start one takes time."""
+        """Run a bash script as root and return its shell, for scripts that must start without delay."""
         shell = self._guarded(lambda: self._shell(timeout), title)
         self.run_in_shell(text, timeout=timeout, title=title, shell=shell)
         return shell
 
     def run_in_shell(self, text: str, *, timeout: float = 30.0, title: str, shell: Shell) -> Answer:
-        """Run a bash script in a shell that is ready, and keep the shell."""
+        """Run a bash script in a prepared shell, and keep the shell."""
         patience = Patience(self.node.name, title, timeout)
         self._guarded(lambda: send(shell, f"{text}\necho {READY}\n", patience), title)
         answer = self._guarded(lambda: self._read(shell, patience, READY), title)
@@ -93,10 +93,10 @@ class Machine:
         return answer
 
     def follow(self, text: str, on_line: Callable[[str], None], going: Callable[[], bool], silence: float) -> None:
-        """Run a bash script as root that goes on by itself, and hand over each of its lines as it comes.
+        """Run a bash script as root that goes on by itself, and pass each of its lines to `on_line` as it comes.
 
-        Ends when `going` says no. Raises Unreachable where the script ends, ssh fails, or no line came for
-        `silence` seconds (STARTS_S more at the start): then the connection is kept, for others use it too.
+        Ends when `going` returns False. Raises Unreachable if the script ends, ssh fails, or no line came for
+        `silence` seconds (STARTS_S more at the start); silence keeps the connection, which other threads use too.
         """
         rest = bytearray()
         try:
@@ -107,23 +107,23 @@ class Machine:
                     last_line_at = time.monotonic()
                     _hand_over(rest, on_line)
                 elif channel.closed or time.monotonic() - last_line_at > silence:
-                    raise EOFError("it ended" if channel.closed else f"nothing came for {silence:g} s")
+                    raise EOFError("the script ended" if channel.closed else f"no output for {silence:g} s")
                 else:
                     pause(POLL_S)
             channel.close()
         except EOFError as error:
             channel.close()
-            raise Unreachable(f"{self.node.name}: can't be watched", evidence=f"{error}") from error
+            raise Unreachable(f"{self.node.name}: can't be observed", evidence=f"{error}") from error
         except (OSError, paramiko.SSHException) as error:
             self.close()
-            raise Unreachable(f"{self.node.name}: can't be watched", evidence=f"{error}") from error
+            raise Unreachable(f"{self.node.name}: can't be observed", evidence=f"{error}") from error
 
     def listens(self) -> bool:
         """Whether the node accepts a new connection on its ssh port; at most three seconds."""
         return listens(self.node.name, SSH_CONFIG)
 
     def close(self) -> None:
-        """Drop the connection, as after a power-off."""
+        """Drop the connection, for example after a power-off."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -164,7 +164,7 @@ class Machine:
             return transport.open_session(timeout=SESSION_TIMEOUT_S)
 
     def _read(self, channel: paramiko.Channel, patience: Patience, mark: str = "") -> Answer:
-        """Until the script ends, or says the mark."""
+        """Read until the script ends or prints the mark."""
         out, err = bytearray(), bytearray()
         while not channel.closed and not (channel.exit_status_ready() and channel.eof_received):
             if mark and mark.encode() in out:
@@ -184,7 +184,7 @@ class Machine:
 
 
 def _end(channel: paramiko.Channel) -> None:
-    with suppress(EOFError, OSError, paramiko.SSHException):  # where its connection ended first
+    with suppress(EOFError, OSError, paramiko.SSHException):  # if its connection ended first
         channel.close()
 
 
@@ -198,7 +198,7 @@ def _drain(channel: paramiko.Channel, out: bytearray, err: bytearray) -> bool:
 
 
 def _hand_over(rest: bytearray, on_line: Callable[[str], None]) -> None:
-    """The whole lines of what has come; what stands behind the last one waits for its end."""
+    """Pass on the complete lines; keep the incomplete rest until its end has come."""
     *lines, last = rest.split(b"\n")
     rest[:] = last
     for line in lines:
@@ -206,7 +206,7 @@ def _hand_over(rest: bytearray, on_line: Callable[[str], None]) -> None:
 
 
 def together(work: Callable[[Machine], T], machines: Sequence[Machine]) -> list[T]:
-    """Do the work on all machines at once; when some fail, all end first and every error is told."""
+    """Do the work on all machines at once; if some fail, wait for all and report every error."""
     pool = ThreadPoolExecutor(max_workers=max(1, len(machines)))
     futures = [pool.submit(work, machine) for machine in machines]
     try:
@@ -223,7 +223,7 @@ def together(work: Callable[[Machine], T], machines: Sequence[Machine]) -> list[
             raise error
     if len(broken) > 1:
         raise _joined([error for error in broken if isinstance(error, LabError)])
-    return [future.result() for future in futures]  # raises what one node alone failed with
+    return [future.result() for future in futures]  # raises the error if one node alone failed
 
 
 def _joined(errors: Sequence[LabError]) -> LabError:

@@ -1,4 +1,4 @@
-"""A connection to a node over ssh: made and used within its deadlines, and lost soon after its other end is."""
+"""An ssh connection to a node: opened and used within deadlines; a lost node is noticed soon."""
 
 import logging
 import socket
@@ -12,21 +12,21 @@ from lab import progress
 from lab.errors import TimedOut
 from lab.wait import SAY_EVERY_S
 
-# What it knows it also raises; a thread of its own prints a traceback besides.
+# Paramiko also raises its errors; without this its thread would print a traceback as well.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 SHOWN_WIDTH = 100
 SEND_POLL_S = 0.5
 CONNECT_TIMEOUT_S = 3  # the kernel answers at once, however busy the machine is; one that crashed never does
-HANDSHAKE_S = 25  # sshd has to start a process for it, and to compute: on a busy emulated node that takes seconds
-# A machine that booted anew says so when it is asked: after 15 s, not at the deadline of a command. One that stands
-# still is given up after two minutes. tcp(7)
+HANDSHAKE_S = 25  # sshd starts a process and computes for it: on a busy emulated node that takes seconds
+# A machine that rebooted resets the connection at the first keep-alive: after 15 s, not at the deadline of a command. A
+# frozen one is given up after two minutes. tcp(7)
 KEEPS_ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 8}
 
 
 def connect(name: str, ssh_config: Path) -> Connection:
-    """Connect to a node as that file says; raises OSError, EOFError or SSHException where it does not answer."""
+    """Connect to a node with the settings of that file; raise OSError, EOFError or SSHException if that fails."""
     connection = _connection(name, ssh_config)
-    # Paramiko's timeout is one for the connection and the key exchange: the first is made here, with one of its own.
+    # Paramiko has one timeout for TCP connection and key exchange: TCP connects here, with its own shorter timeout.
     sock = _socket(connection)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in KEEPS_ALIVE.items():
@@ -60,14 +60,14 @@ def _socket(connection: Connection) -> socket.socket:
 
 
 class Patience:
-    """A deadline of `timeout` seconds, and a progress line each ten until then."""
+    """A deadline of `timeout` seconds, with a progress line every ten seconds until then."""
 
     def __init__(self, node: str, title: str, timeout: float) -> None:
         self.node, self.title, self.timeout = node, title, timeout
         self.start = self.reported_at = time.monotonic()
 
     def look(self, output: bytes) -> None:
-        """Say how far it is, by the last line of `output`; raises TimedOut after the deadline."""
+        """Report progress with the last line of `output`; raise TimedOut after the deadline."""
         now = time.monotonic()
         lines = output.decode(errors="replace").rstrip().splitlines()
         if now - self.start > self.timeout:
@@ -80,7 +80,7 @@ class Patience:
 
 
 def send(channel: paramiko.Channel, text: str, patience: Patience) -> None:
-    """Send a text: a node that stands still takes some two megabytes, and then no more."""
+    """Send a text within the deadline: a frozen node accepts about two megabytes, and then no more."""
     rest = memoryview(text.encode())
     channel.settimeout(SEND_POLL_S)
     while rest:

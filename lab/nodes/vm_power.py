@@ -1,7 +1,7 @@
-"""Power: what the machines are doing, pulling a plug, starting again; and Vagrant with deadlines.
+"""The power of the machines: states, power off and on, pause and resume; and Vagrant with deadlines.
 
-A state is running, paused, off, absent or, where it is none of these for certain, the hypervisor's own word. Only `OFF`
-runs nothing and starts with a boot: a machine that is saved goes on where it was, perhaps as a writable primary.
+A state is running, paused, off, absent or, if it is certainly none of these, the hypervisor's own term. Only in the
+states of `OFF` nothing runs and a start is a boot: a saved machine resumes where it was, perhaps as a writable primary.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,15 +23,15 @@ LIBVIRT = ("virsh", "-c", "qemu:///system")
 LIBVIRT_STATES = {"idle": "running", "in shutdown": "running", "shut off": "off"}
 VIRTUALBOX_STATES = {"poweroff": "off", "aborted": "off"}  # aborted: its process died
 OFF = ("off", "absent")
-SAVED = ("saved", "aborted-saved")  # its memory is on a disk, and nothing of it runs
-STUCK = ("crashed", "pmsuspended", "gurumeditation")  # a machine neither leaves these by itself nor can be started
+SAVED = ("saved", "aborted-saved")  # its memory is on a disk, and it does not run
+STUCK = ("crashed", "pmsuspended", "gurumeditation")  # a machine does not leave these by itself and can't be started
 VIRTUALBOX_UNKNOWN = "VBOX_E_OBJECT_NOT_FOUND"
 PREFIX = "weblab_"
 BOOT_S, HALT_S, DESTROY_S, QUICK_S, OFF_S = 420.0, 180.0, 180.0, 60.0, 30.0
 
 
 class Vagrant(vagrant.Vagrant):
-    """python-vagrant's words, run with a deadline, progress, and the last lines in every error."""
+    """python-vagrant's commands, run with a deadline, progress, and the last lines of output in every error."""
 
     def _call_vagrant_command(self, args: list[str | None]) -> None:
         self.say(args, show=_worth_showing)
@@ -55,7 +55,7 @@ def _deadline(words: Sequence[str]) -> float:
 
 
 def _worth_showing(line: str) -> tuple[str, str] | None:
-    """A line of Vagrant's as progress of its machine, without settings, percentages and advice."""
+    """A line of Vagrant's output as progress of its machine; None for settings, percentages and advice."""
     machine, colon, text = line.removeprefix("==> ").partition(": ")
     quiet = ("-- ", "Progress", "See http", "No version detected", "generating a local", "Serial console", "Updating")
     if not line.startswith("==> ") or not colon or text.strip().startswith(quiet):
@@ -69,14 +69,14 @@ def vagrant_here() -> Vagrant:
 
 
 def save_found(found: Mapping[str, Any], path: Path = FOUND) -> None:
-    """Write what lab.up found out about this host, for the Vagrantfile and later commands."""
+    """Store the facts about this host that lab.up found, for the Vagrantfile and later commands."""
     atomic_write(path, yaml.safe_dump(dict(found)))
 
 
 def found() -> dict[str, Any]:
-    """What lab.up found out about this host; raises LabNotUp where it never ran."""
+    """The facts about this host that lab.up found; raise LabNotUp if it never ran."""
     if not FOUND.exists():
-        raise LabNotUp("no lab exists in this checkout", hint="make one: invoke lab.up")
+        raise LabNotUp("no lab exists in this checkout", hint="create one: invoke lab.up")
     return dict(yaml.safe_load(FOUND.read_text(encoding="utf-8")))
 
 
@@ -86,7 +86,7 @@ def provider() -> str:
 
 
 def states(lab: Lab) -> dict[str, str]:
-    """Each node's power state: running, paused, off, absent, or the hypervisor's own word for another one."""
+    """Each node's power state: running, paused, off, absent, or the hypervisor's own term for another state."""
     if provider() == "virtualbox":
         return {node.name: _virtualbox_state(node) for node in lab.nodes}
     argv = [*LIBVIRT, "list", "--all", "--managed-save"]
@@ -95,7 +95,7 @@ def states(lab: Lab) -> dict[str, str]:
 
 
 def power_off(node: Node) -> None:
-    """Pull the plug: nothing graceful happens inside the guest."""
+    """Cut the power: the guest gets no chance to shut down."""
     if provider() == "virtualbox":
         process.run(["VBoxManage", "controlvm", _id(node), "poweroff"], timeout=QUICK_S)
     else:
@@ -111,9 +111,9 @@ def press_power_button(node: Node) -> None:
 
 
 def make_off(lab: Lab, node: Node) -> None:
-    """Power a machine off, whatever state it is in, and see that it is; a saved one loses its memory.
+    """Power a machine off from any state and verify it; a saved machine loses its saved memory.
 
-    Raises TimedOut where it is not off within half a minute.
+    Raises TimedOut if it is not off within half a minute.
     """
 
     def off() -> bool:
@@ -142,7 +142,7 @@ def power_on(node: Node) -> None:
 
 
 def pause(node: Node) -> None:
-    """Hold a machine still: it keeps its memory and connections, and answers nobody."""
+    """Pause a machine: it keeps its memory and connections, and does not answer."""
     if provider() == "virtualbox":
         process.run(["VBoxManage", "controlvm", _id(node), "pause"], timeout=QUICK_S)
     else:
@@ -150,7 +150,7 @@ def pause(node: Node) -> None:
 
 
 def resume(node: Node) -> None:
-    """Let a paused machine go on; its clock has stood still."""
+    """Resume a paused machine; its clock stood still meanwhile."""
     if provider() == "virtualbox":
         process.run(["VBoxManage", "controlvm", _id(node), "resume"], timeout=QUICK_S)
     else:
@@ -158,9 +158,9 @@ def resume(node: Node) -> None:
 
 
 def off_because(node: Node) -> str:
-    """Why a machine is off, in libvirt's word ('destroyed': its plug was pulled); '' where it is not off.
+    """Why a machine is off, in libvirt's term ('destroyed': its power was cut); '' if it is not off.
 
-    VirtualBox does not tell a pulled plug from a shut down system. https://libvirt.org/manpages/virsh.html#domstate
+    VirtualBox does not tell a power cut from a shutdown. https://libvirt.org/manpages/virsh.html#domstate
     """
     if provider() == "virtualbox":
         return "VirtualBox does not say why" if _virtualbox_state(node) == "off" else ""
@@ -170,7 +170,7 @@ def off_because(node: Node) -> str:
 
 
 def leases() -> str:
-    """The management network's lease table, as evidence of who got an address."""
+    """The management network's lease table, as evidence of which machine got an address."""
     if provider() != "libvirt":
         return ""
     try:
@@ -180,7 +180,7 @@ def leases() -> str:
 
 
 def parse_virsh_list(output: str) -> dict[str, str]:
-    """`virsh list --all --managed-save` as node name -> power state, for the lab's machines only."""
+    """Parse `virsh list --all --managed-save` into node name -> power state, for the lab's machines only."""
     states = {}
     for line in output.splitlines()[2:]:
         words = line.split(None, 2)
@@ -191,7 +191,7 @@ def parse_virsh_list(output: str) -> dict[str, str]:
 
 
 def _virtualbox_state(node: Node) -> str:
-    """By the id that Vagrant keeps: another checkout's machine may have the same name."""
+    """The state by the ID that Vagrant keeps: another checkout's machine may have the same name."""
     if not _id_file(node).exists():
         return "absent"
     try:
@@ -205,7 +205,7 @@ def _virtualbox_state(node: Node) -> str:
 
 
 def parse_vm_state(shown: str) -> str:
-    """The power state in the answer of `VBoxManage showvminfo --machinereadable`."""
+    """Parse the power state from the output of `VBoxManage showvminfo --machinereadable`."""
     lines = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     word = lines.get("VMState", "").strip('"') or "unknown"
     return VIRTUALBOX_STATES.get(word, word)
@@ -214,7 +214,7 @@ def parse_vm_state(shown: str) -> str:
 def _id(node: Node) -> str:
     path = _id_file(node)
     if not path.exists():
-        raise LabNotUp(f"{node.name}: there is no such machine yet", hint="make it: invoke lab.up")
+        raise LabNotUp(f"{node.name}: its machine does not exist yet", hint="create it: invoke lab.up")
     return path.read_text(encoding="utf-8").strip()
 
 

@@ -1,4 +1,4 @@
-"""What is true now: asked of hypervisor, nodes, balancer and databases; as data and as a table."""
+"""The present state of hypervisor, nodes, balancer and databases, as data and as a table."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,16 +19,16 @@ from lab.topology import Lab
 RED, GREEN, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
 UP = "invoke lab.up (starts what is off, repairs what differs)"
 HEALS = "invoke fault.heal"
-HEAL = f"{HEALS} (undoes every fault that was injected)"
+HEAL = f"{HEALS} (undoes every injected fault)"
 PROVISION = "invoke lab.provision (repairs what differs)"
 STATES = ("running", "paused", "off", "absent")
 
 
 def collect(lab: Lab, machines: Sequence[Machine] = ()) -> dict[str, Any]:
-    """The status in the shape of the stable interface; what can't be asked is null and in `errors`.
+    """The status in the format of the stable interface; a part that can't be asked is null and named in `errors`.
 
-    Who has `machines` already passes them: to open a connection costs an emulated node seconds.
-    Raises LabNotUp only where no lab exists in this checkout.
+    Pass `machines` if there are connections already: opening one to an emulated node takes seconds.
+    Raises LabNotUp only if no lab exists in this checkout.
     """
     chosen = choices.load()
     errors = protections.left(chosen)
@@ -75,7 +75,7 @@ def _states(lab: Lab, errors: list[str]) -> dict[str, str]:
 
 
 def _state(power: str, facts: NodeFacts | None) -> str:
-    """In a word of the stable interface; what the hypervisor calls it otherwise is among the errors."""
+    """The state as a term of the stable interface; another term of the hypervisor is among the errors."""
     return "unreachable" if power not in STATES or (facts and facts.error) else power
 
 
@@ -143,7 +143,7 @@ def _database(
 
 
 class _Paint:
-    """Green for what is right, red for what is not; `red` once something was not."""
+    """Colours good text green and bad text red; `red` is True once a text was bad."""
 
     def __init__(self, colour: bool) -> None:
         self.colour = colour
@@ -155,7 +155,7 @@ class _Paint:
 
 
 def table(status: Mapping[str, Any], *, colour: bool) -> str:
-    """The status for people; red where something is wrong, then what to do."""
+    """The status as a table, with problems in red, then the next command."""
     paint = _Paint(colour)
     ok = status["site"]["ok"]
     lines = [f"site      {status['site']['url']}  {paint('answers', True) if ok else paint('does not answer', False)}"]
@@ -171,9 +171,9 @@ def table(status: Mapping[str, Any], *, colour: bool) -> str:
 
 
 def _next(status: Mapping[str, Any]) -> list[str]:
-    """What an operator would do next; where a fault was injected, also how the exercise is undone."""
+    """The next command of an operator; if a fault is injected, also the command that undoes the exercise."""
     if status["running"]:
-        return ["next      let it end, or stop it with Ctrl-C where it runs"]
+        return ["next      let it end, or stop it with Ctrl-C in its terminal"]
     hints = [error.partition("; next: ")[2] for error in status["errors"] if error.startswith("database: ")]
     command = next(filter(None, hints), "")
     if status["faults"] and not command.startswith(HEALS):
@@ -207,14 +207,14 @@ def _database_lines(database: Mapping[str, Any] | None, paint: _Paint) -> list[s
 
 
 def _behind(replica: Mapping[str, Any], primary: str | None) -> str:
-    """A replica whose source is gone believes for some seconds that it is not behind."""
+    """The lag in words; a replica whose source is gone reports for some seconds that it is not behind."""
     if not replica["replicating"]:
         return "not replicating"
     return f"{replica['lag_s']} s behind" if primary else "replicating, its source does not answer"
 
 
 def wrong(lab: Lab, status: Mapping[str, Any]) -> list[str]:
-    """What is not as it should be, in words; empty for a healthy lab. The databases are judged in its errors."""
+    """All that is wrong, in words; empty for a healthy lab. Problems of the databases are in the status's errors."""
     known = [*(f"{it['id']} is injected" for it in status["faults"]), *status["errors"]]
     listed = (status["balancer"] or {}).get("servers", ())
     servers = [Server("web", it["name"], it["status"], it["weight"], "") for it in listed]

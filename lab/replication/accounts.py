@@ -1,7 +1,7 @@
-"""MySQL accounts with least rights per purpose: asked for, and repaired where they differ.
+"""MySQL accounts, each with the least privileges for its purpose: compared, and repaired where they differ.
 
-The account's attribute keeps a hash of its password as we set it and of what MySQL stores for it,
-so that a password changed by hand, or a lost secrets file, is seen without ever reading a password.
+The account's attribute holds a hash of the password that the lab set and a hash of what MySQL stores for it,
+so a password changed by hand, or a lost secrets file, is detected without reading any password.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from lab.topology import ROOT, Lab
 
 ACCOUNTS = ROOT / "provision" / "sql" / "accounts.yml"
 
-# One session for all: starting a client costs half a second on an emulated processor.
+# One session for all accounts: starting a client takes half a second on an emulated processor.
 STORED = """SELECT CONCAT('@source ', SHA2(User_password, 256)) FROM mysql.slave_master_info;
 SELECT CONCAT('@', User, '@', Host, ' ', IFNULL(User_attributes->>'$.metadata.weblab', ''), ' ',
 SHA2(CONCAT(plugin, authentication_string, password_expired, account_locked), 256)) FROM mysql.user;"""
@@ -22,7 +22,7 @@ SHA2(CONCAT(plugin, authentication_string, password_expired, account_locked), 25
 
 @dataclass(frozen=True)
 class Account:
-    """One account; `grants` are as SHOW GRANTS prints them, without the account they are given to."""
+    """One account; `grants` are as SHOW GRANTS prints them, without the name of the account."""
 
     name: str
     host: str
@@ -59,7 +59,7 @@ def question(accounts: Sequence[Account]) -> str:
 
 
 def differing(accounts: Sequence[Account], passwords: Mapping[str, str], answer: str) -> list[Account]:
-    """The accounts that are missing, locked, or whose password or grants are not as they should be."""
+    """The accounts that are missing or locked, or whose password or grants are wrong."""
     lines = answer.splitlines()
     stored = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("@")}
     return [
@@ -71,7 +71,7 @@ def differing(accounts: Sequence[Account], passwords: Mapping[str, str], answer:
 
 
 def source_password(answer: str) -> str:
-    """The SHA2 of the password with which this server replicates; '' where it does not."""
+    """The SHA2 of the password with which this server replicates; '' if it does not replicate."""
     return next((line.split()[1] for line in answer.splitlines() if line.startswith("@source ")), "")
 
 
@@ -88,13 +88,13 @@ def _digest(account: Account, password: str) -> str:
 
 
 def given(account: Account, lines: Sequence[str]) -> set[str]:
-    """What SHOW GRANTS says about an account; USAGE means no privilege, and is shown now and then."""
+    """The grants of an account from SHOW GRANTS, without USAGE, which means no privilege and is not always shown."""
     end = f" TO {account.quoted}"
     return {line.removesuffix(end) for line in lines if line.endswith(end) and not line.startswith("GRANT USAGE")}
 
 
 def repair(account: Account, password: str) -> str:
-    """SQL that makes the account anew with its password and grants, and keeps the hashes beside it."""
+    """SQL that creates the account again with its password and grants, and stores the hashes with it."""
     who = account.quoted
     limit = f"WITH MAX_USER_CONNECTIONS {account.max_user_connections}"
     lines = [f"DROP USER IF EXISTS {who};", f"CREATE USER {who} IDENTIFIED BY '{password}' {limit};"]

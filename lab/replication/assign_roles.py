@@ -1,4 +1,4 @@
-"""Role replication: one primary, open for writes when that is certain; the other replicates from it."""
+"""Role replication: one primary, opened for writes once that is certain; the other server replicates from it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -27,12 +27,12 @@ from lab.wait import until
 
 LETS_IN = ("replication", "clone")
 SETTLE_S = 60.0
-LOOK = "look: invoke lab.status, invoke lab.logs"
+LOOK = "see why: invoke lab.status, invoke lab.logs"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The database nodes: `machines`, what the probe answered there, and what is wanted of them and the notes.
+    """The database nodes: `machines`, the answers of the probe there, and the desired state of them and of the notes.
 
     `asked_at`: Unix seconds before the probe.
     """
@@ -47,7 +47,7 @@ class Pair:
     unique_key: bool = True
 
     def asked(self) -> dict[str, Database | None]:
-        """Each server as the probe saw it."""
+        """The state of each server in the answers of the probe."""
         return {name: server_state.read(name, it["database"]) for name, it in self.answers.items()}
 
     def machine(self, name: str) -> Machine:
@@ -55,21 +55,21 @@ class Pair:
         return next(machine for machine in self.machines if machine.node.name == name)
 
     def decide(self, asked: Mapping[str, Database | None]) -> Decision:
-        """Who may be opened, by the answers given."""
+        """Decide from these answers which server may be opened."""
         return decide([machine.node for machine in self.machines], asked)
 
 
 def converge(pair: Pair) -> list[str]:
-    """Make the databases one primary and its replica; returns what was changed, in words.
+    """Make the databases one primary and its replica; return what was changed, in words.
 
-    The primary is opened for the site last of all, when its replica follows and commits are as safe as
-    chosen; until then only root can write. Raises CheckFailed where nobody may be opened, with the reason.
+    The primary is opened for the site last, once its replica replicates and the chosen durability is in force; until
+    then only root can write. Raises CheckFailed with the reason if no server may be opened.
     """
     asked = pair.asked()
     last_seen.remember(pair.asked_at, asked.values())
     decision = pair.decide(asked)
     if not any(it and it.writable for it in asked.values()):
-        # The probe may be minutes old, and a promotion that was interrupted may be about to open the other server.
+        # The probe may be minutes old, and an interrupted promotion may be about to open the other server.
         asked = databases_of(pair.machines, first=END_ALL)
         decision = pair.decide(asked)
     if decision.primary is None:
@@ -79,7 +79,7 @@ def converge(pair: Pair) -> list[str]:
     _refuse_errant(before, [it for it in asked.values() if it and it.source])
     wrong = _wrong_accounts(pair, primary)
     _prepare(pair, primary, before, decision, wrong)
-    # A password that is changed while nothing is applied would throw the relay log away: the threads start first.
+    # Changing a password while the applier is stopped would discard the relay log: the threads start first.
     changed = _attach(pair, primary, asked, decision) + _start(pair, decision) + _same_password(pair, asked)
     changed += schema.make(primary, before)
     if changed or wrong or decision.reason:
@@ -96,18 +96,18 @@ def converge(pair: Pair) -> list[str]:
 
 
 def questions(lab: Lab) -> dict[str, str]:
-    """What the probe has to ask a database node besides its facts."""
+    """The questions of the probe to a database node besides its facts."""
     record = f"cat {shutdown.RECORD} 2>/dev/null; true"
     return {"accounts": accounts.question(accounts.load(lab)), "record": record}
 
 
 def _refuse_errant(primary: Database, replicas: Sequence[Database]) -> None:
-    """Transactions of a replica's own can't be merged: its data is not the primary's any more."""
+    """Refuse a replica with transactions of its own: they can't be merged, and its data differs from the primary's."""
     for it in replicas:
         own = server_state.errant(it, primary)
         if own:
             raise CheckFailed(
-                f"{it.node} has {own} transactions of its own that {primary.node} has not",
+                f"{it.node} has {own} transactions of its own that {primary.node} lacks",
                 evidence=f"{it.node}: {it.gtid_executed}\n{primary.node}: {primary.gtid_executed}",
                 hint=f"give it the data of {primary.node}: {rejoins(it.node)}",
             )
@@ -119,9 +119,9 @@ def _wrong_accounts(pair: Pair, primary: Machine) -> list[Account]:
 
 
 def _prepare(pair: Pair, primary: Machine, before: Database, decision: Decision, wrong: Sequence[Account]) -> None:
-    """Let root write on the coming primary, and let the replica in: make the accounts it comes with.
+    """Let root write on the future primary, and create the accounts that the replica connects with.
 
-    Not in the binary log: a commit there could wait, in durable mode, for the very replica that is to be let in.
+    They bypass the binary log: in durable mode a commit there could wait for the replica that needs these accounts.
     """
     needed = [it for it in wrong if it.name in LETS_IN]
     text = ["SET GLOBAL super_read_only = OFF;"] if not before.writable and (decision.opens or wrong) else []
@@ -132,7 +132,7 @@ def _prepare(pair: Pair, primary: Machine, before: Database, decision: Decision,
 
 
 def _follow(pair: Pair, primary: str) -> dict[str, Database | None]:
-    """Wait until the others replicate; their own errors are the evidence if they do not."""
+    """Wait until the other servers replicate; their errors are the evidence if they do not."""
     latest: dict[str, Database | None] = {}
 
     def ask() -> bool:
@@ -142,16 +142,16 @@ def _follow(pair: Pair, primary: str) -> dict[str, Database | None]:
     def errors() -> str:
         return "\n".join(f"{name}: {it.error if it else 'no answer'}" for name, it in latest.items() if name != primary)
 
-    progress.say(primary, "waits until the replica replicates")
+    progress.say(primary, "waits until its replica replicates")
     until("the replica replicates", ask, SETTLE_S, every=1.0, where=primary, evidence=errors, hint=LOOK)
     return latest
 
 
 def _must_agree(pair: Pair, asked: Mapping[str, Database | None], before: Decision) -> None:
-    """What was certain before must be certain still, now that everybody is asked again."""
+    """Refuse to open a server unless new answers of all servers lead to the same decision."""
     now = pair.decide(asked)
     if now.reason or now.primary != before.primary:
-        raise CheckFailed(f"no database is opened for writes: {now.reason}", hint="look: invoke lab.status")
+        raise CheckFailed(f"no database is opened for writes: {now.reason}", hint="see the state: invoke lab.status")
 
 
 def _attach(pair: Pair, primary: Machine, asked: Mapping[str, Database | None], decision: Decision) -> list[str]:
@@ -185,9 +185,9 @@ def _accounts(pair: Pair, primary: Machine, wrong: Sequence[Account]) -> list[st
 
 
 def _recorded(pair: Pair, primary: Machine, before: Database) -> None:
-    """A server that was opened before it kept a record, or by hand, gets the line that a promotion looks for."""
+    """Record that the primary is open, which a promotion looks for, if it was opened by hand or without a record."""
     if before.writable and shutdown.OPENED not in pair.answers[primary.node.name].get("record", ""):
-        primary.script(shutdown.OPENS, title="notes that it is open")
+        primary.script(shutdown.OPENS, title="records that it is open")
 
 
 def _open(primary: Machine, before: Database) -> list[str]:
@@ -198,7 +198,7 @@ def _open(primary: Machine, before: Database) -> list[str]:
 
 
 def _same_password(pair: Pair, asked: Mapping[str, Database | None]) -> list[str]:
-    """A replica keeps its own copy of the replication password: give it the new one when it differs."""
+    """Give a replica the new replication password if its own copy differs."""
     password = pair.passwords["replication"]
     wanted = hashlib.sha256(password.encode()).hexdigest()
     changed = []
@@ -206,9 +206,9 @@ def _same_password(pair: Pair, asked: Mapping[str, Database | None]) -> list[str
         if it and it.source and accounts.source_password(pair.answers[name]["accounts"]) != wanted:
             text = f"CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = '{password}';"
             now = databases_of([pair.machine(name)])[name]
-            if not now or not now.applying:  # with both threads stopped MySQL would throw the relay log away
+            if not now or not now.applying:  # with both threads stopped MySQL would discard the relay log
                 progress.say(
-                    name, f"keeps its replication password: it does not apply {now.error if now else ''}".rstrip()
+                    name, f"keeps its replication password: its applier is stopped {now.error if now else ''}".rstrip()
                 )
                 continue
             sql(

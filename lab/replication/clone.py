@@ -1,4 +1,4 @@
-"""A server gets a copy of all data of another one, and what it had goes."""
+"""Replace a server's data by a copy of all data of another server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +15,7 @@ from lab.replication.mysql_cli import client, sql
 from lab.wait import until
 
 COPY_S = 300.0
-STARTS_S = 240.0  # with the copy MySQL starts anew: on a busy emulated processor 90 s were too few
+STARTS_S = 240.0  # MySQL restarts with the copy: on a busy emulated processor 90 s were too few
 ENDS_S = 60.0
 _CLONED = 'mysql -N -e "SELECT %s FROM performance_schema.clone_status"'
 # https://dev.mysql.com/doc/refman/8.4/en/performance-schema-clone-status-table.html
@@ -24,11 +24,11 @@ _GIVEN = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'clon
 
 
 def clone(machine: Machine, donor: Machine, password: str) -> None:
-    """Copy the donor's data: it works whatever the donor has purged from its binary logs.
+    """Copy the donor's data; this works whatever the donor has purged from its binary logs.
 
-    A copy that ends in the middle has dropped the data and would keep the history of it: a server that seems to have
-    all. So the history goes first, and what is left is an empty server, which is never promoted and is copied again.
-    Raises CheckFailed where the copy fails.
+    An interrupted copy has dropped the data but would keep the GTID history, so the server would seem to have all
+    transactions. So the history is reset first: what remains is an empty server, which is never promoted and is copied
+    again. Raises CheckFailed if the copy fails.
     """
     _end_copies(machine, donor)
     progress.say(machine.node.name, f"copies the data of {donor.node.name}")
@@ -48,10 +48,10 @@ def clone(machine: Machine, donor: Machine, password: str) -> None:
 
 @contextmanager
 def _without_notes(donor: Machine) -> Iterator[None]:
-    """The site leaves no notes on a durable donor meanwhile, and those that wait are told 504.
+    """Make the site write no notes to a durable donor meanwhile, and answer those that wait with 504.
 
-    A copy begins when each commit has ended, and a durable commit waits for the replica that is being copied: the donor
-    writes "Waiting for prepared transaction to exit" to its log, without end.
+    A copy begins only after every commit has ended, and a durable commit waits for the replica that is being copied:
+    the donor would write "Waiting for prepared transaction to exit" to its log without end.
     """
     before = databases_of([donor])[donor.node.name]
     if not (before and before.writable and before.durability == Durability.DURABLE):
@@ -62,7 +62,7 @@ def _without_notes(donor: Machine) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(LabError):  # what failed first is to be told; the status names what is left
+        with suppress(LabError):  # the first error is raised; the status names what is left
             _durability(donor, before.durability)
         raise
     _durability(donor, before.durability)
@@ -74,7 +74,7 @@ def _durability(donor: Machine, value: InForce) -> None:
 
 
 def _copied(machine: Machine, donor: Machine, password: str) -> tuple[str, Answer]:
-    """When an earlier copy began, and what the client said: it loses its server, which restarts at the end (exit 1)."""
+    """When an earlier copy began, and the client's answer: exit 1, for the server restarts at the end of the copy."""
     began = machine.run(_CLONED % "BEGIN_TIME", title="asks for an earlier copy").stdout
     dialect = Dialect.of(machine.run('mysql -N -e "SELECT VERSION()"', title="asks for its version").stdout)
     address = donor.node.ip
@@ -83,7 +83,7 @@ def _copied(machine: Machine, donor: Machine, password: str) -> tuple[str, Answe
     text += f"CLONE INSTANCE FROM 'clone'@'{address}':3306 IDENTIFIED BY '{password}';"
     try:
         return began, machine.script(client(text), ok=(0, 1), timeout=COPY_S, title="copies the data")
-    except BaseException as error:  # MySQL goes on with it, whoever asked is gone
+    except BaseException as error:  # MySQL goes on with the copy when its client is gone
         with suppress(LabError):
             _end_copies(machine, donor)
         if isinstance(error, LabError):
@@ -92,7 +92,7 @@ def _copied(machine: Machine, donor: Machine, password: str) -> tuple[str, Answe
 
 
 def _status(machine: Machine, began: str, answer: Answer) -> str:
-    """How the copy ended; '' while it goes on."""
+    """How the copy ended; '' while it runs."""
     question = f"{_CLONED % 'BEGIN_TIME'} && {_CLONED % 'STATE, ERROR_MESSAGE'}"
     asked = machine.run(f"systemctl start mysql && {question}", timeout=STARTS_S, title="asks how the copy went")
     begins, _, status = asked.stdout.partition("\n")
@@ -102,7 +102,7 @@ def _status(machine: Machine, began: str, answer: Answer) -> str:
 
 
 def _end_copies(machine: Machine, donor: Machine) -> None:
-    """End a copy that an interrupted command left: MySQL makes one, and gives one, at a time (error 3634)."""
+    """End a copy that an interrupted command left: MySQL makes, and donates, one at a time (error 3634)."""
 
     def over() -> bool:
         question = f'systemctl start mysql && mysql -N -e "{_COPIES}"'

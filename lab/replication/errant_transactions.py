@@ -1,4 +1,4 @@
-"""Transactions that only one server has, written to a file before they are thrown away."""
+"""Transactions that only one server has, written to a file before they are discarded."""
 
 import re
 from datetime import UTC, datetime
@@ -20,8 +20,8 @@ base=$(mysql -N -e 'SELECT @@log_bin_basename')
 logs=$(mysql -N -e 'SHOW BINARY LOGS' | cut -f 1)
 cd "${{base%/*}}"
 mysqlbinlog --no-defaults --base64-output=DECODE-ROWS -vv --include-gtids={gtids} $logs </dev/null"""
-HEADER = """-- Transactions that only {node} had: to be read, not to be run. A changed row stands in comments (###),
--- its columns in the order of the table: in site.notes @1 is the token, @2 the body.
+HEADER = """-- Transactions that only {node} had, for reading, not for running. Changed rows are comments (###);
+-- their columns are in the order of the table: in site.notes @1 is the token, @2 the body.
 -- node: {node}
 -- transactions: {count}
 -- gtids: {gtids}
@@ -32,9 +32,9 @@ HEADER = """-- Transactions that only {node} had: to be read, not to be run. A c
 
 
 def keep(machine: Machine, own: gtid.Intervals, why: str) -> Path:
-    """Write the transactions `own` of a server to a new file in backups/, the values of all rows readable.
+    """Write the transactions `own` of a server to a new file in backups/, with the values of all rows readable.
 
-    They are read from its binary logs. Raises CheckFailed where not all of them can be written.
+    They are read from its binary logs. Raises CheckFailed if not all of them can be written.
     """
     name, gtids = machine.node.name, gtid.text(own)
     try:
@@ -45,7 +45,7 @@ def keep(machine: Machine, own: gtid.Intervals, why: str) -> Path:
         path = backup_folder.write(f"{now:%Y%m%dT%H%M%SZ}-only-on-{name}.sql", header + text)
     except (LabError, OSError) as error:
         raise _refused(name, gtid.count(own), error) from error
-    progress.say(name, f"what only it has is written to {path}")
+    progress.say(name, f"wrote the transactions that only it has to {path}")
     return path
 
 
@@ -57,7 +57,7 @@ def _complete(name: str, gtids: str, text: str) -> None:
 
 def _refused(name: str, count: int, error: Exception) -> CheckFailed:
     return CheckFailed(
-        f"{count} transactions that only {name} has can't be copied to {backup_folder.FOLDER}; nothing was thrown away",
+        f"{count} transactions that only {name} has can't be copied to {backup_folder.FOLDER}; nothing was discarded",
         evidence=str(error),
-        hint=f"remove the cause and run it again; or give them up without a copy: invoke db.rejoin {name} --discard",
+        hint=f"remove the cause and run it again; or discard them without a copy: invoke db.rejoin {name} --discard",
     )

@@ -1,4 +1,4 @@
-"""SQL for a node, as root."""
+"""Run SQL on a node, as root."""
 
 from lab import progress
 from lab.nodes.ssh import Machine
@@ -7,7 +7,7 @@ SQL_TIMEOUT_S = 60.0
 
 
 def sql(machine: Machine, text: str, title: str, timeout: float = SQL_TIMEOUT_S, first: str = "") -> None:
-    """Run SQL as root on a node, sent on standard input: no password shows in a process list.
+    """Run SQL as root on a node, sent on standard input so that no password shows in a process list.
 
     `timeout` is seconds; `first` is bash that runs before it.
     """

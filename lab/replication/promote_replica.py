@@ -1,4 +1,4 @@
-"""invoke db.promote: another server becomes primary, whether the old one is there or gone; never two at a time."""
+"""invoke db.promote: make another server the primary, whether the old one answers or not; never two at a time."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,18 +34,18 @@ VERIFIED_S, FOLLOWED_S = 60.0, 30.0
 KNOWN_NOTE = """mysql -N --raw --default-character-set=utf8mb4 -e "SELECT JSON_OBJECT('token', token, 'body', body)
 FROM site.notes ORDER BY created_at LIMIT 1" """
 LEFT_OUT = {
-    "fencing": "{other} is left as it is: where it runs, it may take writes beside {node}",
-    "relay-log": "{node} throws away what it received and did not apply yet",
+    "fencing": "{other} is not powered off: if it runs, it may take writes beside {node}",
+    "relay-log": "{node} discards what it received and has not applied",
 }
 
 
 def promote(
     lab: Lab, name: str, *, accept_data_loss: bool = False, stay_durable: bool = False, salvage: bool = False
 ) -> list[str]:
-    """Make a server the primary; returns in words what was done and why.
+    """Make a server the primary; return in words what was done and why.
 
-    `salvage` starts the old primary read-only and fetches what only it has, first. Raises Unreachable where the server
-    does not answer, CheckFailed where it must not be promoted: then nothing was changed, or the error says what was.
+    `salvage` first starts the old primary read-only and fetches what only it has. Raises Unreachable if the server does
+    not answer, CheckFailed if it must not be promoted: then nothing was changed, or the error says what was.
     """
     roles = Roles.of(lab, name)
     if salvage:
@@ -61,7 +61,7 @@ def promote(
             try:
                 to = roles if how.attach else _keep_lowered(alone, roles)
                 outage_s = switchover.planned(to, situation.own, situation.rival, attach=how.attach)
-                return _verified(lab, roles, how, f"nobody took writes for {outage_s:.1f} s")
+                return _verified(lab, roles, how, f"no server took writes for {outage_s:.1f} s")
             except (NotClosed, NotCaughtUp) as error:
                 if isinstance(error, NotCaughtUp) and (situation.rival.writable or not accept_data_loss):
                     raise
@@ -75,7 +75,7 @@ def promote(
 
 @contextmanager
 def _seen_where_it_fails(roles: Roles, it: Situation) -> Iterator[None]:
-    """A promotion that failed is over where nothing of it is left on both servers: they are seen as they are then."""
+    """Record both servers after a failed promotion, once nothing of it is left on them: then it is over."""
     try:
         yield
     except LabError:
@@ -89,20 +89,20 @@ def _seen_where_it_fails(roles: Roles, it: Situation) -> Iterator[None]:
 
 
 def _begins(it: Situation, how: Promotion) -> None:
-    """Keep what the server has, and say what may be lost, before anything is done: the command may be ended then."""
-    left = it.seen is not None and it.seen.left and not it.own.source  # so did the promotion before this one
+    """Record what the server has, and say what may be lost, before any change: the command may be killed during one."""
+    left = it.seen is not None and it.seen.left and not it.own.source  # an earlier promotion made it leave its source
     last_seen.opening(it.node.name, it.own.has, leaves=left)
     if how.lost:
         progress.say(it.node.name, f"may be lost: {how.lost}")
 
 
 def _without_replica(durability: Durability) -> Durability:
-    """In durable mode every write would wait for a replica that is not there."""
+    """The durability without a replica: in durable mode every write would wait for one."""
     return Durability.AVAILABLE if durability == Durability.DURABLE else durability
 
 
 def _keep_lowered(alone: Roles, chosen: Roles) -> Roles:
-    """Before it is done: whoever finds the server later must know that its durability was not the choice."""
+    """Record a lowered durability before it is set: later commands must know that it was not the choice."""
     if alone.durability != chosen.durability:
         last_seen.degrade(chosen.node.node.name)
     return alone
@@ -110,7 +110,7 @@ def _keep_lowered(alone: Roles, chosen: Roles) -> Roles:
 
 def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
     if it.own.source:
-        sql(roles.node, LEAVE, "gives up the change of roles that was interrupted")
+        sql(roles.node, LEAVE, "cancels the interrupted change of roles")
     if it.rival and it.rival.source == str(it.node.ip) and it.rival.replicating:
         remembers([roles.node, roles.other], roles.node)
         return [f"{how.why}; nothing was changed"]
@@ -119,9 +119,9 @@ def _nothing(roles: Roles, it: Situation, how: Promotion) -> list[str]:
 
 
 def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, shell: Shell | None) -> str:
-    """Fence the old primary while the survivor applies all that it received; then open that; what was done, in words.
+    """Fence the old primary while the survivor applies all it received, then open the survivor; return what was done.
 
-    Only a command that an experiment runs leaves out what the experiment took away, and says so.
+    Only a command that an experiment runs leaves out the protections that the experiment removed, and says so.
     """
     node, other = roles.node.node.name, roles.other.node.name
     without = choices.load().without if lock.is_a_part() else ()
@@ -138,33 +138,34 @@ def _alone(lab: Lab, roles: Roles, it: Situation, how: Promotion, dead: bool, sh
     if had is not None:
         last_seen.opening(node, had, leaves=True)
     open_it(roles, shell, had)
-    fenced = f"{fenced}: it can't take writes beside {node}" if fenced else ""
+    fenced = f"{fenced}, so it can't take writes beside {node}" if fenced else ""
     return "; ".join(filter(None, [fenced, *notices, torn]))
 
 
 def _applies(
     roles: Roles, it: Situation, how: Promotion, shell: Shell, without: Sequence[str]
 ) -> tuple[str, Shell, str | None]:
-    """The survivor applies what it received; what it gave up, in words, its client, and what it must have to open."""
+    """Apply what the survivor received; return what it gave up, in words, its client, and what it must have to open."""
     if "relay-log" in without:
         return "", shell, None
     try:
         return apply_received(roles, shell) if it.own.source else "", shell, it.own.has
     except CheckFailed as error:
         if not how.accepted:
-            fetch = "" if it.gone else f"; or fetch it anew: invoke db.promote {it.node.name} --salvage"
-            error.hint += f"{fetch}; or do without: invoke db.promote {it.node.name} --accept-data-loss"
+            fetch = "" if it.gone else f"; or fetch it again: invoke db.promote {it.node.name} --salvage"
+            error.hint += f"{fetch}; or accept the loss: invoke db.promote {it.node.name} --accept-data-loss"
             raise
     left = gtid.minus(it.own.received, it.own.gtid_executed)
-    message = f"{it.node.name} could not apply what it received: it gives up {gtid.text(left) or 'what it had in part'}"
+    lost = gtid.text(left) or "an incomplete transaction"
+    message = f"{it.node.name} can't apply what it received and gives up {lost}"
     progress.say(it.node.name, message)
     return message, client(roles.node), None
 
 
 def _nothing_released_meanwhile(it: Situation) -> None:
-    """Between the question and the end of its power the old primary may have been told to stop: its console tells.
+    """Refuse if the old primary was asked to stop between the query and its power-off, as its console would show.
 
-    One that was closed by then had no commits that could return.
+    A primary that was closed by then had no commits to release.
     """
     closed = it.rival is not None and not it.rival.writable
     if closed or not vm_power.off_because(it.other):
@@ -177,7 +178,7 @@ def _nothing_released_meanwhile(it: Situation) -> None:
 
 
 def _verified(lab: Lab, roles: Roles, how: Promotion, done: str, *, gone: bool = False) -> list[str]:
-    """See that one server takes writes and that the site writes there; the three lines that tell it."""
+    """Verify that one server takes writes and that the site writes there; return the lines of the report."""
     name, other = roles.node.node.name, roles.other.node.name
     machines = [roles.node, roles.other] if how.method == "planned" else [roles.node]
     latest: dict[str, Database | None] = {}
@@ -206,7 +207,7 @@ def _verified(lab: Lab, roles: Roles, how: Promotion, done: str, *, gone: bool =
 
 
 def _is_followed(follows: Callable[[], bool], name: str, other: str) -> bool:
-    """Whether the other one follows soon; the promotion is done without that too."""
+    """Whether the other server replicates soon; the promotion succeeds without that too."""
     try:
         return until(f"{other} replicates from {name}", follows, FOLLOWED_S, where=other)
     except TimedOut:

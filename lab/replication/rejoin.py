@@ -1,4 +1,4 @@
-"""invoke db.rejoin: an old primary comes back as the replica of the new one, and commits are as safe as chosen."""
+"""invoke db.rejoin: make an old primary the replica of the new one, and restore the chosen durability."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,11 +24,11 @@ STARTS_S, FOLLOWS_S = 240.0, 90.0
 
 
 def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
-    """Make a server the replica of the primary; returns in words what was done and why.
+    """Make a server the replica of the primary; return in words what was done and why.
 
-    Transactions of its own are written to backups/, unless `discard`, and given up: then it gets a copy of all the
-    primary's data. Raises CheckFailed where a fault is active on the node, where there is no other server that is
-    primary, or where those transactions can't be written: then it keeps them.
+    Transactions of its own are written to backups/, unless `discard`, then given up: it gets a copy of all data of the
+    primary. Raises CheckFailed if a fault is active on the node, if the other server is not the primary, or if those
+    transactions can't be written: then it keeps them.
     """
     roles = Roles.of(lab, name)
     _no_faults(lab, name)
@@ -52,7 +52,7 @@ def rejoin(lab: Lab, name: str, *, discard: bool = False) -> list[str]:
 def _safe(name: str, durability: Durability) -> str:
     words = {
         Durability.DURABLE: "each waits until {} has it too",
-        Durability.AVAILABLE: "each waits a second at most until {} has it too",
+        Durability.AVAILABLE: "each waits at most a second until {} has it too",
         Durability.ASYNC: "none waits for {}",
     }
     return words[durability].format(name)
@@ -65,16 +65,16 @@ def _no_faults(lab: Lab, name: str) -> None:
 
 
 def _start(lab: Lab, roles: Roles) -> None:
-    """Both nodes answer, and MySQL runs on the one that comes back."""
+    """Start the node that comes back and its MySQL, until they answer."""
     node = roles.node.node
     state = vm_power.states(lab)[node.name]
     if state == "absent":
-        raise LabNotUp(f"{node.name} can't rejoin: there is no such machine", hint="invoke lab.up")
+        raise LabNotUp(f"{node.name} can't rejoin: its machine does not exist", hint="invoke lab.up")
     if state != "running":
-        if state not in ("paused", *vm_power.OFF):  # a saved one would go on with what it had in memory
+        if state not in ("paused", *vm_power.OFF):  # a saved machine would resume with the memory it had
             vm_power.make_off(lab, node)
         progress.say(node.name, f"is {state}: it is started")
-        with suppress(CommandFailed):  # it runs by now
+        with suppress(CommandFailed):  # it runs already
             (vm_power.resume if state == "paused" else vm_power.power_on)(node)
     lifecycle.answering(roles.node)
     roles.node.script("timeout 180 systemctl start mysql", timeout=STARTS_S, title="starts MySQL")
@@ -89,43 +89,43 @@ def _start(lab: Lab, roles: Roles) -> None:
 
 
 def _must_be_two(roles: Roles) -> tuple[Database, Database]:
-    """The server that comes back, which is closed, and the other one, which is open."""
+    """Return the server that comes back, which must be closed, and the other server, which must be open."""
     name, other = roles.node.node.name, roles.other.node.name
     asked = databases_of([roles.node, roles.other])
     own, primary = asked[name], asked[other]
     if own and own.writable and primary and primary.writable:
         raise CheckFailed(f"{name} and {other} are both writable: two primaries", hint="invoke lab.reset")
     if own and own.writable:
-        raise CheckFailed(f"{name} is the primary itself", hint=f"make {other} its replica: invoke db.rejoin {other}")
+        raise CheckFailed(f"{name} is itself the primary", hint=f"make {other} its replica: invoke db.rejoin {other}")
     if own is None or primary is None:
         raise CheckFailed(f"MySQL on {name if own is None else other} does not answer", hint="invoke lab.status")
     if not primary.writable:
         hint = f"open one first: invoke db.promote {other}"
-        raise CheckFailed(f"{name} can't rejoin: {other} is not open for writes, so nobody is primary", hint=hint)
+        raise CheckFailed(f"{name} can't rejoin: {other} is not open for writes, so there is no primary", hint=hint)
     return own, primary
 
 
 def _attach(roles: Roles, own: Database, primary: Database, *, discard: bool) -> tuple[list[str], Resumed | None]:
-    """Attach it by GTID where it has nothing of its own, else with a copy of the primary's data."""
+    """Attach it by GTID if it has no transactions of its own, else with a copy of the primary's data."""
     name, address = own.node, str(roles.other.node.ip)
     alone = _errant(own, primary)
     applies = own.replicating and own.waits_for_none  # else the source's side of semi-sync blocks its applier
     if own.source == address and applies and not alone and not server_state.lost(own, primary):
-        return [f"{name} replicates from {primary.node} already; nothing of its own"], None
+        return [f"{name} already replicates from {primary.node} and has no transactions of its own"], None
     why = _why_copied(own, primary, alone)
     if why:
         progress.say(name, why[0])
         why += _saved(roles, alone, f"{name} becomes the replica of {primary.node}", discard=discard)
         _copies(roles)
     resumed = Resumed(roles.node, roles.other, roles.password, resumes=not why and own.source == address)
-    fetches = f"{name} had nothing that {primary.node} has not: it fetches by GTID what it missed"
+    fetches = f"{name} had no transactions that {primary.node} lacks: it fetches by GTID what it missed"
     return [*(why or [fetches]), f"{name} replicates from {primary.node}"], resumed
 
 
 def _copied_after_all(roles: Roles, latest: Mapping[str, Database | None], error: TimedOut) -> list[str]:
-    """A server that can't apply what it fetches has other data than the primary: it gets a copy of all.
+    """Copy all data to a server that can't apply what it fetches, because its data differs from the primary's.
 
-    Raises the error where that is not why it does not follow, or where it has what the primary has not.
+    Raises the error if it does not replicate for another reason, or has transactions that the primary lacks.
     """
     own, primary = latest[roles.node.node.name], latest[roles.other.node.name]
     if not (own and primary and own.cannot_apply and _has_only(own, primary)):
@@ -138,7 +138,7 @@ def _copied_after_all(roles: Roles, latest: Mapping[str, Database | None], error
 
 
 def _has_only(own: Database, primary: Database) -> bool:
-    """Whether all that it has comes from the primary, which goes on writing meanwhile."""
+    """Whether all its transactions come from the primary, which goes on writing meanwhile."""
     alone = gtid.minus(own.has, primary.gtid_executed)
     return server_state.made_by(primary, alone) == alone
 
@@ -148,11 +148,11 @@ def _copies(roles: Roles) -> None:
 
 
 def _saved(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> list[str]:
-    """Copy what only this server has; where that copy is, in words."""
+    """Copy what only this server has to a file; return in words where that is."""
     if not alone:
         return []
     if discard:
-        return ["without a copy of them, as --discard says"]
+        return ["they were not written to a file: --discard"]
     return [
         f"before that they were written to {errant_transactions.keep(roles.node, alone, why)}, "
         "with the values of each row"
@@ -160,12 +160,12 @@ def _saved(roles: Roles, alone: gtid.Intervals, why: str, *, discard: bool) -> l
 
 
 def _why_copied(own: Database, primary: Database, alone: gtid.Intervals) -> list[str]:
-    """Why a server gets a copy of all data, in words; empty where it can fetch what it missed."""
+    """Why a server gets a copy of all data, in words; empty if it can fetch what it missed."""
     if alone:
         lost = f"{gtid.count(alone)} transactions that {primary.node} never had: {gtid.text(alone)}"
         return [f"{own.node} had {lost}", "histories can't be merged: it gave them up and got a copy of all data"]
     if not gtid.subset(primary.purged, own.gtid_executed):
-        return [f"{primary.node} has thrown away the log of what {own.node} missed: it got a copy of all data"]
+        return [f"{primary.node} has purged the binary logs that {own.node} missed: it got a copy of all data"]
     if not own.gtid_executed:
         return [f"{own.node} is empty: it got a copy of all data"]
     if server_state.lost(own, primary):
@@ -174,15 +174,15 @@ def _why_copied(own: Database, primary: Database, alone: gtid.Intervals) -> list
 
 
 def _errant(own: Database, primary: Database) -> gtid.Intervals:
-    """Its transactions that the primary has not; of those that a replica gets meanwhile, only what it made itself."""
+    """Its transactions that the primary lacks; for a replica, which receives more meanwhile, only those it wrote."""
     extra = gtid.minus(own.gtid_executed, primary.gtid_executed)
     return server_state.made_by(own, extra) if own.source else extra
 
 
 def _follows(roles: Roles, executed: str, resumed: Resumed | None, latest: dict[str, Database | None]) -> None:
-    """Until it has received what the primary had executed, replicates, is closed, and the other one is open alone.
+    """Wait until it has received what the primary had executed, replicates and is closed, and the other server is open.
 
-    `latest` gets what both servers were seen to be.
+    `latest` is filled with the last observed state of both servers.
     """
     name, other = roles.node.node.name, roles.other.node.name
 

@@ -1,6 +1,6 @@
-"""MySQL restarts on one node after the other, the primary last: reads never fail.
+"""Restart MySQL on one node after the other, the primary last, so that reads never fail.
 
-The roles stay: a planned switch would take fewer seconds from the writes, but can end in an emergency, and a converge
+The roles stay: a planned switch would block writes for fewer seconds, but can end in an emergency, and a converge
 must never power off a machine. The primary is closed before it stops, and assign_roles.converge opens it again.
 """
 
@@ -21,15 +21,15 @@ from lab.topology import Lab, Node
 from lab.wait import until
 
 READY_S = 180.0
-# A MySQL that stops returns commits which no replica has confirmed: those under way end first, and none begins.
+# A stopping MySQL releases commits that no replica confirmed: so running commits end first, and no new one begins.
 CLOSE = "SET SESSION lock_wait_timeout = 5;\nSET GLOBAL super_read_only = ON;"
 
 
 def in_turn(lab: Lab, running: Sequence[Machine], waiting: Mapping[str, Sequence[Unit]]) -> None:
-    """Restart MySQL on the nodes that wait for it; all at once where none of them has data of the site yet.
+    """Restart MySQL on the nodes where that is due; all at once if none of them has data of the site yet.
 
-    `running` are all nodes that run. Raises CheckFailed where a restart would leave nobody to answer reads, TimedOut
-    where the other server does not answer them in time: the restart stays due.
+    `running`: all nodes that run. Raises CheckFailed if a restart would leave no server for reads, TimedOut if the
+    other server does not serve in time: the restart stays due.
     """
     servers = _servers(running)
     asked = databases_of(servers)
@@ -46,9 +46,9 @@ def in_turn(lab: Lab, running: Sequence[Machine], waiting: Mapping[str, Sequence
 def missing(
     address: str, goal: str, others: Sequence[Node], asked: Mapping[str, Database | None], up: Mapping[str, str]
 ) -> list[str]:
-    """Why the others can't serve alone, in words.
+    """Why the other nodes can't serve alone, in words.
 
-    Their replica of `address` must have executed `goal`; `up` is HAProxy's status of each web server.
+    A replica of `address` must have executed `goal`; `up` is HAProxy's status of each web server.
     """
     reasons = []
     for node in others:
@@ -69,7 +69,7 @@ def _servers(running: Sequence[Machine]) -> list[Machine]:
 
 
 def _serves(it: Database | None) -> bool:
-    """Whether the site may read there; a server that does not answer counts as one."""
+    """Whether the site may read from this server; one that does not answer counts as such a server."""
     return it is None or it.has_site
 
 
@@ -78,21 +78,19 @@ def _is_primary(it: Database | None) -> bool:
 
 
 def _wait_for_others(lab: Lab, running: Sequence[Machine], machine: Machine) -> None:
-    """Until the other server answers reads, and HAProxy knows it."""
+    """Wait until the other server answers reads and HAProxy reports it UP."""
     name, address = machine.node.name, str(machine.node.ip)
     others = [node for node in lab.having("database") if node.name != name]
     off = {node.name for node in others} - {it.node.name for it in running}
     if off:
-        what = (
-            f"MySQL on {name} still has to restart: meanwhile nobody would answer reads, {', '.join(off)} does not run"
-        )
+        what = f"MySQL on {name} still has to restart, but no server would answer reads: {', '.join(off)} does not run"
         raise CheckFailed(what, hint="invoke lab.up")
     first = databases_of([machine])[name]
     goal = first.gtid_executed if first else ""
     reasons: list[str] = []
 
     def ready() -> bool:
-        asked = databases_of(_servers(running))  # before HAProxy: a server that it calls UP after that is up
+        asked = databases_of(_servers(running))  # asked before HAProxy: a server that HAProxy then reports UP is up
         reasons[:] = missing(address, goal, others, asked, _statuses(running))
         return not reasons
 
@@ -101,7 +99,7 @@ def _wait_for_others(lab: Lab, running: Sequence[Machine], machine: Machine) -> 
 
 
 def _statuses(running: Sequence[Machine]) -> Mapping[str, str]:
-    """HAProxy's status of each web server; none where the balancer does not run, for then no read comes."""
+    """HAProxy's status of each web server; empty if the balancer does not run, for then no reads arrive."""
     balancers = [machine for machine in running if "balancer" in machine.node.roles]
     rows = [
         row
@@ -126,4 +124,4 @@ def _close(machine: Machine) -> None:
 
 def _restart(machine: Machine, units: Sequence[Unit]) -> None:
     ensure.apply(machine, Difference(reactions=tuple(units)))
-    progress.say(machine.node.name, "MySQL has its new configuration")
+    progress.say(machine.node.name, "MySQL runs with its new configuration")

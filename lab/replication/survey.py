@@ -1,4 +1,4 @@
-"""What a promotion asks before it decides: both servers, and who reaches them, at once."""
+"""The queries before a promotion is decided, all at once: both servers, and which nodes can reach them."""
 
 import time
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from lab.replication.switchover import Roles
 from lab.topology import Lab, Node
 
 CUT_OFF = "=cut-off="
-CANDIDATE_S = 20  # a busy server may take long to let a client in, and without it nobody is promoted
-# What an earlier command left there ends first. The kernel tells whether MySQL runs, without a program being started.
+CANDIDATE_S = 20  # a busy server may take long to accept a client, and without one it can't be promoted
+# Ends the clients of earlier commands first. The kernel shows whether MySQL runs, without starting a program.
 ASK = f"""{END_ALL}
 {server_state.QUESTION}
 echo {MARK}
@@ -30,19 +30,19 @@ echo {MARK}"""
 
 @dataclass(frozen=True)
 class Look:
-    """What a server said; `dead`: for certain MySQL does not run there, and when it starts it is read-only."""
+    """The answer of a server; `dead`: MySQL certainly does not run there, and starts read-only."""
 
     database: Database | None = None
     dead: bool = False
     record: str = ""  # of its MySQL's starts and ends
     reaches: bool = True  # the other server's node, over the lab's network
-    shell: Shell | None = None  # of the candidate: it is connected while the other one is waited for
+    shell: Shell | None = None  # of the candidate: its client connects while the other server is waited for
 
 
 def ask(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
-    """Ask both servers, and the balancer what it reaches, at once; whether the other MySQL is dead for certain.
+    """Ask both servers, and the balancer what it reaches, at once; also return whether the other MySQL is dead.
 
-    The candidate's client waits by then: to connect one takes seconds, and so does waiting for a node that is gone.
+    The candidate's client connects meanwhile: that takes seconds, and so does waiting for a node that is gone.
     """
     node, other = roles.node.node, roles.other.node
     states = vm_power.states(lab)
@@ -72,7 +72,7 @@ def ask(lab: Lab, roles: Roles) -> tuple[Situation, bool, Shell | None]:
 
 
 def _look(machine: Machine, besides: str = ":", connect_s: int = server_state.CONNECT_S) -> Look:
-    """What the server says; `besides` runs meanwhile, and its output comes last."""
+    """Ask the server; `besides` runs meanwhile, and its output comes last."""
     ask = ASK.replace(f"timeout={server_state.CONNECT_S}", f"timeout={connect_s}")
     script = f"exec 3< <({besides})\n{ask}\ncat <&3\nexit 0"
     try:
@@ -89,13 +89,13 @@ def _connected(machine: Machine, besides: str) -> Look:
 
 
 def _reach(node: Node) -> str:
-    """Bash that says when no connection to a node is taken: Linux knocks at 0, 1 and 3 seconds."""
+    """Bash that reports a node which accepts no connection: Linux sends SYN at 0, 1 and 3 seconds."""
     return f"timeout 2 bash -c '</dev/tcp/{node.ip}/22' 2>/dev/null || echo {CUT_OFF}"
 
 
 def _reaches(balancer: Machine, node: Node) -> bool:
-    """Whether the balancer reaches a node over the lab's network; yes where it can't be asked."""
+    """Whether the balancer reaches a node over the lab's network; True if the balancer can't be asked."""
     try:
-        return CUT_OFF not in balancer.script(_reach(node), title=f"looks whether it reaches {node.name}").stdout
+        return CUT_OFF not in balancer.script(_reach(node), title=f"checks whether it reaches {node.name}").stdout
     except LabError:
         return True

@@ -1,4 +1,4 @@
-"""Files that a kill or a second command must not damage: each is replaced as a whole, or stays as it was."""
+"""Files that a kill or a second command must not damage: each is replaced completely, or stays as it was."""
 
 import os
 import threading
@@ -15,19 +15,19 @@ WAIT_S = 10.0  # a write takes milliseconds
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Read and replace a file while nobody else does; raises Locked where somebody does for ten seconds."""
+    """Read and replace a file exclusively; raise Locked if another command has the file for ten seconds."""
     path.parent.mkdir(exist_ok=True)
     try:
         with FileLock(path.with_suffix(".lock"), timeout=WAIT_S):
             yield
     except Timeout as error:
-        raise Locked(f"another command writes {path}", hint="look for a command that hangs: ps -ef") from error
+        raise Locked(f"another command is writing {path}", hint="find the command that hangs: ps -ef") from error
 
 
 def atomic_write(path: Path, text: str, mode: int | None = None) -> None:
-    """Write a file anew: a reader, also after a kill or a power loss, finds the old text or the new, complete.
+    """Replace a file: a reader finds the complete old or new text, even after a kill or a power loss.
 
-    It gets exactly this mode; without one, 644 less what the umask takes away.
+    The file gets exactly this mode; without one, 644 minus the umask.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")

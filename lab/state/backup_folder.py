@@ -1,4 +1,4 @@
-"""The folder backups/: files that only their owner can read, each whole or not there."""
+"""The folder backups/: files that only their owner can read, each complete or absent."""
 
 from pathlib import Path
 

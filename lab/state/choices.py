@@ -1,4 +1,4 @@
-"""What commands chose (provider, box, ...): .lab/choices.yml, which beats lab.yml; and what holds without a choice."""
+"""The choices that commands made (provider, box, ...): .lab/choices.yml, which overrides lab.yml; and the defaults."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -15,17 +15,17 @@ from lab.topology import ROOT
 from lab.yaml_file import Document
 
 CHOICES = ROOT / ".lab" / "choices.yml"
-ASIDE = CHOICES.with_name("choices-before-experiment.yml")  # there while an experiment chooses for itself
+ASIDE = CHOICES.with_name("choices-before-experiment.yml")  # exists while an experiment's choices are in force
 Stage = Literal["distributed"]
 Algorithm = Literal["roundrobin", "leastconn", "source"]
 Mode = Literal["active-active", "active-passive"]
-Weight = Annotated[int, Field(ge=0, le=256)]  # what HAProxy takes
+Weight = Annotated[int, Field(ge=0, le=256)]  # HAProxy's range
 
 
 class Choices(BaseModel):
-    """Everything that can be chosen; the defaults stand here and nowhere else. '' leaves it to this machine.
+    """Everything that can be chosen, with the only list of the defaults. '' means: chosen by this machine.
 
-    `without`: the protections that an experiment takes away.
+    `without`: the protections that an experiment removes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,11 +40,11 @@ class Choices(BaseModel):
     without: tuple[str, ...] = ()
 
     def weight(self, name: str) -> int:
-        """How much of the load a server gets, relative to the others."""
+        """The share of the load that a server gets, relative to the others."""
         return self.weights.get(name, 100)
 
     def differing(self) -> dict[str, Any]:
-        """The values that are not the defaults, by name, as YAML has them."""
+        """The values that differ from the defaults, by name, as YAML data."""
         return dict(sorted(self.model_dump(mode="json", exclude_defaults=True).items()))
 
 
@@ -52,20 +52,20 @@ DEFAULTS = Choices()
 
 
 def load(path: Path = CHOICES) -> Choices:
-    """All choices so far; raises BadInput that names the file where it was damaged by hand."""
+    """All choices so far; raise BadInput, which names the file, if it was damaged by hand."""
     document = Document.read(str(path), yaml_file.text(path) if path.exists() else "")
     try:
         return Choices.model_validate({} if document.data is None else document.data)
     except ValidationError as error:
         refusal = document.refusal(yaml_file.invalid(error, "the choices", Choices))
-        refusal.hint = f"correct {path} or remove it: without it the defaults hold; nothing was changed"
+        refusal.hint = f"correct {path} or remove it: without it the defaults apply; nothing was changed"
         raise refusal from error
 
 
 def save(**changes: Any) -> None:
-    """Keep these choices and all earlier ones; raises BadInput where one of them can't be chosen.
+    """Store these choices beside all earlier ones; raise BadInput if one of them can't be chosen.
 
-    Where nothing changes, nothing is written: an experiment converges on a full disk, too.
+    If nothing changes, nothing is written: an experiment must converge on a full disk, too.
     """
     now = load()
     try:
@@ -78,19 +78,19 @@ def save(**changes: Any) -> None:
 
 
 def forget(keep: Collection[str]) -> None:
-    """Forget all choices but those named in `keep`."""
+    """Forget all choices except those named in `keep`."""
     _write(Choices(**{name: value for name, value in load().differing().items() if name in keep}), CHOICES)
 
 
 def set_aside() -> None:
-    """Write down what the user chose, for `bring_back`; what an experiment left away was nobody's choice."""
+    """Store the user's choices for `bring_back`; removed protections are not the user's choice."""
     _write(load().model_copy(update={"without": ()}), ASIDE)
 
 
 def bring_back() -> bool:
-    """Choose again what was set aside, if anything was; whether anything else was chosen meanwhile.
+    """Restore the choices that were set aside, if any; return whether others were in force meanwhile.
 
-    What is left away stays on record until a converge has put it back.
+    Removed protections stay on record until a converge has restored them.
     """
     if not ASIDE.exists():
         return False
@@ -101,12 +101,12 @@ def bring_back() -> bool:
 
 
 def of_the_user() -> None:
-    """Bring back, and say, what an experiment that was killed could not; for a command that has the lock alone."""
+    """Restore the user's choices after an experiment was killed, and say so; only for a holder of the lock."""
     if bring_back():
         chosen = ", ".join(f"{name} {value}" for name, value in load().differing().items()) or "none"
-        progress.say("lab", f"an experiment was killed: the next converge does what you chose before it ({chosen})")
+        progress.say("lab", f"an experiment was killed: the next converge restores your choices ({chosen})")
 
 
 def _write(chosen: Choices, path: Path) -> None:
-    """The file is replaced as a whole, and holds what differs from the defaults."""
+    """Replace the file, which holds only what differs from the defaults."""
     atomic_write(path, yaml.safe_dump(chosen.differing()))

@@ -11,14 +11,14 @@ from lab.errors import BadInput
 from lab.state.atomic_file import atomic_write
 from lab.topology import ROOT
 
-PLAIN = re.compile(r"[A-Za-z0-9_-]{1,32}")  # they stand in SQL; SOURCE_PASSWORD takes 32 characters
+PLAIN = re.compile(r"[A-Za-z0-9_-]{1,32}")  # they are put into SQL; SOURCE_PASSWORD takes at most 32 characters
 PLAIN_WORDS = "1 to 32 letters, digits, - and _"
 
 SECRETS = ROOT / ".lab" / "secrets.yml"
 
 
 def passwords(accounts: Iterable[str], path: Path = SECRETS) -> dict[str, str]:
-    """The password of each account; those not known yet are made and saved.
+    """The password of each account; missing ones are generated and saved.
 
     Raises BadInput if the file was damaged by hand.
     """
@@ -26,7 +26,7 @@ def passwords(accounts: Iterable[str], path: Path = SECRETS) -> dict[str, str]:
         known = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None) or {}
         known = {str(name): str(password) for name, password in known.items()}
     except (yaml.YAMLError, AttributeError) as error:
-        raise BadInput(f"{path} is damaged", hint=f"remove {path}: the next converge makes new passwords") from error
+        raise BadInput(f"{path} is damaged", hint=f"remove {path}: the next converge sets new passwords") from error
     mistakes = [f"{name}: {PLAIN_WORDS}" for name, it in known.items() if not PLAIN.fullmatch(it)]
     if mistakes:
         raise BadInput.listing(f"{path} has passwords that can't be used", mistakes, "correct them, then run it again")

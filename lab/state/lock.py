@@ -1,4 +1,4 @@
-"""One changing command at a time: a lock that names who holds it."""
+"""One changing command at a time: a lock that names its holder."""
 
 import json
 import os
@@ -20,9 +20,9 @@ _descriptors: list[int] = []
 
 @contextmanager
 def held(path: Path = LOCK) -> Iterator[bool]:
-    """Hold the lab's lock, True, or be a part of the command that has it; raises Locked naming another one.
+    """Hold the lab's lock (True), or be a part of the command that holds it (False); raise Locked naming its holder.
 
-    The kernel drops the lock when its holder dies, however it dies, and with it all that got its `descriptors`.
+    The kernel releases the lock when its holder and all processes with its `descriptors` have ended, even if killed.
     """
     import fcntl
 
@@ -35,10 +35,10 @@ def held(path: Path = LOCK) -> Iterator[bool]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Locked(_name(holder), hint="wait for it to end, or stop it with Ctrl-C where it runs") from None
+            raise Locked(_name(holder), hint="wait for it to end, or stop it with Ctrl-C in its terminal") from None
         pid, words = os.getpid(), " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
         me = {"command": words, "pid": pid, "since": time.time(), "started": _started(pid)}
-        holder.unlink(missing_ok=True)  # of a command that was killed: its place is needed where the disk is full
+        holder.unlink(missing_ok=True)  # one left by a killed command: frees its space if the disk is full
         atomic_write(holder, json.dumps(me))
         _descriptors.append(lock.fileno())
         try:
@@ -49,12 +49,12 @@ def held(path: Path = LOCK) -> Iterator[bool]:
 
 
 def descriptors() -> tuple[int, ...]:
-    """What a command that is a part of this one keeps open: the lock is held until that has ended too."""
+    """The descriptors that a part of this command keeps open, so that the lock is held until that has ended too."""
     return tuple(_descriptors)
 
 
 def is_a_part(path: Path = LOCK) -> bool:
-    """Whether the command that started this one has the lock: an experiment runs commands of the lab."""
+    """Whether the command that started this one holds the lock: an experiment runs commands of the lab."""
     holder = path.with_suffix(".holder")
     try:
         return str(json.loads(holder.read_text(encoding="utf-8"))["pid"]) == os.environ.get(HOLDER)
@@ -63,7 +63,7 @@ def is_a_part(path: Path = LOCK) -> bool:
 
 
 def running(path: Path | None = None) -> str:
-    """The command that has the lab's lock at this moment, as a person would name it; '' where none has."""
+    """The command that holds the lab's lock now, in words; '' if there is none."""
     try:
         it = json.loads((path or LOCK).with_suffix(".holder").read_text(encoding="utf-8"))
         return _words(it) if _is_alive(it) and int(it["pid"]) != os.getpid() else ""
@@ -76,7 +76,7 @@ def _words(it: Mapping[str, Any]) -> str:
 
 
 def _is_alive(holder: Mapping[str, Any]) -> bool:
-    """Whether it runs still: one that was killed leaves its record, and after a reboot its number is another's."""
+    """Whether it still runs: a killed command leaves its record, and after a reboot its number is another process's."""
     try:
         os.kill(int(holder["pid"]), 0)
     except ProcessLookupError:
@@ -87,7 +87,7 @@ def _is_alive(holder: Mapping[str, Any]) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks; '' where the system does not tell (proc_pid_stat(5))."""
+    """When a process started, in the kernel's ticks; '' if the system does not show it (proc_pid_stat(5))."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
     except OSError:
@@ -98,6 +98,6 @@ def _name(holder: Path) -> str:
     try:
         it = json.loads(holder.read_text(encoding="utf-8"))
         what = f"locked by {_words(it)}"
-        return what if _is_alive(it) else f"{what}; that is gone, but a command that it began still runs"
+        return what if _is_alive(it) else f"{what}; it has ended, but a command that it started still runs"
     except (OSError, ValueError, KeyError):
         return "locked by a command that is just starting"

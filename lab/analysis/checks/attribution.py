@@ -1,10 +1,10 @@
-"""Which fault explains what HAProxy says of a server, and for how long."""
+"""Which fault explains HAProxy's status of a server, and for how long."""
 
 from bisect import bisect_left
 
 from lab.analysis.history import FaultSpan, History
 
-# A server that has one of these answers its checks all the same.
+# A server with one of these faults still answers its checks.
 UNNOTICED = (
     "clock-skew",
     "php-limit",
@@ -17,7 +17,7 @@ NEVER = float("inf")
 
 
 def taken(history: History, fault: FaultSpan) -> list[str]:
-    """The servers that a fault takes from the balancer: on its node, or where a partition cuts the way to it."""
+    """The servers that a fault takes from the balancer: the one on its node, or one that a partition cuts off."""
     webs = history.having("web")
     if fault.kind in UNNOTICED:
         return []
@@ -28,7 +28,7 @@ def taken(history: History, fault: FaultSpan) -> list[str]:
 
 
 def shaken(history: History, fault: FaultSpan) -> list[str]:
-    """The servers that may be DOWN because of a fault: when the balancer itself suffers, all of them."""
+    """The servers that may be DOWN because of a fault: all of them if it affects the balancer itself."""
     on_balancer = fault.node in history.having("balancer") and fault.kind not in UNNOTICED
     return history.having("web") if on_balancer and not _cuts_one_direction(fault) else taken(history, fault)
 
@@ -38,7 +38,7 @@ def _cuts_one_direction(fault: FaultSpan) -> bool:
 
 
 def over(history: History, fault: FaultSpan, server: str) -> float:
-    """When a fault no longer explains a DOWN: the server was seen UP after the last check that it can have spoiled."""
+    """When a fault no longer explains a DOWN: the server was UP after the last check that the fault can have failed."""
     if fault.healed is None:
         return NEVER
     samples = history.servers.get(server, [])

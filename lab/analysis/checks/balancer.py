@@ -1,4 +1,4 @@
-"""Checks of the balancer: how soon it noticed, whom it took for dead, how often it tried again."""
+"""Checks of the balancer: how soon it noticed faults, which servers it took out wrongly, how often it retried."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from lab.analysis.history import History, Sample
 
 
 def detected(history: History) -> Finding:
-    """From the beginning of a fault until HAProxy no longer said UP; the longest of all faults."""
+    """The time from the beginning of a fault until HAProxy no longer reported UP; the longest of all faults."""
     return _longest(detections(history))
 
 
 def recovered(history: History) -> Finding:
-    """From the beginning of healing until the server was UP and served again; the longest of all faults.
+    """The time from the beginning of healing until the server was UP and served again; the longest of all faults.
 
-    A passive server has nothing to serve: of it UP is all that is asked.
+    A passive server has nothing to serve, so for it UP is enough.
     """
     return _longest(recoveries(history))
 
@@ -31,7 +31,7 @@ def _longest(reactions: Sequence[Reaction]) -> Finding:
 
 
 def false_downs(history: History) -> Finding:
-    """How often a server became DOWN without a fault that explains it; until it is back, a fault does."""
+    """How often a server became DOWN without a fault that explains it; a fault explains it until the server is back."""
     webs = history.having("web")
     unasked = [name for name in webs if not history.servers.get(name)]
     if not webs or unasked:
@@ -52,13 +52,13 @@ def _unexplained(history: History, server: str) -> list[float]:
 
 
 def _falls(samples: Sequence[Sample]) -> list[float]:
-    """When a server became DOWN; one that was so from the first sample on has fallen there."""
+    """When a server became DOWN; one that is DOWN in the first sample became so there."""
     before = [None, *samples]
     return [it.at for last, it in zip(before, samples, strict=False) if it.is_down and not (last and last.is_down)]
 
 
 def retries(history: History) -> Finding:
-    """How often HAProxy tried again, on the same server (retries) or on another one (redispatches)."""
+    """How often HAProxy sent a request again, to the same server (retries) or to another one (redispatches)."""
     entries = history.seen("balancer", "servers")
     if len(entries) < 2:
         return nothing("tries", "the balancer's counters were not read twice")
@@ -75,5 +75,5 @@ def retries(history: History) -> Finding:
 
 
 def _grown(before: int, now: int) -> int:
-    """What was counted between two looks; after a restart HAProxy counts from zero."""
+    """The increase of a counter between two looks; after a restart HAProxy counts from zero."""
     return now - before if now >= before else now

@@ -1,4 +1,4 @@
-"""From the history of a run and what was expected to verdicts."""
+"""Judge the history of a run against its expectations."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,12 +69,12 @@ def _judge(history: History, expectation: Mapping[str, Any]) -> Check:
     finding = find(history, name)
     verdict = _compare(finding, word, bound)
     if word == "at_least" and verdict == "fail" and not _is_complete(history):
-        verdict = "inconclusive"  # it may have been still to come
+        verdict = "inconclusive"  # the rest of the run might have reached the bound
     return Check(name, verdict, finding.value, finding.unit, _text(word, bound), finding.detail)
 
 
 def find(history: History, name: str) -> Finding:
-    """What one check finds; a check that crashes has seen nothing, and says why."""
+    """Run one check; a check that crashes finds nothing, and says why."""
     if name not in CHECKS:
         return nothing("", f"there is no check {name!r}")
     try:
@@ -104,9 +104,9 @@ def _text(word: str, bound: Any) -> str:
 
 
 def verdict(checks: Sequence[Check], history: History) -> RunVerdict:
-    """The verdict of a run: a violation that was seen stands; a broken rig proves nothing else; the rest must be whole.
+    """The verdict of a run; if the test infrastructure failed it is 'error', unless an observed violation stands.
 
-    What is only reported does not count, unless nothing else was asked for.
+    To pass, a run must be complete. Checks that only report do not count, unless there are no others.
     """
     judged = judgeable(checks, history)
     if history.broken:
@@ -118,16 +118,16 @@ def verdict(checks: Sequence[Check], history: History) -> RunVerdict:
 
 
 def _is_complete(history: History) -> bool:
-    """Whether the run came to its own end."""
+    """Whether the run reached its planned end."""
     ends = history.seen("lab", "end")
     return bool(history.run) and bool(ends) and ends[-1].data["complete"] is True and not history.broken
 
 
 def judgeable(checks: Sequence[Check], history: History) -> list[Check]:
-    """All checks; where the rig broke only the violations that it can't have made.
+    """All checks; if the test infrastructure failed, only the violations that this can't have caused.
 
-    It makes requests fail and outages long, and takes records away: then fewer writes are known, and more are
-    unexpected. What the databases said stands, and that a command said no before.
+    Such a failure makes requests fail and outages long, and loses records, so that fewer writes are known and more are
+    unexpected. The answers of the databases still count, and so does a command that was refused before.
     """
     if not history.broken:
         return list(checks)

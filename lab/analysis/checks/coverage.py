@@ -1,4 +1,4 @@
-"""When an observer saw nothing: no entry for longer than five seconds, where no fault explains it."""
+"""When an observer was blind: no entry for longer than five seconds, without a fault that explains it."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -7,7 +7,7 @@ from math import inf
 from lab.analysis.history import BLIND_S, FaultSpan, History
 
 Interval = tuple[float, float]
-# Faults of a node that hide what runs on it; the network of the lab is not the one that observers look through.
+# Faults of a node that hide its services; network faults do not, because observers use the management network.
 BLINDS = (
     "power-off",
     "crash",
@@ -19,7 +19,7 @@ BLINDS = (
     "memory-hog",
     "disk-full",
 )
-BUSY = 0.5  # of a core: a generator that uses more may be late itself, and takes what the servers need
+BUSY = 0.5  # of a core: a load that uses more may itself be late, and takes processor time from the servers
 
 
 def gaps(times: Sequence[float], start: float, stop: float, excused: Iterable[Interval] = ()) -> list[Interval]:
@@ -39,46 +39,47 @@ def _without(gap: Interval, excuse: Interval) -> list[Interval]:
 
 
 def client(history: History) -> str:
-    """What the client missed while measuring, in words; '' if nothing."""
+    """When the client sent nothing while measuring, in words; '' if never."""
     times = [it.intended for it in history.requests]
     return _words(history, "no request was made", gaps(times, history.start, history.stop))
 
 
 def generator(history: History) -> str:
-    """Whether the load had the processor that it needs, in words; '' if it had."""
+    """Why the load may have lacked processor time, in words; '' if it had enough."""
     used = [it.data.get("cpu_peak") or it.data["cpu"] for it in history.seen("lab", "generator")]
     if not used or used[-1] is None:
-        return "how busy the load was is not known"
+        return "the processor time of the load is not known"
     return f"the load used {used[-1]:.2f} of a core, more than {BUSY}" if used[-1] > BUSY else ""
 
 
 def balancer(history: History) -> str:
-    """What was missed of the balancer while it was watched, in words; '' if nothing."""
+    """When the balancer was not observed, in words; '' if never."""
     times = [entry.at for entry in history.seen("balancer", "servers")]
     excused = _excused(times, (it for it in history.faults if it.node in history.having("balancer")), "haproxy")
-    return _words(history, "the balancer was not seen", gaps(times, history.start, _watched(history, times), excused))
+    blind = gaps(times, history.start, _watched(history, times), excused)
+    return _words(history, "the balancer was not observed", blind)
 
 
 def database(history: History, node: str, times: Sequence[float], known: Iterable[Interval] = ()) -> str:
-    """What was missed of one database while it was watched, in words; '' if nothing, or if it is `known`.
+    """When one database was not observed, in words; '' if never, or only when its state is `known`.
 
-    A machine that is off takes no writes, whoever switched it off: a promotion does so without a fault.
+    A machine that is off takes no writes, also when a promotion switched it off and not a fault.
     """
     excused = [*known, *_excused(times, (it for it in history.faults if it.node == node), "mysql")]
     excused += [
         (it.at, _next(times, it.at)) for it in history.states("node").get(node, ()) if it.data["power"] == "off"
     ]
     blind = gaps(times, history.start, _watched(history, times), excused)
-    return _words(history, f"the database on {node} was not seen", blind)
+    return _words(history, f"the database on {node} was not observed", blind)
 
 
 def _watched(history: History, times: Sequence[float]) -> float:
-    """Until when an observer is asked for: to the end of measuring, and on for as long as it looked."""
+    """Until when an observer must have entries: to the end of measuring, or to its last entry if that is later."""
     return max([history.stop, *times[-1:]])
 
 
 def _excused(times: Sequence[float], faults: Iterable[FaultSpan], service: str) -> list[Interval]:
-    """What is off can't be seen: from the beginning of its fault until it was seen again."""
+    """When a fault excuses missing entries: from its beginning until the first entry after it was healed."""
     return [
         (it.inject, inf if it.healed is None else _next(times, it.healed))
         for it in faults

@@ -1,6 +1,6 @@
-"""Checks of a crowd: what was still answered, how soon the others were refused, and how soon all was as before.
+"""Checks of a crowd: what was still answered, how soon the rest was refused, and how soon the site recovered.
 
-The crowd is there while the load is above the rate that it began with.
+The crowd lasts while the load is above its first rate.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ NO_CROWD = "the load never rose above its first rate"
 
 
 def _of_the_site(check: Check) -> Check:
-    """A check of times that says nothing where the load used too much of the processor: it made them longer itself."""
+    """Make a check of times find nothing if the load used too much processor time, which makes times longer."""
 
     @wraps(check)
     def judged(history: History) -> Finding:
@@ -31,10 +31,10 @@ def _of_the_site(check: Check) -> Check:
 
 
 def goodput(history: History) -> Finding:
-    """The lowest rate of answers within 3 s while the crowd was there, as a share of what was possible.
+    """The lowest rate of answers within 3 s during the crowd, as a share of the possible rate.
 
-    Parts of the load with the same rate count as one: a machine that gets slower in the run strikes all rates alike.
-    Possible is the highest rate of answers at any rate of the load, or what was sent, if that was less.
+    Parts of the load with the same rate count as one: a machine that gets slower in the run affects all rates alike.
+    The possible rate is the highest rate of answers at any rate of the load, or the rate sent if that was lower.
     """
     answered = _answered(history)
     peak = max(answered.values(), default=0.0)
@@ -48,7 +48,7 @@ def goodput(history: History) -> Finding:
 
 @_of_the_site
 def answer_time(history: History) -> Finding:
-    """The time of 99 % of the answers to reads while the crowd was there; a write waits for two databases besides."""
+    """The 99th percentile of the answer times of reads during the crowd; writes also wait for two databases."""
     took = [_took(history, it) for it in _in_crowd(history) if it.is_answered and it.method == "GET"]
     times = percentiles(took)
     if not times:
@@ -58,7 +58,7 @@ def answer_time(history: History) -> Finding:
 
 @_of_the_site
 def refusal_time(history: History) -> Finding:
-    """The longest time until the balancer refused a request; 0 where it refused none. The site refuses later."""
+    """The longest time until the balancer refused a request; 0 if it refused none. The site refuses later."""
     if not history.requests:
         return nothing("s", "no request was made")
     took = [_took(history, it) for it in history.measured() if it.status == REFUSED and not it.served_by]
@@ -77,7 +77,7 @@ def unanswered(history: History) -> Finding:
 
 @_of_the_site
 def recovery(history: History) -> Finding:
-    """After the crowd, how long until every request was answered within 3 s."""
+    """The time after the crowd until every request was answered within 3 s."""
     crowd = _crowd(history)
     after = [it for it in history.offers if crowd and it.start >= crowd[-1].stop]
     if not after:
@@ -87,12 +87,12 @@ def recovery(history: History) -> Finding:
     if not due:
         return nothing("s", "no request was made after the crowd")
     last = max((it.intended for it in due if not _is_normal(history, it)), default=end)
-    missing = "it was not as before until the end" if last >= due[-1].intended else _missing(history)
-    return found(last - end, "s", f"of {after[-1].stop - end:.0f} s that were watched", missing)
+    missing = "it had not recovered by the end" if last >= due[-1].intended else _missing(history)
+    return found(last - end, "s", f"of {after[-1].stop - end:.0f} s observed", missing)
 
 
 def writes(history: History) -> Finding:
-    """Writes acknowledged a second while the crowd was there, as a share of those before it."""
+    """The rate of acknowledged writes during the crowd, as a share of the rate before it."""
     crowd = _crowd(history)
     before = [it for it in history.offers if crowd and it.stop <= crowd[0].start]
     usual = _acknowledged(history, before)
@@ -116,7 +116,7 @@ def _due(history: History, offer: Offer) -> list[Request]:
 
 
 def _answered(history: History) -> dict[float, float]:
-    """Answers within 3 s, a second, by what was sent a second."""
+    """The rate of answers within 3 s, by the rate sent."""
     good, seconds = defaultdict[float, int](int), defaultdict[float, float](float)
     for offer in history.offers:
         due = _due(history, offer)

@@ -1,4 +1,4 @@
-"""Checks of the databases: all the same in the end, and never two that take writes."""
+"""Checks of the databases: equal at the end, and never two that take writes."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,16 +11,16 @@ from lab.analysis.checks.finding import Finding, found, nothing
 from lab.analysis.history import BLIND_S, History
 from lab.mysql import gtid
 
-MISSES = "a time of less than 1.2 s may be missed"
-RESOLUTION_S = 0.2  # how much later one answer may come than another one
+MISSES = "an overlap of less than 1.2 s may be missed"
+RESOLUTION_S = 0.2  # how much later one answer may come than another
 OBSERVERS = ("database", "writable")
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/client-error-reference.html#error_cr_connection_error
-NO_CONNECTION, NOBODY_LISTENS = "ERROR 2002 ", ("(2)", "(111)")  # errno: there is no socket, or nobody behind it
+NO_CONNECTION, NOBODY_LISTENS = "ERROR 2002 ", ("(2)", "(111)")  # errno: no socket, or no server behind it
 
 
 @dataclass(frozen=True)
 class Look:
-    """Whether a database took writes at a moment, and for how many seconds it had; 0: it did not say."""
+    """Whether a database took writes at one moment, and for how many seconds that had been so; 0: not known."""
 
     at: float
     writable: bool
@@ -32,28 +32,32 @@ def gtid_equal(history: History) -> Finding:
     sets = {entry.data["node"]: entry.data["gtid_executed"] for entry in history.seen("lab", "final")}
     nodes = history.having("database")
     if len(sets) < 2:
-        return nothing("", "fewer than two databases were read in the end")
+        return nothing("", "fewer than two databases were read at the end")
     pairs = [(one, other) for one in sets for other in sets if one != other]
     more = [(one, other, gtid.count(gtid.minus(sets[one], sets[other]))) for one, other in pairs]
-    differences = [f"{one} has {count} that {other} has not" for one, other, count in more if count]
+    differences = [
+        f"{one} has {count} transaction{'s' if count > 1 else ''} that {other} lacks"
+        for one, other, count in more
+        if count
+    ]
     if differences:
         return found(False, "", "; ".join(differences))
     unread = [node for node in nodes if node not in sets]
-    return found(True, "", f"{len(sets)} databases", f"not read in the end: {', '.join(unread)}" if unread else "")
+    return found(True, "", f"{len(sets)} databases", f"not read at the end: {', '.join(unread)}" if unread else "")
 
 
 def two_writable(history: History) -> Finding:
     """How often two databases took writes at once.
 
-    A look at one that found it writable counts while another one was so before and after that look. Where no look fell
-    into such a time, what the looks say of how long it had been so tells: looks are a second apart, and one answer may
-    come 0.2 s later than another, so a shorter time than both may be missed.
+    A look that found one writable counts if another one was writable in its looks before and after that. If no look
+    fell into an overlap, the durations that the looks report are compared. Looks are a second apart, and one answer may
+    come 0.2 s later than another, so an overlap shorter than both together may be missed.
     """
     nodes = history.having("database")
     seen = {node: _looks(history, node) for node in nodes}
     unseen = [node for node in nodes if not seen[node]]
     if len(nodes) < 2 or unseen:
-        return nothing("moments", f"no state was seen of {', '.join(unseen) or 'a second database'}")
+        return nothing("moments", f"no state was observed of {', '.join(unseen) or 'a second database'}")
     looks = {node: sorted([*seen[node], *_nobody_listened(history, node)], key=_when) for node in nodes}
     sure = {node: _in_time(them) for node, them in looks.items()}
     moments = [at for node in sure for at in _writable_beside(node, sure)] or _overlaps(sure)
@@ -76,26 +80,26 @@ def _looks(history: History, node: str) -> list[Look]:
 
 
 def _nobody_listened(history: History, node: str) -> list[Look]:
-    """When nobody listened on the server's socket: then it took no writes, as surely as if it had said so."""
+    """Looks that found no server behind the socket: it certainly took no writes then."""
     blind = [entry for observer in OBSERVERS for entry in history.seen(observer, "blind") if entry.data["node"] == node]
     errors = [entry for entry in blind if entry.data["why"].startswith(NO_CONNECTION)]
     return [Look(entry.at, False) for entry in errors if entry.data["why"].strip().endswith(NOBODY_LISTENS)]
 
 
 def _unchanged(history: History, node: str, looks: Iterable[Look]) -> list[coverage.Interval]:
-    """How far back each look tells the state."""
+    """The time before each look for which the look reports the state."""
     return [(it.at - it.for_s, it.at) for it in looks if it.for_s]
 
 
 def _skewed(history: History, node: str) -> bool:
-    """Whether somebody set the clock of a server: then it can't say for how long something was so."""
+    """Whether a fault set the clock of a server, so that the durations it reports are wrong."""
     return any(it.kind == "clock-skew" and it.node == node for it in history.faults)
 
 
 def _in_time(looks: Sequence[Look]) -> list[Look]:
-    """Without the answers 'it takes writes' that came after the database was closed, as its later looks say."""
+    """Leave out looks 'it takes writes' that arrived after the database was closed, as its later looks show."""
     in_time: list[Look] = []
-    closed = inf  # when it was, by the looks since it took writes last
+    closed = inf  # when it was closed, by the looks since it last took writes
     for it in reversed(looks):
         if not it.writable:
             closed = min(closed, it.at - it.for_s)
@@ -107,16 +111,16 @@ def _in_time(looks: Sequence[Look]) -> list[Look]:
 
 
 def _overlaps(looks: Mapping[str, Sequence[Look]]) -> list[float]:
-    """When times began in which two databases took writes."""
+    """When each time began in which two databases took writes."""
     pairs = combinations([_open_times(them) for them in looks.values()], 2)
     both = [(max(a, c), min(b, d)) for one, other in pairs for (a, b), (c, d) in product(one, other)]
     return [start for start, stop in both if stop - start > RESOLUTION_S]
 
 
 def _open_times(looks: Sequence[Look]) -> list[coverage.Interval]:
-    """When a database surely took writes: from when it was opened, as its looks say, to the last that found it so.
+    """When a database certainly took writes: from its opening, as its looks report it, to the last look that agrees.
 
-    An answer comes late, never early: of several that tell one moment, the earliest is the nearest.
+    An answer comes late, never early: of several answers about one moment the earliest is the nearest.
     """
     runs = [list(run) for _, run in groupby(looks, key=lambda look: look.writable)]
     times: list[coverage.Interval] = []
@@ -135,7 +139,7 @@ def _writable_beside(node: str, looks: Mapping[str, Sequence[Look]]) -> list[flo
 def _writable_around(looks: Sequence[Look], at: float) -> bool:
     """Whether a database was writable in the last look until a moment and in the first one after it.
 
-    Two databases are never asked at the same instant: a promotion between the two questions is no fault.
+    Two databases are never asked at the same instant: a promotion between the two queries is no violation.
     """
     after = bisect_right(looks, at, key=_when)
     if after in (0, len(looks)):

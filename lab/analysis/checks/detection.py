@@ -9,7 +9,7 @@ from lab.analysis.history import BLIND_S, FaultSpan, History, Sample
 
 @dataclass(frozen=True)
 class Reaction:
-    """How long something took; if `missing` says what was not seen, it took at least that long."""
+    """The time of a reaction; if `missing` says what was not observed, it took at least that long."""
 
     fault: FaultSpan
     server: str
@@ -24,12 +24,12 @@ class Reaction:
 
 
 def detections(history: History) -> list[Reaction]:
-    """For each server that a fault took: from the beginning of the fault until HAProxy no longer said UP."""
+    """For each server that a fault took out: from the beginning of the fault until HAProxy no longer reported UP."""
     return [_detection(history, fault, server) for fault in history.faults for server in taken(history, fault)]
 
 
 def recoveries(history: History) -> list[Reaction]:
-    """For each server that a fault took: from the beginning of healing until it was UP and served again."""
+    """For each server that a fault took out: from the beginning of healing until it was UP and served again."""
     return [_recovery(history, fault, server) for fault in history.faults for server in taken(history, fault)]
 
 
@@ -47,7 +47,7 @@ def _detection(history: History, fault: FaultSpan, server: str) -> Reaction:
         if not sample.is_up:
             return _noticed(fault, server, up, sample.at)
         up = sample.at
-    return Reaction(fault, server, fault.inject, max(up, fault.inject), "HAProxy said UP all the time")
+    return Reaction(fault, server, fault.inject, max(up, fault.inject), "HAProxy reported UP all the time")
 
 
 def _noticed(fault: FaultSpan, server: str, up: float, at: float) -> Reaction:
@@ -64,7 +64,7 @@ def _recovery(history: History, fault: FaultSpan, server: str) -> Reaction:
     up, before = _up_for_good(samples[first:], over(history, fault, server))
     last = before.at if before else fault.heal
     if up is None:
-        return Reaction(fault, server, fault.heal, last, "HAProxy was not seen to say UP")
+        return Reaction(fault, server, fault.heal, last, "HAProxy was not observed to report UP")
     if up.at - last > BLIND_S:
         return Reaction(fault, server, fault.heal, last, f"HAProxy was not asked for {up.at - last:.1f} s after that")
     return _serving(history, fault, server, up.at)
@@ -91,5 +91,5 @@ def _serving(history: History, fault: FaultSpan, server: str, up: float) -> Reac
     served = history.served.get(server, [])
     first = bisect_left(served, up)
     if first == len(served):
-        return Reaction(fault, server, start, up, "it was UP, but no answer of it was seen after that")
+        return Reaction(fault, server, start, up, "it was UP, but served no recorded answer after that")
     return Reaction(fault, server, start, served[first])

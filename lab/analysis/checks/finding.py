@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check, before it is compared with a bound."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ Value = int | float | bool | None
 
 @dataclass(frozen=True)
 class Finding:
-    """A value and how it came about.
+    """A value and its explanation.
 
-    `enough` says whether everything that matters was seen. If not, the value is what was seen at least: a
-    bound that it breaks is broken, but nothing can pass.
+    `enough`: whether everything that matters was observed. If not, the value is a minimum: it can break a bound, but
+    no bound can pass.
     """
 
     value: Value
@@ -20,11 +20,11 @@ class Finding:
 
 
 def nothing(unit: str, why: str) -> Finding:
-    """The finding of a check that had nothing to look at."""
+    """The finding of a check that had no data."""
     return Finding(None, unit, why, enough=False)
 
 
 def found(value: Value, unit: str, detail: str, missing: str = "") -> Finding:
-    """A finding; `missing` says what was not seen, if that could change it."""
+    """A finding; `missing` says what was not observed, if that could change it."""
     value = round(value, 3) if isinstance(value, float) else value
     return Finding(value, unit, "; ".join(filter(None, [detail, missing])), enough=not missing)

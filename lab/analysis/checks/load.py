@@ -6,7 +6,7 @@ from lab.analysis.history import History
 
 
 def arrival_rate(history: History) -> Finding:
-    """Requests sent while measuring, as a share of those that the rate asks for."""
+    """Requests sent while measuring, as a share of the number due at the rates of the load."""
     seconds, due = history.stop - history.start, sum(it.rate * it.seconds for it in history.offers)
     if not history.requests or due <= 0:
         return nothing("ratio", "the intended rate is not known" if history.requests else "no request was made")
@@ -17,7 +17,7 @@ def arrival_rate(history: History) -> Finding:
 
 
 def requests_seen(history: History) -> Finding:
-    """Requests that HAProxy counted, minus those that the client recorded: more were sent again by somebody."""
+    """Requests that HAProxy counted, minus those that the client recorded; above 0, some were sent again."""
     reports = [entry.data["requests_seen"] for entry in history.seen("lab", "generator")]
     counted = next((it for it in reversed(reports) if it), None)
     if not counted or not history.requests:

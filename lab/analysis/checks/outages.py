@@ -1,4 +1,4 @@
-"""Checks of what a user waits for: the longest time without an answer, and answers that came late."""
+"""Checks of what users notice: the longest time without an answer, and answers that came late."""
 
 from bisect import bisect_left
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Checks of reads: those that failed, those that failed before HAProxy noticed, those of the past."""
+"""Checks of reads: failed reads, those that failed before HAProxy noticed the fault, and stale reads."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ LATE = "HTTP 404 for a note that was acknowledged too long ago"
 def failed(history: History) -> Finding:
     """GETs without a proper answer, in the whole run.
 
-    A read of one note that got 404 is no failure, although its record says so, until the staleness that the
-    experiment allows has passed: a replica may not have the note yet.
+    A 404 for one note is no failure, although its record says so, within the staleness that the experiment allows: a
+    replica may not have the note yet.
     """
     reads = [it for it in history.requests if it.method == "GET"]
     if not reads:
@@ -27,7 +27,7 @@ def failed(history: History) -> Finding:
 
 
 def failed_in_window(history: History) -> Finding:
-    """Failed GETs that were due after a fault began and before HAProxy stopped saying UP of the server it took."""
+    """Failed GETs that were due after a fault began and before HAProxy stopped reporting its server UP."""
     reactions = detections(history)
     if not reactions:
         return nothing("GETs", "no fault took a server from the balancer")

@@ -1,4 +1,4 @@
-"""Whether what was lost was lost while MySQL said that it may be: commits wait for no replica, semi-sync is OFF."""
+"""Whether writes were lost only while MySQL reported semi-sync OFF, so that commits waited for no replica."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ Look = tuple[float, str, bool]  # when, which primary, whether its commits wait 
 
 
 def lost_while_on(history: History) -> Finding:
-    """Acknowledged writes that are gone though the primary was not seen with semi-sync OFF when it answered.
+    """Acknowledged writes that are lost although semi-sync was not observed OFF on the primary when it answered.
 
-    Seen: in the last look before the answer, or in the next one at the same primary.
+    It was OFF if the last look before the answer found it so, or the next look at the same primary.
     Rpl_semi_sync_source_status: https://dev.mysql.com/doc/refman/8.4/en/replication-semisync-monitoring.html
     """
     it, looks = writes.of(history), _looks(history)
     if not it.acknowledged or not looks:
-        return nothing("writes", "no primary was seen" if it.acknowledged else "no write was acknowledged")
+        return nothing("writes", "no primary was observed" if it.acknowledged else "no write was acknowledged")
     answered = {sent.token: sent.ended or sent.sent for sent in history.requests if sent.outcome == "ok"}
     waited = [token for token in it.gone if not _was_off(looks, answered[token])]
     off = [at for at, _, on in looks if not on]
     seen = f"OFF in {len(off)} of {len(looks)} looks" + (f", first at {history.clock(off[0])}" if off else "")
-    return writes.counted(len(waited), f"of {len(it.gone)} that are gone; semi-sync was {seen}", it)
+    return writes.counted(len(waited), f"of {len(it.gone)} lost; semi-sync was {seen}", it)
 
 
 def _looks(history: History) -> list[Look]:

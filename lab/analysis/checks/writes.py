@@ -1,4 +1,4 @@
-"""Checks of writes, after Jepsen's set checker: what was acknowledged against what the databases hold in the end."""
+"""Checks of writes, after Jepsen's set checker: acknowledged writes against the final content of the databases."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Writes:
-    """Tokens by what the client knows of them, and what each database holds: token -> count, and another body."""
+    """Tokens by their outcome at the client, and what each database holds: token -> count, and altered bodies."""
 
     acknowledged: frozenset[str]
     unknown: frozenset[str]
@@ -36,11 +36,11 @@ class Writes:
 
     @property
     def gone(self) -> frozenset[str]:
-        """Acknowledged tokens that a final set lacks, or has with another body; missing anywhere is lost."""
+        """Acknowledged tokens that a final set lacks, or has with another body; missing in one set is lost."""
         return frozenset().union(*(self.missing_in(node) for node in self.final_reads))
 
     def missing_in(self, node: str) -> frozenset[str]:
-        """The same of one database."""
+        """The same for one database."""
         return (self.acknowledged - self.final_reads[node].keys()) | (self.acknowledged & self.altered[node])
 
     @property
@@ -51,11 +51,11 @@ class Writes:
     @property
     def missing(self) -> str:
         """Which final sets were not read, in words; '' if all were."""
-        return f"not read in the end: {', '.join(self.unread)}" if self.unread else ""
+        return f"not read at the end: {', '.join(self.unread)}" if self.unread else ""
 
 
 def of(history: History) -> Writes:
-    """What became of the writes of a run; of a database that was read twice in the end, the last set counts."""
+    """The outcome of the writes of a run; if a database was read twice at the end, its last set counts."""
     best: dict[str, str] = {}
     for it in history.requests:
         if it.method == "POST":
@@ -75,7 +75,7 @@ def _held(data: Any) -> dict[str, int]:
 
 
 def acknowledged(history: History) -> Finding:
-    """How many writes were acknowledged: of few, none lost says little."""
+    """The number of acknowledged writes; if they are few, 'none lost' proves little."""
     writes = of(history)
     if not writes.attempts:
         return nothing("writes", NO_WRITES)
@@ -104,9 +104,9 @@ def duplicated(history: History) -> Finding:
 
 
 def unexpected(history: History) -> Finding:
-    """Tokens in a final set that were never sent, or told as failed, or are in one database only, or have another body.
+    """Tokens in a final set that were never sent, had failed, are in one database only, or have another body.
 
-    Of the last two only those that were not acknowledged: else they are lost.
+    The last two count only if they were not acknowledged: else they are lost.
     """
     writes = of(history)
     if not writes.attempts:
@@ -121,7 +121,7 @@ def unexpected(history: History) -> Finding:
 
 
 def unknown(history: History) -> Finding:
-    """Writes of which the client can't know whether they were done; the detail says how many were."""
+    """Writes whose outcome the client can't know; the detail says how many appeared."""
     writes = of(history)
     if not writes.attempts:
         return nothing("writes", NO_WRITES)
@@ -130,7 +130,7 @@ def unknown(history: History) -> Finding:
 
 
 def counted(count: int, detail: str, writes: Writes) -> Finding:
-    """A set that was not read may hold worse: the count is one of at least so many."""
+    """A finding whose count is a minimum if a final set was not read."""
     return found(count, "writes", detail, writes.missing)
 
 

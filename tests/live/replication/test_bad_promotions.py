@@ -1,4 +1,4 @@
-"""Bad days of a promotion: two at once, a full disk, histories that differ, machines that come back one by one."""
+"""Bad days of a promotion: two at once, a full disk, diverged histories, machines that come back one by one."""
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ def has_acknowledged(notes: Notes, machines: dict[str, Machine]) -> bool:
 
 
 def boot(machine: Machine) -> str:
-    """Which boot of the machine that is; '' where it does not answer."""
+    """The machine's boot ID; '' if it does not answer."""
     try:
         return machine.run("cat /proc/sys/kernel/random/boot_id", title="names its boot").stdout
     except LabError:
@@ -40,7 +40,7 @@ def boot(machine: Machine) -> str:
 
 
 def test_of_two_users_who_promote_one_is_told_to_wait(roles: Lab, machines: dict[str, Machine]) -> None:
-    """One promotion at a time; the other one changes nothing, and web2 is open in the end."""
+    """One promotion at a time; the other command changes nothing, and web2 is open at the end."""
     must("fault.inject", "power-off", "web1")
     with ThreadPoolExecutor() as pool:
         done = list(pool.map(lambda _: invoke("db.promote", "web2", timeout=PROMOTE_S), range(2)))
@@ -51,7 +51,7 @@ def test_of_two_users_who_promote_one_is_told_to_wait(roles: Lab, machines: dict
 
 
 def test_a_salvage_from_a_full_disk_is_completed_when_there_is_room(roles: Lab, machines: dict[str, Machine]) -> None:
-    """Whatever it manages before, nobody is told a lie, and what was acknowledged is there."""
+    """However far it gets before, no visitor gets a wrong answer, and all acknowledged notes are there."""
     before = secrets.token_hex(8)
     assert leave(roles, before) == 201
     end_while_notes_wait(roles, machines, STOP)
@@ -65,7 +65,7 @@ def test_a_salvage_from_a_full_disk_is_completed_when_there_is_room(roles: Lab, 
 
 
 def test_where_both_have_notes_of_their_own_a_person_chooses(roles: Lab, machines: dict[str, Machine]) -> None:
-    """A salvage can't merge them: it says so, opens nothing, and names the command that chooses."""
+    """A salvage can't merge them: it reports that, opens nothing, and names the command that chooses."""
     before, own = secrets.token_hex(8), secrets.token_hex(8)
     assert leave(roles, before) == 201
     by_hand = f"SET GLOBAL super_read_only = OFF; {OWN % own}; SET GLOBAL super_read_only = ON"
@@ -83,7 +83,7 @@ def test_where_both_have_notes_of_their_own_a_person_chooses(roles: Lab, machine
 
 
 def test_only_the_replica_comes_back_after_all_was_shut_down(roles: Lab, machines: dict[str, Machine]) -> None:
-    """The old primary ended in good order: that is a doubt, and with --salvage it is started and asked."""
+    """The old primary was shut down normally: that is a doubt, and with --salvage it is started and asked."""
     before = secrets.token_hex(8)
     assert leave(roles, before) == 201
     must("lab.down", timeout=UP_S)
@@ -99,7 +99,7 @@ def test_only_the_replica_comes_back_after_all_was_shut_down(roles: Lab, machine
 
 
 def test_the_whole_lab_reboots_while_visitors_write(roles: Lab, machines: dict[str, Machine]) -> None:
-    """Nobody opens by itself; the next converge opens the primary, and what was acknowledged is on both."""
+    """No server opens by itself; the next converge opens the primary, and both have all acknowledged notes."""
     with writing(roles) as notes:
         until("enough is acknowledged", lambda: len(notes.acknowledged()) >= ENOUGH, 180, every=0.5)
         was = {machine: boot(machine) for machine in machines.values()}
@@ -112,7 +112,7 @@ def test_the_whole_lab_reboots_while_visitors_write(roles: Lab, machines: dict[s
 
 
 def test_the_replica_comes_back_exactly_while_the_primary_stops(roles: Lab, machines: dict[str, Machine]) -> None:
-    """Some that waited are confirmed at the last moment, some are not: who heard 201 finds the note."""
+    """Some waiting writes are confirmed at the last moment, some are not: each 201 means that the note is there."""
     with writing(roles) as notes:
         until("enough is acknowledged", lambda: len(notes.acknowledged()) >= ENOUGH, 180, every=0.5)
         machines["web2"].run("mysql -e 'STOP REPLICA'", timeout=60)

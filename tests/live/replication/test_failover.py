@@ -14,12 +14,12 @@ pytestmark = pytest.mark.live
 
 
 def named(command: str) -> bool:
-    """Whether status names this command as the next."""
+    """Whether status names this command as the next one."""
     return f"next      invoke {command}" in must("lab.status")
 
 
 def test_roles_change_and_change_back(roles: Lab) -> None:
-    """No deploy: the site writes to the new primary, the old one follows; the same command again changes nothing."""
+    """No deploy: the site writes to the new primary, the old one replicates; running it again changes nothing."""
     output = must("db.promote", "web2", timeout=PROMOTE_S)
     assert len(output.splitlines()) == 3 and "web1 replicates from it" in output, output
     assert (primary(roles), site.writer(roles, "")) == ("web2", "web2")
@@ -31,7 +31,7 @@ def test_roles_change_and_change_back(roles: Lab) -> None:
 
 
 def test_a_dead_primary_is_replaced_and_comes_back_with_two_commands(roles: Lab) -> None:
-    """Each is named by status when it is due; in between commits are less safe than chosen, and status says so."""
+    """Status names each when it is due; in between the durability is lower than chosen, and status shows that."""
     vm_power.power_off(roles.node("web1"))
     until("status names the promotion", lambda: named("db.promote web2"), 60, every=2)
     output = must("db.promote", "web2", timeout=PROMOTE_S)
@@ -45,12 +45,12 @@ def test_a_dead_primary_is_replaced_and_comes_back_with_two_commands(roles: Lab)
 
 
 def test_a_replica_that_threw_away_what_it_had_is_not_promoted(roles: Lab, machines: dict[str, Machine]) -> None:
-    """It started again while the primary was frozen: what it had confirmed and not applied may be on web1 only."""
+    """It restarted while the primary was frozen: what it had confirmed but not applied may be on web1 only."""
     must("fault.inject", "freeze", "web1")
     try:
         machines["web2"].run("systemctl restart mysql", timeout=120)
         done = invoke("db.promote", "web2", timeout=PROMOTE_S)
-        assert done.returncode == 1 and "web1 was not seen after that" in done.stderr, done.stderr
+        assert done.returncode == 1 and "web1 has not been seen since" in done.stderr, done.stderr
         assert "--accept-data-loss" in done.stderr and primary(roles) is None
     finally:
         must("fault.heal", timeout=REJOIN_S)
@@ -59,7 +59,7 @@ def test_a_replica_that_threw_away_what_it_had_is_not_promoted(roles: Lab, machi
 
 @pytest.mark.slow
 def test_a_replica_that_never_catches_up_costs_no_writes(roles: Lab) -> None:
-    """It applies everything ten minutes late: after a minute exit 1, web1 was never closed."""
+    """It applies everything ten minutes late: after a minute exit 1, and web1 was never closed."""
     must("fault.inject", "replication-lag", "web2", "--seconds", "600")
     try:
         leave_note(roles)
@@ -75,7 +75,7 @@ def test_a_replica_that_never_catches_up_costs_no_writes(roles: Lab) -> None:
 def test_whatever_the_order_of_boots_nobody_takes_writes_unasked(
     roles: Lab, machines: dict[str, Machine], first: str
 ) -> None:
-    """Both lost their power after a change of roles: closed until the command that status names, then as before."""
+    """Both lost power after a change of roles: closed until the command that status names, then as before."""
     both = [machines["web1"], machines["web2"]]
     must("db.promote", "web2", timeout=PROMOTE_S)
     for machine in both:
@@ -94,7 +94,7 @@ def test_whatever_the_order_of_boots_nobody_takes_writes_unasked(
 
 @pytest.mark.slow
 def test_what_may_be_lost_is_refused_and_named(roles: Lab) -> None:
-    """Asynchronous, so nobody knows what web1 acknowledged at the end: exit 1, and nothing was changed by it."""
+    """Asynchronous, so it is not known what web1 acknowledged last: exit 1, and nothing was changed."""
     must("db.durability", "async")
     vm_power.power_off(roles.node("web1"))
     done = invoke("db.promote", "web2", timeout=PROMOTE_S)
@@ -108,6 +108,6 @@ def test_what_may_be_lost_is_refused_and_named(roles: Lab) -> None:
 
 @pytest.mark.parametrize("name", ["web3", "lb1"])
 def test_what_is_no_database_is_not_promoted(lab: Lab, name: str) -> None:
-    """Exit 2, and the names that can be."""
+    """Exit 2, and the names to choose from."""
     done = invoke("db.promote", name)
     assert done.returncode == 2 and "next: " in done.stderr

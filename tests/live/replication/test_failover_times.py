@@ -1,4 +1,4 @@
-"""How long an old primary takes on its way back, its machine running already: by GTID, and with a copy of all data."""
+"""How long an old primary takes to come back, with its machine running: by GTID, and with a copy of all data."""
 
 import time
 
@@ -21,7 +21,7 @@ WRITE_BY_HAND = "SET GLOBAL super_read_only = OFF; CREATE DATABASE by_hand; SET 
 
 @pytest.fixture
 def old_primary(roles: Lab, machines: dict[str, Machine]) -> Machine:
-    """web1, replaced by web2 while it was off; it runs again, closed and without a source, and missed a note."""
+    """web1, which was replaced by web2 while it was off; it runs again, closed, without a source, and lacks a note."""
     machine = machines["web1"]
     vm_power.power_off(machine.node)
     machine.close()
@@ -34,7 +34,7 @@ def old_primary(roles: Lab, machines: dict[str, Machine]) -> Machine:
 
 
 def rejoined(method: str) -> tuple[str, float]:
-    """What the command says that brings web1 back, and how many seconds it took."""
+    """The report of the command that brings web1 back, and how many seconds it took."""
     start = time.monotonic()
     output = must("db.rejoin", "web1", timeout=REJOIN_S)
     took = time.monotonic() - start
@@ -51,7 +51,7 @@ def same_notes(machine: Machine, other: Machine) -> bool:
 def test_an_old_primary_is_back_within_twenty_seconds(
     roles: Lab, machines: dict[str, Machine], old_primary: Machine
 ) -> None:
-    """It has nothing of its own: it fetches by GTID what it missed."""
+    """It has no transactions of its own: it fetches by GTID what it missed."""
     output, took = rejoined("GTID")
     assert "fetches by GTID" in output, output
     until("web1 has what it missed", lambda: same_notes(old_primary, machines["web2"]), 20, every=1)
@@ -62,7 +62,7 @@ def test_an_old_primary_is_back_within_twenty_seconds(
 def test_an_old_primary_with_a_history_of_its_own_is_back_within_ninety_seconds(
     roles: Lab, machines: dict[str, Machine], old_primary: Machine
 ) -> None:
-    """Somebody wrote on it: it gives that up, and gets a copy of all data."""
+    """It was written to by hand: it gives those writes up, and gets a copy of all data."""
     old_primary.run("mysql -e %s", WRITE_BY_HAND)
     output, took = rejoined("clone")
     assert "1 transactions that web2 never had" in output and "got a copy of all data" in output, output

@@ -1,4 +1,4 @@
-"""A promotion that was interrupted at any moment can be run again, and two databases never take writes."""
+"""A promotion interrupted at any moment can be run again, and two databases never take writes."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ STOPPED = [(signal.SIGINT, after_s) for after_s in (0.5, 2.0, 3.0, 4.0, 5.0, 7.0
 
 
 def stop(promotion: "subprocess.Popen[str]", how: signal.Signals, after_s: float) -> None:
-    """Send a signal to a command and all that it started, unless it has ended by then; wait for its end."""
+    """Send a signal to a command and its children, unless it has ended by then; wait for its end."""
     try:
         with suppress(subprocess.TimeoutExpired):
             promotion.wait(after_s)
@@ -36,7 +36,7 @@ def stop(promotion: "subprocess.Popen[str]", how: signal.Signals, after_s: float
 
 
 def writable(machines: dict[str, Machine]) -> list[str]:
-    """The databases that take writes; both have to answer."""
+    """The databases that take writes; both must answer."""
     asked = databases_of([machines["web1"], machines["web2"]])
     assert None not in asked.values(), asked
     return [it.node for it in asked.values() if it and it.writable]
@@ -46,7 +46,7 @@ def writable(machines: dict[str, Machine]) -> list[str]:
 def test_a_promotion_that_was_interrupted_can_be_run_again(
     roles: Lab, machines: dict[str, Machine], how: signal.Signals, after_s: float
 ) -> None:
-    """Ctrl-C after so many seconds, or killed with the lab's lock in its hand: the same command completes it."""
+    """Ctrl-C after so many seconds, or killed while it holds the lab's lock: the same command completes it."""
     stop(start("db.promote", "web2"), how, after_s)
     assert len(writable(machines)) < 2
     must("db.promote", "web2", timeout=PROMOTE_S)

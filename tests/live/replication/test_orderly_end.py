@@ -1,4 +1,4 @@
-"""A primary that is told to stop while commits wait: what visitors hear, what a promotion says, and the way out."""
+"""A primary that is asked to stop while commits wait: what visitors are told, why a promotion refuses, the way out."""
 
 import json
 import os
@@ -30,13 +30,13 @@ SALVAGE_S = 400.0
 
 
 def leave(lab: Lab, token: str) -> int:
-    """Leave a note; the status of the answer."""
+    """Leave a note; return the status of the answer."""
     body = json.dumps({"token": token, "body": "is it kept?"})
     return site.fetch(lab, "/api/notes", method="POST", body=body, timeout=site.WRITE_S).status
 
 
 def end_while_notes_wait(lab: Lab, machines: dict[str, Machine], end: str) -> dict[str, int]:
-    """Stop replication, leave notes that wait, end MySQL on web1; token -> status of each answer."""
+    """Stop replication, leave notes that wait, end MySQL on web1; return token -> status of each answer."""
     machines["web2"].run("mysql -e 'STOP REPLICA'", timeout=60)
     tokens = [secrets.token_hex(8) for _ in range(4)]
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -53,7 +53,7 @@ def waiting(machine: Machine) -> int:
 
 
 def back(lab: Lab) -> None:
-    """web1 is the primary again."""
+    """Make web1 the primary again."""
     if primary(lab) == "web2":
         must("db.rejoin", "web1", timeout=REJOIN_S)
         must("db.promote", "web1", timeout=PROMOTE_S)
@@ -77,7 +77,7 @@ def test_who_waited_is_not_told_that_the_note_is_kept(roles: Lab, machines: dict
 
 
 def interrupted(command: tuple[str, ...], seen: Callable[[str], bool]) -> str:
-    """Start a command and send it Ctrl-C when a line of its progress is seen; all that it said."""
+    """Start a command and send it Ctrl-C when a line of its progress appears; return its output."""
     running, output = start(*command), ""
     assert running.stdout is not None
     for line in running.stdout:
@@ -101,9 +101,9 @@ def test_a_salvage_that_was_interrupted_is_completed(roles: Lab, machines: dict[
 
 
 def test_a_killed_mysql_is_no_doubt(roles: Lab, machines: dict[str, Machine]) -> None:
-    """It had no time to release anything; systemd must not start it again meanwhile."""
+    """It had no time to release commits; systemd must not restart it meanwhile."""
     must("fault.inject", "service-kill", "web1", "--service", "mysql")
     output = must("db.promote", "web2", timeout=PROMOTE_S)
-    assert "each write that it acknowledged was on web2 too" in output
+    assert "web2 has each write that it acknowledged" in output
     must("fault.heal", timeout=REJOIN_S)
     back(roles)

@@ -1,4 +1,4 @@
-"""No acknowledged note is lost: each orderly end of the primary, while the replica does not listen, and the way out."""
+"""No acknowledged note is lost: each normal end of the primary while the replica does not receive, and the way out."""
 
 import json
 import secrets
@@ -30,13 +30,13 @@ REPLICAS = (
 
 
 class Notes:
-    """What became of each note that was sent: token -> status, 0 where no answer came."""
+    """The result of each note that was sent: token -> status, 0 if no answer came."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab, self.status, self.stopped = lab, dict[str, int](), threading.Event()
 
     def acknowledged(self) -> set[str]:
-        """Those of which a visitor was told that they are kept."""
+        """The notes that were acknowledged to a visitor."""
         return {token for token, status in self.status.items() if status in (200, 201)}
 
     def write(self) -> None:
@@ -49,7 +49,7 @@ class Notes:
                 self.status[token] = answer.status
             except LabError:
                 self.status[token] = 0
-            self.stopped.wait(0.1 if self.status[token] == 201 else 1.5)  # visitors who hear no try again later
+            self.stopped.wait(0.1 if self.status[token] == 201 else 1.5)  # visitors who get no answer try again later
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def held(machine: Machine) -> list[str]:
 
 
 def listens_again(lab: Lab, replica: str) -> None:
-    """Heal what keeps the replica from answering; what only keeps it from receiving stays."""
+    """Heal the fault that keeps the replica from answering; one that only keeps it from receiving stays."""
     if replica.startswith("power-off"):
         vm_power.power_on(lab.node("web2"))
         lifecycle.answering(Machine(lab.node("web2")))
@@ -94,7 +94,7 @@ def test_nothing_that_was_acknowledged_is_lost(
         until("web2 answers", lambda: "web2: replica" in must("db.status"), 240, every=2)
         refused = invoke("db.promote", "web2", timeout=PROMOTE_S)
         result = invoke("db.promote", "web2", "--salvage", timeout=SALVAGE_S)
-        if result.returncode:  # the network is still cut: it names the command that goes first
+        if result.returncode:  # the network is still cut: the error names the command to run first
             assert "invoke fault.heal" in result.stderr, result.stderr
             must("fault.heal", timeout=SALVAGE_S)
             must("db.promote", "web2", "--salvage", timeout=SALVAGE_S)

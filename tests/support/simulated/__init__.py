@@ -1,1 +1,1 @@
-"""A simulated pair of MySQL servers that obeys the SQL and the bash scripts sent to its nodes."""
+"""A simulated pair of MySQL servers that executes the SQL and the bash scripts sent to its nodes."""

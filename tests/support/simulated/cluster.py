@@ -1,6 +1,6 @@
 """Two simulated servers, the visitors who write to them, and the record of what happened.
 
-Visitors are as many as they can be: before each statement, every server that takes writes commits one.
+There are as many visitors as possible: before each statement, every server that takes writes commits one.
 """
 
 import socket
@@ -20,14 +20,14 @@ from tests.support.simulated.statements import READS
 
 
 class Cluster:
-    """The pair, its power states, and the record; `cut`: the servers do not reach each other,
-    and `noticed`: a receiver tells when it does not reach its source.
+    """The pair, its power states, and the record; `cut`: the servers can't reach each other,
+    and `noticed`: a receiver reports that it can't reach its source.
 
     `mute`: nodes that run and do not answer, until their power is off.
 
-    `events`: who was opened, closed and powered off, in order. `changes`: the statements that change something, with
-    their server. `two_writable`: after which statements two servers took writes. `acknowledged`: what visitors were
-    told is safe; `may_lose`: a test wants some of it lost. `unknown`: what the simulation has not been taught.
+    `events`: servers opened, closed and powered off, in order. `changes`: the statements that change something, with
+    their server. `two_writable`: after which statements two servers took writes. `acknowledged`: writes acknowledged to
+    visitors; `may_lose`: a test wants to lose some. `unknown`: statements that the simulation has no rule for.
     """
 
     def __init__(self, web1: Database = OPEN, web2: Database = REPLICA) -> None:
@@ -54,7 +54,7 @@ class Cluster:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def begin(self) -> None:
-        """The record begins with the servers as they are now."""
+        """Start the record with the servers as they are now."""
         self._open = self.writable()
         self.events.clear()
 
@@ -63,7 +63,7 @@ class Cluster:
         return next(it for it in self.servers if it.node.name == name)
 
     def writable(self) -> list[str]:
-        """The servers that take writes, or will when their machine goes on."""
+        """The servers that take writes, or will when their machine resumes."""
         return [it.node.name for it in self.servers if it.may_write]
 
     def visit(self) -> None:
@@ -76,7 +76,7 @@ class Cluster:
         return minus(self.acknowledged, self.server(name).executed)
 
     def record(self, server: Server, statement: str) -> None:
-        """Keep a statement that is about to run; raises SqlError where a test wants that."""
+        """Keep a statement that is about to run; raise SqlError if a test asks for that."""
         if not READS.fullmatch(statement):
             self.changes.append((server.node.name, statement))
         for words, error in server.refused.items():
@@ -84,16 +84,16 @@ class Cluster:
                 raise error
 
     def stalls(self) -> None:
-        """The statement that runs is about to take longer than its client waits."""
+        """The running statement is about to take longer than its client waits."""
 
     def note(self, name: str, line: str) -> None:
-        """A line of a node's record of its MySQL."""
+        """Add a line to a node's record of its MySQL."""
 
     def boots(self, name: str) -> None:
         """A machine's system is about to start."""
 
     def not_taught(self, text: str) -> SqlError:
-        """The error of what the simulation does not know, which the test must not swallow."""
+        """The error for an unknown statement, which the test must not swallow."""
         self.unknown.append(text)
         return SqlError(1064, f"the simulated server does not know: {text}")
 
@@ -102,7 +102,7 @@ class Cluster:
         return [text for node, text in self.changes if node == name and words in text]
 
     def judge(self, cause: str) -> None:
-        """See who is open now."""
+        """Record which servers are open now."""
         now = self.writable()
         self.events += [f"{it} closed" for it in self._open if it not in now]
         self.events += [f"{it} opened" for it in now if it not in self._open]
@@ -112,7 +112,7 @@ class Cluster:
         self.lock.notify_all()
 
     def crash(self, server: Server) -> None:
-        """MySQL is gone from one moment to the next, and its machine runs on."""
+        """MySQL ends at once, and its machine goes on."""
         with self.lock:
             if server.runs:
                 server.kill()
@@ -120,7 +120,7 @@ class Cluster:
             self.judge("MySQL was killed")
 
     def power_off(self, node: Node) -> None:
-        """Pull a machine's plug."""
+        """Cut a machine's power."""
         with self.lock:
             self.power[node.name], self.off_because[node.name] = "off", "destroyed"
             self.mute.discard(node.name)
@@ -129,7 +129,7 @@ class Cluster:
             self.judge("power off")
 
     def off(self, node: Node) -> str:
-        """Why a machine is off; '' where it is not."""
+        """Why a machine is off; '' if it is not."""
         return self.off_because.get(node.name, "destroyed") if self.power[node.name] == "off" else ""
 
     def power_on(self, node: Node) -> None:
@@ -143,7 +143,7 @@ class Cluster:
             self.judge("power on")
 
     def settle(self, seconds: float = 5) -> bool:
-        """Wait until no session runs anything; whether that is so."""
+        """Wait until no session runs anything; return whether that is so."""
         with self.lock:
             all_ = [session for it in self.servers for session in it.sessions.values()]
             return self.lock.wait_for(lambda: all(it.idle or it.ended for it in all_), seconds)
@@ -168,7 +168,7 @@ class Cluster:
             threading.Thread(target=self._serve, args=[wire], daemon=True).start()
 
     def _serve(self, wire: socket.socket) -> None:
-        """One program of a node: MySQL's client has a session, the others are answered at once."""
+        """Serve one program of a node: MySQL's client gets a session, the others are answered at once."""
         try:
             (node, shell, *words), rest = _words(wire)
             code, text = programs.answer(self, node, words)
@@ -185,9 +185,9 @@ class Cluster:
 
 
 def _words(wire: socket.socket) -> tuple[Sequence[str], bytes]:
-    """What a program was called with, up to an empty word; what came after that.
+    """The arguments of a program up to an empty word, and the input after that.
 
-    A stranger is sent away: a worker of Locust tries its master's port again, which the system may have given to us.
+    A stranger is rejected: a Locust worker tries its master's port again, which the system may have given to us.
     """
     data = b""
     while b"\0\0" not in data:
@@ -203,5 +203,5 @@ def _words(wire: socket.socket) -> tuple[Sequence[str], bytes]:
 
 
 def _shut(wire: socket.socket) -> None:
-    with suppress(OSError):  # it is closed already
+    with suppress(OSError):  # it is already closed
         wire.shutdown(socket.SHUT_RDWR)

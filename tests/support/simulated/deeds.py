@@ -1,4 +1,4 @@
-"""What somebody does to the simulated pair: a command that is obeyed, refused or killed; and every event there is."""
+"""Operations on the simulated pair: a command that is obeyed, refused or killed; and the list of all events."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -33,7 +33,7 @@ def _rejoin(pair: Pair, it: Server) -> None:
 
 
 def _interrupted(command: Event, words: str, there: bool, after: bool) -> Event:
-    """The command is killed at a script of the server that it is for, or of the other one."""
+    """The command is killed during a script of the server it is for, or of the other one."""
 
     def interrupts(pair: Pair, it: Server) -> None:
         node = it if there else peer(pair, it)
@@ -44,7 +44,7 @@ def _interrupted(command: Event, words: str, there: bool, after: bool) -> Event:
 
 
 def _copy_fails(pair: Pair, it: Server) -> None:
-    """What it made itself is written down and given up; then its copy fails, and it is empty."""
+    """Its own transactions are written to a file and given up; then its copy fails, and it is empty."""
     STRIKES["wrote by itself"](pair, it)
     it.refused["CLONE INSTANCE FROM"] = SqlError(3862, "Clone Donor Error")
     try:
@@ -55,7 +55,7 @@ def _copy_fails(pair: Pair, it: Server) -> None:
 
 CATCHES_UP, OPENS, LISTENS = "WAIT_FOR_EXECUTED_GTID_SET", "SET GLOBAL read_only", "START REPLICA IO_THREAD"
 CLOSES, FOLLOWS = "super_read_only = ON", "START REPLICA;"
-# The words of the script that is killed, whether the server that is promoted runs it, and whether it is done by then.
+# Text of the script that is killed, whether the promoted server runs it, and whether it is done by then.
 PROMOTING = {
     "before it catches up": (CATCHES_UP, True, False),
     "when it has caught up": (CATCHES_UP, True, True),
@@ -82,7 +82,7 @@ EVENTS = {**STRIKES, **COMMANDS}
 
 
 def state(pair: Pair) -> str:
-    """All that an event may change, without what visitors write all the time."""
+    """All that an event may change, except what visitors write all the time."""
     servers = [(_own(it), it.runs, it.silent, it.purged, it.starts, it.variables, it.copies) for it in pair.servers]
     replicas = [{**vars(it.replica), "server": "", "received": ""} for it in pair.servers]
     files = [it.exists() for it in (last_seen.OPENING, last_seen.DEGRADED)]
@@ -95,7 +95,7 @@ def _own(it: Server) -> str:
 
 
 def happens(pair: Pair, name: str, node: str) -> bool:
-    """One event, and whether it did anything; a command that is refused, or killed, does what it did until then."""
+    """Do one event; return whether it changed anything. A command that is refused or killed does part of its work."""
     before = state(pair)
     with suppress(LabError, KeyboardInterrupt):
         EVENTS[name](pair, pair.server(node))

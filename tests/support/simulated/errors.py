@@ -2,7 +2,7 @@
 
 
 class SqlError(Exception):
-    """An error of the server, in the words of MySQL's client."""
+    """An error of the server, as MySQL's client prints it."""
 
     def __init__(self, number: int, message: str) -> None:
         super().__init__(f"ERROR {number} (HY000) at line 1: {message}")

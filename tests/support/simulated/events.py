@@ -1,6 +1,6 @@
-"""What breaks in the simulated pair, by accident, on purpose or by hand: each event strikes one of its servers.
+"""Failures of the simulated pair, accidental, injected or by hand: each event affects one of its servers.
 
-An event that has nothing to strike, a stopped replication without a source say, does nothing.
+An event that does not apply, for example to replication without a source, does nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -64,7 +64,7 @@ def _shut_down(pair: Pair, it: Server) -> None:
 
 
 def _reboot(pair: Pair, it: Server) -> None:
-    """The memory is new; the console goes on, for the process of the machine does."""
+    """The memory is new; the console goes on, because the machine's process does."""
     if _on(pair, it):
         _stop(pair, it)
         saved = pair.nodes.console(it.node.name) or ""
@@ -119,7 +119,7 @@ def _late(pair: Pair, it: Server) -> None:
 
 
 def _torn(cause: Event) -> Event:
-    """What the source was sending stands in the relay log in part, and the rest does not come."""
+    """The relay log holds a part of what the source was sending, and the rest does not come."""
 
     def tears(pair: Pair, it: Server) -> None:
         if it.replica.running == BOTH and it.replica.connected and peer(pair, it).may_write:
@@ -152,7 +152,7 @@ def _open(pair: Pair, it: Server) -> None:
 
 
 def _close(pair: Pair, it: Server) -> None:
-    """Who types it waits for commits under way, in vain where those wait for a replica."""
+    """The statement waits for running commits, without end if those wait for a replica."""
     if it.runs and _on(pair, it) and not it.waits_for_replica:
         it.set_global("super_read_only", value=True, lock_wait_timeout=1)
 
@@ -174,7 +174,7 @@ def _destroy(pair: Pair, it: Server) -> None:
 
 
 def create(pair: Pair, it: Server) -> None:
-    """A machine that was no more is there again, with a server that has nothing."""
+    """A machine that did not exist exists again, with an empty server."""
     pair.power[it.node.name] = "off"
     pair.power_on(it.node)
 

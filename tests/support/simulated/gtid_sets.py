@@ -29,5 +29,5 @@ def following(uuid: str, executed: str) -> str:
 
 
 def printed(text: str) -> str:
-    """The set as MySQL prints it, one source a line."""
+    """The set as MySQL prints it, one source per line."""
     return text.replace(",", ",\n")

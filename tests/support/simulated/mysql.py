@@ -21,12 +21,12 @@ WRITERS = 3  # visitors whose writes wait at the same time
 
 
 class Server:
-    """A server in the state of `it`; `runs`: its process exists, `silent`: that answers nobody.
+    """A server in the state of `it`; `runs`: its process exists, `silent`: that process does not answer.
 
-    `waiting`: commits that wait for a replica; they stand in the binary log already. Faults: `hangs`: no commit ends.
-    `broken`: it does not start. `refused`: statements with these words get this error. `unanswered`: statements with
-    these words are obeyed, and their client hears nothing. `held`: statements with these words begin much later.
-    `slow`: statements with these words take so many seconds.
+    `waiting`: commits that wait for a replica; the binary log holds them already. Faults: `hangs`: no commit ends.
+    `broken`: it does not start. `refused`: statements with this text get this error. `unanswered`: statements with
+    this text are executed, but their client gets no answer. `held`: statements with this text begin much later.
+    `slow`: statements with this text take so many seconds.
     """
 
     def __init__(self, cluster: "Cluster", node: Node, it: Database) -> None:
@@ -53,12 +53,12 @@ class Server:
 
     @property
     def may_write(self) -> bool:
-        """Whether it takes writes now, or when its frozen machine goes on."""
+        """Whether it takes writes now, or when its frozen machine resumes."""
         return self.runs and not self.variables["read_only"] and self.cluster.power[self.node.name] != "off"
 
     @property
     def durability(self) -> str:
-        """The durability of commits, in the lab's words."""
+        """The durability of commits, as the lab names it."""
         without_end = self.number(SEMI_SYNC_MS) == WITHOUT_END_MS
         if not self.variables[SEMI_SYNC]:
             return NONE if without_end else "async"
@@ -66,7 +66,7 @@ class Server:
 
     @property
     def replicating(self) -> bool:
-        """Whether both of the replica's threads run."""
+        """Whether both replica threads run."""
         return self.replica.running == BOTH and self.replica.connected
 
     @property
@@ -77,11 +77,11 @@ class Server:
 
     @property
     def waits_for_replica(self) -> bool:
-        """Whether a commit here, or a transaction that is applied, would wait without end."""
+        """Whether a commit here, or an applied transaction, would wait without end."""
         return self.durability == "durable" and not self.followed
 
     def number(self, name: str) -> int:
-        """A variable as a number."""
+        """The value of a variable as a number."""
         return int(self.variables[name])
 
     def now(self) -> float:
@@ -89,7 +89,7 @@ class Server:
         return time.time() + self.ahead_s
 
     def commit(self) -> None:
-        """A visitor's write: acknowledged as soon as the durability allows; without one the site leaves no notes."""
+        """A visitor's write: acknowledged as the durability allows; without a durability the site writes no notes."""
         frozen = self.cluster.power[self.node.name] != "running"
         if not self.may_write or frozen or self.hangs or self.durability == NONE:
             return
@@ -98,21 +98,21 @@ class Server:
             self.release()
 
     def write(self) -> None:
-        """A statement of root that stands in the binary log, and that its replicas get."""
+        """A statement of root that goes to the binary log and to its replicas."""
         written = following(self.uuid, self.executed)
         self.executed = union(self.executed, written)
         for it in self.followed:
             it.received = union(it.received, written)
 
     def release(self) -> None:
-        """The commits that wait return, and their clients take them for safe."""
+        """The waiting commits return, and their clients take them for safe."""
         written = self._flush()
         for it in self.followed if self.variables[SEMI_SYNC] else []:
             it.received = union(it.received, written)
         self.cluster.acknowledged = union(self.cluster.acknowledged, written)
 
     def _flush(self) -> str:
-        """What stands in the binary log counts as executed."""
+        """Transactions in the binary log count as executed."""
         written = ""
         for _ in range(self.waiting):
             written = union(written, following(self.uuid, self.executed))
@@ -121,7 +121,7 @@ class Server:
         return written
 
     def set_global(self, name: str, value: Value, lock_wait_timeout: int) -> None:
-        """SET GLOBAL, with what read_only and super_read_only do to each other."""
+        """SET GLOBAL, with the effects of read_only and super_read_only on each other."""
         if name not in self.variables:
             raise self.cluster.not_taught(f"SET GLOBAL {name}")
         known = self.variables[name]
@@ -144,7 +144,7 @@ class Server:
             raise SqlError(1205, "Lock wait timeout exceeded; try restarting transaction")
 
     def stop(self) -> None:
-        """The process ends in good order, which lets the commits that wait return."""
+        """The process shuts down normally, which releases the waiting commits."""
         self.cluster.note(self.node.name, "stop requested")
         with self.cluster.lock:
             self.release()
@@ -153,14 +153,14 @@ class Server:
         self.cluster.note(self.node.name, "exited success exited 0")
 
     def kill(self) -> None:
-        """The process is gone; who waits for a commit hears nothing, and what stands in the binary log stays."""
+        """The process is gone; clients that wait get no answer, and the binary log keeps its content."""
         with self.cluster.lock:
             self._flush()
             self.runs = False
             self.cluster.lock.notify_all()
 
     def start(self) -> None:
-        """The process starts: read-only, commits by default, the relay log is fetched again."""
+        """The process starts: read-only, with the default durability, and fetches the relay log again."""
         if self.runs or self.broken:
             return
         self.cluster.note(self.node.name, "started")

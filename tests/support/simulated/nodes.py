@@ -1,4 +1,4 @@
-"""Nodes whose shells are bash on this machine; their programs are those of the simulation."""
+"""Nodes whose shells are bash on this machine, with the simulation's programs."""
 
 import os
 import shutil
@@ -16,12 +16,12 @@ from tests.support.simulated.cluster import Cluster
 PROGRAMS = Path(__file__).with_name("programs.sh")
 BASH = shutil.which("bash") or "/bin/bash"
 CGROUP = "/sys/fs/cgroup"
-# What a node keeps in files, and their names in a folder of the test's.
+# The files of a node, and their names in a folder of the test.
 LOCAL_PATHS = {"/run/weblab": "run", "/var/log/mysql": "log", shutdown.RECORDER: "recorder"}
 LOCAL_PATHS |= {"/proc/uptime": "uptime", "/proc/$pid/stat": "stat", "/proc/sys/kernel/random/boot_id": "boot"}
 SERIAL = "/dev/ttyS0"
 UP_S, HERTZ = 100000, 100
-# A test of what happens after a client gave up does not want to wait for as long as the client would: it gives up as
+# A test of what follows after a client gave up should not wait as long as the client would: the client gives up as
 # soon as the server says that a statement will take long.
 IMPATIENT = """read() {
   [[ $1 == -rt ]] || { builtin read "$@"; return; }
@@ -36,7 +36,7 @@ IMPATIENT = """read() {
 
 
 class Channel:
-    """An ssh channel, as paramiko shows it, to a bash of its own; what it starts may go on when it is closed."""
+    """An ssh channel, with paramiko's interface, to its own bash; what bash starts may go on when it is closed."""
 
     def __init__(self, environment: dict[str, str], places: dict[str, str], first: str) -> None:
         self.process = subprocess.Popen(
@@ -120,7 +120,7 @@ class Channel:
 class Nodes:
     """The shells of the nodes of a cluster; `patient`: they wait for MySQL's answers in real time.
 
-    `unreadable`: whose console nobody may read.
+    `unreadable`: nodes whose console can't be read.
     """
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
@@ -135,7 +135,7 @@ class Nodes:
             self._install(it.node.name)
 
     def shell(self, name: str) -> Channel:
-        """A new shell on a node; raises OSError where its machine does not run."""
+        """Start a new shell on a node; raise OSError if its machine does not run."""
         state = self.cluster.power[name]
         if state != "running" or name in self.cluster.mute:
             raise OSError(f"no route to {name}: it is {state}")
@@ -152,18 +152,18 @@ class Nodes:
         return channel
 
     def stall(self, shell: str) -> None:
-        """Tell a shell, by its process id, that a statement of its client takes long."""
+        """Tell a shell, by its process ID, that a statement of its client takes long."""
         (self.folder / shell).touch()
 
     def note(self, name: str, line: str) -> None:
-        """A line of the record of a node's MySQL, in its memory and on its console."""
+        """Add a line to the record of a node's MySQL, in its memory and on its console."""
         for path in (self.folder / name / "run" / "mysql", self.folder / name / "console"):
             path.parent.mkdir(exist_ok=True)
             with path.open("a", encoding="utf-8") as file:
                 file.write(f"{shutdown.PREFIX}{line}\n")
 
     def console(self, name: str) -> str | None:
-        """What a node's console shows; None where nobody may read it."""
+        """The text of a node's console; None if it can't be read."""
         if name in self.unreadable:
             return None
         return (self.folder / name / "console").read_text(encoding="utf-8")
@@ -175,7 +175,7 @@ class Nodes:
         (self.folder / name / "console").write_text("", encoding="utf-8")
 
     def close(self) -> None:
-        """End every shell, and what shells have started."""
+        """End every shell and its children."""
         for it in self._channels:
             with suppress(ProcessLookupError):
                 os.killpg(it.process.pid, 9)
@@ -200,7 +200,7 @@ class Nodes:
         return local | {f"> {SERIAL}": f">> {console}", SERIAL: console}
 
     def _cgroup(self, name: str) -> Path:
-        """The kernel's list of the processes of MySQL, empty where none runs; beside it, when that one began."""
+        """The kernel's list of the processes of MySQL, empty if none runs; beside it, when that one began."""
         folder = self.folder / name / "cgroup"
         path = folder / "system.slice" / "mysql.service" / "cgroup.procs"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The simulated pair in the place of the lab's machines, for code that talks to nodes through lab.nodes.ssh."""
+"""The simulated pair in place of the lab's machines, for code that talks to nodes through lab.nodes.ssh."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ When: TypeAlias = Literal["before", "while it runs", "after"]
 
 
 class Interruption:
-    """An error of one script, the one on `node` that contains `words`; what goes on by then goes on alone."""
+    """An error of one script, the one on `node` that contains `words`; what runs by then goes on without the client."""
 
     def __init__(self, node: str, words: str, error: BaseException, when: When) -> None:
         self.node, self.words, self.error, self.when = node, words, error, when
@@ -59,7 +59,7 @@ class Pair(Cluster):
         return [Machine(WEB1), Machine(WEB2)]
 
     def writer(self, lab: Lab, known: str) -> str:
-        """Stands in for site.writer: a note is sent to whoever takes writes."""
+        """Replaces site.writer: a note is sent to the server that takes writes."""
         self.sent.append(known)
         return "".join(it for it in self.writable() if self.power[it] == "running")
 
@@ -69,7 +69,7 @@ class Pair(Cluster):
             self.nodes.stall(self.runs.shell)
 
     def note(self, name: str, line: str) -> None:
-        """A line of a node's record of its MySQL."""
+        """Add a line to a node's record of its MySQL."""
         self.nodes.note(name, line)
 
     def boots(self, name: str) -> None:
@@ -77,7 +77,7 @@ class Pair(Cluster):
         self.nodes.boot(name)
 
     def asked(self) -> dict[str, Database | None]:
-        """What the servers answer."""
+        """The answers of the servers."""
         return databases_of(self.machines)
 
     def interrupt(
@@ -88,7 +88,7 @@ class Pair(Cluster):
         return self.interruptions[-1]
 
     def step(self, node: str, text: str, run: Callable[[], T], begin: Callable[[], None]) -> T:
-        """Run a script, or only begin it, with the interruptions that are meant for it."""
+        """Run a script, or only begin it, with the interruptions intended for it."""
         self.scripts.append((node, text))
         meant = [it for it in self.interruptions if it.node == node and it.words in text]
         _raise(it for it in meant if it.when == "before")
@@ -101,13 +101,13 @@ class Pair(Cluster):
         return result
 
     def _reached(self, server: Server) -> None:
-        """A script that was begun has come as far as the server lets it."""
+        """Whether a script that was begun has come as far as the server lets it."""
         with self.lock:
             sessions = server.sessions.values()
             assert self.lock.wait_for(lambda: not server.held or any(it.state == HELD for it in sessions), 10)
 
     def pause(self, seconds: float) -> None:
-        """Time passes while somebody waits for a condition: replicas work."""
+        """Time passes while a condition is waited for: replicas work."""
         pause(0.001)
         with self.lock:
             self.visit()
@@ -115,7 +115,7 @@ class Pair(Cluster):
                 it.replica.work(seconds)
 
     def later(self, seconds: float = 120) -> None:
-        """So much later: commits go on, no applier waits for the rest of a transaction, and sessions are idle."""
+        """Much time passes: commits go on, no applier waits for the rest of a transaction, and sessions are idle."""
         self.moment += 1
         for it in self.servers:
             it.ahead_s += seconds
@@ -139,13 +139,13 @@ def _raise(meant: Iterator[Interruption]) -> None:
 
 
 def _begin(machine: Machine, text: str, shell: Shell | None = None, **_: object) -> None:
-    """Send a script, and hear nothing more of it."""
+    """Send a script without waiting for its answer."""
     (shell or machine._shell(30)).sendall(f"{text}\n".encode())
 
 
 @contextmanager
 def installed(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> Iterator[Pair]:
-    """Machines, their power states and the site are those of the pair; every statement must be known in the end."""
+    """Machines, their power states and the site are those of the pair; at the end every statement must be known."""
     script, run_in_shell = Machine.script, Machine.run_in_shell
 
     def sends(machine: Machine, text: str, *, title: str, **options: Any) -> Answer:

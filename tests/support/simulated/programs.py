@@ -1,6 +1,6 @@
-"""What the programs of a simulated node answer; their other half is programs.sh.
+"""The answers of the programs of a simulated node; the other half is programs.sh.
 
-A program that is neither there nor in REAL is not found.
+A program that is neither here nor in REAL is not found.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ REAL = (
 
 
 def answer(cluster: "Cluster", node: str, words: Sequence[str]) -> Answer:
-    """The exit code and the output, each line with a 1 before it; no output: MySQL's client, which has a session."""
+    """The exit code and the output, each line with a 1 before it; no output for MySQL's client, which has a session."""
     match list(words):
         case ["mysql", *_]:
             return _mysql(cluster.server(node))
@@ -74,7 +74,7 @@ def _start(server: "Server") -> Answer:
 
 
 def _binary_log(server: "Server", options: Sequence[str]) -> str:
-    """What stands in the binary log of the transactions that are asked for."""
+    """The content of the binary log for the requested transactions."""
     wanted = next(it for it in options if it.startswith("--include-gtids=")).partition("=")[2]
     missing = minus(wanted, minus(server.executed, server.purged))
     return "".join(f"1SET @@SESSION.GTID_NEXT= '{it}'/*!*/;\n" for it in minus(wanted, missing).split(",") if it)

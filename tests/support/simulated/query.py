@@ -86,7 +86,7 @@ def _system_variable(session: "Session", name: str) -> Any:
 
 
 def _functions(session: "Session") -> Mapping[str, Callable[..., Any]]:
-    """The functions of MySQL that SQLite lacks. The ones that wait return at once: time is simulated."""
+    """The functions of MySQL that SQLite lacks. Those that wait return at once: time is simulated."""
     server = session.server
 
     def executed(gtids: str | None, seconds: float = 31536000) -> int | None:

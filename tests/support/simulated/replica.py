@@ -21,13 +21,13 @@ DEFERRED_S = 60  # how long the applier defers its end within a transaction
 
 @dataclass(eq=False)
 class Replica:
-    """`running`: its threads; `received`: since the relay log began; `delay` is seconds.
+    """`running`: its threads; `received`: since the relay log began; `delay` is in seconds.
 
     Faults: `torn`: the relay log ends inside a transaction, so the applier can't stop by itself. `stubborn`: nor by a
     KILL. `stuck`: nothing is applied. `deaf`: the receiver does not notice a stop before its connection is removed.
-    `damaged`: the relay log can't be read. `misled`: a setting of the source is wrong; both until that is named anew.
-    `differs`: the server has other data than its source, so that it can't apply what it receives. `denied`: its
-    password is wrong. `purged`: its source has not any more what it lacks.
+    `damaged`: the relay log can't be read. `misled`: a setting of the source is wrong; both last until the source is
+    set again. `differs`: the server's data differs from its source's, so it can't apply what it receives. `denied`:
+    its password is wrong. `purged`: its source no longer has what it lacks.
     """
 
     server: "Server" = field(repr=False)
@@ -49,7 +49,7 @@ class Replica:
 
     @property
     def unapplied(self) -> str:
-        """What stands in the relay log only."""
+        """The transactions that are only in the relay log."""
         return minus(self.received, self.server.executed)
 
     @property
@@ -80,13 +80,13 @@ class Replica:
             self.server.executed = union(self.server.executed, self.received)
 
     def _takes(self, transactions: str) -> str:
-        """Those that the receiver does not skip: it skips what its own machine has written."""
+        """The transactions that the receiver does not skip: it skips those of its own machine."""
         rest = gtid.parse(transactions).items()
         return gtid.text({source: it for source, it in rest if source not in self.server.uuids})
 
     @property
     def why_not(self) -> str:
-        """Why it does not receive, as a server tells that is given the time to notice."""
+        """Why it does not receive, as a server reports after it had time to notice."""
         if self.purged:
             return "Got fatal error 1236 from source: it has purged required binary logs"
         if not self.server.cluster.noticed or "IO" not in self.running or self.connected:
@@ -107,7 +107,7 @@ class Replica:
             self.torn = self.torn and self.stubborn  # the rest comes now
 
     def stop(self, threads: frozenset[str]) -> None:
-        """STOP REPLICA; waits for an applier that is inside a transaction, as long as MySQL is told to."""
+        """STOP REPLICA; waits for an applier inside a transaction, as long as MySQL does."""
         self.stopping = True
         try:
             if "SQL" in threads:
@@ -134,7 +134,7 @@ class Replica:
             self.server.cluster.lock.notify_all()
 
     def kill(self, thread: int) -> bool:
-        """KILL of one of its threads: that ends at once, without waiting for anything."""
+        """KILL of one of its threads, which ends at once without waiting."""
         name = {COORDINATOR: "SQL", RECEIVER: "IO"}.get(thread, "")
         found = name in self.running
         self.running -= set() if self.stubborn else {name}
@@ -142,7 +142,7 @@ class Replica:
         return found
 
     def change(self, options: dict[str, str]) -> None:
-        """CHANGE REPLICATION SOURCE TO; with both threads stopped, MySQL throws the relay log away."""
+        """CHANGE REPLICATION SOURCE TO; with both threads stopped, MySQL discards the relay log."""
         self._not_stopping()
         needs = {"SQL"} if set(options) == {"SOURCE_DELAY"} else {"IO"}
         needs |= {"SQL"} if "SOURCE_AUTO_POSITION" in options else set()
@@ -156,7 +156,7 @@ class Replica:
         self.delay = int(options.get("SOURCE_DELAY", self.delay))
 
     def reset(self, *, everything: bool) -> None:
-        """RESET REPLICA [ALL]: throws the relay log away."""
+        """RESET REPLICA [ALL]: discards the relay log."""
         self._not_stopping()
         if self.running:
             raise SqlError(3081, STOPPED)

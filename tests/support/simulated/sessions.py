@@ -1,4 +1,4 @@
-"""Sessions of simulated servers: each client's statements one after the other, as long as its client lives."""
+"""Sessions of simulated servers: each client's statements in order, as long as the client lives."""
 
 import select
 import socket
@@ -17,9 +17,9 @@ FIRST = 100  # smaller numbers are those of the replica's threads
 
 
 class Session:
-    """One client of a server; `text` is its statement and `state` what that does. `killed`: it runs no further one.
+    """One client of a server; `text` is its statement and `state` its state. `killed`: it runs no further statement.
 
-    `shell` is the process id of the shell of its client.
+    `shell` is the process ID of its client's shell.
     """
 
     def __init__(self, server: "Server", wire: socket.socket, words: Sequence[str], shell: str) -> None:
@@ -74,7 +74,7 @@ class Session:
             return result
 
     def _held(self, statement: str) -> None:
-        """The server is held up before a statement."""
+        """Delay the server before a statement."""
         server, cluster = self.server, self.server.cluster
         server.ahead_s += sum(seconds for words, seconds in server.slow.items() if words in statement)
         if any(words in statement for words in server.held):
@@ -87,7 +87,7 @@ class Session:
                 raise LOST
 
     def _statements(self) -> Iterator[str]:
-        """Each statement as it is complete, as long as the client is there."""
+        """Each statement once it is complete, as long as the client is there."""
         if "-e" in self.words:
             yield from (it for it in split(f"{self.words[-1]};")[0])
             return
@@ -140,7 +140,7 @@ def _vertical(number: int, names: Sequence[str], row: Sequence[str]) -> list[str
 
 
 def _complete(data: bytes) -> tuple[list[str], bytes]:
-    """The complete statements of what a client has sent, and the rest."""
+    """The complete statements in a client's input, and the rest."""
     found, rest = split(data.decode())
     return found, rest.encode()
 

@@ -1,4 +1,4 @@
-"""What a simulated server does with each statement. A statement without a row in RULES is an error."""
+"""The effect of each statement on a simulated server. A statement without a row in RULES is an error."""
 
 import re
 from collections.abc import Callable, Sequence

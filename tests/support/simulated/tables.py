@@ -29,7 +29,7 @@ def _status(it: "Server") -> Table:
 
 
 def receiver_state(it: "Server", words: tuple[str, str, str]) -> str:
-    """One of three words: off, connecting, on."""
+    """One of three states: off, connecting, on."""
     runs, unnoticed = "IO" in it.replica.running, it.cluster.cut and not it.cluster.noticed
     return words[runs + (runs and bool(it.replica.source_server() or unnoticed))]
 
@@ -81,7 +81,7 @@ def _columns(it: "Server") -> Table:
 
 
 def _notes(it: "Server") -> Table:
-    """The oldest note tells whose table it is."""
+    """The oldest note, which identifies its server."""
     return "token, body, created_at", [("later", "a note", 2), (f"known-to-{it.node.name}", "a note", 1)]
 
 

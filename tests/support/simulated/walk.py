@@ -1,4 +1,4 @@
-"""An operator who does what status says comes next, until nothing is wrong: on the simulated pair."""
+"""An operator who runs the command that status names next, until nothing is wrong: on the simulated pair."""
 
 import hashlib
 import re
@@ -29,7 +29,7 @@ SAFETY = ("none", "async", "available", "durable")
 
 @dataclass
 class Story:
-    """What the status said and what was run, in order; `trouble`: why the walk did not end well, '' if it did."""
+    """The lines of status and the commands run, in order; `trouble`: why the walk did not end well, '' if it did."""
 
     lines: list[str] = field(default_factory=list)
     trouble: str = ""
@@ -73,7 +73,7 @@ def walk(pair: Pair) -> Story:
 
 
 def look(pair: Pair) -> tuple[list[str], str]:
-    """What lab.status finds wrong, and the line with what comes next, '' where nothing is wrong."""
+    """What lab.status finds wrong, and the line with the next command, '' if nothing is wrong."""
     asked_at, asked = time.time(), pair.asked()
     facts = {name: NodeFacts({}, None, it) for name, it in asked.items()}
     errors = [f"{name}: the machine is {it}" for name, it in pair.power.items() if it != "running"]
@@ -89,7 +89,7 @@ def look(pair: Pair) -> tuple[list[str], str]:
 
 
 def unhealthy(pair: Pair) -> str:
-    """What is not as it should be though the status finds nothing wrong; '' for a healthy pair."""
+    """What is wrong though status finds nothing wrong; '' for a healthy pair."""
     passes(pair, 600)
     passes(pair, 600)
     open_ = pair.writable()
@@ -108,7 +108,7 @@ def unhealthy(pair: Pair) -> str:
 
 
 def _steps(pair: Pair, line: str, story: Story) -> str:
-    """Run the commands of the line; why one failed, or ''."""
+    """Run the commands of the line; return why one failed, or ''."""
     found = COMMAND.findall(line)
     for name, words in found:
         story.commands.append(f"{name}{words}")
@@ -138,7 +138,7 @@ def _rejoin(pair: Pair, words: Sequence[str]) -> None:
 
 
 def heal(pair: Pair, _: Sequence[str] = ()) -> None:
-    """Every fault of the ledger is undone."""
+    """Undo every fault of the ledger."""
     pair.cut = False
     pair.unreached.clear()
     for it in ledger.active(LAB):
@@ -154,7 +154,7 @@ def heal(pair: Pair, _: Sequence[str] = ()) -> None:
 
 
 def up(pair: Pair, _: Sequence[str]) -> None:
-    """Faults are healed and every machine runs; a converge comes after that."""
+    """Heal faults and start every machine; a converge comes after that."""
     heal(pair)
     for it in pair.servers:
         if pair.power[it.node.name] == "absent":
@@ -166,7 +166,7 @@ def up(pair: Pair, _: Sequence[str]) -> None:
 
 
 def provision(pair: Pair, _: Sequence[str] = ()) -> None:
-    """MySQL runs on each machine that does; then the part of a converge that is about the two together."""
+    """Start MySQL on each running machine; then do the part of a converge that involves both servers."""
     machines = [machine for machine in pair.machines if pair.power[machine.node.name] == "running"]
     for machine in machines:
         machine.script("systemctl start mysql", title="starts MySQL")
@@ -180,7 +180,7 @@ def provision(pair: Pair, _: Sequence[str] = ()) -> None:
 
 
 def _answers(pair: Pair, machine: Machine) -> dict[str, str]:
-    """What the probe of a converge gets; a server that is not let in has another password than the lab."""
+    """The answers to the probe of a converge; a server that is denied access has another password than the lab."""
     replica = pair.server(machine.node.name).replica
     word = "another" if replica.denied else "secret"
     record = machine.script(f"{shutdown.ASK}\nexit 0", title="asks for the record").stdout
@@ -190,7 +190,7 @@ def _answers(pair: Pair, machine: Machine) -> dict[str, str]:
 
 
 def _restart(pair: Pair, words: Sequence[str]) -> None:
-    """A server that hangs is killed by systemd in the end."""
+    """In the end systemd kills a server that hangs."""
     server = pair.server(words[0])
     if pair.power[words[0]] != "running":
         raise LabError(f"{words[0]} is {pair.power[words[0]]}")

@@ -1,4 +1,4 @@
-"""How busy the load client was: a number of requests says little without it. Told wherever a run is."""
+"""How busy the load client was, shown wherever a run is reported: a number of requests says little without it."""
 
 import json
 import subprocess
@@ -20,13 +20,13 @@ from tests.support.timelines import changed, kind, quiet, without
 
 
 def used(cpu: float | None, processes: int = 1) -> list[Entry]:
-    """A run whose generator said so."""
+    """A run whose generator reported that use."""
     load = {"rate": 20, "write_share": 0.2, "processes": processes}
     return changed(quiet(load=load, expect=[]), kind("generator"), cpu=cpu)
 
 
 def running(record: Path) -> Running:
-    """A load that ran and recorded there."""
+    """A load that ran and wrote its record there."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         return Running(process, record, record / "log")
 
@@ -44,7 +44,7 @@ def running(record: Path) -> Running:
     ids=["idle", "busy", "two idle", "two busy", "said nothing", "killed"],
 )
 def test_terminal_and_page_say_the_same(entries: list[Entry], numbers: str, words: str) -> None:
-    """Also where nobody knows."""
+    """Also if it is not known."""
     judgement = Judgement.of(entries, [])
     line = terminal(judgement).splitlines()[-1]
     assert line in limits(judgement.history, judgement.summary)

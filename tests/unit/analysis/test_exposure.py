@@ -1,4 +1,4 @@
-"""What a run put at risk: reads before the balancer noticed, and how soon it did, over all injections."""
+"""The exposure of a run: reads before the balancer noticed, and how soon it did, over all injections."""
 
 import pytest
 
@@ -21,12 +21,12 @@ EXPECT = [{"check": "failed-gets", "at_most": 0}, {"check": "detected", "at_most
     [(0, 59, 0.049508), (0, 10, 0.258866), (0, 1, 0.95), (0, 0, None), (1, 10, None), (None, 10, None)],
 )
 def test_none_of_n_says_how_many_there_could_be(hit: int | None, injections: int, bound: float | None) -> None:
-    """By the binomial distribution, for each n; one that did harm is a number of its own."""
+    """By the binomial distribution, for each n; if one did harm, the number itself counts."""
     assert share_below(hit, injections) == bound
 
 
 def test_the_bound_holds_where_an_injection_hits_all_its_reads_or_none() -> None:
-    """Of labs in which that share of injections does harm, five in a hundred show none in ten."""
+    """Of labs in which that share of injections does harm, five in a hundred show no harm in ten."""
     bound = share_below(0, 10)
     assert bound is not None and (1 - bound) ** 10 == pytest.approx(0.05, rel=1e-4)
 
@@ -49,7 +49,7 @@ def test_every_injection_counts() -> None:
 
 
 def test_a_read_that_failed_later_is_not_in_the_window() -> None:
-    """It was DOWN already: somebody else is to blame."""
+    """The server was DOWN already: the cause is another one."""
     found = risk(History([*repeated(1, 2), failed(5.5), failed(10)]))["reads"]
     assert (found["window"]["failed"], found["whole"]["failed"]) == (1, 2)
     assert (found["window"]["injections_hit"], found["whole"]["injections_hit"]) == (1, 1)
@@ -57,7 +57,7 @@ def test_a_read_that_failed_later_is_not_in_the_window() -> None:
 
 
 def test_reads_that_failed_under_one_injection_count_once() -> None:
-    """However many they are."""
+    """However many reads failed."""
     found = risk(History([*repeated(1, 2), failed(5.5), failed(5.6), failed(5.7)]))["reads"]["window"]
     assert (found["failed"], found["injections"], found["injections_hit"]) == (3, 2, 1)
 
@@ -72,7 +72,7 @@ def test_reads_that_failed_under_one_injection_count_once() -> None:
     ids=["no load", "broken rig", "nobody asked HAProxy"],
 )
 def test_what_nobody_saw_makes_nobody_sure(entries: list[Entry], share: float | None) -> None:
-    """Of the reads that were seen none failed; when HAProxy noticed decides the window, not the whole run."""
+    """No observed read failed; when HAProxy noticed decides the window, not the whole run."""
     found = risk(History(entries))["reads"]
     assert (found["window"]["failed"], found["whole"]["failed"]) == (0, 0)
     assert (found["window"]["share_below"], found["whole"]["share_below"]) == (None, share)
@@ -81,14 +81,14 @@ def test_what_nobody_saw_makes_nobody_sure(entries: list[Entry], share: float | 
 
 
 def test_faults_that_are_there_at_once_are_one_injection() -> None:
-    """What one of them does, the other has a share in."""
+    """Their effects can't be told apart."""
     entries = [*quiet(), *spell([5, 5.5, 9, 10], kind="freeze"), *spell([7, 7.5, 12, 13], node="web2", kind="freeze")]
     assert risk(History(entries))["reads"]["whole"]["injections"] == 1
     assert risk(History([*entries, *spell([15, 15.5, 16, 17], kind="freeze")]))["reads"]["whole"]["injections"] == 2
 
 
 def test_what_was_not_noticed_is_counted_apart() -> None:
-    """It has no time, and the others keep theirs."""
+    """It has no time, and the times of the others stay."""
     blind = without(repeated(1, 2, 4), of("balancer", 24.9, 37))
     found = risk(History(blind))["detection"]
     assert (found["seen"], found["missed"], found["median_s"], found["max_s"]) == (2, 1, 2.5, 4.0)
@@ -96,7 +96,7 @@ def test_what_was_not_noticed_is_counted_apart() -> None:
 
 @pytest.mark.parametrize("kind_", ["clock-skew", "replication-stop"])
 def test_a_fault_that_takes_no_server_has_no_window(kind_: str) -> None:
-    """Nothing is noticed, nothing is at risk; the whole run counts all the same."""
+    """Nothing is noticed and no window is at risk; the whole run still counts."""
     entries = [*quiet(), *spell([5, 5.5, 9, 10], kind=kind_)]
     found = risk(History(entries))
     assert found["reads"]["window"] == NO_READS
@@ -107,7 +107,7 @@ def test_a_fault_that_takes_no_server_has_no_window(kind_: str) -> None:
 
 
 def test_the_terminal_says_how_sure_it_makes() -> None:
-    """Below the checks, and how busy the load client was with it; a broken rig proves nothing."""
+    """Below the checks, with how busy the load client was; failed test infrastructure proves nothing."""
     run = repeated(1, 2, 4)
     sure = [facts(line) for line in terminal(Judgement.of(run, EXPECT)).splitlines()[-5:]]
     assert sure == ["", "0 112 3 95 63", "0 1040 3 95 63", "2.00 4.00 3 4.5", "20"]
@@ -122,14 +122,14 @@ def test_a_fault_that_came_again_and_again_is_told_once() -> None:
 
 
 def test_a_time_that_was_not_noticed_is_told() -> None:
-    """Beside those that were."""
+    """Beside those that were noticed."""
     run = without(repeated(1, 2, 4), of("balancer", 24.9, 37))
     story = " ".join(sentences(History(run), Judgement.of(run, []).summary))
     assert facts(story).startswith("web1 3 5.0 web1 2.5 4.0 3 3 web1 1 3 ") and "HAProxy was not seen" in story
 
 
 def test_a_run_without_faults_risked_nothing() -> None:
-    """Nor does an empty one."""
+    """Nor did an empty one."""
     assert risk(History(quiet()))["detection"]["injections"] == 0
     assert risk(History([]))["reads"]["whole"] == NO_READS
     only = without(switched_off(), kind("request"))

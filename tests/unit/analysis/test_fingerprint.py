@@ -1,4 +1,4 @@
-"""Which changes make a result one of another code."""
+"""Which changes make a result one of different code."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from lab.analysis import matrix_results
     ],
 )
 def test_a_result_is_one_of_what_can_change_it(tmp_path: Path, path: str, matters: bool) -> None:
-    """A change of documents, tests, reports or another experiment leaves a row as it is."""
+    """A change of documents, tests, reports or another experiment keeps the row valid."""
     for name in ("lab/a.py", "lab.yml", "experiments/control.yml", path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before = 1\n", encoding="utf-8")
@@ -34,7 +34,7 @@ def test_a_result_is_one_of_what_can_change_it(tmp_path: Path, path: str, matter
 
 
 def test_the_order_of_statements_and_files_does_not_matter(tmp_path: Path) -> None:
-    """One of two functions moves to a file that comes before the other one's."""
+    """One of two functions moves to a file that comes before the other's."""
     one, two = "def one() -> int:\n    return 1\n", "def two() -> int:\n    return 2\n"
     for name in ("lab.yml", "experiments/control.yml", "lab/b.py", "lab/a.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def test_the_order_of_statements_and_files_does_not_matter(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("call", ["", "events.init.add_listener(other)\n"], ids=["taken away", "changed"])
 def test_what_a_file_does_when_it_is_read_matters(tmp_path: Path, call: str) -> None:
-    """The load hangs all that it does on Locust's events by calls that stand in no function."""
+    """The load attaches its work to Locust's events by calls at module level."""
     for name in ("lab.yml", "experiments/control.yml", "loadtests/a.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("events.init.add_listener(start)\n", encoding="utf-8")
@@ -67,7 +67,7 @@ MOVES = {
 
 @pytest.mark.parametrize(("here", "there", "same"), MOVES.values(), ids=MOVES)
 def test_code_that_is_moved_keeps_its_results(tmp_path: Path, here: str, there: str, same: bool) -> None:
-    """A result belongs to what decides a run, not to the places of files."""
+    """A result belongs to the code that decides a run, not to file names."""
     for name in ("lab/a.py", "lab/checks/b.py", "lab.yml", "experiments/control.yml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A run is judged once, and everybody who reports it says the same."""
+"""A run is judged once, and all its reports agree."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Grows by one whenever somebody sorts the entries of a run."""
+    """A counter that grows whenever the entries of a run are sorted."""
     found: list[str] = []
     build = History.__init__
 
@@ -39,7 +39,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_run_expects_what_its_file_says(run: Path) -> None:
-    """Unless it is held against something else."""
+    """Unless other expectations are given."""
     entries = run_folder.read(run)
     judgement = Judgement.of(entries)
     assert [it.name for it in judgement.checks] == ["failed-gets"]

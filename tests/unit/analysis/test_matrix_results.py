@@ -1,4 +1,4 @@
-"""docs/matrix.jsonl and docs/matrix.md: every result kept, and a table that says no more than they do."""
+"""docs/matrix.jsonl and docs/matrix.md: every result is kept, and the tables show no more than the results."""
 
 import os
 import resource
@@ -32,7 +32,7 @@ PLANS = shipped("control", "web1-freeze")
 
 
 def result(verdict: str = "pass", **changes: Any) -> dict[str, Any]:
-    """One of web1-freeze."""
+    """One result of web1-freeze."""
     counted = {"requests": 400, "failed": 0, "injections": 10, "injections_hit": 0, "share_below": 0.258866}
     detection = {"injections": 10, "seen": 10, "missed": 0, "median_s": 2.5, "max_s": 4, "bound_s": 4.5}
     return {
@@ -55,12 +55,12 @@ def result(verdict: str = "pass", **changes: Any) -> dict[str, Any]:
 
 
 def line(text: str, start: str) -> str:
-    """The line of a table that begins so."""
+    """The line of a table with that beginning."""
     return next(it for it in text.splitlines() if it.startswith(start))
 
 
 def test_the_table_in_docs_is_the_one_of_the_results() -> None:
-    """A result, or an experiment more, shows here; `invoke experiment.table` or UPDATE_GOLDEN=1 writes it anew."""
+    """A new result or experiment must show here; `invoke experiment.table` or UPDATE_GOLDEN=1 writes it again."""
     made = table(stories.shipped(LAB), matrix_results.load())
     if os.environ.get("UPDATE_GOLDEN") == "1":
         TABLE.write_text(made, encoding="utf-8")
@@ -75,7 +75,7 @@ def test_what_was_not_run_says_so() -> None:
 
 
 def test_a_row_shows_the_two_latest_and_whether_they_agree() -> None:
-    """Newest first; numbers are of the newest of as many rounds; every result is counted."""
+    """Newest first; the numbers are of the newest with as many rounds; every result is counted."""
     text = table(PLANS, [result("inconclusive"), result("fail", why=["failed-gets fail: 2"]), result()])
     assert line(text, "| web1-freeze") == (
         "| web1-freeze | ✓ pass | ✗ fail | **no** | 10 | 0 of 400 (< 26 %) | 2 of 9000 | "
@@ -90,7 +90,7 @@ def test_a_row_shows_the_two_latest_and_whether_they_agree() -> None:
 
 
 def test_of_two_results_the_one_with_more_rounds_has_the_numbers() -> None:
-    """A shorter run that agrees does not hide what ten rounds proved; an error, which has none, does not either."""
+    """Neither a shorter run that agrees nor an error, which has none, hides what ten rounds proved."""
     window = {"requests": 120, "failed": 0, "injections": 3, "injections_hit": 0, "share_below": 0.631597}
     fewer = result(rounds=3, reads={**result()["reads"], "window": window})
     assert "| yes | 10 | 0 of 400 (< 26 %) |" in table(PLANS, [result(), fewer])
@@ -109,7 +109,7 @@ def test_what_older_rules_decided_is_told_from_what_these_did() -> None:
 
 @pytest.mark.parametrize(("rounds", "faults", "share"), [(10, 20, " (< 26 %)"), (0, 3, " (< 95 %)"), (0, 0, "")])
 def test_an_older_result_counts_its_rounds(rounds: int, faults: int, share: str) -> None:
-    """It has a bound by reads, which is not true: a fault hits all of them or none."""
+    """Its bound counts reads, which is wrong: a fault hits all of them or none."""
     counted = {"requests": 400, "failed": 0, "share_below": 0.0075}
     older: dict[str, Any] = {"reads": {"window": counted, "whole": counted}, "rounds": rounds}
     text = table(PLANS, [result(**older, detection={**result()["detection"], "injections": faults})])
@@ -125,7 +125,7 @@ def test_an_error_has_no_numbers() -> None:
 
 
 def test_what_was_never_noticed_has_no_time() -> None:
-    """What was noticed but not always, says how often it was not."""
+    """A fault that was noticed only sometimes shows how often it was not."""
     seen = result()["detection"]
     never, once = {**seen, "seen": 0, "missed": 0}, {**seen, "missed": 1, "allowed_s": None}
     none = {"requests": 0, "failed": 0, "injections": 0, "injections_hit": 0, "share_below": None}
@@ -141,7 +141,7 @@ def table_row(*writes: dict[str, Any]) -> str:
 
 
 def sums(text: str, name: str) -> str:
-    """The line of the second table, or of the third; '' if there is none."""
+    """The line of the second or the third table; '' if there is none."""
     parts = text.split("\n## ")[1:3]
     return next((it for part in parts for it in part.splitlines() if it.startswith(f"| {name} |")), "")
 
@@ -151,20 +151,20 @@ NONE_LOST = {"acknowledged": 100, "lost": 0, "duplicated": 0, "unexpected": 0, "
 
 
 def test_writes_are_summed_over_all_results() -> None:
-    """None of n runs that lost one proves a bound; where one did there is none."""
+    """0 of n runs with a loss proves a bound; if one lost a write there is none."""
     assert table_row({}, {"acknowledged": 200}) == f"| {PROMOTES} | 2 | 2 | 300 | 0 (< 78 %) | 0 | 0 | 4 | 0 |"
     assert "| 200 | 3 | 1 | 0 |" in table_row({"lost": 3}, {"duplicated": 1})
 
 
 def test_writes_of_other_code_and_of_inconclusive_runs_count_too() -> None:
-    """A new commit throws no history away; a seed that was drawn twice is one."""
+    """A new commit discards no history; a seed that was drawn twice counts once."""
     ran = [result(name=PROMOTES, writes=NONE_LOST), result("inconclusive", name=PROMOTES, writes=NONE_LOST)]
     text = table(shipped(PROMOTES), [{**ran[0], "fingerprint": "older"}, ran[1]])
     assert sums(text, PROMOTES) == f"| {PROMOTES} | 2 | 1 | 200 | 0 (< 78 %) | 0 | 0 | 4 | 1 |"
 
 
 def test_a_run_that_could_not_tell_proves_nothing() -> None:
-    """Its writes bound nothing; where nothing was acknowledged, nothing can be lost."""
+    """Its writes prove no bound; without acknowledged writes nothing can be lost."""
     assert "| 200 | 0 and 1 x ? (< 95 %) | 0 |" in table_row({}, {"lost": None})
     assert "| 100 | ? | 0 |" in table_row({"lost": None})
     assert "| 100 | 0 (< 95 %) | 0 |" in table_row({}, {"acknowledged": 0, "lost": None})
@@ -172,7 +172,7 @@ def test_a_run_that_could_not_tell_proves_nothing() -> None:
 
 
 def test_an_error_that_never_began_has_no_writes() -> None:
-    """It is no run, but it is counted above."""
+    """It is no run, but the first table counts it."""
     never = {key: it for key, it in result("error", name=PROMOTES).items() if key not in ("reads", "writes")}
     text = table(shipped(PROMOTES), [never, result("inconclusive", name=PROMOTES)])
     assert sums(text, PROMOTES).startswith(f"| {PROMOTES} | 1 | 1 | 1 |")
@@ -181,7 +181,7 @@ def test_an_error_that_never_began_has_no_writes() -> None:
 
 
 def test_without_a_promotion_two_results_are_summed() -> None:
-    """One is in the first table."""
+    """A single one is only in the first table."""
     assert sums(table(PLANS, [result()]), "web1-freeze") == ""
     assert sums(table(PLANS, [result(), result()]), "web1-freeze").startswith("| web1-freeze | 2 | 1 | 2 | 0 (")
 
@@ -196,13 +196,13 @@ def test_without_a_promotion_two_results_are_summed() -> None:
     ],
 )
 def test_a_control_says_what_is_gone_and_what_must_be_found(name: str, gone: str, found: str) -> None:
-    """Whether a protection is taken away, or the replica is not waited for, or more is broken."""
+    """Whether a protection is removed, the replica is not waited for, or more is broken."""
     assert sums(table(shipped(name), []), name) == f"| {name} | {gone} | {NAMES[found]}: at least 1 | not run yet |"
     assert sums(table(PLANS, []), "web1-freeze") == ""
 
 
 def test_a_control_says_how_often_it_found_it() -> None:
-    """A run that proves nothing is no chance missed."""
+    """A run that proves nothing does not count as a miss."""
     ran = [result(it, name="lb1-power-off") for it in ("pass", "fail", "pass", "inconclusive", "error")]
     assert "| 2 of 3 runs, 1 inconclusive, 1 error |" in table(shipped("lb1-power-off"), ran)
     assert "| 0 of 0 runs, 1 error |" in table(shipped("lb1-power-off"), ran[-1:])
@@ -221,7 +221,7 @@ def test_results_are_only_ever_added(tmp_path: Path) -> None:
 
 
 def test_a_result_that_has_no_room_leaves_no_half_line(tmp_path: Path) -> None:
-    """It would be glued to the next one, and nothing could be run or drawn any more."""
+    """The next line would join it, and nothing could be run or drawn any more."""
     path = tmp_path / "matrix.jsonl"
     matrix_results.append(result(), path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -235,7 +235,7 @@ def test_a_result_that_has_no_room_leaves_no_half_line(tmp_path: Path) -> None:
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
-    """Nothing is run or drawn before it is whole again."""
+    """Nothing is run or drawn before it is repaired."""
     path = tmp_path / "matrix.jsonl"
     matrix_results.append(result(), path)
     path.write_text(path.read_text(encoding="utf-8") + '{"name": 1}\n[]\n{"na', encoding="utf-8")
@@ -245,7 +245,7 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 
 
 def test_versions_are_read_from_what_the_nodes_said() -> None:
-    """One of each product; several where the nodes differ."""
+    """One of each product; several if the nodes differ."""
     assert matrix_results.versions(REPORTED) == {
         "haproxy": "3.0.11-1+deb13u1",
         "nginx": "1.26.3",

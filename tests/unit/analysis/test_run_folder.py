@@ -31,7 +31,7 @@ def test_the_latest_run_is_found_by_that_word(tmp_path: Path) -> None:
 
 
 def test_an_unknown_run_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
-    """The newest first; where there is none, how to make one."""
+    """The newest first; if there is none, the command that makes one."""
     with pytest.raises(BadInput) as caught:
         run_folder.find("web9", tmp_path)
     assert "experiment.run control" in caught.value.hint
@@ -43,7 +43,7 @@ def test_an_unknown_run_is_refused_with_those_that_there_are(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("taken_in", [0, 50], ids=["", "killed while it took them in"])
 def test_a_killed_run_is_judged_with_what_its_load_recorded(tmp_path: Path, taken_in: int) -> None:
-    """Each request counts once; it still proves nothing, and the timeline stays as it was."""
+    """Each request counts once; the run still proves nothing, and the timeline is not changed."""
     asked = [it for it in quiet(**WORDS) if it.observer == "client"]
     rest = without(quiet(**WORDS), lambda it: it.observer == "client" or it.kind in ("end", "generator", "final"))
     record = tmp_path / run_folder.RECORD / "requests-0.jsonl"
@@ -63,7 +63,7 @@ def test_a_killed_run_is_judged_with_what_its_load_recorded(tmp_path: Path, take
 
 
 def test_a_run_that_was_closed_is_judged_by_its_timeline_alone(tmp_path: Path) -> None:
-    """It took in what was recorded; the record may be thrown away, or be another one's."""
+    """It has added the records; their folder may be deleted, or belong to another run."""
     timeline.append(tmp_path / run_folder.TIMELINE, quiet(**WORDS))
     (tmp_path / run_folder.RECORD).mkdir()
     (tmp_path / run_folder.RECORD / "requests-0.jsonl").write_text("no record\n\n", encoding="ascii")
@@ -74,7 +74,7 @@ def test_a_run_that_was_closed_is_judged_by_its_timeline_alone(tmp_path: Path) -
 
 @pytest.mark.parametrize("other", [0, 1, 4])
 def test_a_run_of_another_version_is_refused(tmp_path: Path, other: int) -> None:
-    """Exit code 2, what it is and what to do; nothing is judged or drawn from what may mean something else."""
+    """Exit code 2, the format and what to do; nothing is judged or drawn from keys that may differ in meaning."""
     timeline.append(tmp_path / run_folder.TIMELINE, quiet(format=other))
     with pytest.raises(Exit) as ending:
         experiment.report_(Context(), str(tmp_path))
@@ -84,7 +84,7 @@ def test_a_run_of_another_version_is_refused(tmp_path: Path, other: int) -> None
 
 
 def test_a_run_that_does_not_say_its_format_is_refused(tmp_path: Path) -> None:
-    """The first version of the lab wrote none; what was killed before it said anything is of this one."""
+    """The first version of the lab wrote none; a run killed before it wrote one counts as this version's."""
     silent = [Entry(it.at, it.observer, it.kind, {k: v for k, v in it.data.items() if k != "format"}) for it in quiet()]
     timeline.append(tmp_path / run_folder.TIMELINE, silent)
     with pytest.raises(BadInput, match="has format 0"):

@@ -1,4 +1,4 @@
-"""Lanes: what was true from when to when, and where nobody saw."""
+"""Lanes: the state from when to when, and where it was not observed."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def node(at: float, power: str) -> Entry:
 
 
 def test_a_lane_changes_when_its_label_does() -> None:
-    """Looks that say the same are one interval, up to the end of the run."""
+    """Looks with the same state are one interval, up to the end of the run."""
     looks = [servers(20), servers(22, "UP 1/2"), servers(24, "DOWN"), servers(27, "DOWN")]
     lane = state_intervals.servers(History([*looks, LAST]))
     assert as_tuples(lane["web1"]) == [(20, 22, "UP"), (22, 24, "UP 1/2"), (24, 30, "DOWN")]
@@ -43,19 +43,19 @@ def test_a_lane_changes_when_its_label_does() -> None:
     ids=["five seconds", "longer", "at the end", "a look that saw nothing"],
 )
 def test_where_nobody_saw_the_lane_says_so(looks: list[Entry], expected: list[tuple[float, float, str]]) -> None:
-    """An old answer is not drawn on as if it were still true."""
+    """An old answer is not drawn as if it were still true."""
     assert as_tuples(state_intervals.power(History([*looks, LAST]))["web1"]) == expected
 
 
 def test_roles_of_databases() -> None:
-    """A replica that has stopped replicating is told apart, and so is whoever takes writes."""
+    """A replica that stopped replicating is told apart, and so is a writable one."""
     looks = [database(26, "web2", writable=False), database(27, "web2", writable=False, replicating=False)]
     lane = state_intervals.databases(History([*looks, database(28, "web2", writable=True), LAST]))
     assert as_tuples(lane["web2"]) == [(26, 27, "replica"), (27, 28, "replica, stopped"), (28, 30, "primary, writable")]
 
 
 def test_a_primary_that_waits_for_no_replica_says_so() -> None:
-    """What it acknowledges meanwhile it alone has; a replica's own setting means nothing."""
+    """Only it has what it acknowledges meanwhile; a replica's own setting means nothing."""
     looks = [database(26 + it, "web1", writable=True, semi_sync=it == 0) for it in (0, 1)]
     lane = state_intervals.databases(History([*looks, LAST]))["web1"]
     assert as_tuples(lane) == [(26, 27, "primary, writable"), (27, 30, "primary, writable, semi-sync OFF")]
@@ -70,7 +70,7 @@ def test_a_primary_that_waits_for_no_replica_says_so() -> None:
     ],
 )
 def test_steps_of_a_fault(times: list[float], expected: list[tuple[float, float, str]]) -> None:
-    """What was not healed lasts to the end of the run."""
+    """A fault that was not healed lasts to the end of the run."""
     assert as_tuples(state_intervals.faults(History([*spell(times), LAST]))["web1-power-off"]) == expected
 
 

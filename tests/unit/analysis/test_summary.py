@@ -1,4 +1,4 @@
-"""summary.json: the shape that scripts rely on, and null for what could not be told."""
+"""summary.json: the format that scripts rely on, and null for unknown values."""
 
 import json
 
@@ -25,7 +25,7 @@ EXPECT = [{"check": "failed-gets", "at_most": 0}, {"check": "gtid-equal", "equal
 
 
 def test_the_summary_of_a_run() -> None:
-    """Exactly the keys that are promised, and nothing that JSON does not know."""
+    """Exactly the promised keys, and only values that JSON has."""
     entries = switched_off(failed(6), write(7, "maybe", "unknown"))
     summary = Judgement.of(entries, EXPECT).summary
     assert json.loads(json.dumps(summary, allow_nan=False)) == {
@@ -70,12 +70,12 @@ def test_the_summary_of_a_run() -> None:
     ],
 )
 def test_without_the_final_sets_nothing_is_said_of_losses(entries: list[Entry], lost: int | None) -> None:
-    """Null is no zero; a loss that was seen is told all the same."""
+    """Null is not zero; an observed loss is still reported."""
     assert Judgement.of(entries, []).summary["writes"]["lost"] == lost
 
 
 def test_times_that_were_not_seen_are_null() -> None:
-    """The least that it took is no figure to compare with."""
+    """A minimum time is no figure to compare with."""
     blind = without(switched_off(), of("balancer", 4.9, 12))
     assert Judgement.of(blind, []).summary["times"]["detected_s"] is None
     assert Judgement.of(quiet(), []).summary["times"] == {"detected_s": None, "outage_s": 0.02, "recovered_s": None}
@@ -88,7 +88,7 @@ def test_a_fault_that_stands_has_no_end() -> None:
 
 
 def test_a_note_that_is_not_there_is_an_answer() -> None:
-    """The outcomes add up to all requests, and failed ones are those that the check of failed GETs counts."""
+    """The outcomes add up to all requests, and failed ones are those of the check of failed GETs."""
     early, late = (Judgement.of([*quiet(), absent(at, "t0")], []).summary["requests"]["GET"] for at in (1.5, 9))
     assert early == {"ok": 321, "failed": 0, "unknown": 0}
     assert late == {"ok": 320, "failed": 1, "unknown": 0}

@@ -1,4 +1,4 @@
-"""timeline.jsonl: what is written can be read, and what was damaged is told."""
+"""timeline.jsonl: entries that were written can be read, and damage is reported."""
 
 import errno
 import io
@@ -19,7 +19,7 @@ from lab.errors import BadInput, InfrastructureBroken
 
 
 def test_a_timeline_is_read_in_the_order_of_time(tmp_path: Path) -> None:
-    """Several processes write what they saw; whoever reads does not care in which order."""
+    """Several processes write their observations; a reader need not care about the order."""
     late, early = Entry(2.5, "lab", "phase", {"name": "end"}), Entry(1.0, "client", "request", {"token": "ä"})
     timeline.append(tmp_path / "timeline.jsonl", [late])
     timeline.append(tmp_path / "timeline.jsonl", [early])
@@ -27,14 +27,14 @@ def test_a_timeline_is_read_in_the_order_of_time(tmp_path: Path) -> None:
 
 
 def test_a_line_is_a_flat_object(tmp_path: Path) -> None:
-    """Others read the file without this module."""
+    """Other programs read the file without this module."""
     timeline.append(tmp_path / "timeline.jsonl", [Entry(1.5, "node", "blind", {"node": "web1", "why": "no answer"})])
     line = (tmp_path / "timeline.jsonl").read_text(encoding="utf-8")
     assert json.loads(line) == {"at": 1.5, "observer": "node", "kind": "blind", "node": "web1", "why": "no answer"}
 
 
 def test_an_entry_is_in_the_file_once_it_is_written(tmp_path: Path) -> None:
-    """Whoever is killed next leaves all that it saw."""
+    """A process that is killed next leaves all its observations."""
     with Writer(tmp_path / "timeline.jsonl") as writer:
         writer.write(Entry(1.0, "lab", "phase", {"name": "measure"}))
         assert len(timeline.read(tmp_path / "timeline.jsonl")) == 1
@@ -49,7 +49,7 @@ def test_threads_share_a_writer(tmp_path: Path) -> None:
 
 
 def test_the_key_of_format_2_is_read_as_that_of_today(tmp_path: Path) -> None:
-    """It was `eye`; an entry that has both has its own."""
+    """It was `eye`; an entry that has both keys keeps its own."""
     path = tmp_path / "timeline.jsonl"
     path.write_text('{"at": 1, "eye": "node", "kind": "blind", "node": "web1"}\n', encoding="utf-8")
     assert timeline.read(path) == [Entry(1.0, "node", "blind", {"node": "web1"})]
@@ -58,14 +58,14 @@ def test_the_key_of_format_2_is_read_as_that_of_today(tmp_path: Path) -> None:
 
 
 def test_a_last_line_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
-    """This is what a killed process leaves."""
+    """A killed process leaves such a line."""
     path = tmp_path / "timeline.jsonl"
     path.write_text('{"at": 1, "observer": "lab", "kind": "end"}\n{"at": 2, "ey', encoding="utf-8")
     assert [entry.at for entry in timeline.read(path)] == [1.0]
 
 
 def test_a_whole_last_line_without_its_end_is_kept(tmp_path: Path) -> None:
-    """Somebody's editor took the line end away."""
+    """An editor may have removed the newline."""
     path = tmp_path / "timeline.jsonl"
     path.write_text('{"at": 1, "observer": "lab", "kind": "end"}', encoding="utf-8")
     assert len(timeline.read(path)) == 1
@@ -96,12 +96,12 @@ def test_no_timeline_is_bad_input(tmp_path: Path) -> None:
 
 
 class Full(io.FileIO):
-    """A file on a disk on which only what was kept in reserve is left: half a line still has room."""
+    """A file on a disk with only the reserve left: half a line still has room."""
 
     reserve: Path
 
     def write(self, data: Any) -> int:
-        """As the kernel does it: what has room is written, then nothing is."""
+        """Like the kernel: write what has room, then nothing."""
         if not self.reserve.exists():
             return super().write(data)
         if len(data) < 60:
@@ -110,7 +110,7 @@ class Full(io.FileIO):
 
 
 def test_a_full_disk_is_told_and_marks_the_run_as_broken(tmp_path: Path) -> None:
-    """Whoever writes goes on and heals; the file stays one of whole lines, and its run is an error, not a verdict."""
+    """The caller goes on and heals; the file has complete lines only, and its run is an error, not a verdict."""
     path = tmp_path / "timeline.jsonl"
     timeline.append(path, [Entry(1.0, "lab", "run", {"name": "x"})])
     writer = Writer(path)
@@ -144,6 +144,6 @@ def test_an_entry_that_has_no_room_leaves_no_half_line(tmp_path: Path) -> None:
 
 
 def test_data_does_not_hide_what_every_entry_has() -> None:
-    """A fault's kind is no entry's kind."""
+    """A fault's kind is not an entry's kind."""
     with pytest.raises(ValueError, match="kind"):
         Entry(1.0, "lab", "inject", {"kind": "power-off"})

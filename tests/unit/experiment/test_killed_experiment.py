@@ -26,9 +26,7 @@ from lab.topology import Lab
 from tests.unit.conftest import Stored
 
 CHOSEN = {"durability": "async", "algorithm": "leastconn"}
-MESSAGE = (
-    "an experiment was killed: the next converge does what you chose before it (algorithm leastconn, durability async)"
-)
+MESSAGE = "an experiment was killed: the next converge restores your choices (algorithm leastconn, durability async)"
 Run = Callable[[Callable[[], None]], None]
 
 

@@ -143,7 +143,7 @@ def test_infrastructure_that_broke_in_the_middle_is_one_result(tmp_path: Path) -
     it = Doubles(tmp_path, BROKEN)
     assert it.play(rows("web1-freeze")) == 3
     assert (it.verdicts, it.resets) == ([("web1-freeze", "error")], 0)
-    assert it.results[0]["why"] == ["the rig broke: Locust died"]
+    assert it.results[0]["why"] == ["the test infrastructure failed: Locust died"]
 
 
 @pytest.mark.parametrize(

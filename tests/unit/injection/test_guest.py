@@ -1,4 +1,4 @@
-"""The scripts of faults inside a node: valid bash, and those that need no other machine are tried on this one."""
+"""The scripts of faults inside a node: valid bash; those that need no other machine are run on this one."""
 
 import subprocess
 from pathlib import Path
@@ -40,7 +40,7 @@ def fault(given: dict[str, Any]) -> Fault:
 
 @pytest.mark.parametrize("given", INSIDE, ids=lambda it: fault(it).id)
 def test_every_script_is_bash(given: dict[str, Any]) -> None:
-    """Read whole by bash, with and without its timer."""
+    """Bash parses it completely, with and without its timer."""
     made = guest.scripts(fault(given), LAB)
     texts = [made.seen, made.gone, made.inject, guest.with_timer(fault(given), made, 60)]
     texts.append(guest.without_timer(fault(given), made))
@@ -50,7 +50,7 @@ def test_every_script_is_bash(given: dict[str, Any]) -> None:
 
 
 def test_network_faults_end_by_themselves_and_others_do_not() -> None:
-    """Whoever cut a node off may never come back; a service that was killed stays as it is."""
+    """The command that cut a node off may never return; a killed service stays dead."""
     cut = fault({"kind": "partition", "node": "web2", "peer": "all"})
     text = guest.with_timer(cut, guest.scripts(cut, LAB), 60)
     assert "systemd-run" in text and "--on-active=60" in text and "nft delete table" in text
@@ -60,7 +60,7 @@ def test_network_faults_end_by_themselves_and_others_do_not() -> None:
 
 
 def test_a_partition_cuts_the_lab_network_and_never_the_management() -> None:
-    """From all: the lab's network. From one: its address. Nothing is refused, everything is dropped."""
+    """From all nodes: the lab's network. From one: its address. Packets are dropped, not rejected."""
     every = guest.scripts(fault({"kind": "partition", "node": "web2", "peer": "all"}), LAB).inject
     one = guest.scripts(fault({"kind": "partition", "node": "web2", "peer": "lb1"}), LAB).inject
     assert "ip saddr 192.168.56.0/24 drop" in every and "ip daddr 192.168.56.10 drop" in one
@@ -68,7 +68,7 @@ def test_a_partition_cuts_the_lab_network_and_never_the_management() -> None:
 
 
 def test_netem_gets_what_was_asked_for(tmp_path: Path) -> None:
-    """Delay with jitter, loss and rate, on the card that has the lab's address."""
+    """Delay with jitter, loss and rate, on the interface with the lab's address."""
     fake(tmp_path, "ip", "echo '3: eth1 inet 192.168.56.12/24'")
     fake(tmp_path, "tc", "exit 0")
     slow = guest.scripts(fault(INSIDE[6]), LAB)
@@ -78,7 +78,7 @@ def test_netem_gets_what_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_skewed_clock_is_seen_and_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against the time since boot. The clock is a file: the scripts call a command that no machine has."""
+    """Measured against the time since boot. The clock is a file: the scripts call a fake `date`."""
     for module in (guest, scripts):
         monkeypatch.setattr(module, "FOLDER", str(tmp_path / "faults"))
     (tmp_path / "ahead").write_text("0")
@@ -125,7 +125,7 @@ def test_a_killed_service_counts_when_another_process_runs_or_none(
 def test_a_service_without_a_name_is_not_the_group_of_all_services(
     given: dict[str, Any], saved: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To kill it would kill every service of the node."""
+    """Killing that group would kill every service of the node."""
     for module in (guest, scripts):
         monkeypatch.setattr(module, "FOLDER", str(tmp_path / "faults"))
     fake(tmp_path, "systemctl", "exit 0")
@@ -141,7 +141,7 @@ def test_a_service_without_a_name_is_not_the_group_of_all_services(
 
 
 def test_replication_is_slow_and_nothing_else_is(tmp_path: Path) -> None:
-    """Only what a MySQL server sends is dropped where it is too much: 2000 kbit are 250 kB."""
+    """Only packets from a MySQL server above the rate are dropped: 2000 kbit are 250 kB."""
     fake(tmp_path, "nft", "exit 0")
     assert bash(guest.scripts(fault(INSIDE[13]), LAB).inject).returncode == 0
     calls = (tmp_path / "calls").read_text()
@@ -150,7 +150,7 @@ def test_replication_is_slow_and_nothing_else_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", INSIDE[11:13], ids=lambda it: fault(it).id)
 def test_a_replica_that_was_promoted_since_has_nothing_to_heal(tmp_path: Path, given: dict[str, Any]) -> None:
-    """It has no source any more, and must not get one; a server that does not answer is not taken for such a one."""
+    """It has no source any more and must not get one; a server that does not answer does not count as promoted."""
     made = guest.scripts(fault(given), LAB)
     fake(tmp_path, "mysql", 'case "$*" in *STOP*|*START*) exit 1;; esac')
     assert bash(made.heal).returncode == 0 and bash(made.gone).returncode == 0
@@ -161,12 +161,12 @@ def test_a_replica_that_was_promoted_since_has_nothing_to_heal(tmp_path: Path, g
 
 @pytest.mark.parametrize("given", INSIDE[11:14], ids=lambda it: fault(it).id)
 def test_a_primary_has_no_replication_to_break(tmp_path: Path, given: dict[str, Any]) -> None:
-    """It is refused before anything is changed, with its name; a replica is not."""
+    """It is refused, by name, before anything is changed; a replica is not."""
     prepare = guest.scripts(fault(given), LAB).prepare
     fake(tmp_path, "uname", "echo web2")
     fake(tmp_path, "mysql", "exit 0")
     done = bash(prepare)
-    assert (done.returncode, done.stdout) == (1, "web2 is no replica\n")
+    assert (done.returncode, done.stdout) == (1, "web2 is not a replica\n")
     fake(tmp_path, "mysql", "echo Waiting for source to send event")
     assert bash(prepare).returncode == 0
 
@@ -187,7 +187,7 @@ HEALS = {
 
 @pytest.mark.parametrize(("given", "call"), HEALS.values(), ids=HEALS.keys())
 def test_what_was_broken_is_told_to_go_on(tmp_path: Path, given: dict[str, Any], call: str) -> None:
-    """By the program that broke it, and to the same service, card, table or thread."""
+    """By the program that broke it, and for the same service, interface, table or thread."""
     fake(tmp_path, "systemctl", 'case "$*" in *Id*) echo nginx.service;; *MainPID*) echo 4711;; esac')
     fake(tmp_path, "ip", "echo '3: eth1 inet 192.168.56.12/24'")
     fake(tmp_path, "mysql", "echo Waiting for source to send event")
@@ -198,7 +198,7 @@ def test_what_was_broken_is_told_to_go_on(tmp_path: Path, given: dict[str, Any],
 
 
 def test_a_service_that_was_killed_restarts_by_itself_again(tmp_path: Path) -> None:
-    """What kept it dead is taken away with the fault."""
+    """The setting that kept it dead is removed with the fault."""
     extra = tmp_path / "nginx.service.d" / "weblab-fault.conf"
     extra.parent.mkdir()
     extra.write_text("[Service]\nRestart=no\n")
@@ -210,7 +210,7 @@ def test_a_service_that_was_killed_restarts_by_itself_again(tmp_path: Path) -> N
 
 
 def test_a_full_disk_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What filled it is removed, and twice is no mistake."""
+    """The file that filled it is removed; doing so twice does no harm."""
     monkeypatch.setattr(guest, "FILL", str(tmp_path / "fill"))
     (tmp_path / "fill").write_text("full")
     heal = guest.scripts(fault(INSIDE[7]), LAB).heal
@@ -218,7 +218,7 @@ def test_a_full_disk_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_delay_keeps_the_receiver_running(tmp_path: Path) -> None:
-    """With both threads stopped MySQL would throw away what it received and did not apply."""
+    """With both threads stopped MySQL would discard what it received and did not apply."""
     fake(tmp_path, "mysql", "exit 0")
     assert bash(guest.scripts(fault(INSIDE[12]), LAB).inject).returncode == 0
     calls = (tmp_path / "calls").read_text()

@@ -1,4 +1,4 @@
-"""The fault of PHP on a web server: when it is slow, and when no more."""
+"""The fault of PHP on a web server: when it makes PHP slow, and when it ends."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ LIMIT = Fault.parse(LAB, {"kind": "php-limit", "node": "web1", "pages_per_s": 15
 
 
 def test_php_is_slow_while_a_link_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PHP reads its settings anew each time; the link leads to a folder that a boot empties."""
+    """PHP reads its settings again at each start; the link leads to a folder that a boot empties."""
     settings = tmp_path / "8.4" / "fpm" / "conf.d"
     settings.mkdir(parents=True)
     monkeypatch.setattr(guest_web, "SETTINGS", f"{tmp_path}/*/fpm/conf.d")
@@ -30,7 +30,7 @@ def test_php_is_slow_while_a_link_is_there(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_php_is_reloaded_until_that_worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first heal was cut off after the link had gone; where nothing is left to heal, nothing is reloaded."""
+    """The first heal was interrupted after it removed the link; when nothing is left to heal, PHP is not reloaded."""
     monkeypatch.setattr(guest_web, "SETTINGS", f"{tmp_path}/*/fpm/conf.d")
     monkeypatch.setattr(guest_web, "state_path", lambda _: str(tmp_path / "limit"))
     made = guest.scripts(LIMIT, LAB)

@@ -1,4 +1,4 @@
-"""Injecting and healing: written down first, seen to be real, refused where it makes no sense. Nodes are doubles."""
+"""Injecting and healing: recorded first, verified, refused if impossible. Nodes are doubles."""
 
 import subprocess
 from errno import ENOSPC
@@ -22,7 +22,7 @@ FULL = Fault("disk-full", "web1")
 
 
 class Double:
-    """A node that notes what it is told, and what the ledger said then."""
+    """A node that records its scripts, and the state of the ledger at that time."""
 
     sent: list[tuple[str, list[str]]]
     refuses: list[str]
@@ -50,7 +50,7 @@ def machine(fault: Fault) -> Any:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
-    """What nodes were told."""
+    """The scripts that nodes got."""
     Double.sent, Double.refuses = [], []
     monkeypatch.setattr(inject_and_heal, "Machine", Double)
     monkeypatch.setattr(vm_power, "states", lambda lab: dict.fromkeys(("lb1", "web1", "web2"), "running"))
@@ -60,7 +60,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
 def test_a_fault_is_written_down_before_it_is_made_and_struck_out_when_it_is_gone(
     sent: list[tuple[str, list[str]]],
 ) -> None:
-    """Whoever dies in between leaves a fault that can be undone; the timeline hears all four steps in order."""
+    """A command killed in between leaves a fault that can be undone; all four steps are reported in order."""
     reports: list[str] = []
     inject_and_heal.inject(LAB, SLOW, machine(SLOW), report=lambda word, fault: reports.append(f"{word} {fault.id}"))
     assert sent == [
@@ -76,10 +76,10 @@ def test_a_fault_is_written_down_before_it_is_made_and_struck_out_when_it_is_gon
 def test_a_heal_that_comes_before_a_fault_is_made_does_not_make_the_ledger_forget_it(
     sent: list[tuple[str, list[str]]],
 ) -> None:
-    """fault.heal takes no lock: while another command still prepares the fault, there is nothing to be seen of it."""
+    """fault.heal takes no lock: while another command prepares the fault, it is not visible on the node."""
 
     class Crossed(Double):
-        """Somebody heals everything while the node gets ready."""
+        """Another command heals everything while the node is prepared."""
 
         def ready(self, text: str, *, title: str, **_: object) -> str:
             """It finds the fault in the ledger, and nothing on the node."""
@@ -92,7 +92,7 @@ def test_a_heal_that_comes_before_a_fault_is_made_does_not_make_the_ledger_forge
 
 
 def test_a_fault_that_is_not_seen_is_undone_and_told(sent: list[tuple[str, list[str]]]) -> None:
-    """Nothing half made stays behind, and nobody believes that it was there."""
+    """No partial fault stays behind, and the error says that it was not there."""
     Double.refuses = ["injected"]
     reports: list[str] = []
     with pytest.raises(CommandFailed):
@@ -103,7 +103,7 @@ def test_a_fault_that_is_not_seen_is_undone_and_told(sent: list[tuple[str, list[
 
 
 def test_a_fault_that_can_not_be_healed_stays_in_the_ledger(sent: list[tuple[str, list[str]]]) -> None:
-    """All others are healed all the same, then the error is told."""
+    """All others are still healed, then the error is raised."""
     inject_and_heal.inject(LAB, SLOW, machine(SLOW))
     inject_and_heal.inject(LAB, FULL, machine(FULL))
     Double.refuses = ["web2-slow is healed"]
@@ -115,7 +115,7 @@ def test_a_fault_that_can_not_be_healed_stays_in_the_ledger(sent: list[tuple[str
 def test_a_full_disk_of_this_machine_stops_no_heal(
     sent: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first fault can't be struck out of the ledger; the second one is healed all the same."""
+    """The first fault can't be removed from the ledger; the second one is still healed."""
     for fault in (SLOW, FULL):
         inject_and_heal.inject(LAB, fault, machine(fault))
     full = [OSError(ENOSPC, "No space left on device")]
@@ -136,7 +136,7 @@ def test_a_full_disk_of_this_machine_stops_no_heal(
 def test_a_frozen_machine_that_is_fenced_while_it_wakes_is_started(
     sent: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits for an answer of a machine that a promotion has just switched off."""
+    """The heal does not wait for an answer from a machine that a promotion has just powered off."""
     frozen = Fault("freeze", "web1")
     ledger.add(frozen, 1.0)
     states = iter(["paused", "off", "off"])
@@ -152,7 +152,7 @@ def test_a_frozen_machine_that_is_fenced_while_it_wakes_is_started(
 def test_machines_are_healed_before_what_is_inside_them(
     sent: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A node without power can't be told to undo anything."""
+    """A node without power can't undo anything."""
     order: list[str] = []
     monkeypatch.setattr(inject_and_heal, "heal", lambda lab, fault, machine, report: order.append(fault.id))
     ledger.add(SLOW, 1.0)
@@ -164,7 +164,7 @@ def test_machines_are_healed_before_what_is_inside_them(
 def test_a_machine_that_was_fenced_is_started_before_what_is_inside_is_healed(
     sent: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A promotion switched it off while the fault was active."""
+    """A promotion powered it off while the fault was active."""
     inject_and_heal.inject(LAB, FULL, machine(FULL))
     started: list[str] = []
     monkeypatch.setattr(vm_power, "states", lambda lab: {"web1": "off"})
@@ -177,7 +177,7 @@ def test_a_machine_that_was_fenced_is_started_before_what_is_inside_is_healed(
 def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
     sent: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same twice; a node that is off. Nothing is written down then."""
+    """The same fault twice, or on a node that is off. Nothing is recorded then."""
     inject_and_heal.inject(LAB, SLOW, machine(SLOW))
     with pytest.raises(CheckFailed, match="web2-slow is active already"):
         inject_and_heal.inject(LAB, SLOW, machine(SLOW))
@@ -190,18 +190,18 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
 def test_a_fault_of_a_node_that_lab_yml_has_no_more_hinders_nobody(
     sent: list[tuple[str, list[str]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Else no fault could be healed or injected, and lab.up, which sweeps such a machine, would never end well."""
+    """Else no fault could be healed or injected, and lab.up, which removes such a machine, would always fail."""
     inject_and_heal.inject(LAB, FULL, machine(FULL))
     ledger.add(Fault("freeze", "web3"), 1.0)
     ledger.add(Fault("partition", "web1", peer="web3"), 1.0)
     inject_and_heal.inject(LAB, SLOW, machine(SLOW))
     assert inject_and_heal.heal_all(LAB) == [FULL, SLOW]
     assert ledger.entries() == []
-    assert "web3-freeze is struck out of the ledger: lab.yml has no such node" in capsys.readouterr().err
+    assert "web3-freeze is removed from the ledger: lab.yml has no such node" in capsys.readouterr().err
 
 
 def test_a_ledger_damaged_by_hand_is_told() -> None:
-    """With the way out: reset undoes every fault."""
+    """The error names the next command: reset undoes every fault."""
     ledger.LEDGER.write_text("{")
     with pytest.raises(LabError, match="damaged") as caught:
         ledger.entries()
@@ -209,12 +209,12 @@ def test_a_ledger_damaged_by_hand_is_told() -> None:
 
 
 def test_a_fault_that_does_not_show_is_waited_for_as_long_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its script ends by itself, with an exit code of its own."""
+    """Its script ends by itself, with its own exit code."""
     monkeypatch.setattr(inject_and_heal, "SEEN_S", 0.0)
     scripts: list[str] = []
 
     class Sent:
-        """A connection that keeps what it is sent."""
+        """A connection that keeps the scripts it gets."""
 
         def script(self, text: str, **_: object) -> None:
             """Keep it."""

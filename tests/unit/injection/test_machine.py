@@ -1,4 +1,4 @@
-"""Faults of a whole machine: healed when it runs again and all its services do."""
+"""Faults of a whole machine: healed once it and all its services run."""
 
 import socket
 import threading
@@ -29,7 +29,7 @@ class Double:
 
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What happens to the machine, in order; nginx takes a moment to start."""
+    """The operations on the machine, in order; nginx takes a moment to start."""
     events: list[str] = []
     states = iter(["activating", "active"])
 
@@ -49,7 +49,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["power-off", "shutdown", "power-button"])
 def test_a_machine_that_is_off_is_healed_when_all_its_services_run(done: list[str], kind: str) -> None:
-    """Not as soon as it answers."""
+    """Not when it only answers."""
     web1: Any = Double()
     MACHINE[kind](LAB, web1).heal()
     assert done == ["power_on", "answers", "activating", "active"]

@@ -1,4 +1,4 @@
-"""What comes next with the databases, and how they follow each other as text."""
+"""The next command for the databases, and the replication tree as text."""
 
 import time
 from dataclasses import replace
@@ -86,7 +86,7 @@ def test_a_replica_that_can_not_apply_is_not_promoted_in_circles(web1: Database 
 
 
 def test_a_machine_that_is_no_more_is_made_anew() -> None:
-    """It can't rejoin before that, and needs not to after it."""
+    """It can't rejoin before that, and need not after it."""
     (line,) = advise((WEB1, WEB2), {"web1": None, "web2": PROMOTED}, "web2", {}, {"web1": "absent"})
     assert "; next: invoke lab.up" in line
 
@@ -107,12 +107,12 @@ CLOSED_AND_APART = {
 def test_a_replica_that_can_not_reach_its_closed_source_is_not_waited_for(web2: Database, command: str) -> None:
     """lab.provision would wait a minute and fail."""
     last_seen.remember(time.time(), [OPEN])
-    (line,) = advise((WEB1, WEB2), {"web1": CLOSED, "web2": web2}, "", {"web1": "web1: MySQL was told to stop"})
+    (line,) = advise((WEB1, WEB2), {"web1": CLOSED, "web2": web2}, "", {"web1": "web1: MySQL was asked to stop"})
     assert line.endswith(f"; next: {command}")
 
 
 def test_a_replica_whose_source_purged_what_it_lacks_is_not_waited_for() -> None:
-    """It never catches up: the one that has all is promoted."""
+    """It never catches up: the server with all transactions is promoted."""
     behind = replace(CUT_OFF, gtid_executed=f"{U1}:1-40", received="", stopped=True)
     (line,) = advise((WEB1, WEB2), {"web1": replace(CLOSED, purged=f"{U1}:1-45"), "web2": behind}, "", {})
     assert line.endswith("; next: invoke db.promote web1, then invoke db.rejoin web2")
@@ -143,15 +143,15 @@ def test_machines_that_are_off_are_started_before_anything() -> None:
 
 
 def test_a_machine_that_is_no_more_is_not_salvaged() -> None:
-    """Only accepting it is left."""
+    """Only accepting the loss is left."""
     last_seen.remember(time.time(), [OPEN, REPLICA])
-    ended, machines = {"web1": "web1 is off, and nobody pulled its plug"}, {"web1": "absent", "web2": "running"}
+    ended, machines = {"web1": "web1 is off"}, {"web1": "absent", "web2": "running"}
     (line,) = advise((WEB1, WEB2), {"web1": None, "web2": REPLICA}, "", ended, machines)
     assert line.endswith("; next: invoke db.promote web2 --accept-data-loss")
 
 
 def test_what_neither_server_has_any_more_is_accepted_and_not_salvaged() -> None:
-    """Both answer and have the same: nothing can be fetched."""
+    """Both answer and have the same transactions: nothing can be fetched."""
     last_seen.remember(time.time(), [replace(OPEN, gtid_executed=f"{U1}:1-55")])
     (line,) = advise((WEB1, WEB2), {"web1": CLOSED, "web2": replace(CLOSED, node="web2", uuid=U2)}, "", {})
     assert line.endswith("--accept-data-loss")
@@ -175,11 +175,11 @@ def as_web2(it: Database | None) -> Database | None:
     return it and replace(it, node="web2", uuid=U2, source=str(WEB1.ip) if it.source else "")
 
 
-@pytest.mark.parametrize("ended", ["", "web1 is off, and nobody pulled its plug"])
+@pytest.mark.parametrize("ended", ["", "web1 is off"])
 @pytest.mark.parametrize("other", STATES)
 @pytest.mark.parametrize("one", STATES)
 def test_a_promotion_that_is_named_is_not_refused(one: str, other: str, ended: str) -> None:
-    """Whatever both answered: as it stands there, or with --salvage, which asks again when it has fetched the rest."""
+    """For any answers of both: as advised, or with --salvage, which asks again after it has fetched the rest."""
     asked = {"web1": STATES[one], "web2": as_web2(STATES[other])}
     last_seen.remember(time.time(), [OPEN])
     nodes = {"web1": WEB1, "web2": WEB2}
@@ -196,7 +196,7 @@ def test_a_promotion_that_is_named_is_not_refused(one: str, other: str, ended: s
 
 @pytest.mark.parametrize(("web1", "web2"), [(OPEN, REPLICA), (BACK, PROMOTED)], ids=["healthy", "promoted"])
 def test_what_is_right_or_told_elsewhere_needs_no_advice(web1: Database, web2: Database | None) -> None:
-    """Roles have no favourites; a machine that is off is the business of lab.up."""
+    """Neither server is preferred; a machine that is off is for lab.up to start."""
     assert advise((WEB1, WEB2), {"web1": web1, "web2": web2}, "", {}) == []
 
 
@@ -205,22 +205,22 @@ def test_the_tree_tells_roles_lag_and_differences() -> None:
     replica = replace(REPLICA, lag_s=3, gtid_executed=f"{U1}:1-45,{U2}:1-2")
     assert tree((WEB1, WEB2), {"web1": OPEN, "web2": replica}, "").splitlines() == [
         "web1: primary, writable, durability durable, semi-sync ON, 50 transactions",
-        "└─ web2: replica, read-only, 3 s behind, 47 transactions (5 of web1 missing, 2 that web1 has not)",
+        "└─ web2: replica, read-only, 3 s behind, 47 transactions (lacks 5 of web1's, has 2 that web1 lacks)",
     ]
 
 
 def test_the_tree_after_a_promotion() -> None:
-    """The survivor's durability is marked; the old primary stands beside it, with what only it has."""
+    """The survivor's durability is marked; the old primary is shown beside it, with what only it has."""
     old = replace(CLOSED, gtid_executed=f"{U1}:1-53")
     lines = tree((WEB1, WEB2), {"web1": old, "web2": PROMOTED}, "web2").splitlines()
     assert lines == [
-        "web1: unassigned, read-only, 53 transactions (7 of web2 missing, 3 that web2 has not)",
+        "web1: unassigned, read-only, 53 transactions (lacks 7 of web2's, has 3 that web2 lacks)",
         "web2: primary, writable, durability available (degraded by promote), semi-sync ON, 57 transactions",
     ]
 
 
 def test_the_tree_shows_a_circle_and_who_is_silent_once() -> None:
-    """Nothing is left out, nothing is endless."""
+    """No server is left out, and the drawing ends."""
     circle = tree((WEB1, WEB2), {"web1": replace(CLOSED, source=str(WEB2.ip)), "web2": REPLICA}, "")
     assert [line.strip("└─ ").partition(":")[0] for line in circle.splitlines()] == ["web1", "web2"]
     silent = tree((WEB1, WEB2), {"web1": None, "web2": replace(REPLICA, receiving=False, error="refused")}, "")
@@ -236,7 +236,7 @@ def test_what_a_fault_would_refuse_is_advised_after_its_healing() -> None:
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_replica_that_stands_is_told_and_that_writes_wait_for_it(broken: bool) -> None:
-    """It has all, so nothing is lost; but in durable mode no note is taken any more."""
+    """It has all transactions, so nothing is lost; but in durable mode no more notes are accepted."""
     if broken:
         ledger.add(Fault("replication-stop", "web2"), 1.0)
     standing = replace(REPLICA, receiving=False, applying=False, stopped=True)

@@ -14,7 +14,7 @@ from tests.unit.operations.test_status import HEALTHY
 
 
 def test_a_primary_without_a_durability_is_told() -> None:
-    """Somebody opened it by hand, or switched semi-sync off: the site leaves no notes there."""
+    """It was opened, or semi-sync switched off, by hand: the site writes no notes there."""
     (line,) = advise((WEB1, WEB2), {"web1": replace(OPEN, durability=NONE), "web2": REPLICA}, "", {})
     assert "no durability is set on web1" in line and line.endswith("next: invoke lab.provision")
 
@@ -32,7 +32,7 @@ DURABLE = replace(OPEN, durability=Durability.DURABLE, waits=True)
     ],
 )
 def test_writes_that_wait_for_a_replica_that_does_not_answer_are_told(fault: bool, machine: str, command: str) -> None:
-    """'MySQL on web2 can't be asked' does not say what visitors feel."""
+    """'MySQL on web2 can't be asked' does not say what visitors notice."""
     if fault:
         ledger.add(Fault("service-kill", "web2", service="mysql"), 1.0)
     (line,) = advise((WEB1, WEB2), {"web1": DURABLE, "web2": None}, "", {}, {"web2": machine})
@@ -47,7 +47,7 @@ def test_writes_that_wait_for_nobody_are_not_told_to_wait() -> None:
 
 
 def test_a_durability_is_set_when_every_server_answers() -> None:
-    """lab.provision, which sets it, is refused while one is silent."""
+    """lab.provision, which sets it, is refused while a server does not answer."""
     asked = {"web1": replace(OPEN, durability=NONE), "web2": None}
     _, last = advise((WEB1, WEB2), asked, "", {}, {"web2": "off"})
     assert "no durability is set on web1" in last and last.endswith("next: invoke db.rejoin web2")
@@ -66,13 +66,13 @@ def test_a_durability_is_set_when_every_server_answers() -> None:
     ],
 )
 def test_one_step_comes_next(error: str, faults: list[dict[str, str]], lines: list[str]) -> None:
-    """The first that the databases need, or the healing of what was broken on purpose."""
+    """The first command that the databases need, or the healing of injected faults."""
     text = status.table({**HEALTHY, "errors": [error], "faults": faults}, colour=False)
     assert [it for it in text.splitlines() if it.startswith(("next", "or "))] == lines
 
 
 def test_a_command_that_runs_is_told_and_nothing_is_to_be_done_beside_it() -> None:
-    """In the middle of an experiment its faults are no defect, and to heal them would spoil it."""
+    """During an experiment its faults are intended, and healing them would spoil it."""
     running = "`invoke experiment.run control` (process 7, for 63 s)"
     broken = {**HEALTHY, "running": running, "faults": [{"id": "web1-freeze"}]}
     lines = status.table(broken, colour=False).splitlines()
@@ -93,6 +93,6 @@ def test_a_command_that_runs_is_told_and_nothing_is_to_be_done_beside_it() -> No
 def test_a_durability_that_nobody_chose_is_told(
     durability: InForce, degraded: str, chosen: Durability, advised: bool
 ) -> None:
-    """Set by hand: the site acknowledges by what is in force, and a student believes in what was chosen."""
+    """Set by hand: the site acknowledges by the durability in force, but a student expects the chosen one."""
     lines = unchosen(replace(OPEN, durability=durability), degraded, chosen)
     assert [line.partition("next: ")[2] for line in lines] == (["invoke lab.provision"] if advised else [])

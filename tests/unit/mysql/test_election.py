@@ -1,4 +1,4 @@
-"""Who may be opened for writes: only when it is certain."""
+"""Which server may be opened for writes: only one that is certain."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ REPLICA = replace(CLOSED, node="web2", source="192.168.56.11", receiving=True, a
 
 
 def test_a_lab_without_data_takes_the_first_database_of_lab_yml() -> None:
-    """The only time that lab.yml decides."""
+    """The only case in which lab.yml decides."""
     decision = decide(NODES, {"web1": FRESH1, "web2": FRESH2})
     assert (decision.primary, decision.attach, decision.opens) == ("web1", ("web2",), True)
 
@@ -30,12 +30,12 @@ def test_a_healthy_pair_is_left_alone() -> None:
 
 
 def test_a_rebooted_primary_is_opened_when_its_replica_follows() -> None:
-    """The reopening rule, fulfilled."""
+    """The rule for reopening is met."""
     assert decide(NODES, {"web1": CLOSED, "web2": REPLICA}).opens
 
 
 def test_after_a_promotion_roles_are_not_turned_back() -> None:
-    """web2 writes, web1 follows: lab.yml's order does not matter any more."""
+    """web2 takes writes, web1 replicates: the order in lab.yml no longer matters."""
     promoted = {
         "web1": replace(REPLICA, node="web1", source="192.168.56.12"),
         "web2": replace(OPEN, node="web2"),
@@ -44,7 +44,7 @@ def test_after_a_promotion_roles_are_not_turned_back() -> None:
 
 
 def test_a_server_made_anew_becomes_the_replica() -> None:
-    """Its data comes from the other one, which stays open."""
+    """Its data comes from the other server, which stays open."""
     decision = decide(NODES, {"web1": OPEN, "web2": FRESH2})
     assert (decision.primary, decision.attach, decision.opens) == ("web1", ("web2",), False)
 
@@ -60,24 +60,24 @@ NOBODY = {
     "other one silent": ({"web1": CLOSED, "web2": None}, "web2 does not answer"),
     "replica knows more": (
         {"web1": CLOSED, "web2": replace(REPLICA, gtid_executed=f"{U}:1-53")},
-        "web2 has 3 transactions that web1 has not",
+        "web2 has 3 transactions that web1 lacks",
     ),
     "replica writable": ({"web1": CLOSED, "web2": replace(REPLICA, writable=True)}, "is writable"),
-    "fresh pair, wrong one writable": ({"web1": FRESH1, "web2": replace(FRESH2, writable=True)}, "close it first"),
-    "new server writable": ({"web1": CLOSED, "web2": replace(FRESH2, writable=True)}, "close it first"),
-    "primary made anew": ({"web1": FRESH1, "web2": REPLICA}, "nobody follows an empty server"),
+    "fresh pair, wrong one writable": ({"web1": FRESH1, "web2": replace(FRESH2, writable=True)}, "web2 is writable"),
+    "new server writable": ({"web1": CLOSED, "web2": replace(FRESH2, writable=True)}, "web2 is writable"),
+    "primary made anew": ({"web1": FRESH1, "web2": REPLICA}, "web1 is empty"),
     "both have data": ({"web1": CLOSED, "web2": replace(CLOSED, node="web2")}, "both have data of their own"),
     "circle": (
         {"web1": replace(REPLICA, node="web1", source="192.168.56.12"), "web2": REPLICA},
         "none is primary",
     ),
-    "stranger as source": ({"web1": CLOSED, "web2": replace(REPLICA, source="192.168.56.99")}, "which is not web1"),
+    "stranger as source": ({"web1": CLOSED, "web2": replace(REPLICA, source="192.168.56.99")}, "from 192.168.56.99"),
 }
 
 
 @pytest.mark.parametrize("case", NOBODY.values(), ids=NOBODY.keys())
 def test_nobody_is_opened_while_anything_is_uncertain(case: tuple[dict[str, Database | None], str]) -> None:
-    """Each uncertain state has its reason and opens nobody."""
+    """Each uncertain state gives its reason and opens no server."""
     asked, reason = case
     decision = decide(NODES, asked)
     assert not decision.opens and not decision.attach
@@ -85,32 +85,32 @@ def test_nobody_is_opened_while_anything_is_uncertain(case: tuple[dict[str, Data
 
 
 def test_a_stopped_replica_is_started() -> None:
-    """Somebody said STOP REPLICA: converge says START REPLICA, whether the primary is open or not."""
+    """After STOP REPLICA by hand converge runs START REPLICA, whether the primary is open or not."""
     stopped = replace(REPLICA, receiving=False, stopped=True)
     assert decide(NODES, {"web1": OPEN, "web2": stopped}).start == ("web2",)
     assert decide(NODES, {"web1": CLOSED, "web2": stopped}).start == ("web2",)
 
 
 def test_a_replica_that_is_connecting_is_left_to_it() -> None:
-    """After a boot it comes by itself."""
+    """After a boot it connects by itself."""
     assert decide(NODES, {"web1": OPEN, "web2": replace(REPLICA, receiving=False)}).start == ()
 
 
 def test_newer_transactions_seen_on_the_replica_of_an_open_primary_prove_nothing() -> None:
-    """Under load the replica, asked a moment later, knows more than the primary's answer."""
+    """Under load the replica, asked a moment later, has more than the primary's answer."""
     decision = decide(NODES, {"web1": OPEN, "web2": replace(REPLICA, gtid_executed=f"{U}:1-60")})
     assert (decision.primary, decision.reason) == ("web1", "")
 
 
 def test_a_first_converge_that_was_interrupted_goes_on() -> None:
-    """web2 was told its source, but web1 has no account for it yet: the pair has no data, so web1 is opened."""
+    """web2 has its source, but web1 has no account for it yet: neither has data, so web1 is opened."""
     waiting = replace(FRESH2, source="192.168.56.11", receiving=False, applying=True)
     decision = decide(NODES, {"web1": FRESH1, "web2": waiting})
     assert (decision.primary, decision.opens, decision.waits) == ("web1", True, False)
 
 
 def test_an_old_primary_that_is_back_waits_for_a_rejoin() -> None:
-    """web2 was promoted meanwhile: web1 is not attached in passing, for it may have writes of its own."""
+    """web2 was promoted meanwhile: converge does not attach web1, which may have writes of its own."""
     decision = decide(NODES, {"web1": CLOSED, "web2": replace(OPEN, node="web2")})
     assert (decision.primary, decision.opens) == (None, False)
     assert "web1 has data of its own" in decision.reason and "db.rejoin web1" in decision.hint

@@ -1,4 +1,4 @@
-"""GTID sets: which transactions one server has and another has not."""
+"""GTID sets: which transactions one server has and another one lacks."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_subset(inner: str, outer: str, expected: bool) -> None:
 
 
 def test_difference_counts_transactions() -> None:
-    """What is missing is told in numbers."""
+    """The missing transactions are counted."""
     assert gtid.count(gtid.minus(f"{A}:1-10,\n{B}:1-3", f"{A}:3-4:9")) == 7 + 3
 
 

@@ -1,4 +1,4 @@
-"""What is remembered of the primary, and of a durability that a promotion lowered."""
+"""The records of the primary last seen, and of a durability that a promotion lowered."""
 
 import json
 import threading
@@ -23,13 +23,13 @@ RUNNING = {node.name: "running" for node in LAB.nodes}
 
 
 def known() -> str:
-    """The primary that is remembered; '' where none is."""
+    """The primary on record; '' if there is none."""
     seen = last_seen.recall()
     return seen.node if seen else ""
 
 
 def recalled() -> Seen:
-    """All that is known."""
+    """The record, which must exist."""
     seen = last_seen.recall()
     assert seen is not None
     return seen
@@ -63,7 +63,7 @@ YOUNG = replace(REPLICA, start="b007 200", age_s=2, receiving=False)
 def test_the_replicas_process_is_remembered_once_all_confirmations_are_its_own(
     later: Database | None, start: str
 ) -> None:
-    """One of the process before may arrive after the look: what it confirmed that process threw away."""
+    """A confirmation of transactions that the previous process discarded may arrive after the query."""
     now = time.time()
     last_seen.remember(now - 30, [OPEN, REPLICA])
     last_seen.remember(now - 20, [OPEN, later])
@@ -72,7 +72,7 @@ def test_the_replicas_process_is_remembered_once_all_confirmations_are_its_own(
 
 
 def test_another_primary_has_another_replica() -> None:
-    """The process of the old one's replica says nothing about that."""
+    """The process of the old primary's replica says nothing about it."""
     last_seen.remember(NOW - 30, [OPEN, REPLICA])
     last_seen.remember(NOW - 20, [PROMOTED, None])
     seen = last_seen.recall()
@@ -96,7 +96,7 @@ def test_an_answer_to_an_earlier_question_replaces_nothing() -> None:
 
 
 def test_of_two_that_write_at_once_the_later_question_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between comparing and writing nobody else writes: here the newer one comes just then."""
+    """No other thread writes between comparing and writing: here the newer answer comes just then."""
     write = last_seen._write
     newer = threading.Thread(target=last_seen.remember, args=(NOW - 1, [PROMOTED]))
 
@@ -113,7 +113,7 @@ def test_of_two_that_write_at_once_the_later_question_stays(monkeypatch: pytest.
 
 
 def test_a_clock_that_jumped_back_leaves_nothing_to_believe() -> None:
-    """A stamp in the future is unknown, is replaced by the next look, and is never written."""
+    """A time in the future counts as unknown, is replaced by the next answer, and is never written."""
     last_seen._write(last_seen.SEEN, {**vars(Seen(NOW + 3600, "web1", "", True, "durable"))})
     assert known() == ""
     last_seen.remember(NOW - 1, [PROMOTED])
@@ -124,7 +124,7 @@ def test_a_clock_that_jumped_back_leaves_nothing_to_believe() -> None:
 
 @pytest.mark.parametrize("end", [last_seen.forget, last_seen.outdate])
 def test_what_was_asked_before_the_end_of_all_that_is_not_remembered_after_it(end: Any) -> None:
-    """A status that was under way while the lab was put back, or commits were made less safe."""
+    """A status that ran while the lab was restored or the durability was lowered."""
     last_seen.remember(NOW - 2, [OPEN])
     end()
     assert known() == ""
@@ -135,7 +135,7 @@ def test_what_was_asked_before_the_end_of_all_that_is_not_remembered_after_it(en
 
 
 def test_a_promotion_that_was_begun_is_known_until_its_end_was_seen() -> None:
-    """Whatever the other server was seen to be meanwhile: the promotion may open the other one at any moment."""
+    """Whatever is observed of the old primary meanwhile: the promotion may open its candidate at any moment."""
     last_seen.remember(NOW - 1, [OPEN])
     last_seen.opening("web2", "")
     last_seen.settled()
@@ -150,7 +150,7 @@ def test_a_promotion_that_was_begun_is_known_until_its_end_was_seen() -> None:
 
 
 def test_what_a_candidate_had_is_known_until_its_end_was_seen() -> None:
-    """It may lose some of it before it is asked again; what is asked later adds to it."""
+    """It may lose some of that before it is asked again; later answers add to the record."""
     last_seen.remember(NOW - 1, [OPEN])
     last_seen.opening("web2", f"{U1}:1-52")
     last_seen.opening("web2", f"{U1}:1-50:53")
@@ -160,7 +160,7 @@ def test_what_a_candidate_had_is_known_until_its_end_was_seen() -> None:
 
 
 def test_what_a_candidate_had_before_the_primary_was_seen_again_is_not_missed() -> None:
-    """The primary itself told what there is."""
+    """The primary's own answer is newer."""
     last_seen.opening("web2", f"{U1}:1-52")
     last_seen.remember(time.time(), [OPEN])
     last_seen.opening("web2", f"{U1}:1-50")
@@ -168,7 +168,7 @@ def test_what_a_candidate_had_before_the_primary_was_seen_again_is_not_missed() 
 
 
 def test_a_relay_log_that_is_thrown_away_hides_no_promotion_that_was_begun() -> None:
-    """What was had counts, too; alone it says of nobody that he was opened."""
+    """Its transactions are recorded too, but that alone does not mean that a server was opened."""
     last_seen.remember(time.time(), [OPEN])
     last_seen.throws_away(f"{U1}:1-51")
     assert (recalled().opening, recalled().had) == ("", f"{U1}:1-51")
@@ -178,7 +178,7 @@ def test_a_relay_log_that_is_thrown_away_hides_no_promotion_that_was_begun() -> 
 
 
 def test_a_mark_that_is_damaged_is_a_promotion_of_an_unknown_server() -> None:
-    """Nobody knows who was opened."""
+    """Which server was opened is not known."""
     last_seen.remember(NOW - 1, [OPEN])
     last_seen.OPENING.write_text("{")
     seen = last_seen.recall()
@@ -196,7 +196,7 @@ def test_a_damaged_memory_is_none(text: str) -> None:
 
 
 def test_a_lowered_durability_is_remembered_until_it_is_restored() -> None:
-    """And goes with everything else when the machines go."""
+    """It is discarded with all other records when the machines are gone."""
     last_seen.degrade("web2")
     assert last_seen.degraded() == "web2"
     last_seen.restored()
@@ -207,7 +207,7 @@ def test_a_lowered_durability_is_remembered_until_it_is_restored() -> None:
 
 
 def test_looking_needs_no_right_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Status of a lab that belongs to somebody else still is a status."""
+    """lab.status works in a lab that belongs to another user."""
 
     def refuses(*_: object) -> None:
         raise PermissionError("no")
@@ -218,7 +218,7 @@ def test_looking_needs_no_right_to_write(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def promoted_meanwhile(answer: Any) -> Any:
-    """What gives that answer, while a promotion of web2 ends."""
+    """A function that gives that answer while a promotion of web2 ends."""
 
     def ask(*_: object) -> Any:
         last_seen.remember(time.time(), [PROMOTED])
@@ -228,7 +228,7 @@ def promoted_meanwhile(answer: Any) -> Any:
 
 
 def test_a_status_begun_before_a_promotion_does_not_bring_the_old_primary_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """lab.status; the next emergency promotion would believe it."""
+    """Else the next emergency promotion would believe lab.status."""
     monkeypatch.setattr(vm_power, "states", lambda lab: RUNNING)
     monkeypatch.setattr(site, "healthy", lambda _: True)
     facts = {"web1": NodeFacts({}, None, OPEN), "web2": NodeFacts({}, None, REPLICA)}
@@ -238,7 +238,7 @@ def test_a_status_begun_before_a_promotion_does_not_bring_the_old_primary_back(m
 
 
 def test_db_status_begun_before_a_promotion_does_not_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It shows what it was answered, and does not keep it."""
+    """It shows the answer and does not record it."""
     asked: dict[str, Database] = {"web1": OPEN, "web2": REPLICA}
     monkeypatch.setattr(lifecycle, "running", lambda lab, role: [])
     monkeypatch.setattr(vm_power, "states", lambda lab: RUNNING)

@@ -1,4 +1,4 @@
-"""The script that watches MySQL's error log on a node, run by sh: what goes on record, and what does not."""
+"""The script that watches MySQL's error log on a node, run by sh: what it records and what it does not."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the nodes
 
 
 class Watch:
-    """The watch in a folder, with a session of its own; `record` is what it noted in memory."""
+    """mysql-watch in a folder and in its own session; `record` is what it recorded in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, folder / "error.log"
@@ -52,19 +52,19 @@ class Watch:
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        """As its unit does it; it has begun when it follows what is there."""
+        """Start it as its unit does, and wait until it follows the files."""
         self.running.append(subprocess.Popen(["sh", str(self.folder / "mysql-watch")], start_new_session=True))
         files = 1 + (self.folder / "processes").exists()
         self.soon("tail follows", lambda: self.tails() == files)
         pause(0.3)
 
     def tails(self) -> int:
-        """How many run."""
+        """How many processes of tail run."""
         words = ["pgrep", "-g", str(self.running[-1].pid), "-x", "tail"]
         return len(subprocess.run(words, capture_output=True, check=False).stdout.split())
 
     def say(self, text: str) -> None:
-        """A line of MySQL's in its log."""
+        """Write a line of MySQL to its log."""
         with self.log.open("a", encoding="utf-8") as file:
             file.write(text)
 
@@ -85,22 +85,22 @@ class Watch:
         until(what, seen, SOON_S, every=0.05, hint="")
 
     def ends(self) -> None:
-        """The shell itself is gone."""
+        """Wait until the shell itself has ended."""
         self.soon("the shell ends", lambda: self.running[-1].poll() is not None)
 
     def broadcast(self) -> None:
-        """What systemd-shutdown does: nobody runs until each process has its SIGTERM."""
+        """Do as systemd-shutdown: no process runs until each has its SIGTERM."""
         for which in (signal.SIGSTOP, signal.SIGTERM, signal.SIGCONT):
             os.killpg(self.running[-1].pid, which)
 
     def stop(self) -> None:
-        """What systemd does to stop the unit, KillMode=mixed: the shell gets the signal, the others SIGKILL."""
+        """Stop the unit as systemd does, KillMode=mixed: the shell gets the signal, the others SIGKILL."""
         self.running[-1].send_signal(getattr(signal, kill_signal()))
         self.ends()
         self.kill()
 
     def kill(self) -> None:
-        """SIGKILL for all that is left."""
+        """Send SIGKILL to all processes that are left."""
         for it in self.running:
             with suppress(ProcessLookupError):
                 os.killpg(it.pid, signal.SIGKILL)
@@ -116,7 +116,7 @@ def kill_signal() -> str:
 
 @pytest.fixture
 def watch(tmp_path: Path) -> Iterator[Watch]:
-    """One that is killed in the end, with all that it started."""
+    """A watch that is killed at the end, with all processes that it started."""
     it = Watch(tmp_path)
     yield it
     it.kill()
@@ -124,7 +124,7 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
 
 @pytest.fixture
 def mysql(watch: Watch) -> Iterator[IO[bytes]]:
-    """What is written to it a process says in the log, as MySQL does; it is the first of its unit."""
+    """The input of a process that writes it to the log, as MySQL does; it is the first process of its unit."""
     echo = ["sh", "-c", 'while read -r line; do echo "$line" >&2; done']
     with watch.log.open("ab") as log, subprocess.Popen(echo, stdin=subprocess.PIPE, stderr=log, bufsize=0) as process:
         assert process.stdin
@@ -133,7 +133,7 @@ def mysql(watch: Watch) -> Iterator[IO[bytes]]:
 
 
 def test_a_stop_by_a_signal_or_a_statement_goes_on_record(watch: Watch) -> None:
-    """In memory and on the console; nothing else does."""
+    """In memory and on the console; nothing else is recorded."""
     watch.start()
     watch.say(OTHER)
     watch.say(STOP)
@@ -142,7 +142,7 @@ def test_a_stop_by_a_signal_or_a_statement_goes_on_record(watch: Watch) -> None:
 
 
 def test_semi_sync_that_gave_up_goes_on_record(watch: Watch) -> None:
-    """In other words than a stop: MySQL goes on."""
+    """Not as a stop: MySQL goes on."""
     watch.start()
     watch.say(GAVE_UP)
     watch.soon("it is noted", lambda: len(watch.record) == 1)
@@ -150,7 +150,7 @@ def test_semi_sync_that_gave_up_goes_on_record(watch: Watch) -> None:
 
 
 def test_a_forced_shutdown_of_the_system_goes_on_record(watch: Watch) -> None:
-    """Every process gets SIGTERM at the same moment: it is noted before the watch goes."""
+    """Every process gets SIGTERM at the same moment: it is recorded before the watch ends."""
     watch.start()
     watch.broadcast()
     watch.ends()
@@ -169,7 +169,7 @@ def test_a_console_that_nobody_reads_does_not_hold_it_up(watch: Watch) -> None:
 
 
 def test_a_stop_of_the_watch_alone_is_no_stop_of_mysql(watch: Watch) -> None:
-    """A converge that restarts it makes no doubt, and the next one goes on."""
+    """A converge that restarts it raises no doubt, and the new watch goes on."""
     watch.start()
     watch.stop()
     assert watch.record == []
@@ -190,7 +190,7 @@ def test_what_was_said_while_nobody_watched_goes_on_record(watch: Watch) -> None
 
 
 def test_the_stop_of_an_earlier_mysql_is_not_noted_again(watch: Watch) -> None:
-    """The server that runs now was not told to stop, and its earlier releases are on record."""
+    """The server that runs now was not asked to stop, and its earlier releases are on record."""
     for line in (BEGINS, STOP, BEGINS, GAVE_UP):
         watch.say(line)
     watch.start()
@@ -210,7 +210,7 @@ def test_a_log_that_begins_anew_is_followed(watch: Watch) -> None:
 @linux
 @pytest.mark.parametrize("restarted", [False, True])
 def test_a_log_that_was_renamed_and_not_reopened_is_followed(watch: Watch, mysql: IO[bytes], restarted: bool) -> None:
-    """MySQL goes on writing to the old one, even where a new watch does not know that by its name."""
+    """MySQL goes on writing to the old file, even if a new watch can't find that by its name."""
     watch.start()
     watch.log.rename(watch.folder / "error.log.1")
     watch.log.touch()
@@ -224,7 +224,7 @@ def test_a_log_that_was_renamed_and_not_reopened_is_followed(watch: Watch, mysql
 
 @linux
 def test_a_line_that_is_seen_twice_is_noted_once(watch: Watch, mysql: IO[bytes]) -> None:
-    """By the name of the log and by MySQL's descriptor."""
+    """By the name of the log and by MySQL's file descriptor."""
     watch.start()
     mysql.write(STOP.encode())
     watch.soon("it is noted", lambda: bool(watch.record))
@@ -233,7 +233,7 @@ def test_a_line_that_is_seen_twice_is_noted_once(watch: Watch, mysql: IO[bytes])
 
 
 def test_systemd_writes_the_same_at_the_end(tmp_path: Path) -> None:
-    """The line of the last script is one that the judge knows."""
+    """lab/mysql/shutdown.py knows the line that system-shutdown writes."""
     text = render("system-shutdown.j2").replace("/dev/ttyS0", str(tmp_path / "console"))
     subprocess.run(["sh", "-c", text], check=True)
     assert (tmp_path / "console").read_text(encoding="utf-8") == f"{SYSTEM}\n"

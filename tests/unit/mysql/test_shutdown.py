@@ -1,4 +1,4 @@
-"""How an old primary ended: what its record and libvirt say of commits that it may have released."""
+"""How an old primary ended: what its record and libvirt say about commits it may have released."""
 
 import subprocess
 from pathlib import Path
@@ -44,19 +44,19 @@ NOTHING_RELEASED = {
     "stopped long before it was opened": ("", STOP + CLEAN + OPENED, None),
 }
 MAY_HAVE_RELEASED = {
-    "the system shut down": ("shutdown", "", OPENED, "nobody pulled its plug"),
-    "libvirt gives no reason": ("unknown", "", OPENED, "nobody knows why"),
-    "systemctl stop": ("", OPENED + STOP + CLEAN, None, "told to stop"),
-    "frozen in the middle of a stop": ("", OPENED + STOP, None, "told to stop"),
-    "SIGTERM, or SHUTDOWN": ("", OPENED + CLEAN, None, "in good order"),
-    "RESTART": ("", OPENED + RESTART, None, "in good order"),
-    "SIGTERM, then SIGKILL": ("", OPENED + KILLED + "weblab mysql: stop requested (error log)\n", None, "told to stop"),
-    "SIGTERM, then SIGKILL, and it can't start": ("", OPENED + KILLED + STOP + FAILED, None, "told to stop"),
-    "stopped, and it crashed meanwhile": ("", OPENED + STOP + CRASHED, None, "told to stop"),
-    "SIGTERM, and it crashed meanwhile": ("", OPENED + CRASHED + STOP, None, "told to stop"),
-    "it ended with an error": ("", OPENED + FAILED, None, "in good order"),
-    "ended by a signal that it does not know": ("", OPENED + "weblab mysql: exited signal killed PIPE\n", None, "good"),
-    "it ended with 20": ("", OPENED + "weblab mysql: exited exit-code exited 20\n", None, "in good order"),
+    "the system shut down": ("shutdown", "", OPENED, "not because its power was cut"),
+    "libvirt gives no reason": ("unknown", "", OPENED, "unknown reason"),
+    "systemctl stop": ("", OPENED + STOP + CLEAN, None, "asked to stop"),
+    "frozen in the middle of a stop": ("", OPENED + STOP, None, "asked to stop"),
+    "SIGTERM, or SHUTDOWN": ("", OPENED + CLEAN, None, "shut down normally"),
+    "RESTART": ("", OPENED + RESTART, None, "shut down normally"),
+    "SIGTERM, then SIGKILL": ("", OPENED + KILLED + "weblab mysql: stop requested (error log)\n", None, "asked"),
+    "SIGTERM, then SIGKILL, and it can't start": ("", OPENED + KILLED + STOP + FAILED, None, "asked to stop"),
+    "stopped, and it crashed meanwhile": ("", OPENED + STOP + CRASHED, None, "asked to stop"),
+    "SIGTERM, and it crashed meanwhile": ("", OPENED + CRASHED + STOP, None, "asked to stop"),
+    "it ended with an error": ("", OPENED + FAILED, None, "shut down normally"),
+    "ended by an unknown signal": ("", OPENED + "weblab mysql: exited signal killed PIPE\n", None, "normally"),
+    "it ended with 20": ("", OPENED + "weblab mysql: exited exit-code exited 20\n", None, "shut down normally"),
     "a line was cut off, and the next one follows it": (
         "destroyed",
         "",
@@ -70,23 +70,23 @@ MAY_HAVE_RELEASED = {
         "be read",
     ),
     "started without an end, then killed": ("", OPENED + AGAIN + KILLED, None, "not on record"),
-    "the system shut down, and it was killed": ("shutdown", "", OPENED + STOP + KILLED, "told to stop"),
-    "only the console could take the line": ("", OPENED, OPENED + STOP, "told to stop"),
-    "only the memory could take the line": ("", OPENED + STOP, OPENED, "told to stop"),
-    "only the console took the end": ("", OPENED, OPENED + CLEAN, "in good order"),
-    "the memory lacks the last opening, and it was stopped": ("", EARLIER, EARLIER + OPENED + STOP, "told to stop"),
+    "the system shut down, and it was killed": ("shutdown", "", OPENED + STOP + KILLED, "asked to stop"),
+    "only the console could take the line": ("", OPENED, OPENED + STOP, "asked to stop"),
+    "only the memory could take the line": ("", OPENED + STOP, OPENED, "asked to stop"),
+    "only the console took the end": ("", OPENED, OPENED + CLEAN, "shut down normally"),
+    "the memory lacks the last opening, and it was stopped": ("", EARLIER, EARLIER + OPENED + STOP, "asked to stop"),
     "gave up waiting, then its plug was pulled": ("destroyed", "", OPENED + SET + GAVE_UP, "gave up waiting"),
     "gave up waiting, then it was killed": ("", OPENED + GAVE_UP + KILLED, None, "gave up waiting"),
-    "stopped, and its durability is set": ("", OPENED + STOP + SET, None, "told to stop"),
-    "stopped, then its plug was pulled": ("destroyed", "", OPENED + STOP, "told to stop"),
-    "it reboots": ("", "", OPENED + STOP, "told to stop"),
-    "stopped, started, killed": ("", OPENED + STOP + CLEAN + "weblab mysql: started\n" + KILLED, None, "told to stop"),
+    "stopped, and its durability is set": ("", OPENED + STOP + SET, None, "asked to stop"),
+    "stopped, then its plug was pulled": ("destroyed", "", OPENED + STOP, "asked to stop"),
+    "it reboots": ("", "", OPENED + STOP, "asked to stop"),
+    "stopped, started, killed": ("", OPENED + STOP + CLEAN + "weblab mysql: started\n" + KILLED, None, "asked to stop"),
     "it was started again since": ("destroyed", "", SHELL, "started again since"),
-    "the memory is new, the console tells": ("", "weblab mysql: started\n", OPENED + STOP, "told to stop"),
+    "the memory is new, the console tells": ("", "weblab mysql: started\n", OPENED + STOP, "asked to stop"),
     "silent, and this user can't read the console": ("", "", None, "can't be read"),
     "its plug was pulled, and this user can't read the console": ("destroyed", "", None, "can't be read"),
     "the system was ended by force, and started again": ("", "", OPENED + "weblab mysql: started\n", "not on record"),
-    "the system is ended by force": ("", "", OPENED + "weblab mysql: stop requested, the system shuts down\n", "told"),
+    "the system is ended by force": ("", "", OPENED + "weblab mysql: stop requested, the system shuts down\n", "asked"),
 }
 
 
@@ -100,12 +100,12 @@ def test_an_end_that_releases_nothing_is_no_doubt(off: str, record: str, console
 def test_an_orderly_end_is_a_doubt_and_so_is_one_that_nobody_knows(
     off: str, record: str, console: str | None, why: str
 ) -> None:
-    """Whoever asked for it; what came after it changes nothing."""
+    """Whatever caused it; later events change nothing."""
     assert why in shutdown.doubt(WEB1, off, record, console)
 
 
 def test_each_opening_has_a_name_of_its_own(tmp_path: Path) -> None:
-    """Two of them can't be taken for each other; a node without such names notes the opening all the same."""
+    """Two openings can't be confused; a node without such names records the opening too."""
     recorder = tmp_path / "recorder"
     recorder.write_text(f'echo "$@" >> {tmp_path}/record\n')
     for text in [shutdown.OPENS, shutdown.OPENS, shutdown.OPENS.replace("/proc/", "/nowhere/")]:

@@ -1,4 +1,4 @@
-"""What a serial console printed, in files that virtlogd turns over."""
+"""The output of a serial console, in files that virtlogd rotates."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ WEB1 = topology.load().node("web1")
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where libvirt keeps them."""
+    """The folder in which libvirt keeps them."""
     monkeypatch.setattr(console, "FOLDER", tmp_path)
     return tmp_path
 
@@ -26,7 +26,7 @@ def test_what_was_turned_over_is_read_too_and_first(folder: Path) -> None:
 
 
 def test_nobody_knows_what_can_not_be_read(folder: Path) -> None:
-    """Nothing printed is something else."""
+    """A console without output is different."""
     assert console.text(WEB1) is None and console.last_lines(WEB1) == ""
     (folder / "weblab_web1.console").write_text("", encoding="utf-8")
     assert console.text(WEB1) == ""

@@ -12,24 +12,24 @@ LAB = topology.load()
 
 
 class Vagrant:
-    """Notes what it is asked to start."""
+    """Records which machines it is asked to start."""
 
     def __init__(self, done: list[str]) -> None:
         self.done = done
 
     def up(self, **_: Any) -> None:
-        """Stands in for Vagrant.up."""
+        """Replaces Vagrant.up."""
         self.done.append("vagrant up")
 
     def say(self, words: list[str]) -> str:
-        """Stands in for `vagrant ssh-config`: of these nodes the address of now."""
+        """Replaces `vagrant ssh-config`: the current address of these nodes."""
         return "\n".join(f"Host {name}\n  HostName now" for name in words[1:])
 
 
 def test_a_stuck_machine_is_powered_off_before_vagrant_starts_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """It can't be started in that state; one that was saved goes on where it was."""
+    """It can't be started in that state; a saved machine resumes where it was."""
     done: list[str] = []
     monkeypatch.setattr(vm_power, "states", lambda lab: {"lb1": "running", "web1": "pmsuspended", "web2": "saved"})
     monkeypatch.setattr(vm_power, "make_off", lambda lab, node: done.append(f"{node.name} off"))
@@ -44,7 +44,7 @@ def test_a_stuck_machine_is_powered_off_before_vagrant_starts_it(
 def test_a_boot_that_was_interrupted_leaves_no_address_of_before(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The machine runs then, so nothing is booted any more: the way to it has to be asked for all the same."""
+    """The machine runs then, so it is not booted again, but its address must still be asked for."""
     states = {"lb1": "running", "web1": "running", "web2": "absent"}
     vagrant, config = Vagrant([]), tmp_path / "ssh-config"
     config.write_text("\n".join(f"Host {name}\n  HostName before" for name in states), encoding="utf-8")

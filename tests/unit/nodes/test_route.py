@@ -21,12 +21,12 @@ BALANCER = "192.168.56.10"
 
 
 def starts_from(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
-    """Have this machine's routes lead to the lab from this address."""
+    """Make this machine's routes to the lab use this source address."""
     monkeypatch.setattr(route, "_source", lambda _: IPv4Address(source))
 
 
 def uplink(monkeypatch: pytest.MonkeyPatch, folder: Path, *, there: bool, device: str = "") -> list[Sequence[str]]:
-    """Have the private hypervisor's uplink or not, and `ip` name `device`; the commands that were run."""
+    """Give the private hypervisor an uplink or none, let `ip` name `device`; return the commands that were run."""
     commands: list[Sequence[str]] = []
 
     def run(argv: Sequence[str], **_: object) -> Finished:
@@ -46,11 +46,11 @@ def uplink(monkeypatch: pytest.MonkeyPatch, folder: Path, *, there: bool, device
     [
         "192.0.2.2",  # the default gateway, a policy table, or a VPN's 0.0.0.0/1
         "10.66.0.2",  # a default route without a gateway: PPP, WireGuard
-        "192.168.56.7",  # another network of the same range, of which this machine is a mere member
+        "192.168.56.7",  # another network of the same range, of which this machine is only a member
     ],
 )
 def test_no_packet_for_the_lab_leaves_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str) -> None:
-    """However it would leave, and where there is no `ip` to ask: the lab is not up."""
+    """Whatever the route, also without `ip` to ask: the lab is not up."""
     starts_from(monkeypatch, source)
     assert uplink(monkeypatch, tmp_path, there=False) == []
     with pytest.raises(LabNotUp, match=source):
@@ -59,7 +59,7 @@ def test_no_packet_for_the_lab_leaves_the_machine(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_way_past_the_uplink_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The private hypervisor is there, but the route to the lab is another."""
+    """The private hypervisor exists, but the route to the lab does not use it."""
     starts_from(monkeypatch, "192.0.2.2")
     uplink(monkeypatch, tmp_path, there=True, device="eth0")
     with pytest.raises(LabNotUp, match=r"invoke lab\.up"):
@@ -73,12 +73,12 @@ def test_no_way_at_all_is_a_lab_that_is_down(monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(113, "No route to host")
 
     monkeypatch.setattr("socket.socket.connect", connect)
-    with pytest.raises(LabNotUp, match="no way there"):
+    with pytest.raises(LabNotUp, match="no route to it"):
         route.guard(LAB, BALANCER)
 
 
 def test_a_bridge_of_the_lab_is_known_without_a_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """libvirt's bridge, VirtualBox's adapter: this machine's own address tells, on every system."""
+    """libvirt's bridge, VirtualBox's adapter: this machine's own address shows it, on every system."""
     starts_from(monkeypatch, "192.168.56.1")
     commands = uplink(monkeypatch, tmp_path, there=True, device="eth0")
     assert TargetGuard(LAB).lost(f"http://{BALANCER}") is None
@@ -87,14 +87,14 @@ def test_a_bridge_of_the_lab_is_known_without_a_command(monkeypatch: pytest.Monk
 
 
 def test_the_private_hypervisor_is_reached_by_its_uplink(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whatever small network the pair was given."""
+    """Whatever small network the link was given."""
     starts_from(monkeypatch, "10.200.0.1")
     uplink(monkeypatch, tmp_path, there=True, device=names.UPLINK_OUTSIDE)
     route.guard(LAB, BALANCER)
 
 
 def test_asking_sends_nothing() -> None:
-    """A real socket, a real route: nothing arrives where the way was asked for."""
+    """A real socket, a real route: no packet arrives at the address."""
     here = replace(LAB, network=IPv4Network("127.0.0.0/8"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
@@ -107,6 +107,6 @@ def test_asking_sends_nothing() -> None:
 
 
 def test_an_address_outside_the_lab_is_not_even_asked_for() -> None:
-    """Wrong input, whatever the routes are."""
+    """It is wrong input, whatever the routes are."""
     with pytest.raises(BadInput):
         route.guard(LAB, "192.0.2.2")

@@ -1,4 +1,4 @@
-"""Names of units are completed from what is installed, so that a stopped one is found too."""
+"""Names of units are expanded from the installed unit files, so that a stopped unit is found too."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ from lab.nodes import services
 
 
 def test_a_release_completes_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever version of PHP is there; what is no pattern stays as it is, there or not."""
+    """Any version of PHP; a name without a pattern stays as it is, installed or not."""
     (tmp_path / "php8.3-fpm.service").touch()
     monkeypatch.setattr(services, "FOLDER", str(tmp_path))
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""Who takes the site's writes: asked through the balancer, without leaving a note where one is there."""
+"""Which database takes the site's writes: asked through the balancer, without a new note if one is known."""
 
 import json
 
@@ -14,7 +14,7 @@ NOTE = json.dumps({"token": "known", "body": "hello"})
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, known: str, status: int) -> tuple[str, dict[str, str]]:
-    """The database that is named, and the only thing that was sent."""
+    """The database that is named, and the only request that was sent."""
     sent: list[str] = []
 
     def fetch(lab: Lab, path: str = "/", *, method: str = "GET", body: str = "", timeout: float = 0.0) -> Response:
@@ -30,12 +30,12 @@ def asked(monkeypatch: pytest.MonkeyPatch, known: str, status: int) -> tuple[str
 
 @pytest.mark.parametrize("status", [200, 504])
 def test_a_known_note_tells_who_takes_writes(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    """Also while its commit waits for a replica. It is sent as it is: even where it was unknown, it is its sender's."""
+    """Also while its commit waits for a replica. It is sent unchanged: even if it was unknown, it is its author's."""
     assert asked(monkeypatch, NOTE, status) == ("web2", json.loads(NOTE))
 
 
 def test_without_notes_one_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing else would tell."""
+    """There is no other way to find out."""
     name, sent = asked(monkeypatch, "", 201)
     assert name == "web2" and sent["token"].startswith("promoted-") and sent["body"]
 

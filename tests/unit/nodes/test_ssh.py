@@ -1,4 +1,4 @@
-"""The connection to a node: what comes back, and what a lost connection or a hanging command becomes."""
+"""The connection to a node: its answers, and the errors of a lost connection or a hanging command."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ NODES = topology.load().nodes
 
 
 class Channel:
-    """An ssh channel as paramiko shows it: what it has to say, then how it ended."""
+    """An ssh channel with paramiko's interface: its output, then how it ended."""
 
     # ruff: noqa: D102 - the methods are paramiko's, by name and meaning
 
@@ -94,7 +94,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def use_channel(monkeypatch: pytest.MonkeyPatch, channel: Channel) -> Channel:
-    """Let the next commands meet this channel."""
+    """Let the next commands use this channel."""
     monkeypatch.setattr(Machine, "_open", lambda self: channel)
     return channel
 
@@ -110,7 +110,7 @@ def test_words_are_quoted_and_sent_on_standard_input(machine: Machine, monkeypat
 def test_a_shell_that_is_ready_waits_for_what_it_is_told_next(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One channel for both: what has to happen at a moment does not wait for a shell to start."""
+    """One channel for both scripts: a script that must start on time does not wait for a shell to start."""
     shell = use_channel(monkeypatch, Channel(b"=ready=\n", ends=False))
     assert machine.ready("prepare", title="prepares") is shell
     shell.ends = True
@@ -120,21 +120,21 @@ def test_a_shell_that_is_ready_waits_for_what_it_is_told_next(
 
 
 def test_a_shell_that_can_not_get_ready_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its exit code, as any other script."""
+    """With its exit code, like any other script."""
     use_channel(monkeypatch, Channel(b"nginx does not run\n", code=1))
     with pytest.raises(CommandFailed, match=r"(?s)prepares.*exit 1.*nginx does not run"):
         machine.ready("exit 1", title="prepares")
 
 
 def test_an_exit_code_that_is_not_allowed_shows_the_evidence(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Node, step, exit code and what it said."""
+    """Node, step, exit code and output."""
     use_channel(monkeypatch, Channel(b"out\n", b"disk is full\n", 9))
     with pytest.raises(CommandFailed, match=r"(?s)web1\$ tries.*exit 9.*disk is full"):
         machine.script("false", title="tries")
 
 
 def test_a_connection_lost_in_the_middle_is_told_at_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The node rebooted: not a hang until the deadline, and not an answer."""
+    """The node rebooted: the command neither hangs until the deadline nor counts as answered."""
     use_channel(monkeypatch, Channel(b"half an ans", lost=True))
     with pytest.raises(Unreachable, match="ssh failed during: tries"):
         machine.script("true", title="tries", timeout=600)
@@ -148,21 +148,21 @@ def test_a_command_that_hangs_ends_with_its_last_lines(machine: Machine, monkeyp
 
 
 def test_a_long_script_is_sent_in_parts(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As much at a time as the node takes."""
+    """Each part is as large as the node accepts."""
     channel = use_channel(monkeypatch, Channel(takes=7))
     machine.script("INSERT INTO notes; " * 10, title="reads the data in")
     assert channel.sent.decode() == "INSERT INTO notes; " * 10
 
 
 def test_a_script_that_is_not_taken_ends_at_its_deadline(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node that stands still takes two megabytes of a backup, and then no more."""
+    """A frozen node accepts two megabytes of a backup, and then no more."""
     use_channel(monkeypatch, Channel(takes=0))
     with pytest.raises(TimedOut, match=r"web1: reads the data in: not done within 0\.1 s"):
         machine.script("INSERT", title="reads the data in", timeout=0.1)
 
 
 def test_without_a_lab_there_is_no_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the way to get one is named."""
+    """The error names the command that creates one."""
     monkeypatch.setattr(ssh, "SSH_CONFIG", tmp_path / "absent")
     with pytest.raises(LabNotUp, match=r"invoke lab\.up"):
         Machine(NODES[0])
@@ -179,18 +179,18 @@ def test_several_failures_are_all_told(machine: Machine) -> None:
 
 
 def test_a_watch_that_falls_silent_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The node stands still: what is seen last must not pass for what is."""
+    """The node is frozen: the last output must not pass for the current state."""
     monkeypatch.setattr(ssh, "STARTS_S", 0.0)
     channel = use_channel(monkeypatch, Channel(b"one\n", ends=False))
     lines: list[str] = []
     until = time.monotonic() + 2
-    with pytest.raises(Unreachable, match="can't be watched"):
+    with pytest.raises(Unreachable, match="can't be observed"):
         machine.follow("watch", lines.append, lambda: time.monotonic() < until, 0.1)
     assert lines == ["one"] and channel.sent == b"watch"
 
 
 class Freezes(paramiko.ServerInterface):  # type: ignore[misc]
-    """An ssh server that opens a session and then stands still."""
+    """An ssh server that opens a session and then freezes."""
 
     # ruff: noqa: D102 - the methods are paramiko's, by name and meaning
 
@@ -237,6 +237,6 @@ def test_a_node_that_freezes_before_a_command_begins_ends_it_at_its_deadline(
     monkeypatch.setattr(ssh, "STARTS_S", 0.1)
     monkeypatch.setattr(Machine, "_open", lambda self: frozen.open_session(timeout=5))
     began = time.monotonic()
-    with pytest.raises(Unreachable, match=r"ssh failed during: tries|can't be watched"):
+    with pytest.raises(Unreachable, match=r"ssh failed during: tries|can't be observed"):
         CALLS[call](machine)
     assert time.monotonic() - began < 5

@@ -19,7 +19,7 @@ VBoxManage: error: Context: "FindMachine(Bstr(VMNameOrUuid).raw(), machine.asOut
 
 @pytest.fixture
 def virtualbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A checkout whose lab is with VirtualBox; Vagrant made web1 and web2 in it."""
+    """A checkout whose lab uses VirtualBox; Vagrant created web1 and web2 in it."""
     monkeypatch.setattr(vm_power, "ROOT", tmp_path)
     monkeypatch.setattr(vm_power, "provider", lambda: "virtualbox")
     for name in ("web1", "web2"):
@@ -29,7 +29,7 @@ def virtualbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def vboxmanage(monkeypatch: pytest.MonkeyPatch, shown: dict[str, str]) -> None:
-    """Have VBoxManage know the machines of these ids; it fails for others as the real one does."""
+    """Let VBoxManage know the machines of these IDs; it fails for others like the real one."""
 
     def run(argv: Sequence[str], **_: object) -> Finished:
         assert argv[:2] == ["VBoxManage", "showvminfo"] and argv[3:] == ["--machinereadable"]
@@ -51,26 +51,26 @@ def vboxmanage(monkeypatch: pytest.MonkeyPatch, shown: dict[str, str]) -> None:
     ],
 )
 def test_virtualbox_tells_a_machines_state(word: str, state: str) -> None:
-    """Off only where surely nothing runs and a start is a boot; other lines that begin alike do not count."""
+    """Off only if certainly nothing runs and a start is a boot; other lines with the same prefix do not count."""
     shown = f'name="weblab_web1"\nVMState="{word}"\nVMStateChangeTime="2025-08-01T10:00:00.000000000"\n'
     assert vm_power.parse_vm_state(shown) == state
 
 
 def test_virtualbox_that_names_no_state_is_not_off() -> None:
-    """What is not known counts as the dangerous case."""
+    """An unknown state counts as the dangerous case."""
     assert vm_power.parse_vm_state('name="weblab_web1"\n') == "unknown"
 
 
 @pytest.mark.usefixtures("virtualbox")
 def test_machines_are_told_apart_by_their_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No id, or an id that VirtualBox does not know: absent, whatever else is called weblab_..."""
+    """No ID, or an ID that VirtualBox does not know: absent, whatever other machine is called weblab_..."""
     vboxmanage(monkeypatch, {"id-of-web1": 'VMState="paused"\n'})
     assert vm_power.states(LAB) == {"lb1": "absent", "web1": "paused", "web2": "absent"}
 
 
 @pytest.mark.usefixtures("virtualbox")
 def test_a_virtualbox_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only an unknown id means that there is no machine."""
+    """Only an unknown ID means that the machine does not exist."""
 
     def run(argv: Sequence[str], **_: object) -> Finished:
         raise CommandFailed("host", "VBoxManage", 1, "VBoxManage: error: Failed to create the VirtualBox object!")
@@ -101,7 +101,7 @@ def test_machines_that_boot_one_after_the_other_get_more_time(
 
 
 def test_virsh_tells_the_labs_machines_only() -> None:
-    """Others' machines on the same libvirtd are not the lab's."""
+    """Other machines of the same libvirtd do not belong to the lab."""
     output = (
         " Id   Name          State\n"
         "-----------------------------\n"
@@ -123,7 +123,7 @@ def test_virsh_tells_the_labs_machines_only() -> None:
     ],
 )
 def test_only_a_machine_that_is_shut_off_is_off(word: str, state: str) -> None:
-    """Every other word stays what it is: nobody knows whether such a machine still writes."""
+    """Every other state is kept as it is: such a machine may still write."""
     output = f" Id   Name          State\n--------------\n 1    weblab_web1   {word}\n"
     assert vm_power.parse_virsh_list(output) == {"web1": state}
 
@@ -145,7 +145,7 @@ def test_words_are_read_in_english(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_why_a_machine_is_off_is_read_in_english_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Of libvirt; VirtualBox tells its state in words of its own, and errors in the user's."""
+    """This holds for libvirt; VirtualBox prints states in its own terms, and errors in the user's language."""
     for name, words in (("virsh", "shut off (destroyed)"), ("VBoxManage", 'VMState="poweroff"')):
         (tmp_path / name).write_text(f"#!/bin/sh\n[ \"$LC_ALL\" = C ] && echo '{words}' || echo ausgeschaltet\n")
         (tmp_path / name).chmod(0o755)
@@ -160,14 +160,14 @@ def test_why_a_machine_is_off_is_read_in_english_too(monkeypatch: pytest.MonkeyP
 
 
 class Power:
-    """web1 with a hypervisor that changes its state as `becomes` says; `done` is what it was asked to do."""
+    """web1 with a hypervisor that changes its state as in `becomes`; `done` lists the operations."""
 
     def __init__(self, state: str, becomes: dict[str, str]) -> None:
         self.state, self.becomes = state, becomes
         self.done: list[str] = []
 
     def run(self, argv: Sequence[str], **_: object) -> Finished:
-        """Stands in for lab.process.run."""
+        """Replaces lab.process.run."""
         if "list" in argv:
             return Finished(0, f" Id Name State\n---\n 1 weblab_web1 {self.state}\n")
         self.done.append(argv[3])
@@ -190,7 +190,7 @@ class Power:
 def test_a_machine_in_any_state_is_made_off_and_seen_to_be(
     monkeypatch: pytest.MonkeyPatch, state: str, becomes: dict[str, str], done: list[str]
 ) -> None:
-    """A saved one can't be powered off: its memory is thrown away, for it would go on with it."""
+    """A saved one can't be powered off: its saved memory is discarded, because it would resume from that."""
     power = Power(state, becomes)
     monkeypatch.setattr(process, "run", power.run)
     monkeypatch.setattr(vm_power, "provider", lambda: "libvirt")

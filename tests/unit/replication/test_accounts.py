@@ -1,4 +1,4 @@
-"""MySQL accounts: seen when missing, or when password, grants or limits differ."""
+"""MySQL accounts: detected when missing, or when password, grants or limits differ."""
 
 import re
 
@@ -13,7 +13,7 @@ STORED = "0" * 64
 
 
 def answer_of(account: accounts.Account, password: str, stored: str = STORED) -> list[str]:
-    """What MySQL answers about an account that was made with this password."""
+    """The answer of MySQL about an account that was created with this password."""
     made = accounts.repair(account, password)
     digest = made.split("CONCAT('")[1].split(":")[0]
     lines = [f"@{account.name}@{account.host} {digest}:{STORED} {stored}"]
@@ -37,14 +37,14 @@ def test_accounts_as_desired_are_left_alone() -> None:
 
 
 def test_what_is_kept_beside_an_account_is_what_is_asked() -> None:
-    """Its password, and whether it may still be used: an account that expired or was locked is made anew."""
+    """Its password, and whether it may still be used: an account that expired or was locked is created again."""
     hashed = re.compile(r"SHA2\(CONCAT\(([^)]+)\), 256\)")
     stored, asked = (set(hashed.findall(it)) for it in (accounts.repair(ALL[0], "secret"), accounts.question(ALL)))
     assert stored == asked == {"plugin, authentication_string, password_expired, account_locked"}
 
 
 def test_a_server_that_answers_nothing_has_no_accounts() -> None:
-    """All are made."""
+    """All accounts are created."""
     assert differing([]) == ["site_read", "site_write", "replication", "clone"]
 
 
@@ -71,11 +71,11 @@ def test_a_lost_secrets_file_changes_every_account() -> None:
 
 
 def test_no_account_may_do_everything() -> None:
-    """Least rights per purpose."""
+    """Each has the least privileges for its purpose."""
     for it in ALL:
         assert not any("ALL" in grant or "SUPER" in grant for grant in it.grants)
 
 
 def test_accounts_are_limited_to_the_lab_network_or_the_machine_itself() -> None:
-    """Nobody logs in from the management network."""
+    """No account can log in from the management network."""
     assert {it.host for it in ALL} == {"localhost", "192.168.56.0/255.255.255.0"}

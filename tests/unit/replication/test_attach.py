@@ -1,4 +1,4 @@
-"""A replica that was told to follow: where it does not go on, it is mended once."""
+"""A replica that is set to follow a source: if it does not go on, it is repaired once."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,13 +14,13 @@ from tests.support.pairs import OPEN, REPLICA, U1, WEB1, WEB2
 
 @dataclass
 class Double:
-    """A connection that keeps what its node is told."""
+    """A connection that keeps what is sent to its node."""
 
     node: Node = WEB2
     scripts: list[str] = field(default_factory=list)
 
     def script(self, text: str, **_: object) -> Answer:
-        """Nothing fails."""
+        """Keep the script; no script fails."""
         self.scripts.append(text)
         return Answer(0, "", "")
 
@@ -41,7 +41,7 @@ LOOKS: dict[str, tuple[Database, Database | None, float, list[str]]] = {
 def test_a_relay_log_is_given_up_only_where_it_can_not_be_applied_and_its_source_has_all_of_it(
     monkeypatch: pytest.MonkeyPatch, own: Database, source: Database | None, seconds: float, mends: list[str]
 ) -> None:
-    """And once; it is tried as it is for a while before. Who only can't receive keeps it: its applier runs."""
+    """And once, after some time without change. If only the receiver fails, the relay log stays: the applier runs."""
     monkeypatch.setattr(attach, "RESUMES_S", seconds)
     machine: Any = Double()
     other: Any = Double(WEB1)

@@ -1,4 +1,4 @@
-"""A copy of all data: it waits for no commit, ends with its command, and its end is asked. Servers are simulated."""
+"""A copy of all data: it waits for no commit, ends with its command, and its result is read. Servers are simulated."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,7 +26,7 @@ class Failing:
         return Answer(1, "", "ERROR 3707: Restart server failed")
 
     def run(self, command: str, **_: object) -> Answer:
-        """What clone_status says: nothing before, then when the copy began and what it came to."""
+        """Answer for clone_status: nothing before, then when the copy began and its result."""
         if "VERSION" in command:
             return Answer(0, "8.0.43-0ubuntu0.24.04.1\n", "")
         if "COUNT" in command:
@@ -37,7 +37,7 @@ class Failing:
 
 
 def test_a_copy_that_failed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client's exit code says nothing, for the server restarts itself: its status does."""
+    """The client's exit code says nothing, because the server restarts; clone_status does."""
     monkeypatch.setattr(clone, "databases_of", lambda machines: {"web1": CLOSED})
     machine, donor = Failing(), Failing()
     donor.node = WEB1
@@ -57,7 +57,7 @@ def errant(make: Make, monkeypatch: pytest.MonkeyPatch) -> Pair:
 
 
 def test_a_copy_does_not_wait_for_commits_that_wait_for_it(errant: Pair) -> None:
-    """The site leaves no notes on the donor meanwhile; then commits are as durable as before."""
+    """The site writes no notes to the donor meanwhile; then commits are as durable as before."""
     rejoin.rejoin(LAB, "web2")
     assert errant.web2.copied_from == "web1" and errant.web2.replicating
     assert errant.web1.durability == "durable" and errant.lost("web1") == ""
@@ -67,7 +67,7 @@ def test_a_copy_does_not_wait_for_commits_that_wait_for_it(errant: Pair) -> None
 
 @pytest.mark.parametrize("durability", ["available", "async"])
 def test_where_no_commit_waits_without_end_notes_are_left_during_a_copy(errant: Pair, durability: str) -> None:
-    """What was chosen says what may be lost; the site need not refuse anything."""
+    """The chosen durability says what may be lost; the site need not refuse notes."""
     choices.save(durability=durability)
     errant.web1.variables.update(rpl_semi_sync_source_enabled=durability != "async", rpl_semi_sync_source_timeout=1000)
     rejoin.rejoin(LAB, "web2")
@@ -76,7 +76,7 @@ def test_where_no_commit_waits_without_end_notes_are_left_during_a_copy(errant: 
 
 
 def test_a_copy_that_fails_leaves_a_durable_primary(errant: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its error, and not with a site that refuses every note."""
+    """Its error is raised, and the site accepts notes again."""
     monkeypatch.setattr(clone, "_copied", lambda *_: (_ for _ in ()).throw(TimedOut("web2: not done within 300 s")))
     with pytest.raises(TimedOut):
         rejoin.rejoin(LAB, "web2")
@@ -84,7 +84,7 @@ def test_a_copy_that_fails_leaves_a_durable_primary(errant: Pair, monkeypatch: p
 
 
 def test_who_is_killed_in_a_copy_leaves_a_primary_that_takes_no_notes(errant: Pair) -> None:
-    """Nobody believes what was known of it before: its durability was another one for a while."""
+    """The earlier record of the primary is void: its durability was another one for a while."""
     errant.interrupt("web2", "CLONE INSTANCE FROM", KeyboardInterrupt(), after=False)
     errant.interrupt("web1", "rpl_semi_sync_source_enabled = ON", KeyboardInterrupt(), after=False)
     with pytest.raises(KeyboardInterrupt):
@@ -105,7 +105,7 @@ def copies(pair: Pair) -> list[str]:
 def test_a_copy_ends_with_its_command_or_before_the_next_one(
     errant: Pair, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
-    """MySQL goes on alone, makes one at a time, and would refuse the next one (error 3634)."""
+    """MySQL continues without its client, makes one at a time, and would refuse the next one (error 3634)."""
     ends = clone._end_copies
     monkeypatch.setattr(clone, "_end_copies", (lambda *_: None) if killed else ends)
     errant.web2.held.append("CLONE INSTANCE FROM")

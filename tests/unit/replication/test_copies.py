@@ -1,4 +1,4 @@
-"""Copies of all data: one that fails leaves nobody who seems to have all, and who can't go on otherwise gets one.
+"""Copies of all data: a failed one leaves no server that seems complete, and a server with no other way on gets one.
 
 Servers are simulated.
 """
@@ -22,19 +22,19 @@ U3 = "33333333-71ca-11e1-9e33-c80aa9429562"
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits to see whether it goes on after all."""
+    """Do not wait to see whether replication goes on after all."""
     monkeypatch.setattr(attach, "RESUMES_S", 0.0)
     monkeypatch.setattr(rejoin, "FOLLOWS_S", 1.0)
     monkeypatch.setattr(salvage, "FETCH_S", 1.0)
 
 
 def follows(pair: Pair) -> bool:
-    """Whether web1 replicates from web2 alone."""
+    """Whether web1 replicates from web2, the only primary."""
     return pair.web1.replica.running == {"IO", "SQL"} and pair.writable() == ["web2"]
 
 
 def test_a_copy_that_failed_leaves_an_empty_server(make: Make) -> None:
-    """MySQL drops the data first and keeps its history: a server without notes would seem to have all of them."""
+    """MySQL drops the data first and keeps the GTID history: a server without notes would seem to have all."""
     pair = make(replace(CLOSED, gtid_executed=f"{U1}:1-50,{U3}:1-2"), PROMOTED)
     last_seen.remember(time.time(), [PROMOTED])
     pair.web1.refused["CLONE INSTANCE FROM"] = SqlError(3862, "Clone Donor Error")
@@ -53,7 +53,7 @@ def test_a_copy_that_failed_leaves_an_empty_server(make: Make) -> None:
 
 
 def test_a_replica_with_other_data_gets_a_copy(make: Make) -> None:
-    """It was mended once and fails again: to fetch the same anew would be tried without end."""
+    """It was repaired once and fails again: fetching the same again would be tried without end."""
     pair = damaged(make())
     pair.web2.replica.differs = True
     output = "\n".join(rejoin.rejoin(LAB, "web2"))
@@ -62,7 +62,7 @@ def test_a_replica_with_other_data_gets_a_copy(make: Make) -> None:
 
 
 def test_a_salvage_that_fetched_what_can_not_be_applied_names_the_one_that_has_all(make: Make) -> None:
-    """The same again would fail in the same way."""
+    """Running it again would fail in the same way."""
     pair = damaged(make())
     pair.power_off(pair.web1.node)
     pair.web2.replica.differs = True

@@ -16,7 +16,7 @@ U3 = "33333333-71ca-11e1-9e33-c80aa9429562"
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits to see whether it can be read after all."""
+    """Do not wait to see whether it can be read after all."""
     monkeypatch.setattr(attach, "RESUMES_S", 0.0)
 
 
@@ -28,7 +28,7 @@ def damaged(pair: Pair) -> Pair:
 
 
 def refusal(pair: Pair) -> CheckFailed:
-    """Why web2 is not promoted; nobody is open then who was not before."""
+    """Why web2 is not promoted; no server is open that was not open before."""
     before = pair.writable()
     with pytest.raises(CheckFailed) as caught:
         promote_replica.promote(LAB, "web2")
@@ -55,7 +55,7 @@ def test_where_the_primary_is_gone_it_is_started_for_that(make: Make) -> None:
 
 
 def test_where_it_is_gone_for_good_the_loss_can_be_accepted(make: Make) -> None:
-    """What is given up is told."""
+    """The report names what is given up."""
     pair = damaged(make())
     pair.power_off(pair.web1.node)
     pair.may_lose, given_up = True, pair.web2.replica.unapplied
@@ -64,7 +64,7 @@ def test_where_it_is_gone_for_good_the_loss_can_be_accepted(make: Make) -> None:
 
 
 def test_a_closed_server_that_was_to_listen_is_left_as_it_was(make: Make) -> None:
-    """A source of its own would be in the way of the commands that are named."""
+    """A source of its own would block the commands that are named."""
     pair = damaged(make(CLOSED, replace(REPLICA, gtid_executed=f"{U1}:1-49")))
     assert "db.promote web2 --salvage" in refusal(pair).hint and pair.web1.replica.source == ""
     promote_replica.promote(LAB, "web2", salvage=True)
@@ -82,7 +82,7 @@ def test_where_the_old_primary_was_made_anew_the_loss_can_be_accepted(make: Make
 
 
 def test_what_was_to_be_fetched_anew_and_was_not_is_missed(make: Make) -> None:
-    """The salvage is killed, and web1 loses its power for good; the last look was before all of it was written."""
+    """The salvage is killed, web1 loses power for good, and the last record is older than the last writes."""
     pair = make(web2=replace(REPLICA, received=""))
     damaged(pair)
     pair.power_off(pair.web1.node)

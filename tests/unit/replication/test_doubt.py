@@ -1,4 +1,4 @@
-"""db.promote after the primary ended in good order: its waiting commits returned. Servers are simulated."""
+"""db.promote after a normal shutdown of the primary: its waiting commits returned. Servers are simulated."""
 
 import time
 from collections.abc import Callable
@@ -19,18 +19,18 @@ Ends = Callable[[Pair], None]
 
 
 def stops(pair: Pair) -> None:
-    """Told by systemd; the node answers, and its record is read."""
+    """Stopped by systemd; the node answers, and its record is read."""
     pair.web1.stop()
 
 
 def stops_by_a_statement(pair: Pair) -> None:
-    """SHUTDOWN passes systemd by: who watches MySQL's log notes it, and what hangs then is killed."""
+    """SHUTDOWN bypasses systemd: mysql-watch records it, and a shutdown that hangs is killed."""
     pair.note("web1", STOP)
     pair.crash(pair.web1)
 
 
 def stops_and_is_lost(pair: Pair) -> None:
-    """Then the plug is pulled: what the node had in memory is gone, and the console tells."""
+    """Then the power is cut: the record in the node's memory is gone, the console remains."""
     pair.web1.stop()
     pair.power_off(pair.web1.node)
 
@@ -42,26 +42,26 @@ def begins_to_stop_and_freezes(pair: Pair) -> None:
 
 
 def shuts_down(pair: Pair) -> None:
-    """Nobody may read its console: libvirt's reason tells."""
+    """The console can't be read: libvirt's reason decides."""
     pair.web1.stop()
     pair.power["web1"], pair.off_because["web1"] = "off", "shutdown"
     pair.nodes.unreadable.add("web1")
 
 
 def gives_up_waiting(pair: Pair) -> None:
-    """The clock jumped ahead, then the plug is pulled."""
+    """The clock jumped ahead, then the power is cut."""
     pair.note("web1", GAVE_UP)
     pair.power_off(pair.web1.node)
 
 
 def is_ended_by_force(pair: Pair) -> None:
-    """systemctl reboot -f: the node is gone, its console shows what the watch noted, and its power is on."""
+    """systemctl reboot -f: the node is gone, its console shows the record of mysql-watch, and its power is on."""
     pair.note("web1", SYSTEM_STOPS)
     pair.mute.add("web1")
 
 
 def is_killed_and_stopped_later(pair: Pair) -> None:
-    """systemd can't start it at first, then it can, and that closed server is stopped."""
+    """systemd first fails to start it, then succeeds, and that closed server is stopped."""
     pair.crash(pair.web1)
     for line in ("exited exit-code exited 1", STARTED, STOP, "exited success exited 0"):
         pair.note("web1", line)
@@ -83,7 +83,7 @@ def freezes(pair: Pair) -> None:
 
 
 def hangs(pair: Pair) -> None:
-    """Its MySQL answers nobody."""
+    """Its MySQL does not answer."""
     pair.web1.silent = True
 
 
@@ -93,20 +93,20 @@ def cant_be_closed(pair: Pair) -> None:
 
 
 ORDERLY: dict[Ends, str] = {
-    stops: "MySQL was told to stop",
-    stops_by_a_statement: "MySQL was told to stop",
-    stops_and_is_lost: "MySQL was told to stop",
-    begins_to_stop_and_freezes: "MySQL was told to stop",
-    is_ended_by_force: "MySQL was told to stop",
+    stops: "MySQL was asked to stop",
+    stops_by_a_statement: "MySQL was asked to stop",
+    stops_and_is_lost: "MySQL was asked to stop",
+    begins_to_stop_and_freezes: "MySQL was asked to stop",
+    is_ended_by_force: "MySQL was asked to stop",
     gives_up_waiting: "MySQL gave up waiting",
-    shuts_down: "nobody pulled its plug (shutdown)",
+    shuts_down: "not because its power was cut (shutdown)",
 }
 SUDDEN: list[Ends] = [is_killed, is_killed_and_stopped_later, loses_its_power, freezes, hangs]
 
 
 @pytest.mark.parametrize("ends", ORDERLY, ids=lambda it: it.__name__)
 def test_an_orderly_end_is_a_doubt(make: Make, ends: Ends) -> None:
-    """Nothing is changed, nobody fenced, and --salvage is named; accepted, the doubt is told."""
+    """Nothing is changed or fenced, and --salvage is named; if the loss is accepted, the report names the doubt."""
     pair = make()
     ends(pair)
     pair.begin()
@@ -121,7 +121,7 @@ def test_an_orderly_end_is_a_doubt(make: Make, ends: Ends) -> None:
 
 @pytest.mark.parametrize("ends", SUDDEN, ids=lambda it: it.__name__)
 def test_a_sudden_end_is_none(make: Make, ends: Ends) -> None:
-    """No commit that waited returned: all that was acknowledged is on the replica."""
+    """No waiting commit returned: the replica has all that was acknowledged."""
     pair = make()
     pair.web2.replica.running -= {"IO"}
     pair.visit()
@@ -135,7 +135,7 @@ def test_a_sudden_end_is_none(make: Make, ends: Ends) -> None:
 def test_a_primary_that_is_told_to_stop_while_it_is_fenced_is_a_doubt_too(
     make: Make, monkeypatch: pytest.MonkeyPatch, state: Ends
 ) -> None:
-    """Between the question and the end of its power: its console shows it, and nobody opens."""
+    """Between the query and its power-off: its console shows it, and no server opens."""
     pair = make()
     state(pair)
     pair.begin()
@@ -148,7 +148,7 @@ def test_a_primary_that_is_told_to_stop_while_it_is_fenced_is_a_doubt_too(
     monkeypatch.setattr(vm_power, "power_off", just_too_late)
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only") as caught:
         promote_replica.promote(LAB, "web2")
-    assert "MySQL was told to stop" in caught.value.evidence and "--salvage" in caught.value.hint
+    assert "MySQL was asked to stop" in caught.value.evidence and "--salvage" in caught.value.hint
     assert pair.events == ["web1 powered off", "web1 closed"]
     pair.later()
     promote_replica.promote(LAB, "web2", salvage=True)
@@ -156,7 +156,7 @@ def test_a_primary_that_is_told_to_stop_while_it_is_fenced_is_a_doubt_too(
 
 
 def test_a_server_that_was_promoted_keeps_a_record_of_its_own(make: Make) -> None:
-    """web2 is promoted, web1 rejoins, and web2 loses its power: how it ended is known, so web1 opens."""
+    """web2 is promoted, web1 rejoins, and web2 loses power: how it ended is known, so web1 opens."""
     pair = make(power="off")
     promote_replica.promote(LAB, "web2")
     rejoin.rejoin(LAB, "web1")

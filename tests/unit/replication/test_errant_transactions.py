@@ -1,4 +1,4 @@
-"""Transactions that only one server has: what reads them runs here for real, with MySQL's programs as doubles."""
+"""Transactions that only one server has: the script that reads them runs here, with doubles of MySQL's programs."""
 
 import os
 import stat
@@ -25,12 +25,12 @@ OWN = gtid.parse(f"{U1}:51-52")
 
 
 class Double:
-    """web1, which is this machine."""
+    """web1, whose scripts run on this machine."""
 
     node = WEB1
 
     def script(self, text: str, *, title: str, **_: Any) -> Answer:
-        """Run it here."""
+        """Run it on this machine."""
         done = bash(text)
         if done.returncode:
             raise CommandFailed("web1", title, done.returncode, done.stdout + done.stderr)
@@ -42,7 +42,7 @@ DOUBLE: Any = Double()
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The backups; MySQL has two binary logs here, and mysqlbinlog prints a real answer of two transactions."""
+    """The backups; MySQL here has two binary logs, and mysqlbinlog prints a real answer of two transactions."""
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setattr(backup_folder, "FOLDER", tmp_path / "backups")
     monkeypatch.setattr(progress, "say", lambda *_: None)
@@ -53,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_person_can_read_what_was_only_there(folder: Path, tmp_path: Path) -> None:
-    """Values of rows in plain text, beneath a head that says whose they are, which, how many, when and why."""
+    """Values of rows in plain text, below a header: which server, which transactions, how many, when and why."""
     path = errant_transactions.keep(DOUBLE, OWN, "web1 becomes the replica of web2")
     text = path.read_text(encoding="utf-8")
     assert "###   @1='t1'" in text and "it\\'s a näte 日本" in text and "###   @2='two'" in text
@@ -64,7 +64,7 @@ def test_a_person_can_read_what_was_only_there(folder: Path, tmp_path: Path) -> 
 
 
 def test_only_the_owner_reads_it(folder: Path) -> None:
-    """Notes are people's; a folder that an earlier release left open is closed."""
+    """Notes are private; a folder that an earlier release left readable is closed."""
     folder.mkdir(mode=0o755)
     path = errant_transactions.keep(DOUBLE, OWN, "why")
     assert path.parent == folder and path.name.endswith("-only-on-web1.sql")
@@ -82,16 +82,16 @@ FAILS = {
 
 @pytest.mark.parametrize(("program", "does", "why"), FAILS.values(), ids=FAILS.keys())
 def test_without_a_whole_copy_it_refuses(folder: Path, tmp_path: Path, program: str, does: str, why: str) -> None:
-    """With the reason and the command that goes on all the same; it leaves no half of a file."""
+    """With the reason and the command that goes on without a copy; it leaves no partial file."""
     fake(tmp_path, program, does)
-    with pytest.raises(CheckFailed, match="nothing was thrown away") as caught:
+    with pytest.raises(CheckFailed, match="nothing was discarded") as caught:
         errant_transactions.keep(DOUBLE, OWN, "why")
     assert why in caught.value.evidence and "invoke db.rejoin web1 --discard" in caught.value.hint
     assert not folder.exists() or list(folder.iterdir()) == []
 
 
 def test_a_full_disk_of_this_machine_is_a_reason_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Found when the file is forced to the disk."""
+    """It is detected when the file is synced to the disk."""
 
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
@@ -103,7 +103,7 @@ def test_a_full_disk_of_this_machine_is_a_reason_too(folder: Path, monkeypatch: 
 
 
 def test_who_is_interrupted_leaves_nothing_and_does_it_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C while it is written."""
+    """Ctrl-C while the file is written."""
     with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
         context.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(KeyboardInterrupt))
         errant_transactions.keep(DOUBLE, OWN, "why")
@@ -116,7 +116,7 @@ def test_who_is_interrupted_leaves_nothing_and_does_it_again(folder: Path, monke
 def test_a_converge_that_makes_a_replica_copies_what_only_that_has(
     monkeypatch: pytest.MonkeyPatch, has_site: bool, own: str
 ) -> None:
-    """Before its data or its logs go; a new server has nothing, and leaves no file."""
+    """Before its data or its logs are dropped; a new server has none, and no file is written."""
     done: list[str] = []
     monkeypatch.setattr(
         errant_transactions, "keep", lambda machine, alone, why: done.append(f"keeps {gtid.text(alone)}")

@@ -1,8 +1,8 @@
-"""Whatever happened: the command that status names is not refused, and a few of them make the pair healthy.
+"""Whatever happened: the command that status names is not refused, and a few such commands make the pair healthy.
 
-A state is the simulated pair after some events. In a short run: each event alone; each way in which a server ends,
-followed by each way in which the other one does; two that went wrong once; and some three in a row. With `-m slow`:
-every two events.
+A state is the simulated pair after some events. A short run covers each event alone, each end of one server followed by
+each end of the other one, two states that failed once, and some three events in a row. With `-m slow` it covers every
+two events.
 """
 
 import functools
@@ -63,7 +63,7 @@ TRIPLE = [
 SILENT = "while nobody answers, lab.up starts all, and then does not choose: the status names who comes next"
 ANEW = "a machine that was made anew, and is off, is started before it is known to have nothing"
 DIFFERS = "what can't be applied is fetched once more before the other one is promoted"
-# What is refused, and why nothing better can be named: the state, and the reason.
+# What is refused, and why no better command can be named: the state, and the reason.
 KNOWN = {
     "MySQL killed web2; destroyed web1": SILENT,
     "plug pulled web2; destroyed web1": SILENT,
@@ -95,23 +95,23 @@ MENDED = [
 ]
 SHORT = list(dict.fromkeys([*ALL, *DOUBLE, *TRIPLE, *MENDED, *KNOWN]))
 PAIRS = [f"{first}; {second}" for first, second in itertools.product(ALL, ALL)]
-# The same in a long run, told by what was said: a state that goes wrong in another way turns it red.
+# The same in a long run, recognised by the message: a state that goes wrong in another way turns it red.
 SYMPTOMS = {
     "lab.up is refused: the databases are left as they are": SILENT,
-    "answers and does not have them any more: do without": ANEW,
-    "does not replicate from .*, which answers|next: promote the one that has all": DIFFERS,
+    "answers and no longer has them: accept the loss": ANEW,
+    "does not replicate from .*, which answers|next: promote the server with all transactions": DIFFERS,
 }
 
 
 def cases(sequences: Sequence[str], known: Mapping[str, str]) -> list[ParameterSet]:
-    """States, with what is known to go wrong."""
+    """States, with the known failures marked."""
     marks = {it: pytest.mark.xfail(strict=True, reason=why) for it, why in known.items()}
     return [pytest.param(it, marks=[marks[it]] if it in marks else []) for it in sequences]
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits long."""
+    """Shorten all waits."""
     for (module, name), seconds in WAITS.items():
         monkeypatch.setattr(module, name, seconds)
     monkeypatch.setattr(lifecycle, "answering", functools.partial(lifecycle.answering, timeout=1.0))
@@ -119,7 +119,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def healthy(make: Make) -> Pair:
-    """A pair whose receivers tell what they see, and where who waits for the rest of a transaction gives up soon."""
+    """A pair whose receivers notice a lost source, and whose waits for an incomplete transaction end soon."""
     pair = make()
     pair.noticed, pair.nodes.patient = True, False
     stalls = pair.stalls
@@ -134,13 +134,13 @@ def healthy(make: Make) -> Pair:
 
 
 def trouble(make: Make, sequence: str) -> str:
-    """What is wrong with the commands that status names after these events; '' where one of those did nothing."""
+    """What is wrong with the commands that status names after these events; '' if one of the events had no effect."""
     pair = healthy(make)
     for event in sequence.split("; "):
         if not happens(pair, *event.rsplit(" ", 1)):
             return ""
     if not any(it.executed for it in pair.servers):
-        return ""  # the lab is made anew, which is no state of this one
+        return ""  # the lab is created again, which is no state of this lab
     story = walk(pair)
     pair.may_lose |= bool(story.trouble) or "lab.reset" in story.commands
     return f"{story}" if story.trouble else ""
@@ -148,7 +148,7 @@ def trouble(make: Make, sequence: str) -> str:
 
 @pytest.mark.parametrize("sequence", cases(SHORT, KNOWN))
 def test_what_comes_next_is_not_refused_and_ends_well(make: Make, sequence: str) -> None:
-    """Within six steps, and with all that was acknowledged."""
+    """Within six steps, and with all acknowledged writes."""
     story = trouble(make, sequence)
     assert not story, story
 
@@ -156,7 +156,7 @@ def test_what_comes_next_is_not_refused_and_ends_well(make: Make, sequence: str)
 @pytest.mark.slow
 @pytest.mark.parametrize("sequence", [it for it in PAIRS if it not in SHORT])
 def test_so_it_is_after_any_two_events(make: Make, sequence: str) -> None:
-    """Or it goes wrong as the short run knows."""
+    """Or it fails in a way that the short run knows."""
     story = trouble(make, sequence)
     for why in (why for words, why in SYMPTOMS.items() if re.search(words, f"{sequence}\n{story}")):
         pytest.xfail(why)

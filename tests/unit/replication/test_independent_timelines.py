@@ -37,13 +37,13 @@ LOAD = {"rate": 20, "rates": [{"at": 5, "rate": 40}, {"at": 10, "rate": 20}]}
 
 
 def sent(method: str = "", start: float = -1e6, stop: float = 1e6) -> Picked:
-    """Picks the requests of one method, due from start to before stop."""
+    """Select the requests of one method, due from start to before stop."""
     picked = of("client", start, stop)
     return lambda entry: picked(entry) and method in ("", entry.data["method"])
 
 
 def seen(node: str, start: float, stop: float) -> Picked:
-    """Picks the looks at one database from start to before stop."""
+    """Select the observations of one database from start to before stop."""
     picked = of("database", start, stop)
     return lambda entry: picked(entry) and entry.data["node"] == node
 
@@ -62,19 +62,19 @@ def ending(*more: Entry, web1: dict[str, int], web2: dict[str, int] | None = Non
 
 
 def look(at: float, node: str, writable: bool, for_s: float) -> Entry:
-    """A look that says for how long a database has taken writes, or none."""
+    """An observation that says for how long a database has taken writes, or none."""
     return Entry(T0 + at, "writable", "state", {"node": node, "writable": writable, "for_s": for_s})
 
 
 def turned(*looks: Entry, start: float, stop: float) -> list[Entry]:
-    """A run in which web1 took writes to the end of `start`, and web2 from `stop` on; between them only these looks."""
+    """A run in which web1 took writes to the end of `start`, and web2 from `stop` on, with only these looks between."""
     before = [database(at, node, node == "web1") for node in ("web1", "web2") for at in (-0.5, 2.5, 5.5, start)]
     after = [database(at, node, node == "web2") for node in ("web1", "web2") for at in (stop, 13.5, 16.5, 19.5)]
     return [*without(quiet(), of("database")), *before, *looks, *after]
 
 
 def hidden(fault: str, service: str = "", node: str = "web2", start: float = 7, seconds: float = 10) -> list[Entry]:
-    """Nobody looks at the database of web2 from 7 to 16 s, and there is a fault."""
+    """The database of web2 is not observed from 7 to 16 s, and there is a fault."""
     words = {"id": fault, "kind": fault, "node": node, "service": service, "peer": ""}
     times = [start, start + 0.5, start + seconds - 2, start + seconds - 1]
     steps = changed(spell(times, node, fault), lambda entry: entry.kind in STEPS, fault=words)
@@ -82,20 +82,20 @@ def hidden(fault: str, service: str = "", node: str = "web2", start: float = 7, 
 
 
 def looked(entries: list[Entry], start: float, stop: float, **words: Any) -> list[Entry]:
-    """The same, but HAProxy said this from start to before stop."""
+    """The same, but HAProxy reported this from start to before stop."""
     at = [number / 4 for number in range(int(start * 4), int(stop * 4))]
     return [*without(entries, of("balancer", start, stop)), *(servers(it, **words) for it in at)]
 
 
 def crowd(rest: int = 200, took: float = 0.02, **changes: Any) -> list[Entry]:
-    """From 5 to 10 s twice as many come; of those more, all but the first `rest` get what `changes` say."""
+    """From 5 to 10 s twice as many arrive; all but the first `rest` of the additional ones get these `changes`."""
     more = [5.01 + number / 20 for number in range(100)]
     extra = [request(at, ended=T0 + at + took, **(changes if place >= rest else {})) for place, at in enumerate(more)]
     return [*quiet(load=LOAD), *extra]
 
 
 def refused(seconds: float, served_by: str = "") -> list[Entry]:
-    """A crowd of which half is refused, after so long."""
+    """A crowd of which half is refused, after that long."""
     return crowd(0, seconds, status=503, outcome="failed", served_by=served_by)
 
 
@@ -238,7 +238,7 @@ CASES = {**READS, **WRITES, **DATABASES, **BALANCER, **CROWD}
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_the_verdict_is_the_one_that_the_words_ask_for(case: Case) -> None:
-    """Each timeline gets the verdict that a user of the check would give."""
+    """Each timeline gets the verdict that a user expects from the check's description."""
     expected, check, bound, entries = case
     (judged,) = judge(History(entries), [{"check": check, **bound}])
     assert judged.verdict == expected, judged
@@ -246,5 +246,5 @@ def test_the_verdict_is_the_one_that_the_words_ask_for(case: Case) -> None:
 
 @pytest.mark.parametrize("check", sorted({check for _, check, _, _ in CASES.values()}))
 def test_each_check_has_failed_and_passed_and_proved_nothing(check: str) -> None:
-    """No check is here that these timelines can't bring to all three verdicts."""
+    """These timelines bring every check to all three verdicts."""
     assert {it for it, name, _, _ in CASES.values() if name == check} == {FAIL, PASS, INCONCLUSIVE}

@@ -1,4 +1,4 @@
-"""A promotion that is interrupted is completed by the same command; one that fails is over. Servers are simulated."""
+"""An interrupted promotion is completed by the same command; a failed one is over. Servers are simulated."""
 
 from collections.abc import Sequence
 from unittest.mock import Mock
@@ -20,7 +20,7 @@ from tests.unit.conftest import Make
 
 CONNECT, CATCH_UP, LISTEN = "wait_timeout", "WAIT_FOR_EXECUTED_GTID_SET", "START REPLICA IO_THREAD"
 CLOSE, OPEN, FOLLOW = "super_read_only = ON", "SET GLOBAL read_only", "START REPLICA;"
-# A server, and words of the scripts that are interrupted.
+# A server, and text of the scripts that are interrupted.
 PLANNED = [("web1", LISTEN), ("web2", CATCH_UP), ("web1", CLOSE), ("web2", OPEN), ("web1", FOLLOW), ("web1", CONNECT)]
 EMERGENCY = [("web2", CONNECT), ("web2", CATCH_UP), ("web2", OPEN)]
 WHEN = {"before it is done": False, "after it is done": True}
@@ -40,7 +40,7 @@ def interrupted(pair: Pair, step: tuple[str, str], *, after: bool) -> None:
 @pytest.mark.parametrize("when", WHEN)
 @pytest.mark.parametrize("step", PLANNED, ids=" ".join)
 def test_a_planned_promotion_is_completed(make: Make, step: tuple[str, str], when: str) -> None:
-    """Whether the server has done what it was told or not, two never take writes."""
+    """Whether the server executed the script or not, two never take writes."""
     interrupted(make(), step, after=WHEN[when])
 
 
@@ -59,7 +59,7 @@ def test_an_emergency_is_completed(make: Make, step: tuple[str, str], when: str)
 def test_every_script_that_changes_something_is_interrupted_here(
     make: Make, power: str, steps: list[tuple[str, str]]
 ) -> None:
-    """A new step of a promotion gets a row of its own."""
+    """A new step of a promotion needs its own row."""
     pair = make(power=power)
     promote_replica.promote(LAB, "web2")
     changing = [it for it in pair.scripts if any(word in it[1] for word in ("SET GLOBAL", "REPLICA;", "THREAD;"))]
@@ -69,7 +69,7 @@ def test_every_script_that_changes_something_is_interrupted_here(
 
 
 def test_what_a_command_that_was_killed_left_opens_nobody_beside_the_next_one(make: Make) -> None:
-    """It was about to open web2, which is held up; then web1 is promoted again, and web2 goes on."""
+    """It was about to open web2, which is delayed; then web1 is promoted again, and web2 goes on."""
     pair = make()
     pair.interrupt("web2", OPEN, KeyboardInterrupt(), when="while it runs")
     pair.web2.held = ["STOP REPLICA"]
@@ -83,7 +83,7 @@ def test_what_a_command_that_was_killed_left_opens_nobody_beside_the_next_one(ma
 
 
 def test_who_is_interrupted_while_he_fences_has_opened_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The survivor opens only after that; again, the old primary is fenced and the survivor opens."""
+    """The survivor opens only after that; run again, the old primary is fenced and the survivor opens."""
     pair = make(power="paused")
     fence = vm_power.power_off
 
@@ -102,7 +102,7 @@ def test_who_is_interrupted_while_he_fences_has_opened_nobody(make: Make, monkey
 def test_that_a_promotion_begins_is_on_record_before_it_does_anything(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its process may be killed at once: the next one must know which server may have been opened."""
+    """It may be killed at any moment: the next promotion must know which server may have been opened."""
     pair, marks = make(power="paused"), list[str]()
     fence = vm_power.power_off
 
@@ -117,7 +117,7 @@ def test_that_a_promotion_begins_is_on_record_before_it_does_anything(
 
 @pytest.mark.parametrize(("ends", "opening"), [(True, ""), (False, "web2")], ids=["ended", "goes on"])
 def test_a_promotion_that_changed_nothing_is_no_doubt_later(make: Make, ends: bool, opening: str) -> None:
-    """Unless its client can't be ended: that may open the server yet."""
+    """Unless its client can't be ended: that may still open the server."""
     pair = make()
     pair.web2.replica.stuck = True
     if not ends:
@@ -131,7 +131,7 @@ def test_a_promotion_that_changed_nothing_is_no_doubt_later(make: Make, ends: bo
 def test_after_a_planned_promotion_the_replica_has_something_in_its_relay_log(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody writes; by what it had the next promotion finds out whether its relay log was thrown away since."""
+    """Nothing is written; from its content the next promotion finds out whether the relay log was discarded since."""
     pair = make()
     monkeypatch.setattr(pair, "visit", lambda: None)
     promote_replica.promote(LAB, "web2")
@@ -140,7 +140,7 @@ def test_after_a_planned_promotion_the_replica_has_something_in_its_relay_log(
 
 
 def test_what_came_after_a_promotion_that_was_killed_is_missed_where_it_is_thrown_away(make: Make) -> None:
-    """It waited for the relay log; then somebody types RESET REPLICA ALL, and the primary loses its power."""
+    """It waited for the relay log; then RESET REPLICA ALL is run by hand, and the primary loses power."""
     pair = make()
     pair.interrupt("web2", CATCH_UP, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
@@ -158,7 +158,7 @@ def test_what_came_after_a_promotion_that_was_killed_is_missed_where_it_is_throw
 def test_a_change_of_roles_that_went_on_alone_leaves_something_in_the_relay_log(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command was killed, its scripts did the rest, and nobody writes: there is something to compare with later."""
+    """The command was killed, its scripts did the rest, and nothing is written: later there is something to compare."""
     pair = make()
     monkeypatch.setattr(pair, "visit", lambda: None)
     pair.interrupt("web1", FOLLOW, KeyboardInterrupt(), after=True)
@@ -171,7 +171,7 @@ def test_a_change_of_roles_that_went_on_alone_leaves_something_in_the_relay_log(
 
 
 def test_a_promotion_that_failed_twice_has_no_doubt_of_itself(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It left its source when it had applied all, and was too late to open; then it was killed early."""
+    """It left its source after it had applied all, and was too late to open; then it was killed early."""
     pair = make(power="off")
     pair.web2.slow["rpl_semi_sync_source_timeout ="] = 30
     with pytest.raises(CheckFailed, match="it could not open"):
@@ -185,7 +185,7 @@ def test_a_promotion_that_failed_twice_has_no_doubt_of_itself(make: Make, monkey
 
 
 def test_a_replica_that_is_silent_for_a_moment_is_asked_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else nobody would know which process confirms from now on."""
+    """Else it would not be known which process confirms from now on."""
     make()
     silent = ["web1"]
 
@@ -203,7 +203,7 @@ def test_a_replica_that_is_silent_for_a_moment_is_asked_again(make: Make, monkey
 def test_a_promotion_whose_replica_is_lost_just_then_has_not_failed(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server is open; its first transaction waits for nobody."""
+    """The server is open; its first transaction does not wait for a replica."""
     pair = make()
     monkeypatch.setattr(pair, "visit", lambda: None)
     pair.web2.refused["CREATE DATABASE"] = SqlError(1317, "Query execution was interrupted")

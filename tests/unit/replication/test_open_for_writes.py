@@ -1,4 +1,4 @@
-"""A server that is opened: what was begun and given up opens nothing later. Servers are simulated."""
+"""Opening a server for writes: a command that gave up opens nothing later. Servers are simulated."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.unit.conftest import Make
 
 OPEN = "SET GLOBAL read_only"
 FULL, GONE = SqlError(1021, "Disk full"), Unreachable("web1: ssh failed")
-# Each opens web1.
+# Each of these opens web1.
 METHODS: dict[str, Callable[[Machine], object]] = {
     "lab.provision": lambda machine: assign_roles._open(machine, CLOSED),
     "undo of a switch": lambda machine: open_server(machine, leaves_and_opens(Durability.DURABLE), "is opened again"),
@@ -37,12 +37,12 @@ def pair(make: Make) -> Pair:
 
 
 def open_web1(pair: Pair, method: str) -> None:
-    """Open it in that way."""
+    """Open it with that method."""
     METHODS[method](pair.machines[0])
 
 
 def killed_while_it_records(pair: Pair, node: str, command: Callable[[], object]) -> Path:
-    """The command is killed while its bash on the node keeps a record; that goes on when the file is gone."""
+    """The command is killed while its bash on the node writes a record; that bash goes on when the file is gone."""
     folder = pair.nodes.folder / node
     stalls, begun = folder / "stalls", folder / "begun"
     stalls.touch()
@@ -60,7 +60,7 @@ def killed_while_it_records(pair: Pair, node: str, command: Callable[[], object]
 
 @pytest.mark.parametrize("method", RECORDS)
 def test_a_later_promotion_ends_what_was_about_to_open_the_other_server(pair: Pair, method: str) -> None:
-    """Its bash is held up outside of MySQL, and its deadline is not over."""
+    """Its bash is delayed outside of MySQL, and its deadline has not passed."""
     stalls = killed_while_it_records(pair, "web1", lambda: open_web1(pair, method))
     promote_replica.promote(LAB, "web2")
     stalls.unlink()
@@ -70,7 +70,7 @@ def test_a_later_promotion_ends_what_was_about_to_open_the_other_server(pair: Pa
 
 @pytest.mark.parametrize("method", RECORDS)
 def test_a_shell_that_is_held_up_for_too_long_opens_nothing(pair: Pair, method: str) -> None:
-    """The server's clock tells, though nobody ends the shell."""
+    """The server's clock decides, even if the shell is not ended."""
     stalls = killed_while_it_records(pair, "web1", lambda: open_web1(pair, method))
     pair.later(60)
     stalls.unlink()
@@ -91,7 +91,7 @@ def test_who_is_too_late_does_not_close_what_another_command_has_opened(pair: Pa
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("words", ["super_read_only = IF", OPEN])
 def test_a_server_that_is_held_up_for_too_long_is_closed_and_stays_closed(pair: Pair, method: str, words: str) -> None:
-    """Whoever gave up has said so."""
+    """The command that gave up has reported that."""
     pair.web1.held, pair.nodes.patient = [words], False
     with pytest.raises(CheckFailed, match="web1 was not opened for writes: its client failed; it is closed") as caught:
         open_web1(pair, method)
@@ -103,12 +103,12 @@ def test_a_server_that_is_held_up_for_too_long_is_closed_and_stays_closed(pair: 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("reached", [True, False])
 def test_what_goes_on_when_the_connection_is_lost_is_ended_or_told(pair: Pair, method: str, reached: bool) -> None:
-    """Where web1 is not reached again, nobody says that it is closed."""
+    """If web1 can't be reached again, it is not reported as closed."""
     pair.web1.held = ["super_read_only = IF"]
     pair.interrupt("web1", OPEN, GONE, when="while it runs")
     if not reached:
         pair.interrupt("web1", ALL_ENDED, GONE)
-    why = "writes: its client failed; it is closed" if reached else "for certain: .*whether it opens later"
+    why = "writes: its client failed; it is closed" if reached else "writes: .*may still open later"
     with pytest.raises(CheckFailed, match=f"web1 was not opened .*{why}"):
         open_web1(pair, method)
     pair.later()
@@ -124,7 +124,7 @@ def test_a_connection_that_is_lost_once_it_is_open_is_no_failure(pair: Pair, met
 
 
 def test_only_who_opens_for_the_site_notes_it_on_the_record(pair: Pair) -> None:
-    """Whoever undoes a closing must not hide on the record that MySQL was told to stop meanwhile."""
+    """Reopening after a failed closing must not hide on the record that MySQL was asked to stop meanwhile."""
     for method in METHODS:
         pair.web1.set_global("super_read_only", value=True, lock_wait_timeout=1)
         before = (pair.nodes.console("web1") or "").count(shutdown.OPENED)
@@ -133,14 +133,14 @@ def test_only_who_opens_for_the_site_notes_it_on_the_record(pair: Pair) -> None:
 
 
 def closes_and_says_that_it_failed(pair: Pair) -> None:
-    """Let web1 close and report an error; what opens it again is held up, and its connection is lost."""
+    """Let web1 close and report an error; the script that opens it again is delayed, and its connection is lost."""
     pair.interrupt("web1", "super_read_only = ON", CommandFailed("web1", "closes", 1, "hangs"), after=True)
     pair.interrupt("web1", OPEN, GONE, when="while it runs")
     pair.web1.held = [OPEN]
 
 
 def test_a_restart_that_can_not_open_its_primary_again_says_so(make: Make) -> None:
-    """And nothing opens it later, when another one may be the primary."""
+    """And nothing opens it later, when another server may be the primary."""
     pair = make()
     closes_and_says_that_it_failed(pair)
     with pytest.raises(CheckFailed, match=r"web1 was not opened for writes.*it is closed") as caught:
@@ -159,7 +159,7 @@ def change(pair: Pair) -> None:
 
 
 def test_a_switch_that_can_not_open_the_old_primary_again_says_so(make: Make) -> None:
-    """It may have closed without saying so."""
+    """It may have closed without reporting it."""
     pair = make()
     closes_and_says_that_it_failed(pair)
     with pytest.raises(NotClosed, match=r"its commits hang; web1 was not opened for writes.*it is closed"):
@@ -169,7 +169,7 @@ def test_a_switch_that_can_not_open_the_old_primary_again_says_so(make: Make) ->
 
 
 def test_a_failed_switch_that_can_not_open_the_old_primary_again_says_so(make: Make) -> None:
-    """The candidate failed for certain, and so did the way back."""
+    """The candidate certainly failed, and so did reopening the old primary."""
     pair = make()
     pair.web2.refused["RESET REPLICA"] = pair.web1.refused["super_read_only = IF"] = FULL
     with pytest.raises(CheckFailed, match=r"web2 was not promoted; web1 was not opened.*it is closed") as caught:
@@ -181,11 +181,11 @@ def test_a_failed_switch_that_can_not_open_the_old_primary_again_says_so(make: M
 
 
 def test_a_session_of_the_site_with_the_same_number_goes_on(pair: Pair) -> None:
-    """MySQL was started anew, and counts from the beginning."""
+    """MySQL was restarted, and numbers sessions from the beginning."""
     client(pair.machines[1])
     (session,) = pair.web2.sessions.values()
     session.user = "site"
     (file,) = (pair.nodes.folder / "web2" / "run" / "clients").iterdir()
     file = file.rename(file.with_name("12345678"))
-    pair.machines[1].script(END_ALL, title="ends what was begun")
+    pair.machines[1].script(END_ALL, title="ends the other clients")
     assert not session.killed and not file.exists()

@@ -1,4 +1,4 @@
-"""db.promote: what is asked, who is fenced before anybody opens, and what is told. Servers are simulated."""
+"""db.promote: what is asked, what is fenced before a server opens, and what is reported. Servers are simulated."""
 
 import json
 import time
@@ -23,12 +23,12 @@ CUT_OFF = ("web2", "lb1")
 
 
 def test_a_planned_promotion_says_what_it_did_and_why(make: Make) -> None:
-    """Three lines: who, for how long nobody took writes, how safe commits are and who follows."""
+    """Three lines: the primary, for how long no server took writes, the durability and the replica."""
     pair = make()
     lines = promote_replica.promote(LAB, "web2")
     assert pair.events == ["web1 closed", "web2 opened"] and last_seen.degraded() == ""
     assert len(lines) == 3 and "web1 was closed first" in lines[0]
-    assert "nobody took writes for" in lines[1] and "web1 replicates from it" in lines[2]
+    assert "no server took writes for" in lines[1] and "web1 replicates from it" in lines[2]
     seen = last_seen.recall()
     assert seen is not None and seen.node == "web2"
 
@@ -60,14 +60,14 @@ def test_who_may_still_take_writes_is_powered_off_before_the_survivor_opens(
 
 @pytest.mark.parametrize("power", ["running", "off"])
 def test_the_site_is_asked_with_a_note_of_the_promoted_server(make: Make, power: str) -> None:
-    """Its oldest, whole: the site's list may be the old primary's, with notes that nobody else has."""
+    """Its oldest, in full: the site's list may be the old primary's, with notes that no other server has."""
     pair = make(power=power)
     promote_replica.promote(LAB, "web2")
     assert [json.loads(note) for note in pair.sent] == [{"token": "known-to-web2", "body": "a note"}]
 
 
 def test_an_emergency_says_on_what_knowledge_it_relied(make: Make) -> None:
-    """The primary that was seen last, its durability, and how old that is; its end was seen, so no mark is left."""
+    """The last primary seen, its durability, and how long ago; the outcome was observed, so no mark is left."""
     pair = make(power="off")
     last_seen.SEEN.unlink()
     last_seen.remember(time.time() - 90, [OPEN, REPLICA])
@@ -77,7 +77,7 @@ def test_an_emergency_says_on_what_knowledge_it_relied(make: Make) -> None:
 
 
 def test_a_promotion_that_was_killed_as_it_opened_is_on_record(make: Make) -> None:
-    """web2 took writes, and nobody saw it: what is known of web1 is out of date for a promotion of web1."""
+    """web2 took writes unobserved: for a promotion of web1 the record of web1 is outdated."""
     pair = make(power="off")
     pair.interrupt("web2", "SET GLOBAL read_only", KeyboardInterrupt(), after=True)
     with pytest.raises(KeyboardInterrupt):
@@ -87,7 +87,7 @@ def test_a_promotion_that_was_killed_as_it_opened_is_on_record(make: Make) -> No
 
 
 def test_nobody_opens_while_the_old_primary_is_not_seen_to_be_off(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hypervisor took the command and nothing came of it: exit code 3."""
+    """The hypervisor accepted the command without effect: exit code 3."""
     pair = make(power="crashed")
     monkeypatch.setattr(vm_power, "power_off", lambda node: None)
     monkeypatch.setattr(vm_power, "OFF_S", 0.0)
@@ -98,14 +98,14 @@ def test_nobody_opens_while_the_old_primary_is_not_seen_to_be_off(make: Make, mo
 
 @pytest.mark.parametrize("unreached_by", ["web2", "lb1"])
 def test_one_who_does_not_reach_the_primary_is_no_proof_that_it_is_gone(make: Make, unreached_by: str) -> None:
-    """The balancer is cut off, or the candidate: nobody loses its power for that."""
+    """The balancer is cut off, or the candidate: no node is powered off for that."""
     pair = make(unreached_by=[unreached_by])
     promote_replica.promote(LAB, "web2")
     assert pair.events == ["web1 closed", "web2 opened"]
 
 
 def test_where_both_are_up_and_closed_one_is_opened_and_nobody_fenced(make: Make) -> None:
-    """Both rebooted, say: it goes as planned, and the other one follows."""
+    """For example both rebooted: it goes as planned, and the other server replicates."""
     pair = make(CLOSED)
     lines = promote_replica.promote(LAB, "web2")
     assert pair.events == ["web2 opened"] and pair.web1.replicating and "web1 replicates from it" in lines[2]
@@ -113,7 +113,7 @@ def test_where_both_are_up_and_closed_one_is_opened_and_nobody_fenced(make: Make
 
 @pytest.mark.parametrize("delay", [0, 7200])
 def test_a_survivor_that_is_told_to_be_late_applies_all_at_once(make: Make, delay: int) -> None:
-    """Its delay is taken away while its receiver runs, or MySQL would throw the relay log away."""
+    """Its delay is removed while its receiver runs, or MySQL would discard the relay log."""
     pair = make(power="off")
     pair.web2.replica.delay = delay
     promote_replica.promote(LAB, "web2")
@@ -122,7 +122,7 @@ def test_a_survivor_that_is_told_to_be_late_applies_all_at_once(make: Make, dela
 
 
 def test_a_receiver_that_does_not_notice_that_its_source_is_gone_loses_its_connection(make: Make) -> None:
-    """It would stop much later."""
+    """Else it would stop much later."""
     pair = make(power="off")
     pair.web2.replica.deaf = True
     promote_replica.promote(LAB, "web2")
@@ -130,7 +130,7 @@ def test_a_receiver_that_does_not_notice_that_its_source_is_gone_loses_its_conne
 
 
 def test_without_a_replica_durable_becomes_available_and_is_marked_before(make: Make) -> None:
-    """Else every write would hang; the mark says that it was not the choice."""
+    """Else every write would hang; the mark says that this was not the choice."""
     pair = make(power="off")
     pair.interrupt("web2", "SET GLOBAL read_only", KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
@@ -143,7 +143,7 @@ def test_without_a_replica_durable_becomes_available_and_is_marked_before(make: 
 
 
 def test_who_wants_to_stay_durable_does(make: Make) -> None:
-    """Nothing is lowered, nothing marked; writes wait."""
+    """Nothing is lowered or marked; writes wait."""
     pair = make(power="off")
     promote_replica.promote(LAB, "web2", stay_durable=True)
     assert pair.web2.durability == "durable" and last_seen.degraded() == ""
@@ -153,7 +153,7 @@ def test_who_wants_to_stay_durable_does(make: Make) -> None:
 
 
 def test_a_refusal_changes_nothing_and_fences_nobody(make: Make) -> None:
-    """The last state seen was async; accepted, what may be lost is told."""
+    """The last recorded durability was async; if the loss is accepted, the report names it."""
     pair = make(power="paused")
     last_seen.remember(time.time(), [replace(OPEN, durability=Durability.ASYNC, waits=False)])
     with pytest.raises(CheckFailed, match="acknowledged writes may be on web1 only"):
@@ -164,7 +164,7 @@ def test_a_refusal_changes_nothing_and_fences_nobody(make: Make) -> None:
 
 
 def test_a_primary_that_can_not_be_closed_is_fenced(make: Make) -> None:
-    """Its disk is full, say: commits hang, nothing more is acknowledged."""
+    """For example its disk is full: commits hang, nothing more is acknowledged."""
     pair = make()
     pair.web1.hangs = True
     lines = promote_replica.promote(LAB, "web2")
@@ -173,15 +173,15 @@ def test_a_primary_that_can_not_be_closed_is_fenced(make: Make) -> None:
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_the_primary_is_left_alone(make: Make, silent: bool) -> None:
-    """The same command twice: the second one says so, and what is still missing."""
+    """The same command twice: the second one reports that, and what is still missing."""
     pair = make(CLOSED, PROMOTED, silent=silent)
     lines = promote_replica.promote(LAB, "web2")
-    assert pair.changes == [] and lines[0] == "web2 is the primary already" and "db.rejoin web1" in lines[1]
+    assert pair.changes == [] and lines[0] == "web2 is already the primary" and "db.rejoin web1" in lines[1]
 
 
 @pytest.mark.parametrize("applying", [True, False])
 def test_a_promotion_is_done_only_where_the_old_primary_applies(make: Make, applying: bool) -> None:
-    """It listened before it was closed, and was not told to follow: that is told, with what to do."""
+    """It received before it was closed, and was not set to follow: that is reported, with the next command."""
     pair = make(replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=applying), PROMOTED)
     lines = promote_replica.promote(LAB, "web2")
     assert pair.changes == [] and ("nothing was changed" in lines[0]) is applying
@@ -189,14 +189,14 @@ def test_a_promotion_is_done_only_where_the_old_primary_applies(make: Make, appl
 
 
 def test_a_primary_that_still_listens_to_its_replica_gives_that_up(make: Make) -> None:
-    """A change of roles was killed half way; a primary has no source."""
+    """A change of roles was killed half way; a primary must not have a source."""
     pair = make(CLOSED, replace(PROMOTED, source=str(WEB1.ip), receiving=True))
     lines = promote_replica.promote(LAB, "web2")
-    assert "is the primary already" in lines[0] and pair.web2.replica.source == "" and pair.events == []
+    assert "is already the primary" in lines[0] and pair.web2.replica.source == "" and pair.events == []
 
 
 def test_whose_machine_is_off_is_not_promoted(make: Make) -> None:
-    """Exit code 3, its state and the command that starts it; nobody is asked or fenced."""
+    """Exit code 3, its state and the command that starts it; no server is asked or fenced."""
     pair = make()
     pair.power["web2"] = "off"
     with pytest.raises(Unreachable, match="web2 can't be promoted: it is off") as caught:
@@ -205,13 +205,13 @@ def test_whose_machine_is_off_is_not_promoted(make: Make) -> None:
 
 
 def test_a_node_that_ssh_does_not_reach_has_said_nothing(make: Make) -> None:
-    """Neither that its MySQL is dead, nor that it is cut off from the other one: so it is fenced, or not promoted."""
+    """Neither that its MySQL is dead, nor that it can't reach the other node: so it is fenced, or not promoted."""
     make(power="paused")
     assert survey._look(Machine(WEB1)) == Look(None, dead=False, reaches=True)
 
 
 def test_who_does_not_answer_is_not_promoted(make: Make) -> None:
-    """Exit code 3: its MySQL is silent."""
+    """Exit code 3: its MySQL does not answer."""
     pair = make(web2=REPLICA)
     pair.web2.silent = True
     with pytest.raises(Unreachable) as caught:
@@ -221,7 +221,7 @@ def test_who_does_not_answer_is_not_promoted(make: Make) -> None:
 
 @pytest.mark.parametrize("name", ["web3", "lb1"])
 def test_only_a_database_can_be_promoted(name: str) -> None:
-    """Exit code 2, and the names that can."""
+    """Exit code 2, and the names to choose from."""
     with pytest.raises(BadInput) as caught:
         switchover.pair(LAB, name)
     assert caught.value.exit_code == 2 and WEB2.name in caught.value.hint

@@ -17,7 +17,7 @@ def in_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("left", ["relay-log", "fencing"])
 def test_a_users_promotion_has_all_protections(make: Make, left: str) -> None:
-    """Also where a control was killed, and what it took away is on record until the next converge."""
+    """Also after a control was killed, while the protections it removed are on record until the next converge."""
     choices.save(without=[left])
     pair = make(power="paused")
     lines = promote_replica.promote(LAB, "web2")
@@ -26,7 +26,7 @@ def test_a_users_promotion_has_all_protections(make: Make, left: str) -> None:
 
 @pytest.mark.usefixtures("in_an_experiment")
 def test_without_the_relay_log_the_source_is_left_at_once(make: Make) -> None:
-    """A control takes the wait away; fenced is all the same, and the answer says what is thrown away."""
+    """A control removes the wait; the old primary is still fenced, and the report says what is discarded."""
     choices.save(without=["relay-log"])
     pair = make(power="paused")
     pair.may_lose = True
@@ -37,7 +37,7 @@ def test_without_the_relay_log_the_source_is_left_at_once(make: Make) -> None:
 
 @pytest.mark.usefixtures("in_an_experiment")
 def test_without_fencing_the_old_primary_is_left_as_it_is(make: Make) -> None:
-    """A control takes that away; all is applied all the same, and the answer says who may take writes."""
+    """A control removes fencing; all is still applied, and the report says which server may take writes."""
     choices.save(without=["fencing"])
     pair = make(power="paused")
     line = promote_replica.promote(LAB, "web2")[1]

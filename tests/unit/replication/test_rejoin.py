@@ -1,4 +1,4 @@
-"""db.rejoin: by GTID or with a copy, never while a fault is active, and commits as chosen afterwards."""
+"""db.rejoin: by GTID or with a copy, never while a fault is active, and with the chosen durability afterwards."""
 
 from dataclasses import replace
 
@@ -24,14 +24,14 @@ OLD = replace(CLOSED, gtid_executed=f"{U1}:1-50")
 
 
 def follows(pair: Pair) -> bool:
-    """Whether web1 gets and applies all of web2, whose commits are durable and do not wait for ever."""
+    """Whether web1 gets and applies all of web2, whose commits are durable and do not wait without end."""
     pair.visit()
     pair.web1.replica.work(1)
     return pair.web2.durability == "durable" and gtid.subset(pair.web2.executed, pair.web1.executed)
 
 
 def test_an_old_primary_without_anything_of_its_own_fetches_what_it_missed(make: Make) -> None:
-    """No copy; commits become what was chosen when it follows, and not before."""
+    """No copy; the chosen durability is set once it replicates, not before."""
     pair = make(OLD, PROMOTED, dead=True)
     last_seen.degrade("web2")
     lines = rejoin.rejoin(LAB, "web1")
@@ -50,7 +50,7 @@ LOST = {
 
 @pytest.mark.parametrize("own", LOST.values(), ids=LOST)
 def test_what_no_replica_would_receive_comes_with_a_copy(make: Make, own: Database) -> None:
-    """MySQL skips what carries the server_id of the one that receives it: those notes would be missing for ever."""
+    """A receiver skips transactions with its own server_id: those notes would be missing for ever."""
     pair = make(own, PROMOTED)
     assert "got a copy of all data" in rejoin.rejoin(LAB, "web1")[0] and pair.web1.copied_from
     assert follows(pair)
@@ -58,7 +58,7 @@ def test_what_no_replica_would_receive_comes_with_a_copy(make: Make, own: Databa
 
 @pytest.mark.parametrize("only_there", ["", f",{U3}:1-2"], ids=["by GTID", "by copy"])
 def test_who_rejoined_can_take_over_at_once(make: Make, only_there: str) -> None:
-    """No look is needed in between: it was seen which process confirms from now on."""
+    """No further observation is needed: the process that confirms from now on was recorded."""
     pair = make(replace(OLD, gtid_executed=f"{U1}:1-50{only_there}"), PROMOTED)
     rejoin.rejoin(LAB, "web1")
     pair.web1.replica.work(1)
@@ -85,7 +85,7 @@ def test_an_old_primary_that_listens_becomes_one_that_applies(make: Make, applyi
 
 
 def test_transactions_of_its_own_are_shown_and_given_up(make: Make) -> None:
-    """How many and which; it gets a copy before it follows."""
+    """How many and which; it gets a copy before it replicates."""
     pair = make(replace(OLD, gtid_executed=f"{U1}:1-53"), PROMOTED)
     lines = rejoin.rejoin(LAB, "web1")
     assert f"3 transactions that web2 never had: {U1}:51-53" in lines[0]
@@ -93,7 +93,7 @@ def test_transactions_of_its_own_are_shown_and_given_up(make: Make) -> None:
 
 
 def test_what_only_it_has_is_written_down_before_it_is_given_up(make: Make) -> None:
-    """From its binary logs, to a file whose path is in the answer."""
+    """From its binary logs, to a file whose path is in the report."""
     pair = make(replace(OLD, gtid_executed=f"{U1}:1-53"), PROMOTED)
     lines = rejoin.rejoin(LAB, "web1")
     (path,) = backup_folder.FOLDER.iterdir()
@@ -104,7 +104,7 @@ def test_what_only_it_has_is_written_down_before_it_is_given_up(make: Make) -> N
 def test_what_can_not_be_written_down_is_not_given_up(make: Make) -> None:
     """Its binary logs were purged; --discard is named."""
     pair = make(replace(OLD, gtid_executed=f"{U1}:1-53", purged=f"{U1}:1-51"), PROMOTED)
-    with pytest.raises(CheckFailed, match="nothing was thrown away") as caught:
+    with pytest.raises(CheckFailed, match="nothing was discarded") as caught:
         rejoin.rejoin(LAB, "web1")
     assert "db.rejoin web1 --discard" in caught.value.hint
     assert pair.web1.copied_from == "" and pair.changes == [] and not backup_folder.FOLDER.exists()
@@ -128,16 +128,16 @@ def test_an_earlier_copy_is_not_taken_for_this_one(make: Make) -> None:
 
 
 def test_who_missed_what_is_thrown_away_gets_a_copy_too(make: Make) -> None:
-    """The primary's binary logs do not reach back so far."""
+    """The primary's binary logs do not reach back far enough."""
     pair = make(OLD, replace(PROMOTED, purged=f"{U1}:1-60", gtid_executed=f"{U1}:1-70"))
     lines = rejoin.rejoin(LAB, "web1")
-    assert pair.web1.copied_from == "web2" and follows(pair) and "thrown away the log" in lines[0]
+    assert pair.web1.copied_from == "web2" and follows(pair) and "purged the binary logs" in lines[0]
     assert not backup_folder.FOLDER.exists()  # nothing of its own
 
 
 @pytest.mark.parametrize("power", ["off", "paused"])
 def test_a_machine_that_does_not_run_is_started(make: Make, power: str) -> None:
-    """It needs no other command; a frozen one goes on."""
+    """No other command is needed; a frozen machine resumes."""
     pair = make(OLD, PROMOTED, power=power)
     rejoin.rejoin(LAB, "web1")
     assert pair.power["web1"] == "running" and follows(pair)
@@ -145,14 +145,14 @@ def test_a_machine_that_does_not_run_is_started(make: Make, power: str) -> None:
 
 @pytest.mark.parametrize("power", ["saved", "pmsuspended"])
 def test_a_machine_in_another_state_is_powered_off_before_it_is_started(make: Make, power: str) -> None:
-    """libvirt can't start one that is suspended, and one that was saved would go on as a primary."""
+    """libvirt can't start a suspended one, and a saved one would resume as a primary."""
     pair = make(OLD, PROMOTED, power=power)
     rejoin.rejoin(LAB, "web1")
     assert pair.events == ["web1 powered off", "web1 powered on"] and follows(pair)
 
 
 def test_who_follows_already_is_not_attached_again(make: Make) -> None:
-    """A rejoin that was interrupted: only what is missing is done."""
+    """After an interrupted rejoin only what is missing is done."""
     pair = make(replace(OLD, source=str(WEB2.ip), receiving=True, applying=True), PROMOTED)
     rejoin.rejoin(LAB, "web1")
     assert follows(pair) and {name for name, _ in pair.changes} == {"web2"}
@@ -160,14 +160,14 @@ def test_who_follows_already_is_not_attached_again(make: Make) -> None:
 
 REFUSED: dict[str, tuple[Database, Database, str]] = {
     "it is the primary": (OPEN, REPLICA, "db.rejoin web2"),
-    "nobody is primary": (OLD, replace(PROMOTED, writable=False), "db.promote web2"),
+    "there is no primary": (OLD, replace(PROMOTED, writable=False), "db.promote web2"),
     "two are": (OPEN, PROMOTED, "lab.reset"),
 }
 
 
 @pytest.mark.parametrize(("web1", "web2", "hint"), REFUSED.values(), ids=REFUSED.keys())
 def test_without_one_other_primary_nobody_rejoins(make: Make, web1: Database, web2: Database, hint: str) -> None:
-    """Exit code 1, and what to do first."""
+    """Exit code 1, and the command to run first."""
     pair = make(web1, web2)
     pair.may_lose = web1.writable and web2.writable
     with pytest.raises(CheckFailed) as caught:
@@ -176,7 +176,7 @@ def test_without_one_other_primary_nobody_rejoins(make: Make, web1: Database, we
 
 
 def test_a_fault_on_the_node_is_healed_first(make: Make) -> None:
-    """What is broken on purpose is not repaired in passing."""
+    """A rejoin does not repair an injected fault."""
     pair = make(OLD, PROMOTED, power="off")
     ledger.add(Fault("power-off", "web1"), 1.0)
     with pytest.raises(CheckFailed, match="web1-power-off is active") as caught:
@@ -186,14 +186,14 @@ def test_a_fault_on_the_node_is_healed_first(make: Make) -> None:
 
 
 def test_transactions_of_another_servers_name_are_its_own_too(make: Make) -> None:
-    """An old primary has no source: whatever it has that the primary has not came from nowhere else."""
+    """An old primary has no source: it can't have received the transactions that the primary lacks."""
     pair = make(replace(OLD, gtid_executed=f"{U1}:1-50,{U3}:1-2"), PROMOTED)
     lines = rejoin.rejoin(LAB, "web1")
     assert pair.web1.copied_from == "web2" and f"{U3}:1-2" in lines[0]
 
 
 def test_what_was_received_and_not_applied_is_not_thrown_away(make: Make) -> None:
-    """A source that is named anew makes MySQL delete the relay log: the primary may not have it any more."""
+    """Setting the source again makes MySQL delete the relay log, which the primary may no longer have."""
     pair = make()
     pair.web2.replica.running = frozenset()
     assert pair.web2.replica.unapplied
@@ -202,7 +202,7 @@ def test_what_was_received_and_not_applied_is_not_thrown_away(make: Make) -> Non
 
 
 def test_what_is_received_meanwhile_is_not_thrown_away_either(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its receiver confirms writes while its applier stands still, and nothing waited when it was asked."""
+    """Its receiver confirms writes while its applier is stopped, and nothing waited when it was asked."""
     pair = make(web2=replace(REPLICA, applying=False, gtid_executed=OPEN.gtid_executed))
     monkeypatch.setattr(pair, "visit", lambda: None)
     pair.web2.executed = pair.web1.executed
@@ -218,7 +218,7 @@ def test_what_is_received_meanwhile_is_not_thrown_away_either(make: Make, monkey
 
 
 def test_who_rejoined_has_something_in_its_relay_log(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody writes; by what it had a promotion finds out whether its relay log was thrown away since."""
+    """Nothing is written; from its content a promotion finds out whether the relay log was discarded since."""
     pair = make(replace(CLOSED, gtid_executed=PROMOTED.gtid_executed), PROMOTED)
     monkeypatch.setattr(pair, "visit", lambda: None)
     rejoin.rejoin(LAB, "web1")
@@ -230,7 +230,7 @@ def test_who_rejoined_has_something_in_its_relay_log(make: Make, monkeypatch: py
 def test_who_can_not_go_on_with_its_relay_log_fetches_it_anew(
     make: Make, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    """Its relay log can't be read, or a setting of its source is wrong; the primary has all of it."""
+    """Its relay log can't be read, or a setting of its source is wrong; the primary has all transactions."""
     monkeypatch.setattr(attach, "RESUMES_S", 0.0)
     pair = make()
     pair.web2.replica.running = frozenset({"IO"})

@@ -1,4 +1,4 @@
-"""MySQL restarts in turn. Nodes are a simulation that acts on the SQL and bash it gets; a pause is a second of it."""
+"""MySQL restarts in turn. Nodes are a simulation that executes SQL and bash; a pause is a second of its time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ STARTS_S, NOTICED_S, FOLLOWS_S = 4, 2, 3
 
 @dataclass
 class Cluster:
-    """Two web servers with MySQL behind HAProxy, which notices two seconds late; `now` are seconds."""
+    """Two web servers with MySQL behind HAProxy, which notices changes two seconds late; `now` is in seconds."""
 
     state: dict[str, Database] = field(default_factory=lambda: {"web1": OPEN, "web2": REPLICA})
     running: tuple[Node, ...] = (LB1, WEB1, WEB2)
@@ -46,15 +46,15 @@ class Cluster:
         return self.now >= self.back.get(name, 0)
 
     def up(self, name: str) -> bool:
-        """What HAProxy thinks of it."""
+        """The status that HAProxy reports for it."""
         return self.now >= self.back.get(name, -NOTICED_S) + NOTICED_S
 
     def asked(self, machines: Sequence[Any]) -> dict[str, Database | None]:
-        """In the place of facts.databases_of."""
+        """Replaces facts.databases_of."""
         return {machine.node.name: self.of(machine.node.name) for machine in machines}
 
     def of(self, name: str) -> Database | None:
-        """A server, which follows again some seconds after both run."""
+        """The state of a server, which replicates again some seconds after both run."""
         it = self.state[name]
         if not self.answers(name):
             return None
@@ -63,7 +63,7 @@ class Cluster:
         return replace(behind, receiving=follows, applying=follows) if it.source else it
 
     def restart(self, name: str) -> None:
-        """Its MySQL stops and comes back read-only; whether the other one serves meanwhile is written down."""
+        """Its MySQL stops and comes back read-only; records whether the other server serves meanwhile."""
         other = "web2" if name == "web1" else "web1"
         self.served_alone.append(self.answers(other) and self.up(other))
         self.restarts.append(name)
@@ -79,11 +79,11 @@ class Double:
     cluster: Cluster
 
     def ready(self, text: str, **_: object) -> str:
-        """The shell is its own text here."""
+        """The shell is just its text here."""
         return text
 
     def script(self, text: str, *, title: str, **_: object) -> Answer:
-        """Do what it says."""
+        """Execute the script."""
         name, cluster = self.node.name, self.cluster
         if text == facts.BALANCER:
             rows = [f"web,{it},{'UP' if cluster.up(it) else 'DOWN'},1,L7OK" for it in ("web1", "web2")]
@@ -140,7 +140,7 @@ def test_it_is_the_roles_that_count_and_not_the_names(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("name", ["web1", "web2"])
 def test_a_single_node_obeys_the_same_rule(cluster: Cluster, name: str) -> None:
-    """The other one restarted a moment ago."""
+    """The other node restarted a moment ago."""
     cluster.back = {"web2" if name == "web1" else "web1": STARTS_S}
     rolling_restart.in_turn(LAB, cluster.machines, due(name))
     assert cluster.restarts == [name] and cluster.served_alone == [True]
@@ -148,7 +148,7 @@ def test_a_single_node_obeys_the_same_rule(cluster: Cluster, name: str) -> None:
 
 @pytest.mark.parametrize("has_site", [False, True])
 def test_without_data_of_the_site_all_restart_at_once(cluster: Cluster, has_site: bool) -> None:
-    """A new lab serves nobody yet; one server with data is reason enough to go one by one."""
+    """A new lab serves no visitors yet; one server with data is reason enough to restart one by one."""
     new = replace(CLOSED, has_site=False)
     cluster.state = {"web1": replace(new, has_site=has_site), "web2": replace(new, node="web2")}
     rolling_restart.in_turn(LAB, cluster.machines, due("web1", "web2"))
@@ -156,7 +156,7 @@ def test_without_data_of_the_site_all_restart_at_once(cluster: Cluster, has_site
 
 
 def test_nobody_left_to_read_from_is_refused_at_once(cluster: Cluster) -> None:
-    """The other machine is off: the restart stays due, with the command that makes it possible."""
+    """The other machine is off: the restart stays due, and the error names the command that makes it possible."""
     cluster.running = (LB1, WEB1)
     with pytest.raises(CheckFailed, match="web2 does not run") as caught:
         rolling_restart.in_turn(LAB, cluster.machines, due("web1"))
@@ -185,7 +185,7 @@ def test_where_the_other_one_does_not_serve_nothing_restarts(
 
 
 def test_a_primary_whose_commits_hang_is_not_stopped(cluster: Cluster) -> None:
-    """A stopped MySQL returns them unconfirmed; it takes writes as before."""
+    """A stopping MySQL would release them unconfirmed; it takes writes as before."""
     cluster.hangs = True
     with pytest.raises(CheckFailed, match="its commits hang"):
         rolling_restart.in_turn(LAB, cluster.machines, due("web1"))
@@ -195,7 +195,7 @@ def test_a_primary_whose_commits_hang_is_not_stopped(cluster: Cluster) -> None:
 def test_a_replica_that_does_not_start_leaves_the_primary_alone(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What its checker did not find stops at the first server."""
+    """A fault that the configuration check missed stops at the first server."""
 
     def fails(machine: Double, difference: Difference) -> None:
         raise CommandFailed(machine.node.name, "systemctl restart mysql", 1, "")
@@ -207,6 +207,6 @@ def test_a_replica_that_does_not_start_leaves_the_primary_alone(
 
 
 def test_a_change_of_the_node_marks_the_restart_and_leaves_it_due() -> None:
-    """Whatever interrupts the wait, the next converge knows that MySQL has not read its file."""
+    """Whatever interrupts the wait, the next converge knows that MySQL has not read its new file."""
     marked = apply_script(Difference(later=(MYSQL,)))
     assert "touch" in marked and "mysql.service" in marked and "restart" not in marked

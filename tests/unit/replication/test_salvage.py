@@ -1,4 +1,4 @@
-"""db.promote --salvage: what only the old primary has is fetched from it, then the other one opens. Simulated."""
+"""db.promote --salvage: fetch what only the old primary has, then open the other server. Servers are simulated."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ STEPS = [
 
 
 def stopped(pair: Pair) -> Pair:
-    """Three writes wait for web2, whose replication has stopped; then web1 is told to stop, and they return."""
+    """Three writes wait for web2, whose replication is stopped; then web1 is asked to stop, and they return."""
     pair.web2.replica.running = frozenset()
     for _ in range(3):
         pair.visit()
@@ -36,14 +36,14 @@ def stopped(pair: Pair) -> Pair:
 
 
 def salvages(pair: Pair) -> None:
-    """web2 opens with all that was acknowledged, and web1 takes no writes."""
+    """web2 opens with all acknowledged writes, and web1 takes no writes."""
     promote_replica.promote(LAB, "web2", salvage=True)
     assert pair.writable() == ["web2"] and pair.lost("web2") == ""
     assert "web1 opened" not in pair.events
 
 
 def test_what_only_the_old_primary_has_is_fetched_before_the_other_one_opens(make: Make) -> None:
-    """Without it the promotion refuses, says how many and names it."""
+    """Without --salvage the promotion refuses, says how many transactions and names the option."""
     pair = stopped(make())
     with pytest.raises(CheckFailed, match="may be on web1 only") as caught:
         promote_replica.promote(LAB, "web2")
@@ -55,7 +55,7 @@ def test_what_only_the_old_primary_has_is_fetched_before_the_other_one_opens(mak
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", [*STEPS, *PLANNED], ids=" ".join)
 def test_a_salvage_that_is_interrupted_is_completed(make: Make, step: tuple[str, str], when: When) -> None:
-    """By the same command, at whatever step."""
+    """By the same command, at every step."""
     pair = stopped(make())
     interruption = pair.interrupt(*step, KeyboardInterrupt(), when=when)
     with pytest.raises(KeyboardInterrupt):
@@ -66,7 +66,7 @@ def test_a_salvage_that_is_interrupted_is_completed(make: Make, step: tuple[str,
 
 
 def test_every_script_that_a_salvage_sends_is_interrupted_here(make: Make) -> None:
-    """A new step of it gets a row of its own."""
+    """A new step of a salvage needs its own row."""
     pair = stopped(make())
     salvages(pair)
     changing = [it for it in pair.scripts if any(word in it[1] for word in ("REPLICA;", "KILL $id", "systemctl"))]
@@ -76,7 +76,7 @@ def test_every_script_that_a_salvage_sends_is_interrupted_here(make: Make) -> No
 
 
 def test_a_transaction_that_web2_has_only_in_part_does_not_hold_it_up(make: Make) -> None:
-    """Its applier waits for the rest, and is ended before it is told to stop."""
+    """Its applier waits for the rest, and is killed before it is stopped."""
     pair = stopped(make())
     pair.web2.replica.running = frozenset({"SQL"})
     pair.web2.replica.torn, pair.nodes.patient = True, False
@@ -94,7 +94,7 @@ POWER = {
 
 @pytest.mark.parametrize("power", POWER)
 def test_a_machine_that_does_not_answer_is_started_for_it(make: Make, power: str) -> None:
-    """It shut down in good order; or it runs and says nothing, or holds its memory: then it is powered off."""
+    """It shut down normally; or it runs without answering, or is saved: then it is powered off."""
     pair = stopped(make())
     if power == "mute":
         pair.mute.add("web1")
@@ -105,7 +105,7 @@ def test_a_machine_that_does_not_answer_is_started_for_it(make: Make, power: str
 
 
 def test_a_mysql_that_hangs_is_killed_and_starts_read_only(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it had not confirmed stands in its binary log, and is fetched too."""
+    """What it had not confirmed is in its binary log, and is fetched too."""
     monkeypatch.setattr(salvage, "STARTS_S", 3.0)
     pair = make(silent=True)
     pair.web1.waiting = 3
@@ -114,19 +114,19 @@ def test_a_mysql_that_hangs_is_killed_and_starts_read_only(make: Make, monkeypat
 
 
 def test_a_machine_that_is_frozen_goes_on_as_the_primary_it_was_and_is_closed_first(make: Make) -> None:
-    """It did not start anew, so there is nothing to fetch that a planned promotion does not bring."""
+    """It did not restart, so a planned promotion brings everything."""
     pair = make(power="paused")
     promote_replica.promote(LAB, "web2", salvage=True)
     assert pair.events == ["web1 powered on", "web1 closed", "web2 opened"] and pair.lost("web2") == ""
 
 
 def test_where_there_is_no_old_primary_any_more_there_is_nothing_to_fetch(make: Make) -> None:
-    """Exit code 3, and what is left to do."""
+    """Exit code 3, and the remaining choice."""
     pair = stopped(make())
     pair.power["web1"] = "absent"
-    with pytest.raises(LabNotUp, match="no such machine") as caught:
+    with pytest.raises(LabNotUp, match="nothing can be fetched from web1") as caught:
         promote_replica.promote(LAB, "web2", salvage=True)
-    assert "leave --salvage out" in caught.value.hint and pair.changes == [] and pair.events == []
+    assert "--accept-data-loss" in caught.value.hint and pair.changes == [] and pair.events == []
     promote_replica.promote(LAB, "web2", accept_data_loss=True)
     assert pair.events == ["web2 opened"]
     pair.may_lose = True
@@ -145,7 +145,7 @@ def test_a_mysql_that_does_not_start_is_shown_and_nothing_is_changed(make: Make)
 
 
 def test_what_the_old_primary_has_purged_is_not_waited_for(make: Make) -> None:
-    """The lab was off for longer than binary logs are kept: the one that has all opens, as is said."""
+    """The lab was off for longer than binary logs are kept: the hint promotes the server with all transactions."""
     pair = stopped(make())
     pair.web1.purged = pair.web1.executed
     with pytest.raises(CheckFailed, match="web1 has purged") as caught:
@@ -156,7 +156,7 @@ def test_what_the_old_primary_has_purged_is_not_waited_for(make: Make) -> None:
 
 
 def test_a_network_that_is_cut_on_purpose_is_healed_first(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing came within the time: exit code 1, which fault it is, and the same command completes it."""
+    """Nothing arrived in time: exit code 1, the fault is named, and the same command completes it."""
     pair = stopped(make())
     pair.cut = True
     fault = Fault("partition", "web1", peer="web2")
@@ -164,7 +164,7 @@ def test_a_network_that_is_cut_on_purpose_is_healed_first(make: Make, monkeypatc
     with monkeypatch.context() as context, pytest.raises(CheckFailed, match="web2 is not promoted") as caught:
         context.setattr(salvage, "FETCH_S", 0.05)
         promote_replica.promote(LAB, "web2", salvage=True)
-    assert f"{fault.id} is active: invoke fault.heal; then the same again" in caught.value.hint and pair.events == []
+    assert f"{fault.id} is active: invoke fault.heal; then run this again" in caught.value.hint and pair.events == []
     ledger.remove(fault)
     pair.cut = False
     salvages(pair)
@@ -174,7 +174,7 @@ def test_a_network_that_is_cut_on_purpose_is_healed_first(make: Make, monkeypatc
 def test_a_closed_primary_that_is_cut_off_and_has_nothing_more_stops_no_promotion(
     make: Make, salvages_first: bool
 ) -> None:
-    """MySQL there was restarted in good order: its set tells that nothing is lost, and it is fenced."""
+    """MySQL there was restarted normally: its GTID set shows that nothing is lost, and it is fenced."""
     pair = make(unreached_by=("web2", "lb1"))
     pair.web1.stop()
     pair.web1.start()
@@ -185,13 +185,13 @@ def test_a_closed_primary_that_is_cut_off_and_has_nothing_more_stops_no_promotio
 
 
 def test_an_empty_server_is_not_filled_by_what_its_receiver_skips(make: Make) -> None:
-    """web2 was a replica, and its source was made anew: web2 applies what only it has, and is the one to promote."""
+    """web2 was a replica and its source was re-created: web2 applies what only it has, and is the one to promote."""
     pair = make()
     pair.web2.replica.running = frozenset()
     pair.crash(pair.web1)
     pair.web1.executed = ""
     pair.web1.start()
-    with pytest.raises(CheckFailed, match="only a copy can give it that") as caught:
+    with pytest.raises(CheckFailed, match="only a copy can bring those") as caught:
         promote_replica.promote(LAB, "web1", salvage=True)
     assert pair.writable() == [] and pair.web2.thrown_away == "" and pair.web2.replica.unapplied == ""
     assert "invoke db.promote web2, then invoke db.rejoin web1" in caught.value.hint
@@ -207,7 +207,7 @@ def follow(hint: str) -> None:
 
 @pytest.mark.parametrize("web2", [APART, REPLICA], ids=["it has no source", "it follows"])
 def test_where_both_have_transactions_of_their_own_a_person_chooses(make: Make, web2: Database) -> None:
-    """Nothing is fetched; the hint is a command that is not refused."""
+    """Nothing is fetched; the hint names a command that is not refused."""
     pair = stopped(make(OPEN, replace(web2, gtid_executed=f"{U1}:1-50,{U2}:1-2")))
     with pytest.raises(CheckFailed, match=r"both servers have|web2 is not promoted: it has 2") as caught:
         promote_replica.promote(LAB, "web2", salvage=True)
@@ -218,7 +218,7 @@ def test_where_both_have_transactions_of_their_own_a_person_chooses(make: Make, 
 
 
 def test_a_replica_that_has_more_than_its_closed_source_gives_it_away(make: Make) -> None:
-    """web2 made two itself, and web1 is closed: it can't rejoin while nobody is primary, so web1 fetches them."""
+    """web2 wrote two itself, and web1 is closed: a rejoin needs a primary, so web1 fetches them."""
     pair = make(CLOSED, replace(REPLICA, gtid_executed=f"{U1}:1-50,{U2}:1-2"))
     with pytest.raises(CheckFailed, match="web2 is not promoted: it has 2") as caught:
         promote_replica.promote(LAB, "web2")

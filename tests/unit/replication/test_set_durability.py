@@ -1,4 +1,4 @@
-"""db.durability, and the mark of a promotion that it takes away. Servers are simulated."""
+"""db.durability, and the mark of a promotion that it clears. Servers are simulated."""
 
 import time
 from dataclasses import replace
@@ -17,26 +17,26 @@ from tests.support.simulated.pair import Pair
 from tests.unit.conftest import Make
 
 RETURN = f"{WRITERS} commits wait for a replica and return now without one"
-MESSAGE = "the site tells their visitors that the note may be lost (504)"
+MESSAGE = "the site answers them with 504: the note may be lost"
 FOLLOWS = replace(CLOSED, source=str(WEB2.ip), receiving=True, applying=True)
 
 
 @pytest.fixture
 def pair(make: Make) -> Pair:
-    """web2 was promoted, web1 does not answer, commits are not what was chosen."""
+    """web2 was promoted, web1 does not answer, and the durability is not the chosen one."""
     last_seen.degrade("web2")
     return make(CLOSED, PROMOTED, silent=True)
 
 
 def test_an_explicit_choice_takes_the_mark_away_and_tells_its_price(pair: Pair) -> None:
-    """Durable without a replica: writes wait, and that is what was asked for."""
+    """Durable without a replica: writes wait, as was asked for."""
     lines = set_durability.set_durability(pair.machines, Durability.DURABLE)
     assert pair.web2.durability == "durable" and last_seen.degraded() == ""
     assert lines[0] == "commits on web2 are durable" and "writes wait until one does" in lines[1]
 
 
 def test_durable_again_is_no_doubt(make: Make) -> None:
-    """Both servers are looked at after each change."""
+    """Both servers are recorded after each change."""
     pair = make()
     for wanted in (Durability.ASYNC, Durability.DURABLE):
         set_durability.set_durability(pair.machines, wanted)
@@ -48,7 +48,7 @@ def test_durable_again_is_no_doubt(make: Make) -> None:
 
 @pytest.mark.parametrize("set_again", [True, False])
 def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_again: bool) -> None:
-    """What the primary had when it was set is remembered: the replica has it, or that is the doubt."""
+    """The transactions of the primary at that time are recorded: the replica has them, or that is the doubt."""
     pair = make(replace(OPEN, durability=Durability.AVAILABLE) if set_again else OPEN)
     pair.note("web1", shutdown.GAVE_UP)
     set_durability.set_durability(pair.machines, Durability.DURABLE)
@@ -65,7 +65,7 @@ def test_a_release_before_the_durability_was_set_is_no_doubt(make: Make, set_aga
 
 
 def test_with_a_replica_there_is_no_price(make: Make) -> None:
-    """Nor where it is that already."""
+    """Nor if that durability is already set."""
     pair = make(FOLLOWS, PROMOTED)
     assert set_durability.set_durability(pair.machines, Durability.DURABLE) == ["commits on web2 are durable"]
     count = len(pair.changes)
@@ -73,7 +73,7 @@ def test_with_a_replica_there_is_no_price(make: Make) -> None:
 
 
 def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_on_record(make: Make) -> None:
-    """The next emergency promotion would believe that it was durable."""
+    """Else the next emergency promotion would believe that it was durable."""
     pair = make()
     pair.interrupt("web1", "rpl_semi_sync_source_enabled = OFF", KeyboardInterrupt(), after=True)
     with pytest.raises(KeyboardInterrupt):
@@ -85,7 +85,7 @@ def test_who_is_killed_while_commits_become_less_safe_leaves_no_old_durability_o
 def test_commits_that_wait_return_when_they_become_less_safe_and_that_is_said_before(
     make: Make, monkeypatch: pytest.MonkeyPatch, waits: bool
 ) -> None:
-    """How many; where none waits, nothing is said."""
+    """The number of commits is announced; if none waits, nothing is."""
     pair = make(unreached_by=("web2", "lb1") if waits else ())
     for _ in range(WRITERS):
         pair.visit()
@@ -107,13 +107,13 @@ def test_without_a_primary_the_choice_waits(make: Make) -> None:
 
 
 def test_semi_sync_that_gave_up_begins_anew() -> None:
-    """Switched off and on: by itself it waits for the next commit, and until then nobody would know."""
+    """Switched off and on: by itself it waits for the next commit, and its state would be unknown until then."""
     text = durability_sql(Durability.DURABLE)
     assert text.index("enabled = OFF") < text.index("timeout = 4294967295") < text.index("enabled = ON")
     assert durability_sql(Durability.ASYNC).endswith("enabled = OFF;")
 
 
 def test_a_value_that_there_is_not_is_refused() -> None:
-    """Exit code 2, with the three."""
+    """Exit code 2, with the three values."""
     with pytest.raises(BadInput, match="unknown"):
         check_durability("safe")

@@ -1,4 +1,4 @@
-"""The simulated servers: what they model of MySQL, and that they refuse what they were not taught."""
+"""The simulated servers: how they model MySQL, and that they refuse statements without a rule."""
 
 import socket
 from collections.abc import Callable
@@ -30,13 +30,13 @@ def run(pair: Pair, server: Server, text: str) -> list[str]:
 
 
 def test_the_question_gets_the_state_of_a_server(make: Make) -> None:
-    """The reader of real answers reads it; states of tests/support/pairs.py come back as they are."""
+    """The parser of real answers reads it; states of tests/support/pairs.py come back unchanged."""
     pair = make(CLOSED, REPLICA)
     assert pair.asked() == {"web1": CLOSED, "web2": REPLICA}
 
 
 def test_a_stranger_is_sent_away(pair: Pair) -> None:
-    """A worker of Locust whose master ended greets whoever has its port now, in ZeroMQ's way (a first byte of 255)."""
+    """A Locust worker whose master has ended greets any process that got its port, with ZeroMQ's first byte 255."""
     with socket.create_connection(("127.0.0.1", pair.port), timeout=10) as connection:
         connection.sendall(b"\xff" + bytes(8) + b"\x01\x7f")
         assert connection.recv(100) == b""
@@ -69,7 +69,7 @@ def test_read_only_and_super_read_only_depend_on_each_other(pair: Pair, statemen
     ],
 )
 def test_what_mysql_refuses_is_refused(make: Make, text: str, words: str) -> None:
-    """With an error; what came before it is done."""
+    """With an error; the statements before it are done."""
     pair = make(CLOSED)
     with pytest.raises(CommandFailed, match=words):
         run(pair, pair.web2, text)
@@ -86,7 +86,7 @@ def test_what_mysql_refuses_is_refused(make: Make, text: str, words: str) -> Non
     ],
 )
 def test_a_statement_that_was_not_taught_is_an_error(pair: Pair, text: str) -> None:
-    """Code that swallows the error does not hide it: the test fails at its end."""
+    """Even if the code swallows the error, the test fails at its end."""
     with pytest.raises(CommandFailed):
         sql(pair.machines[0], f"{text};", "asks")
     assert len(pair.unknown) == 1
@@ -94,7 +94,7 @@ def test_a_statement_that_was_not_taught_is_an_error(pair: Pair, text: str) -> N
 
 
 def test_what_was_not_applied_is_lost_with_the_relay_log(pair: Pair) -> None:
-    """Nothing is applied before somebody waits for it."""
+    """Transactions are applied only when a statement waits for them."""
     before = pair.lost("web2")
     assert before
     assert run(pair, pair.web2, "STOP REPLICA; RESET REPLICA; SELECT @@global.gtid_executed;") == [f"{U1}:1-50"]
@@ -112,7 +112,7 @@ def test_two_open_servers_are_recorded(make: Make) -> None:
 
 
 def torn(pair: Pair, then: str) -> Callable[[], bool]:
-    """Stop an applier that is inside a transaction, with a client that gives up; whether its server is waiting."""
+    """Stop an applier inside a transaction, with a client that gives up; return whether its server is waiting."""
     pair.web2.replica.torn, pair.nodes.patient = True, False
     shell = client(pair.machines[1])
     with pytest.raises(CommandFailed, match="no answer within"):
@@ -122,7 +122,7 @@ def torn(pair: Pair, then: str) -> Callable[[], bool]:
 
 
 def test_a_torn_relay_log_holds_up_a_stop_and_what_was_sent_after_it_runs_later(make: Make) -> None:
-    """The client has given up by then."""
+    """Its client has given up by then."""
     pair = make(CLOSED)
     waits = torn(pair, "SET GLOBAL read_only = OFF")
     assert waits() and pair.events == []
@@ -132,7 +132,7 @@ def test_a_torn_relay_log_holds_up_a_stop_and_what_was_sent_after_it_runs_later(
 
 
 def test_killing_the_coordinator_ends_the_stop(make: Make) -> None:
-    """At once, and what is complete can be applied."""
+    """At once, and complete transactions can be applied."""
     pair = make(CLOSED)
     waits = torn(pair, "SET GLOBAL read_only = ON")
     run(pair, pair.web2, f"{COORDINATOR}; KILL @it;")
@@ -141,7 +141,7 @@ def test_killing_the_coordinator_ends_the_stop(make: Make) -> None:
 
 
 def test_a_session_that_is_killed_runs_nothing_more(make: Make) -> None:
-    """Its STOP REPLICA goes on, and what was sent after it does not run."""
+    """Its STOP REPLICA goes on, and the statements sent after it do not run."""
     pair = make(CLOSED)
     torn(pair, "SET GLOBAL read_only = OFF")
     where = "PROCESSLIST_INFO = 'STOP REPLICA'"
@@ -151,7 +151,7 @@ def test_a_session_that_is_killed_runs_nothing_more(make: Make) -> None:
 
 
 def test_a_server_that_starts_is_closed_and_fetches_again_what_it_had_not_applied(make: Make) -> None:
-    """MySQL's relay_log_recovery; the source is told that nobody follows meanwhile."""
+    """MySQL's relay_log_recovery; the source sees no replica meanwhile."""
     pair = make(power="off")
     assert pair.web2.replica.unapplied
     pair.power_off(pair.web2.node)

@@ -1,4 +1,4 @@
-"""A planned change of roles: in which order, what is undone, and that two are never open. Servers are simulated."""
+"""A planned change of roles: its order, what is undone, and that two servers are never open. Servers are simulated."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def change(pair: Pair) -> float:
 
 
 def test_the_old_primary_is_closed_before_the_new_one_opens_and_nothing_is_lost(pair: Pair) -> None:
-    """Writes go on until it is closed; the new primary has all that was acknowledged, and the old one follows it."""
+    """Writes go on until it is closed; the new primary has all acknowledged writes, and the old one replicates."""
     change(pair)
     assert pair.events == ["web1 closed", "web2 opened"] and pair.lost("web2") == ""
     assert pair.web1.replicating and not pair.web2.replica.source
@@ -39,7 +39,7 @@ def test_the_old_primary_is_closed_before_the_new_one_opens_and_nothing_is_lost(
 
 
 def test_commits_on_the_new_primary_are_as_safe_as_chosen(pair: Pair) -> None:
-    """From its first one on: they are so before it opens."""
+    """From the first one on: the durability is set before it opens."""
     change(pair)
     assert pair.web2.durability == "durable" and pair.web1.durability in ("none", "async")
     texts = [text for name, text in pair.changes if name == "web2"]
@@ -48,7 +48,7 @@ def test_commits_on_the_new_primary_are_as_safe_as_chosen(pair: Pair) -> None:
 
 
 def test_the_old_primary_is_connected_to_its_replica_before_it_is_closed(pair: Pair) -> None:
-    """To connect takes seconds, and durable commits wait for it; nothing is applied before all is closed."""
+    """Connecting takes seconds, and durable commits wait for it; nothing is applied before all is closed."""
     change(pair)
     texts = [text for name, text in pair.changes if name == "web1"]
     assert texts.index("START REPLICA IO_THREAD") < texts.index("SET GLOBAL super_read_only = ON")
@@ -59,7 +59,7 @@ def test_the_old_primary_is_connected_to_its_replica_before_it_is_closed(pair: P
 def test_who_fails_before_anything_is_closed_leaves_the_primary_without_a_source(
     pair: Pair, error: BaseException
 ) -> None:
-    """Else status would speak of a change of roles that nobody makes."""
+    """Else status would report a change of roles that is not in progress."""
     if isinstance(error, SqlError):
         pair.web2.refused["WAIT_FOR_EXECUTED"] = error
     else:
@@ -70,7 +70,7 @@ def test_who_fails_before_anything_is_closed_leaves_the_primary_without_a_source
 
 
 def test_a_replica_that_never_catches_up_costs_no_writes(pair: Pair) -> None:
-    """Before anything is closed: exit code 1, nothing was changed."""
+    """It is noticed before a server closes: exit code 1, nothing was changed."""
     pair.web2.replica.stuck = True
     with pytest.raises(CheckFailed, match="nothing was changed"):
         change(pair)
@@ -78,7 +78,7 @@ def test_a_replica_that_never_catches_up_costs_no_writes(pair: Pair) -> None:
 
 
 def test_a_primary_whose_commits_hang_is_left_as_it_was(pair: Pair) -> None:
-    """MySQL gives up waiting for them after seconds, so it does not close later; nobody else opens."""
+    """MySQL gives up waiting for them after seconds, so it does not close later; no other server opens."""
     pair.web1.hangs, pair.nodes.patient = True, False
     with pytest.raises(NotClosed):
         change(pair)
@@ -90,7 +90,7 @@ def test_a_primary_whose_commits_hang_is_left_as_it_was(pair: Pair) -> None:
 def test_a_primary_that_does_not_say_whether_it_is_closed_is_opened_again_if_it_was_open(
     make: Make, before: str
 ) -> None:
-    """By the script that closed it, as another connection."""
+    """By the script that closed it, over another connection."""
     pair = make(OPEN if before == "open" else CLOSED)
     pair.web1.unanswered.append("super_read_only = ON")
     pair.nodes.patient = False
@@ -101,17 +101,17 @@ def test_a_primary_that_does_not_say_whether_it_is_closed_is_opened_again_if_it_
 
 @pytest.mark.parametrize("hangs", ["CHANGE REPLICATION SOURCE", "START REPLICA IO_THREAD"])
 def test_a_primary_that_can_not_even_be_told_to_follow_is_none_that_can_be_closed(pair: Pair, hangs: str) -> None:
-    """Its disk is full, say, and what a source is told is written there: it takes writes as before."""
+    """For example its disk is full, and the settings of a source are written there: it takes writes as before."""
     pair.web1.unanswered.append(hangs)
     pair.nodes.patient = False
-    with pytest.raises(NotClosed, match="web1 can't be told to follow web2"):
+    with pytest.raises(NotClosed, match="web1 can't be made to replicate from web2"):
         change(pair)
     assert pair.events == [] and pair.writable() == ["web1"]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_primary_that_is_lost_while_it_closes_is_told_as_that(pair: Pair, after: bool) -> None:
-    """Nobody else opens; the same command, run again, finds out."""
+    """No other server opens; the same command, run again, finds out."""
     pair.interrupt("web1", "super_read_only = ON", Unreachable("web1: ssh failed"), after=after)
     with pytest.raises(Unreachable) as caught:
         change(pair)
@@ -120,7 +120,7 @@ def test_a_primary_that_is_lost_while_it_closes_is_told_as_that(pair: Pair, afte
 
 @pytest.mark.parametrize("where", ["WAIT_FOR_EXECUTED_GTID_SET", "RESET REPLICA", "read_only = IF"])
 def test_the_old_primary_is_opened_again_where_the_candidate_surely_did_not(pair: Pair, where: str) -> None:
-    """It ended before it opened, and answers that it is closed and has a source; else the way on is named."""
+    """It ended before it opened, and answers that it is closed and has a source; else the next command is named."""
     _refuse_when_closed(pair, where)
     with pytest.raises(CheckFailed) as caught:
         change(pair)
@@ -148,7 +148,7 @@ def _refuse_when_closed(pair: Pair, words: str) -> None:
 def test_nobody_is_opened_again_while_the_candidate_may_still_open(
     pair: Pair, after: bool, writable: list[str]
 ) -> None:
-    """Its connection was lost, so its script may go on: the old one stays closed, and the way on is named."""
+    """Its connection was lost, so its script may go on: the old primary stays closed, and the next command is named."""
     pair.interrupt("web2", "read_only = IF", GONE, after=after)
     with pytest.raises(CheckFailed, match="web1 stays closed") as caught:
         change(pair)
@@ -156,14 +156,14 @@ def test_nobody_is_opened_again_while_the_candidate_may_still_open(
 
 
 def test_an_old_primary_that_does_not_follow_at_once_stops_no_promotion(pair: Pair) -> None:
-    """web2 is open; who sees to the rest waits for it."""
+    """web2 is open; the verification waits for the replica."""
     pair.web1.refused["rpl_semi_sync_source_enabled = OFF"] = FULL
     assert change(pair) >= 0
     assert pair.events == ["web1 closed", "web2 opened"] and not pair.web1.replicating
 
 
 def test_a_lost_client_is_no_lack_of_catching_up(pair: Pair) -> None:
-    """Another error of the preparation is told as what it is."""
+    """Another error of the preparation is reported as itself."""
     pair.web2.refused["SET SESSION wait_timeout"] = FULL
     with pytest.raises(CommandFailed):
         change(pair)
@@ -171,9 +171,9 @@ def test_a_lost_client_is_no_lack_of_catching_up(pair: Pair) -> None:
 
 @pytest.mark.parametrize("reached", [True, False])
 def test_a_stop_that_does_not_end_opens_nobody_later(pair: Pair, reached: bool) -> None:
-    """web1 takes writes as before, and web2 keeps its source: what was sent with the stop does not run when that ends.
+    """web1 takes writes as before, and web2 keeps its source: statements sent with the stop do not run when it ends.
 
-    So it is also where web2 is not reached any more to end what was begun there: who gave up has ended it himself.
+    This also holds if web2 can't be reached any more: the client that gave up has ended its own session.
     """
     pair.web2.replica.torn = pair.web2.replica.stubborn = True
     pair.nodes.patient = False
@@ -186,7 +186,7 @@ def test_a_stop_that_does_not_end_opens_nobody_later(pair: Pair, reached: bool) 
 
 
 def test_what_goes_on_when_the_candidate_is_lost_is_ended(pair: Pair) -> None:
-    """Its shell would tell it to open when the statement that is held up returns, before it is too late for that."""
+    """Its shell would open it when the delayed statement returns before the deadline."""
     pair.interrupt("web2", "read_only = IF", GONE, when="while it runs")
     pair.web2.held = ["RESET REPLICA ALL"]
     with pytest.raises(CheckFailed, match="web1 stays closed"):
@@ -197,7 +197,7 @@ def test_what_goes_on_when_the_candidate_is_lost_is_ended(pair: Pair) -> None:
 
 @pytest.mark.parametrize("held", ["RESET REPLICA ALL", "rpl_semi_sync_source_timeout =", "GLOBAL read_only = IF"])
 def test_a_candidate_that_is_held_up_opens_never(pair: Pair, held: str) -> None:
-    """Two would be open, if it did once web1 is opened again."""
+    """Two would be open if it opened after web1 is opened again."""
     pair.web2.held, pair.nodes.patient = [held], False
     with pytest.raises(CheckFailed):
         change(pair)

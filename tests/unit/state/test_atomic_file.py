@@ -1,4 +1,4 @@
-"""The lock, the choices and the secrets: what .lab/ holds."""
+"""The lock, the choices and the secrets: the content of .lab/."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from tests.unit.conftest import Stored
     ("mode", "expected"), [(None, 0o600), (0o755, 0o755), (0o600, 0o600)], ids=["none given", "a program", "a secret"]
 )
 def test_a_file_has_the_mode_that_was_asked_for(tmp_path: Path, mode: int | None, expected: int) -> None:
-    """Whatever the umask: libvirt can't start an emulator that only root may. Nothing else is left in the folder."""
+    """Whatever the umask: libvirt can't start an emulator that only root may run. The folder holds no other file."""
     path = tmp_path / "folder" / "file"
     before = os.umask(0o077)
     try:
@@ -43,7 +43,7 @@ with lock.held(Path(sys.argv[1])):
 
 
 def test_a_second_command_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
-    """Exit code 7, and who holds it."""
+    """Exit code 7, and the holder of the lock."""
     path = tmp_path / "lock"
     argv = [sys.executable, "-c", HOLD, str(path)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
@@ -68,7 +68,7 @@ with lock.held(Path(sys.argv[1])):
 
 
 def test_the_lock_is_held_until_the_last_part_of_a_command_has_ended(tmp_path: Path) -> None:
-    """kill -9 of an experiment leaves the promotion that it began: nothing else may be done beside that."""
+    """kill -9 of an experiment leaves its running promotion: no other command may change the lab meanwhile."""
     path = tmp_path / "lock"
     begun, notify, wait, leave = *os.pipe(), *os.pipe()
     pipes = f"exec 3>&{notify} 4<&{wait}; exec '{sys.executable}' -c '{PART}' '{path}'"
@@ -99,7 +99,7 @@ def test_choices_are_kept_beside_earlier_ones(stored: Stored) -> None:
 
 
 def test_choices_set_aside_come_back_once(stored: Stored) -> None:
-    """What was added or changed meanwhile goes; what is left away stays on record, and was nobody's choice."""
+    """Choices made meanwhile are dropped; removed protections stay on record and are not the user's choice."""
     choices.save(durability="async", box="local", without=["retries"])
     choices.set_aside()
     choices.save(durability="durable", mode="active-passive")
@@ -113,7 +113,7 @@ def test_choices_set_aside_come_back_once(stored: Stored) -> None:
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "word"])
 def test_damaged_choices_are_named(tmp_path: Path, text: str) -> None:
-    """The file and the way out."""
+    """The error names the file and the next step."""
     path = tmp_path / "choices.yml"
     path.write_text(text)
     with pytest.raises(BadInput, match=r"choices\.yml"):
@@ -147,7 +147,7 @@ def test_what_a_command_cannot_choose_is_not_kept(stored: Stored) -> None:
 
 
 def test_the_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
-    """It may name what is the default anyway, or nothing."""
+    """It may name values that are the defaults, or nothing."""
     path = tmp_path / "choices.yml"
     assert choices.load(path) == Choices()
     path.write_text("box: local\ndurability: durable\nmode: active-passive\nwithout: []\n")
@@ -166,7 +166,7 @@ def test_passwords_are_made_once_and_kept_private(tmp_path: Path) -> None:
 
 
 def test_a_damaged_secrets_file_is_named(tmp_path: Path) -> None:
-    """Removing it is the way out: a converge makes new passwords."""
+    """Removing it is the next step: a converge sets new passwords."""
     path = tmp_path / "secrets.yml"
     path.write_text("[")
     with pytest.raises(BadInput, match="remove"):
@@ -175,7 +175,7 @@ def test_a_damaged_secrets_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("password", ["it's", 'say "so"', "back\\slash", "two\nlines", "", "x" * 33, "emm\u00e4"])
 def test_a_password_that_sql_would_not_take_as_it_is_is_refused(password: str, tmp_path: Path) -> None:
-    """All of them at once, with what may stand there; nothing is written."""
+    """All of them at once, with the allowed characters; nothing is written."""
     path = tmp_path / "secrets.yml"
     path.write_text(yaml.safe_dump({"site": password, "clone": password, "root": "fine-1_A"}), encoding="utf-8")
     before = path.read_text(encoding="utf-8")
@@ -186,7 +186,7 @@ def test_a_password_that_sql_would_not_take_as_it_is_is_refused(password: str, t
 
 
 def test_the_command_that_runs_is_known_to_others(tmp_path: Path) -> None:
-    """By who holds the lock; one that was killed runs no more."""
+    """By the holder of the lock; a killed command no longer runs."""
     path = tmp_path / "lock"
     argv = [sys.executable, "-c", HOLD, str(path)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
@@ -198,7 +198,7 @@ def test_the_command_that_runs_is_known_to_others(tmp_path: Path) -> None:
 
 
 def test_a_process_that_got_the_number_of_a_killed_command_is_not_that_command(tmp_path: Path) -> None:
-    """After a power cut the record is still there, and most numbers are given out again."""
+    """After a power cut the record is still there, and its number may belong to another process."""
     path = tmp_path / "lock"
     argv = [sys.executable, "-c", HOLD, str(path)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:

@@ -1,4 +1,4 @@
-"""Every check, three ways: it passes on good data, fails on bad data, and is inconclusive when nothing was seen."""
+"""Every check, three ways: it passes on good data, fails on bad data, and is inconclusive without data."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,13 +31,13 @@ Story = Callable[[], list[Entry]]
 
 
 def notes(**changes: int) -> list[Entry]:
-    """Three writes of which the second failed, and what web2 holds in the end; web1 holds what it should."""
+    """Three writes of which the second failed, and the final set of web2; web1 has the right set."""
     sent = [write(1, "a"), write(2, "b", "failed"), write(3, "c", "unknown")]
     return [*without(quiet(), of("client")), *sent, final("web1", {"a": 1}), final("web2", {"a": 1, **changes})]
 
 
 def gap(observer: str, start: float, stop: float, story: Story = quiet) -> list[Entry]:
-    """A run in which one observer saw nothing for a while."""
+    """A run in which one observer was blind for a while."""
     return without(story(), of(observer, start, stop))
 
 
@@ -57,14 +57,14 @@ def silent(method: str) -> list[Entry]:
 
 
 def off_from(at: float) -> list[Entry]:
-    """A write at 10 s is gone in the end; web1 waited for its replica until a moment."""
+    """A write at 10 s is lost at the end; web1 waited for its replica until that moment."""
     looks = [database(number, "web1", writable=True, semi_sync=number < at) for number in range(20)]
     rest = without(without(quiet(), of("database")), of("client"))
     return [*rest, *looks, write(10, "a"), final("web1", {}), final("web2", {})]
 
 
 def commanded(exit_code: int) -> list[Entry]:
-    """A run in which the lab was told something twice."""
+    """A run in which two commands were run."""
     commands = (lab(at, "command", words="db.promote web2", exit_code=code) for at, code in ((5, 0), (7, exit_code)))
     return [*quiet(), *commands]
 
@@ -80,7 +80,7 @@ EVERYTHING = [
 
 
 def posts(entry: Entry) -> bool:
-    """Picks the writes."""
+    """Select the writes."""
     return entry.data.get("method") == "POST"
 
 
@@ -144,26 +144,26 @@ BLIND: dict[str, Story] = {
 
 
 def verdict(name: str, entries: Sequence[Entry]) -> tuple[str, str]:
-    """How one check judges, with its detail for whoever reads a failure."""
+    """The verdict of one check, with its detail to explain a failure."""
     (check,) = judge(History(entries), [{"check": name, **CASES[name][0]}])
     return check.verdict, check.detail
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_passes_on_good_data(name: str) -> None:
-    """What it looks for is not there, and it did look."""
+    """The violation is not there, and the check did look for it."""
     assert verdict(name, CASES[name][1]())[0] == "pass", verdict(name, CASES[name][1]())
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_can_fail(name: str) -> None:
-    """Its negative control: what it looks for is there."""
+    """Its negative control: the violation is there."""
     assert verdict(name, CASES[name][2]())[0] == "fail", verdict(name, CASES[name][2]())
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_that_was_blind_does_not_pass(name: str) -> None:
-    """The same good run, but nobody looked when it mattered."""
+    """The same good run, but without observations when they mattered."""
     judged, detail = verdict(name, BLIND[name]())
     assert (judged, bool(detail)) == ("inconclusive", True)
 
@@ -171,14 +171,14 @@ def test_a_check_that_was_blind_does_not_pass(name: str) -> None:
 @pytest.mark.parametrize("name", CHECKS)
 @pytest.mark.parametrize("entries", [[], quiet()[:2]], ids=["empty", "nothing seen"])
 def test_a_check_that_never_ran_does_not_pass(name: str, entries: list[Entry]) -> None:
-    """Without any data there is no verdict, and the detail says what was missing."""
+    """Without any data there is no verdict, and the detail says what is missing."""
     judged, detail = verdict(name, entries)
     assert (judged, bool(detail)) == ("inconclusive", True)
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_that_crashes_does_not_pass(name: str) -> None:
-    """A timeline that the check can't understand is told, whatever is wrong with it."""
+    """A timeline that the check can't understand is reported, whatever is wrong with it."""
     spoiled = [*CASES[name][1](), *(Entry(0.0, observer, word, {}) for observer, word in EVERYTHING)]
     judged, detail = verdict(name, spoiled)
     assert judged == "inconclusive"

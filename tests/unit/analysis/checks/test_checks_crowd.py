@@ -1,4 +1,4 @@
-"""Checks of a crowd: what is possible, what is usual, and a load that was too busy to be believed."""
+"""Checks of a crowd: the possible rate, the usual rate, and a load that was too busy to be trusted."""
 
 from dataclasses import replace
 
@@ -14,19 +14,19 @@ OF_CROWDS = ("goodput", "answer-time", "refusal-time", "crowd-recovery", "crowd-
 
 
 def test_what_was_sent_bounds_what_is_possible() -> None:
-    """A crowd that can be served whole is served whole, though another part had more answers."""
+    """A crowd that is served completely has ratio 1, though another part had more answers."""
     two = {"rate": 20, "rates": [{"at": 5, "rate": 21}, {"at": 10, "rate": 20}]}
     assert find(History(quiet(load=two)), "goodput").value == pytest.approx(20 / 20, abs=0.05)
 
 
 def test_an_answer_that_comes_too_late_is_no_good() -> None:
-    """Three seconds are what a visitor waits."""
+    """Visitors wait three seconds."""
     assert find(History(slower(crowd(), came_with_it, 2.9)), "goodput").value == 1
     assert find(History(slower(crowd(), came_with_it, 3.1)), "goodput").value == 0
 
 
 def test_the_worst_part_of_a_crowd_decides() -> None:
-    """Half of it was served, then nobody."""
+    """Half of it was served, then none."""
     three = {"rate": 20, "rates": [{"at": 5, "rate": 21}, {"at": 8, "rate": 22}, {"at": 10, "rate": 20}]}
 
     def late(entry: Entry) -> bool:
@@ -36,7 +36,7 @@ def test_the_worst_part_of_a_crowd_decides() -> None:
 
 
 def test_parts_with_the_same_rate_count_as_one() -> None:
-    """Nobody was served in the first quarter of a crowd, all the others were."""
+    """No request was served in the first quarter of a crowd, all others were."""
     four = {
         "rate": 20,
         "rates": [{"at": 5, "rate": 21}, {"at": 10, "rate": 22}, {"at": 15, "rate": 21}, {"at": 20, "rate": 20}],
@@ -50,12 +50,12 @@ def test_parts_with_the_same_rate_count_as_one() -> None:
 
 
 def test_the_rates_are_told() -> None:
-    """What was sent and answered in each part."""
+    """The rates sent and answered in each part."""
     assert find(History(crowd()), "goodput").detail.startswith("20/s sent: 20.0/s answered; 40/s sent: 20.0/s answered")
 
 
 def test_recovery_is_the_last_request_that_was_not_as_before() -> None:
-    """One that was refused three seconds after the crowd had gone."""
+    """One that was refused three seconds after the crowd."""
     assert find(History([*crowd(), failed(13)]), "crowd-recovery").value == 3
     assert find(History(crowd()), "crowd-recovery").value == 0
 
@@ -68,7 +68,7 @@ def test_a_site_that_is_not_as_before_until_the_end_has_not_recovered() -> None:
 @pytest.mark.parametrize("check", OF_CROWDS)
 @pytest.mark.parametrize("cpu", [0.51, None])
 def test_a_load_that_was_too_busy_proves_nothing(check: str, cpu: float | None) -> None:
-    """It may have been late itself, or have taken what the servers needed."""
+    """It may have been late itself, or have taken processor time from the servers."""
     busy = changed(crowd(), kind("generator"), cpu=cpu, cpu_peak=cpu)
     assert find(History(crowd()), check).enough and not find(History(busy), check).enough
 
@@ -80,7 +80,7 @@ def test_the_arrival_rate_follows_the_rates() -> None:
 
 
 def test_rates_after_the_end_are_none() -> None:
-    """A run that was interrupted has only the parts that it came to."""
+    """An interrupted run has only the parts that it reached."""
     late = {**LOAD, "rates": [{"at": 5, "rate": 40}, {"at": 30, "rate": 20}]}
     offers = History(quiet(load=late)).offers
     assert [it.rate for it in offers] == [20, 40]

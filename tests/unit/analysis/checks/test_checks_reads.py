@@ -1,4 +1,4 @@
-"""Reads: failed, failed before HAProxy noticed, stale; outages and slow answers as a user meets them."""
+"""Reads: failed, failed before HAProxy noticed, stale; outages and slow answers as users notice them."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from tests.support.timelines import (
 
 
 def test_failed_reads_are_told_with_their_reasons() -> None:
-    """Whoever reads the report learns what went wrong first."""
+    """The report shows what went wrong, the most frequent reason first."""
     bad = [failed(3), failed(4), failed(5, status=0, reason="not connected")]
     finding = find(History([*quiet(), *bad]), "failed-gets")
     assert (finding.value, finding.detail) == (3, "of 323; 2 x HTTP 503; 1 x not connected")
@@ -40,7 +40,7 @@ def test_a_note_that_is_not_there_is_no_failed_read() -> None:
 def test_a_note_that_is_missing_for_longer_than_allowed_is_a_failed_read(
     staleness_s: float, failed_: int, outage: bool
 ) -> None:
-    """An experiment that breaks replication says how long; a site that has lost a note does not count as answering."""
+    """An experiment that breaks replication sets the limit; a site that lost a note does not count as answering."""
     gone = [absent(at / 10, "t0") for at in range(60, 100)]
     history = History([*quiet(staleness_s=staleness_s), gone[0]])
     assert find(history, "failed-gets").value == failed_
@@ -52,7 +52,7 @@ def test_a_note_that_is_missing_for_longer_than_allowed_is_a_failed_read(
 
 @pytest.mark.parametrize(("at", "value"), [(4.9, 0), (5.0, 1), (7.9, 1), (8.0, 0), (13.0, 0)])
 def test_the_window_is_from_the_fault_to_its_detection(at: float, value: int) -> None:
-    """A read that was due then may have met the dead server; later ones have no excuse."""
+    """A read due then may have met the dead server; later ones have no excuse."""
     assert find(History(switched_off(failed(at))), "failed-gets-in-window").value == value
 
 
@@ -67,7 +67,7 @@ def test_the_window_is_from_the_fault_to_its_detection(at: float, value: int) ->
     ],
 )
 def test_a_stale_read_began_after_its_write_was_acknowledged(reads: list[Entry], value: int, words: str) -> None:
-    """A read that was on its way at the same time may see either."""
+    """A read that was sent before that may get either answer."""
     finding = find(History([run(), write(1, "a"), *reads]), "stale-reads")
     assert finding.value == value
     assert words in finding.detail
@@ -84,7 +84,7 @@ def test_a_stale_read_began_after_its_write_was_acknowledged(reads: list[Entry],
         ([failed(0), failed(1)], (0, 1.02)),
         ([request(0, ended=T0 + 3), request(1, ended=T0 + 3.5)], (0, 3)),
         ([request(0), request(60, ended=T0 + 61)], (60, 61)),  # a pause of the load is no outage
-        ([request(0, ended=T0 + 9), request(1)], (0, 1.02)),  # one slow request while others are served is none
+        ([request(0, ended=T0 + 9), request(1)], (0, 1.02)),  # one slow request while others are served is no outage
     ],
 )
 def test_the_longest_outage(requests: list[Entry], span: tuple[float, float]) -> None:
@@ -94,13 +94,13 @@ def test_the_longest_outage(requests: list[Entry], span: tuple[float, float]) ->
 
 
 def test_an_outage_is_told_with_its_moment() -> None:
-    """In seconds since measuring began, where a reader finds it in the picture."""
+    """In seconds since measuring began, as in the diagram of the report."""
     entries = [lab(0, "phase", name="measure"), request(1), failed(2), request(4.5), lab(5, "phase", name="settle")]
     assert find(History(entries), "longest-outage").detail == "from +2.0 s to +4.5 s"
 
 
 def test_cold_caches_are_not_measured() -> None:
-    """Slow requests while warming up do not count, failed ones do."""
+    """Slow requests during the warm-up do not count, failed ones do."""
     warming = [request(-3, ended=T0), failed(-2, ended=T0)]
     history = History([*quiet(), *warming])
     assert find(history, "slow-requests").value == 0
@@ -108,24 +108,24 @@ def test_cold_caches_are_not_measured() -> None:
 
 
 def test_a_request_that_never_ended_is_slow() -> None:
-    """Nobody waits for ever."""
+    """No user waits for ever."""
     finding = find(History([*quiet(), write(3, "x", "unknown", ended=None)]), "slow-requests")
     assert (finding.value, finding.detail) == (1, "of 401; 0 GET, 1 POST")
 
 
 def test_a_wait_before_sending_is_felt_too() -> None:
-    """A generator that is held up by slow answers must not hide them: time runs from when a request was due."""
+    """A generator that is delayed by slow answers must not hide them: time runs from when a request was due."""
     assert find(History([*quiet(), request(3, sent=T0 + 5, ended=T0 + 5.02)]), "slow-requests").value == 1
 
 
 def test_requests_that_were_sent_too_late_did_not_arrive() -> None:
-    """A generator that can't keep up is no load, even if it sends everything in the end."""
+    """A generator that can't keep up does not offer the load, even if it sends everything in the end."""
     entries = changed(quiet(), of("client", 15, 20), sent=T0 + 25, ended=T0 + 26)
     assert find(History(entries), "arrival-rate").value == 0.75
 
 
 def test_a_window_that_has_no_end_is_not_enough() -> None:
-    """HAProxy never noticed: what failed stands, the rest is not known."""
+    """HAProxy never noticed: observed failures count, the rest is not known."""
     finding = find(History([*quiet(), *spell([5, 5.5]), failed(6)]), "failed-gets-in-window")
     assert (finding.value, finding.enough) == (1, False)
-    assert "HAProxy said UP all the time" in finding.detail
+    assert "HAProxy reported UP all the time" in finding.detail

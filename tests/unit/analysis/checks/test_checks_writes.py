@@ -1,4 +1,4 @@
-"""The set checker: what was acknowledged against what each database holds."""
+"""The set checker: acknowledged writes against the content of each database."""
 
 import pytest
 
@@ -49,7 +49,7 @@ ALL_WRITES = {"kept": 1, "gone": 1}
     ],
 )
 def test_what_became_of_writes(name: str, web1: dict[str, int], web2: dict[str, int], value: int, words: str) -> None:
-    """A write that is missing in any final set is lost, one that is in any of them is there."""
+    """A write that is missing in one final set is lost; one that is in any of them has appeared."""
     finding = find(History([*SENT, final("web1", web1), final("web2", web2)]), name)
     assert (finding.value, finding.enough) == (value, True)
     assert words in finding.detail
@@ -67,17 +67,17 @@ def test_what_became_of_writes(name: str, web1: dict[str, int], web2: dict[str, 
 def test_what_was_seen_is_the_least_where_the_other_final_set_is_missing(
     name: str, held: dict[str, int], value: int
 ) -> None:
-    """A database that could not be read may hold worse: a bound that is broken stands, one that holds says nothing."""
+    """A database that could not be read may hold worse: a broken bound is broken, a bound that holds proves nothing."""
     entries = [*SENT, final("web1", held)]
     finding = find(History(entries), name)
     assert (finding.value, finding.enough) == (value, False)
-    assert "not read in the end: web2" in finding.detail
+    assert "not read at the end: web2" in finding.detail
     none, three = (judge(History(entries), [{"check": name, "at_most": bound}])[0].verdict for bound in (0, 3))
     assert (none, three) == ("fail" if value else "inconclusive", "inconclusive")
 
 
 def test_a_note_with_another_body_is_lost() -> None:
-    """Its token is there; what the visitor wrote is not."""
+    """Its token is there; the visitor's text is not."""
     altered = changed([final("web2", ALL_WRITES)], kind("final"), altered=["kept"])
     finding = find(History([*SENT, final("web1", ALL_WRITES), *altered]), "lost-writes")
     assert (finding.value, finding.enough) == (1, True)
@@ -86,13 +86,13 @@ def test_a_note_with_another_body_is_lost() -> None:
 
 @pytest.mark.parametrize("outcome", ["failed", "unknown"])
 def test_nothing_can_be_lost_where_nothing_was_acknowledged(outcome: str) -> None:
-    """A site that refused every write has not proven that it keeps them."""
+    """A site that refused every write has not proved that it keeps them."""
     sent = [run(), write(1, "a", outcome), final("web1", {}), final("web2", {})]
     finding = find(History(sent), "lost-writes")
     assert (finding.value, finding.enough, finding.detail) == (None, False, "no write was acknowledged")
 
 
 def test_a_run_of_unknown_nodes_proves_nothing() -> None:
-    """Without the run's first entry nobody knows how many databases there were."""
+    """Without the run's first entry the number of databases is not known."""
     entries: list[Entry] = [write(1, "a"), final("web1", {"a": 1})]
     assert not find(History(entries), "lost-writes").enough

@@ -1,4 +1,4 @@
-"""Which losses MySQL had announced: a write at 10 s is gone, and semi-sync was seen at some moments."""
+"""Which losses MySQL had announced: a write at 10 s is lost, and semi-sync was observed at some moments."""
 
 import pytest
 
@@ -11,7 +11,7 @@ ON, OFF = True, False
 
 
 def looks(web1: dict[float, bool], web2: dict[float, bool]) -> list[Entry]:
-    """What was seen of each while it was primary."""
+    """The observations of each server while it was primary."""
     return [
         database(at, node, writable=True, semi_sync=on)
         for node, seen in (("web1", web1), ("web2", web2))
@@ -45,7 +45,7 @@ def looks(web1: dict[float, bool], web2: dict[float, bool]) -> list[Entry]:
 def test_a_loss_is_announced_where_the_same_primary_was_seen_off_around_it(
     web1: dict[float, bool], web2: dict[float, bool], verdict: str
 ) -> None:
-    """The next primary's word does not excuse the one that is gone."""
+    """The state of the next primary does not excuse the previous one."""
     ends = [final("web1", {}), final("web2", {})]
     entries = [run(), *looks(web1, web2), write(10, "a"), *ends]
     (check,) = judge(History(entries), [{"check": "lost-while-semi-sync-on", "at_most": 0}])

@@ -18,7 +18,7 @@ from tests.support.timelines import UUID, changed, failed, final, kind, lab, of,
 
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Finding], None]:
-    """Makes the only check 'x' find this."""
+    """Make the only check, 'x', return this finding."""
 
     def replace(finding: Finding) -> None:
         monkeypatch.setattr("lab.analysis.checks.catalogue.CHECKS", {"x": lambda _: finding})
@@ -54,13 +54,13 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Finding], None]:
 def test_a_finding_is_held_against_its_bound(
     found: Callable[[Finding], None], bound: dict[str, Any], value: Any, enough: bool, expected: Verdict, text: str
 ) -> None:
-    """What was not seen enough can break a bound, but never keep it."""
+    """An incomplete observation can break a bound, but never satisfy it."""
     found(Finding(value, "s", "why", enough))
     assert judge(History(quiet()), [{"check": "x", **bound}]) == [Check("x", expected, value, "s", text, "why")]
 
 
 def test_trouble_that_was_to_come_may_be_missing_from_a_run_that_was_cut_off(found: Callable[[Finding], None]) -> None:
-    """An upper bound that is broken stays so."""
+    """A broken upper bound stays broken."""
     found(Finding(3, "s", "why", True))
     killed = without(quiet(), kind("end"))
     checks = judge(History(killed), [{"check": "x", "at_least": 5}, {"check": "x", "at_most": 2}])
@@ -83,13 +83,13 @@ def test_a_check_that_does_not_exist_does_not_pass() -> None:
     ],
 )
 def test_the_verdict_of_a_run(words: list[Verdict], expected: str) -> None:
-    """A violation that was seen stands, whatever else was not."""
+    """An observed violation counts, whatever else was not observed."""
     checks = [Check("x", word, 0, "", "at most 0", "") for word in words]
     assert verdict(checks, History(quiet())) == expected
 
 
 def test_broken_infrastructure_proves_nothing() -> None:
-    """What looks like a violation may be the rig's doing."""
+    """An apparent violation may be caused by the test infrastructure."""
     checks = [Check("x", "fail", 1, "", "at most 0", "")]
     assert verdict(checks, History([*quiet(), lab(9, "broken", why="Locust died")])) == "error"
 
@@ -100,7 +100,7 @@ LOST = [*quiet(), final("web2", {"t0": 1}, at=22.5)]
 
 
 def commanded(at: float, exit_code: int) -> list[Entry]:
-    """A run in which a command ended so."""
+    """A run in which a command ended with that exit code."""
     return [*quiet(), lab(at, "command", words="db.promote web2", exit_code=exit_code, output="")]
 
 
@@ -136,7 +136,7 @@ def commanded(at: float, exit_code: int) -> list[Entry]:
 def test_a_violation_that_broken_infrastructure_can_not_make_stands(
     tmp_path: Path, name: str, bound: dict[str, Any], entries: list[Entry], expected: str
 ) -> None:
-    """What the databases said themselves, and a command before it; anything else may be the rig's doing."""
+    """Answers of the databases, and a command before the failure; anything else may be caused by the failure."""
     path = tmp_path / "timeline.jsonl"
     timeline.append(path, [*entries, BROKE])
     saved = timeline.read(path)
@@ -149,13 +149,13 @@ def test_a_violation_that_broken_infrastructure_can_not_make_stands(
     ids=["cut off", "interrupted", "without its first entry"],
 )
 def test_half_a_run_does_not_pass(entries: list[Entry]) -> None:
-    """Whoever was interrupted has not seen the rest; a violation that was seen still stands."""
+    """An interrupted run has not observed the rest; an observed violation still counts."""
     assert verdict([Check("x", "pass", 0, "", "at most 0", "")], History(entries)) == "inconclusive"
     assert verdict([Check("x", "fail", 1, "", "at most 0", "")], History(entries)) == "fail"
 
 
 def test_what_is_only_reported_does_not_decide() -> None:
-    """Unless nothing else was asked for."""
+    """Unless there are no other checks."""
     unseen, passed = Check("x", "inconclusive", None, "", "reported", ""), Check("y", "pass", 0, "", "at most 0", "")
     assert verdict([unseen, passed], History(quiet())) == "pass"
     assert verdict([unseen], History(quiet())) == "inconclusive"
@@ -165,7 +165,7 @@ EVERY = [{"check": name, "reported": True} for name in CHECKS]
 
 
 class Looked(list[Entry]):
-    """Entries that count how often somebody goes through them."""
+    """Entries that count how often they are iterated."""
 
     passes = 0
 
@@ -175,14 +175,14 @@ class Looked(list[Entry]):
 
 
 def test_the_entries_are_gone_through_once_for_all_checks() -> None:
-    """What a check asks for is sorted out once."""
+    """The entries that a check needs are sorted out once."""
     entries = Looked(quiet())
     Judgement.of(entries, EVERY)
     assert entries.passes == 1
 
 
 def calls(entries: list[Entry]) -> int:
-    """How many Python functions it takes to judge: a measure of work that no busy machine can change."""
+    """How many Python functions judging calls: a measure of work that a busy machine does not change."""
     count = 0
 
     def note(_frame: object, event: str, _arg: object) -> None:
