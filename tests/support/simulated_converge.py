@@ -1,7 +1,7 @@
 """A command that shows the converge of three nodes which do not exist: `python -m tests.support.simulated_converge`."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Event
 
 from invoke.collection import Collection
@@ -51,8 +51,10 @@ def show(c: Context, end: str, verbose: bool = False) -> None:
         pause(0.3)
         pool = ThreadPoolExecutor(len(NODES))
         try:
-            for done in [pool.submit(_node, name, end) for name in NODES]:
-                done.result()
+            futures = [pool.submit(_node, name, end) for name in NODES]
+            wait(futures)  # as lab.nodes.ssh.together: one that fails does not end the others
+            for future in futures:
+                future.result()
         finally:
             OVER.set()
             pool.shutdown(wait=False)

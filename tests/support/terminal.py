@@ -75,7 +75,9 @@ class Terminal:
             assert len(self.frames) < MOST_FRAMES and self._read(), f"no {text!r} in:\n{self.screen}"
 
     def press(self, keys: bytes) -> None:
-        """Type."""
+        """Type while nothing is being drawn: Ctrl-C discards what is on its way to the terminal, termios(3)."""
+        while select.select([self.master], [], [], 0.05)[0] and self._read():
+            pass
         os.write(self.master, keys)
 
     def end(self) -> int:

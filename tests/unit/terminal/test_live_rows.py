@@ -117,7 +117,8 @@ def test_an_error_is_printed_below_the_lines_when_the_rows_are_gone() -> None:
         assert terminal.end() == 1
     lines = str(terminal.screen).splitlines()
     assert lines[-3] == "web1: it does not work" and lines[-1] == "next: try again" and terminal.screen.cursor
-    assert "lb1       configured" in lines[0] and "web1      not finished" in "\n".join(lines)
+    assert [name for name, text in steps("\n".join(lines)) if text == DONE] == ["lb1", "web2"]
+    assert [name for name, text in steps("\n".join(lines)) if text.startswith("not finished")] == ["web1"]
 
 
 def test_other_output_stands_above_the_rows() -> None:
