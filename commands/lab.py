@@ -23,6 +23,7 @@ from lab.nodes.ssh import SSH_CONFIG
 from lab.operations import clean_snapshot, converge, snapshots, status, welcome
 from lab.operations.logs import collect as collect_logs
 from lab.operations.restore import must_be_up
+from lab.terminal import capabilities
 from lab.wait import working
 
 # A machine that is frozen keeps its connections: ssh asks it for a sign of life, and gives up after three.
@@ -32,12 +33,17 @@ SSH_FAILED = 255  # ssh's own exit code; a remote command that ends with the sam
 UP = {
     "box": "'local', 'plain' (no packages baked) or a box's name",
     "timings": "say how long each stage took",
+    "verbose": "list each change, not only their number",
 }
+VERBOSE = {"verbose": UP["verbose"]}
 
 
 @command(changes=True, help=UP)
-def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: bool = False) -> None:
+def up(
+    c: Context, box: str = "", provider: str = "", node: str = "", timings: bool = False, verbose: bool = False
+) -> None:
     """Make, boot and configure the lab, or complete what is missing; safe to run again."""
+    progress.list_changes(verbose)
     lab = topology.load()
     with progress.stage("host and box"):
         prepare(lab, box=box, provider=provider)
@@ -61,9 +67,10 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
         say(progress.timings())
 
 
-@command(changes=True, help={"dry_run": "only show what differs", "node": "only this one"})
-def provision(c: Context, node: str = "", dry_run: bool = False) -> None:
+@command(changes=True, help={"dry_run": "only show what differs", "node": "only this one", **VERBOSE})
+def provision(c: Context, node: str = "", dry_run: bool = False, verbose: bool = False) -> None:
     """Converge every node: change what is not as it should be, and only that."""
+    progress.list_changes(verbose)
     lab = topology.load()
     outcome = converge.everything(lab, ROLES, node=lab.node(node).name if node else "", dry_run=dry_run)
     say("\n".join(outcome.changed or ["nothing to change"]))
@@ -76,7 +83,7 @@ def status_(c: Context, json: bool = False) -> None:
     """Show what is true now: machines, services, balancer, databases."""
     with working("lab", "still asks the nodes"):
         now = status.collect(topology.load())
-    say(dumps(now, indent=2) if json else status.table(now, colour=sys.stdout.isatty()))
+    say(dumps(now, indent=2) if json else status.table(now, colour=capabilities.colour(sys.stdout)))
 
 
 @command(changes=True)
@@ -120,16 +127,18 @@ def snapshot(c: Context, name: str) -> None:
     say(f"kept; back to it: invoke lab.restore {name}")
 
 
-@command(changes=True, ends_restore=True, positional=["name"])
-def restore(c: Context, name: str) -> None:
+@command(changes=True, ends_restore=True, positional=["name"], help=VERBOSE)
+def restore(c: Context, name: str, verbose: bool = False) -> None:
     """Put all machines back to a snapshot, and wait until everything answers again."""
+    progress.list_changes(verbose)
     changed = clean_snapshot.put_back(topology.load(), ROLES, name)
     say("\n".join([f"the lab is as it was at snapshot {name}", *changed]))
 
 
-@command(changes=True, ends_restore=True)
-def reset(c: Context) -> None:
+@command(changes=True, ends_restore=True, help=VERBOSE)
+def reset(c: Context, verbose: bool = False) -> None:
     """Put the lab back to how it was when it was made, and forget all choices."""
+    progress.list_changes(verbose)
     changed = clean_snapshot.reset(topology.load(), ROLES)
     say("\n".join(["the lab is as it was when it was made", *changed]))
 

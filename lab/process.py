@@ -117,7 +117,7 @@ def _collect(
             raise TimedOut(f"host: {command}: not done within {timeout:g} s", evidence="".join(lines[-10:]).rstrip())
         if now - reported_at >= SAY_EVERY_S:
             last = lines[-1].strip() if lines else "no output yet"
-            progress.say(HOST, f"{command[:SHOWN_WIDTH]}: {now - start:.0f} s, {last[:SHOWN_WIDTH]}")
+            progress.still(HOST, f"{command[:SHOWN_WIDTH]}: {last[:SHOWN_WIDTH]}", start)
             reported_at = now
         try:
             line = arrived.get(timeout=0.2)

@@ -42,7 +42,7 @@ def until(
             text = "\n".join(filter(None, [f"last answer: {last}", evidence()]))
             raise TimedOut(f"{where or 'lab'}: {what}: not within {timeout:g} s", evidence=text, hint=hint)
         if now - reported_at >= SAY_EVERY_S:
-            progress.say(where, f"still waiting: {what} ({now - start:.0f} of {timeout:g} s)")
+            progress.still(where, f"still waiting: {what}", start, timeout)
             reported_at = now
         pause(every)
 
@@ -54,7 +54,7 @@ def working(where: str, what: str, every: float = SAY_EVERY_S) -> Iterator[None]
 
     def speak() -> None:
         while not over.wait(every):
-            progress.say(where, f"{what} ({time.monotonic() - start:.0f} s)")
+            progress.still(where, what, start)
 
     speaker = threading.Thread(target=speak, daemon=True)
     speaker.start()

@@ -4,18 +4,21 @@ import base64
 import difflib
 import hashlib
 import threading
-from collections.abc import Set
-from contextlib import nullcontext
+from collections.abc import Iterator, Set
+from contextlib import contextmanager, nullcontext
 
+from lab import progress
 from lab.desired.scripts import apply_script, probe_script, read_probe, read_show, show_script
 from lab.desired.state import Desired, Difference, File, Found, Unit, fingerprint
 from lab.errors import CommandFailed
 from lab.nodes.ssh import Machine
+from lab.wait import working
 
 PROBE_TIMEOUT_S = 60.0
 APPLY_TIMEOUT_S = 900.0
 TURN_TIMEOUT_S = 90.0
 _TURN = threading.Lock()
+WAITS = "waits for its turn: another node is changed first"
 UNIT_FILES = "/etc/systemd/system/"
 
 
@@ -56,14 +59,27 @@ def apply(machine: Machine, difference: Difference) -> None:
     """
     title = f"changes: {str(difference)[:90]}"
     try:
-        with _TURN if _disturbs(difference) else nullcontext():
+        with _turn(machine) if _disturbs(difference) else nullcontext():
             machine.script(apply_script(difference), timeout=APPLY_TIMEOUT_S, title=title)
         for command in (it for it in difference.commands if it.in_turn):
-            with _TURN:
+            with _turn(machine):
                 machine.script(command.do, timeout=TURN_TIMEOUT_S, title=command.name)
     except CommandFailed as error:
         error.hint = "correct the cause and run it again: invoke lab.provision"
         raise
+
+
+@contextmanager
+def _turn(machine: Machine) -> Iterator[None]:
+    """In the block no other node is changed; a node that waits for that says so."""
+    if not _TURN.acquire(blocking=False):
+        progress.say(machine.node.name, WAITS)
+        with working(machine.node.name, WAITS):
+            _TURN.acquire()
+    try:
+        yield
+    finally:
+        _TURN.release()
 
 
 def _disturbs(difference: Difference) -> bool:

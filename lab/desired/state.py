@@ -103,6 +103,10 @@ class Difference:
     later: tuple[Unit, ...] = ()
 
     def __str__(self) -> str:
+        return ", ".join(self.changes())
+
+    def changes(self) -> list[str]:
+        """Each change in words."""
         words = [f"package {name}" for name in self.packages]
         words += [f"file {file.path}" for file in self.files]
         words += ["systemctl daemon-reload"] if self.reload else []
@@ -110,7 +114,14 @@ class Difference:
         words += [f"start {unit}" for unit in self.starts]
         words += [command.name for command in self.commands]
         words += dict.fromkeys(unit.on_change for unit in self.later)
-        return ", ".join(words)
+        return words
+
+    def summary(self) -> str:
+        """How many changes of each kind: '14 files, 3 services'."""
+        services = {*self.starts, *(unit.name for unit in (*self.reactions, *self.later))}
+        kinds = {"package": self.packages, "file": self.files, "service": services, "setting": self.commands}
+        counts = [f"{len(found)} {kind}{'s' * (len(found) > 1)}" for kind, found in kinds.items() if found]
+        return ", ".join(counts or ["systemd's own settings"])
 
     def __bool__(self) -> bool:
         changed = self.packages or self.files or self.reload or self.reactions

@@ -16,7 +16,7 @@ from lab.analysis.load_record import FILES
 from lab.errors import InfrastructureBroken
 from lab.plan.experiment_file import Load, RateStep
 from lab.topology import ROOT
-from lab.wait import until
+from lab.wait import until, working
 
 LOCUST = Path(sys.executable).with_name("locust")
 FILE = "loadtests/open_loop.py"
@@ -149,7 +149,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> bool:
     for signum, grace_s in ((signal.SIGTERM, ENDS_S), (signal.SIGKILL, KILLED_S)):
         if process.poll() is None:
             os.killpg(process.pid, signum)
-        with suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired), working("load", "waits for the requests under way"):
             process.wait(grace_s)
             return signum == signal.SIGTERM
     return False

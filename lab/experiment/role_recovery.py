@@ -53,6 +53,7 @@ class Turn:
     def give_back(self) -> None:
         """Make the former primary primary again."""
         if self.turned:
+            progress.say("lab", f"{self.before} becomes primary again, as before the experiment")
             self._promote(self.before)
 
     def _promote(self, name: str) -> None:

@@ -35,7 +35,7 @@ from lab.nodes.ssh import Machine
 from lab.operations import logs, restore
 from lab.plan.experiment_file import Plan, Step
 from lab.topology import Lab
-from lab.wait import pause
+from lab.wait import pause, working
 
 MOMENTS_S = 1.0  # HAProxy's check interval: a fault comes at a random moment of it
 HOLD_S = 10.0  # longer than HAProxy may take to notice
@@ -101,6 +101,7 @@ class Run:
 
     def introduce(self, rounds: int) -> None:
         """Record the plan, the deciding configuration, versions, and the clock errors of the nodes."""
+        progress.say("lab", "reads versions, configuration and clocks of the nodes")
         (self.folder / run_folder.EXPERIMENT).write_text(self.plan.text, encoding="utf-8")
         text = effective_config.haproxy(self._having("balancer"))
         config = effective_config.missing(self.plan.without) + effective_config.lines(text)
@@ -119,9 +120,11 @@ class Run:
         plan = self.plan
         with observers.watching(self.lab, self.machines, self._latest.write):
             requests = requests_seen.requests(self._having("balancer"))
+            progress.say("load", "starts")
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + schedule.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / run_folder.RECORD, plan.warm_up_s) as it:
                 start = it.began()
+                progress.say("load", f"warms up for {plan.warm_up_s:.0f} s")
                 self.record("phase", name="warm-up")
                 zero = start + plan.warm_up_s
                 going = partial(self._must_go_on, it)
@@ -130,6 +133,7 @@ class Run:
                 self._settle()
                 pause(AFTERWARDS_S)
                 self.record("phase", name="end")
+                progress.say("load", "ends: requests under way are waited for")
                 it.end()
                 used = {"cpu": it.cpu(), "cpu_peak": it.cpu_peak()}
                 self.record("generator", **used, requests_seen=self._seen(requests))
@@ -140,6 +144,7 @@ class Run:
 
         Raises TimedOut if the plan does not have that check, or if a database could not be read.
         """
+        progress.say("lab", "reads what every database holds")
         late: TimedOut | None = None
         try:
             final_reads.wait_until_equal(self.machines, self.plan.settle_s)
@@ -154,6 +159,7 @@ class Run:
 
     def close(self, why: str) -> None:
         """Heal the lab and complete the run's folder, however the run ended; `why` is '' if it ended well."""
+        progress.say("lab", "writes the timeline and fetches the logs")
         record = self.folder / run_folder.RECORD
         for trouble in (
             teardown.tried("faults are left", self._heal_all, "invoke fault.heal"),
@@ -179,7 +185,8 @@ class Run:
         """Measure, and do the steps of the plan meanwhile."""
         self._measures(zero, going)
         progress.say("load", f"measures for {self.plan.measure_s:.0f} s")
-        schedule.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, going, self._given_up.set)
+        with working("load", "still measures"):
+            schedule.play(self.plan.steps, zero, zero + self.plan.measure_s, self._step, going, self._given_up.set)
 
     def _measures(self, zero: float, going: Callable[[], None]) -> None:
         schedule.play((), zero, zero, self._step, going, self._given_up.set)
@@ -193,6 +200,7 @@ class Run:
             pause(wait_s)
             for fault in self.plan.faults:
                 inject_and_heal.inject(self.lab, fault, self._machine(fault), report=self.record_fault)
+            progress.say("load", f"goes on for {HOLD_S:.0f} s with the faults active")
             pause(HOLD_S)
             self._settle()
             going()
@@ -213,6 +221,7 @@ class Run:
         return next(machine for machine in self.machines if machine.node.name == fault.node)
 
     def _settle(self) -> None:
+        progress.say("lab", "heals every fault, and waits until all is as before")
         self._heal_all()
         self._recovery.go()
 

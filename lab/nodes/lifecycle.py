@@ -1,6 +1,7 @@
 """Create and boot machines until they answer on ssh; shut them down and remove them."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 
 from lab import progress
 from lab.errors import CommandFailed, InfrastructureBroken, LabError, TimedOut
@@ -26,16 +27,24 @@ def boot(lab: Lab, only: Node | None = None) -> None:
         if states[node.name] in vm_power.STUCK:
             progress.say(node.name, f"is {states[node.name]}: it is powered off first")
             vm_power.make_off(lab, node)
-    missing = [f"{node.name} ({states[node.name]})" for node in wanted if states[node.name] != "running"]
+    missing = {node.name: states[node.name] for node in wanted if states[node.name] != "running"}
     if missing:
-        progress.say("host", f"boots {', '.join(missing)}")
+        progress.say("host", f"boots {', '.join(f'{name} ({state})' for name, state in missing.items())}")
         _keep({name: it for name, it in _known().items() if states.get(name) == "running"})
         try:
-            vagrant_here().up(vm_name=only.name if only else None, provider=vm_power.provider())
+            _vagrant_up(only, list(missing))
         except (CommandFailed, TimedOut) as error:
             raise _not_up(lab, error) from error
     if {node.name for node in wanted} - _known().keys():
         write_ssh_config(lab)
+
+
+def _vagrant_up(only: Node | None, missing: Sequence[str]) -> None:
+    began = time.monotonic()
+    with progress.display(["host", *missing], "waits for Vagrant"):
+        vagrant_here().up(vm_name=only.name if only else None, provider=vm_power.provider())
+        for name in missing:
+            progress.done(name, f"booted, {time.monotonic() - began:.0f} s")
 
 
 def write_ssh_config(lab: Lab) -> None:

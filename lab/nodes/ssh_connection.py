@@ -75,7 +75,7 @@ class Patience:
             raise TimedOut(what, evidence="\n".join(lines[-10:]))
         if now - self.reported_at >= SAY_EVERY_S:
             step = lines[-1] if lines else self.title
-            progress.say(self.node, f"{step[:SHOWN_WIDTH]} ({now - self.start:.0f} s)")
+            progress.still(self.node, step[:SHOWN_WIDTH], self.start)
             self.reported_at = now
 
 

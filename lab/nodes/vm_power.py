@@ -27,6 +27,8 @@ SAVED = ("saved", "aborted-saved")  # its memory is on a disk, and it does not r
 STUCK = ("crashed", "pmsuspended", "gurumeditation")  # a machine does not leave these by itself and can't be started
 VIRTUALBOX_UNKNOWN = "VBOX_E_OBJECT_NOT_FOUND"
 PREFIX = "weblab_"
+ADVICE = ("-- ", "Progress", "See http", "No version detected", "generating a local", "Serial console", "Updating")
+NO_PROVISIONERS = ("Machine not provisioned", "Machine already provisioned", "flag to force")  # the lab has none
 BOOT_S, HALT_S, DESTROY_S, QUICK_S, OFF_S = 420.0, 180.0, 180.0, 60.0, 30.0
 
 
@@ -55,10 +57,9 @@ def _deadline(words: Sequence[str]) -> float:
 
 
 def _worth_showing(line: str) -> tuple[str, str] | None:
-    """A line of Vagrant's output as progress of its machine; None for settings, percentages and advice."""
+    """A line of Vagrant's output as progress of its machine; None for settings, percentages, advice, provisioners."""
     machine, colon, text = line.removeprefix("==> ").partition(": ")
-    quiet = ("-- ", "Progress", "See http", "No version detected", "generating a local", "Serial console", "Updating")
-    if not line.startswith("==> ") or not colon or text.strip().startswith(quiet):
+    if not line.startswith("==> ") or not colon or text.strip().startswith((*ADVICE, *NO_PROVISIONERS)):
         return None
     return machine, text.strip()
 

@@ -190,7 +190,8 @@ def _empty(lab: Lab) -> None:
 def _take(lab: Lab, roles: Roles, systems: dict[str, str]) -> None:
     """Take the snapshot. Notes only become more: where none is there after it, none is in it."""
     progress.say("host", "takes the snapshot clean, for lab.reset")
-    snapshots.take(lab, snapshots.CLEAN)
+    with progress.display(["host"], "takes the snapshot clean"):
+        snapshots.take(lab, snapshots.CLEAN)
     used = _in_use(lab)
     if used:
         progress.say("host", f"{used} meanwhile: the next lab.reset takes the snapshot anew")

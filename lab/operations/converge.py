@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from lab import progress
 from lab.desired import ensure
-from lab.desired.state import Desired, Found, Unit
+from lab.desired.state import Desired, Difference, Found, Unit
 from lab.desired.target import Roles, Target
 from lab.errors import LabError, LabNotUp
 from lab.faults import protections
@@ -24,7 +24,7 @@ from lab.topology import Lab, Node
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a converge changed, in words, each node's /etc/os-release, and the nodes that do not run."""
+    """What a converge changed, a line a node, each node's /etc/os-release, and the nodes that do not run."""
 
     changed: list[str]
     systems: dict[str, str]
@@ -59,17 +59,18 @@ def everything(
     running = lifecycle.running(lab)
     wanted = {name: role for name, role in roles.items() if name in (only or roles)}
     machines = _chosen_machines(running, wanted, node)
-    systems = lifecycle.systems(machines)
-    releases = {name: Release.of(text) for name, text in systems.items()}
-    passwords = credentials.passwords(it.name for it in accounts.load(lab))
-    chosen = _chosen(without)
+    with progress.display([it.node.name for it in machines], "is asked what is there"):
+        systems = lifecycle.systems(machines)
+        releases = {name: Release.of(text) for name, text in systems.items()}
+        passwords = credentials.passwords(it.name for it in accounts.load(lab))
+        chosen = _chosen(without)
 
-    def one(machine: Machine) -> Converged:
-        target = Target(lab, machine.node, releases[machine.node.name], chosen, passwords)
-        return _node(machine, desired(target, wanted), dry_run)
+        def one(machine: Machine) -> Converged:
+            target = Target(lab, machine.node, releases[machine.node.name], chosen, passwords)
+            return _node(machine, desired(target, wanted), dry_run)
 
-    asked_at = time.time()
-    results = dict(zip((machine.node.name for machine in machines), together(one, machines), strict=True))
+        asked_at = time.time()
+        results = dict(zip(systems, together(one, machines), strict=True))
     changed = [change for it in results.values() for change in it.changed]
     if "database" in wanted and not dry_run:
         durability, unique_key = chosen.durability, "unique-key" not in without
@@ -160,22 +161,33 @@ def desired(target: Target, roles: Roles) -> Desired:
 
 
 def _node(machine: Machine, desired: Desired, dry_run: bool) -> Converged:
-    asked_at = time.time()
+    began, asked_at = time.monotonic(), time.time()
     found = ensure.ask(machine, desired)
     clock = _clock(machine, clock_sync.error(found.answers, asked_at), dry_run)
     difference = ensure.compare(desired, found)
     name = machine.node.name
     if not difference:
-        progress.say(name, "is as it should be")
+        progress.done(name, "is as it should be")
         return Converged(clock, found)
     if dry_run:
-        progress.say(name, f"would change: {difference}")
-        return Converged([*clock, f"{name}: {difference}\n{ensure.show(machine, difference)}".rstrip()], found)
-    progress.say(name, f"changes: {difference}")
-    ensure.apply(machine, difference)
+        diffs = ensure.show(machine, difference)
+        progress.done(name, f"would change: {difference.summary()}")
+        return Converged([*clock, f"{name}: {difference}\n{diffs}".rstrip()], found)
+    _change(machine, difference)
     found = ensure.ask(machine, Desired(questions=desired.questions)) if "database" in desired.questions else found
-    progress.say(name, "configured")
-    return Converged([*clock, f"{name}: {difference}"], found, difference.later)
+    changed = f"{difference.summary()} changed"
+    waits = ", ".join(unit.name for unit in difference.later)
+    took = f"{time.monotonic() - began:.0f} s{waits and f'; {waits} waits for its turn to restart'}"
+    progress.done(name, f"configured: {changed}, {took}")
+    return Converged([*clock, f"{name}: {changed}"], found, difference.later)
+
+
+def _change(machine: Machine, difference: Difference) -> None:
+    name = machine.node.name
+    progress.say(name, f"changes {difference.summary()}")
+    for change in difference.changes():
+        progress.change(name, change)
+    ensure.apply(machine, difference)
 
 
 def _clock(machine: Machine, error: float, dry_run: bool) -> list[str]:

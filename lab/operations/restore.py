@@ -28,11 +28,13 @@ def restore(lab: Lab, name: str, repair: Callable[[], object] = lambda: None) ->
     Faults and what is remembered of the databases are forgotten. `repair` runs before the wait: with what a snapshot
     of another configuration lacks, the lab may never answer as it should. Raises TimedOut naming what is not right.
     """
-    with progress.stage("put back"):
+    progress.say("host", f"puts all machines back to snapshot {name}")
+    with progress.stage("put back"), progress.display(["host"], f"puts all machines back to snapshot {name}"):
         snapshots.put_back(lab, name)
         ledger.clear()  # a snapshot is of a lab without faults
     machines = lifecycle.machines(lab)
-    with progress.stage("clocks"):
+    names = [machine.node.name for machine in machines]
+    with progress.stage("clocks"), progress.display(names, "sets its clock"):
         together(step_clock_soon, machines)
     snapshots.is_back()  # from here on lab.provision completes it
     repair()
@@ -49,14 +51,10 @@ def settle(lab: Lab, machines: list[Machine]) -> None:
         trouble[:] = wrong(lab, machines)
         return not trouble
 
-    until(
-        "services, databases and the page are right",
-        right,
-        READY_S,
-        where="lab",
-        evidence=lambda: "\n".join(trouble),
-        hint="see more: invoke lab.status; or repair: invoke lab.provision",
-    )
+    what = "services, databases and the page are right"
+    hint = "see more: invoke lab.status; or repair: invoke lab.provision"
+    with progress.display(["lab"], f"waits until {what}"):
+        until(what, right, READY_S, where="lab", evidence=lambda: "\n".join(trouble), hint=hint)
 
 
 def must_be_healthy(lab: Lab) -> None:
@@ -97,7 +95,8 @@ def _after_a_moment(what: str, within_s: float, trouble: Callable[[], list[str]]
         return not last
 
     try:
-        until(what, right, within_s, every=1, where="lab")
+        with progress.display(["lab"], f"waits until {what}"):
+            until(what, right, within_s, every=1, where="lab")
     except TimedOut as error:
         return last or [error.evidence]
     return []

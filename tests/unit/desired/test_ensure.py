@@ -43,6 +43,16 @@ def test_a_wrong_mode_is_a_difference() -> None:
     assert compare(DESIRED, found).files == (CONF,)
 
 
+def test_changes_are_counted_by_kind() -> None:
+    """A service that reacts and is started too is one; nothing that is not there is named."""
+    files = tuple(replace(CONF, path=f"/etc/{number}") for number in range(14))
+    units = tuple(replace(UNIT, name=f"{name}.service") for name in "abc")
+    due = Difference(files=files, reactions=units[:2], starts=("b.service",), later=units[2:])
+    assert due.summary() == "14 files, 3 services"
+    assert Difference(packages=("thing",), commands=DESIRED.commands).summary() == "1 package, 1 setting"
+    assert Difference(reload=True).summary() != ""
+
+
 DROP_IN = File("/etc/systemd/system/thing.service.d/x.conf", "[Service]\n")
 
 

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from fabfile.web import NEW_PROCESSES
+from lab import topology
 from lab.desired.ensure import apply
 from lab.desired.state import Command, Difference, Unit
 from lab.nodes.ssh import Answer, Machine
@@ -24,6 +25,7 @@ class Busy:
     """A node on which nothing happens, but some of it takes a while; how many did that at once."""
 
     now, most, done = 0, 0, 0
+    node = topology.load().node("web1")
 
     def script(self, text: str, **_: object) -> Answer:
         """Only the command itself counts."""
@@ -48,8 +50,10 @@ RELOAD = Unit("thing.service", watches=("/etc/thing.conf",), on_change="restart"
     ],
     ids=["a command in turn", "a service reacts", "a new node"],
 )
-def test_what_serves_nobody_meanwhile_happens_on_one_node_after_the_other(due: Difference, most: int) -> None:
-    """The others serve. Nodes on which services have yet to be started are made at once."""
+def test_what_serves_nobody_meanwhile_happens_on_one_node_after_the_other(
+    due: Difference, most: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others serve, and say that they wait. Nodes on which services have yet to be started are made at once."""
     Busy.most = Busy.done = 0
     everyone = Barrier(3)
 
@@ -60,6 +64,7 @@ def test_what_serves_nobody_meanwhile_happens_on_one_node_after_the_other(due: D
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(change, range(3)))
     assert (Busy.most, Busy.done) == (most, 3)
+    assert capsys.readouterr().err.count("waits for its turn") == (2 if most == 1 else 0)
 
 
 def test_a_reload_is_over_when_new_processes_serve(tmp_path: Path) -> None:

@@ -206,3 +206,14 @@ def test_a_machine_that_does_not_go_off_is_an_error(monkeypatch: pytest.MonkeyPa
     with pytest.raises(TimedOut, match="web1: is off: not within") as caught:
         vm_power.make_off(LAB, LAB.node("web1"))
     assert "Requested operation is not valid" in caught.value.evidence and "lab.status" in caught.value.hint
+
+
+def test_what_vagrant_says_of_provisioners_is_not_shown() -> None:
+    """The lab has none: `invoke` configures the nodes, and a reader would think that something went wrong."""
+    said = [
+        "==> web1: Machine not provisioned because `--no-provision` is specified.",
+        "==> web1: Machine already provisioned. Run `vagrant provision` or use the `--provision`",
+        "==> web1: flag to force provisioning. Provisioners marked to run always will still run.",
+        "==> web1: Machine booted and ready!",
+    ]
+    assert [vm_power._worth_showing(line) for line in said] == [None, None, None, ("web1", "Machine booted and ready!")]
