@@ -172,10 +172,8 @@ class Run:
         where = self.folder / run_folder.LOGS
         teardown.tried("the logs are not saved", lambda: logs.save(self.lab, where, self.began), "invoke lab.logs")
         if why and (self._commanded or self.roles.turned):
-            teardown.tried("the roles are not known", self._report_roles, teardown.LOOK)
-
-    def _report_roles(self) -> None:
-        teardown.report_roles(self.machines, self.roles.before)
+            report = partial(teardown.report_roles, self.machines, self.roles.before)
+            teardown.tried("the roles are not known", report, teardown.LOOK)
 
     def _merge(self, record: Path) -> None:
         for data in load_record.merge(record):
