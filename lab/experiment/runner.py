@@ -71,8 +71,7 @@ def run(lab: Lab, plan: Plan, roles: Roles, rounds: int = 0) -> Iterator[Path]:
 
 
 def _balancing(plan: Plan) -> dict[str, str]:
-    wanted = {"algorithm": plan.algorithm, "mode": plan.mode}
-    return {name: value for name, value in wanted.items() if value}
+    return {name: value for name, value in (("algorithm", plan.algorithm), ("mode", plan.mode)) if value}
 
 
 class Run:
@@ -172,8 +171,8 @@ class Run:
         where = self.folder / run_folder.LOGS
         teardown.tried("the logs are not saved", lambda: logs.save(self.lab, where, self.began), "invoke lab.logs")
         if why and (self._commanded or self.roles.turned):
-            report = partial(teardown.report_roles, self.machines, self.roles.before)
-            teardown.tried("the roles are not known", report, teardown.LOOK)
+            roles = partial(teardown.report_roles, self.machines, self.roles.before)
+            teardown.tried("the roles are not known", roles, teardown.LOOK)
 
     def _merge(self, record: Path) -> None:
         for data in load_record.merge(record):
@@ -219,7 +218,7 @@ class Run:
         return next(machine for machine in self.machines if machine.node.name == fault.node)
 
     def _settle(self) -> None:
-        progress.say("lab", "heals every fault, and waits until all is as before")
+        progress.say("lab", "heals every fault and waits until the lab is healthy")
         self._heal_all()
         self._recovery.go()
 

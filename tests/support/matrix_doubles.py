@@ -27,6 +27,29 @@ HOST = {"cpus": 2, "accelerator": "emulated"}
 Story = Sequence[Entry] | BaseException
 
 
+def result(verdict: str = "pass", **changes: Any) -> dict[str, Any]:
+    """A result of web1-freeze, as docs/matrix.jsonl has it."""
+    counted = {"requests": 400, "failed": 0, "injections": 10, "injections_hit": 0, "share_below": 0.258866}
+    detection = {"injections": 10, "seen": 10, "missed": 0, "median_s": 2.5, "max_s": 4, "bound_s": 4.5}
+    return {
+        "name": "web1-freeze",
+        "date": "2026-11-30 03:00",
+        "commit": "c1268a9",
+        "fingerprint": "f",
+        "host": {"cpus": 2, "accelerator": "emulated"},
+        "rounds": 10,
+        "seed": 1,
+        "took_s": 600,
+        "verdict": verdict,
+        "versions": {"haproxy": "3.0.11"},
+        "reads": {"window": counted, "whole": {**counted, "requests": 9000, "failed": 2, "share_below": None}},
+        "detection": {**detection, "allowed_s": 6.75},
+        "writes": {"acknowledged": 1, "lost": 0, "duplicated": 0, "unexpected": None, "unknown": 0},
+        "why": [],
+        **changes,
+    }
+
+
 class Doubles:
     """Plays a story a run: a timeline, or what is raised instead; notes what was asked for."""
 
