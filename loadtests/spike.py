@@ -1,8 +1,8 @@
 """A spike: a quiet site, then a crowd within seconds, then quiet again. The users of loadtests/site.py, more of them.
 
-    locust -f loadtests/spike.py                                     graphs: http://127.0.0.1:8089
-    locust -f loadtests/spike.py --headless --html spike.html        three minutes
-    locust -f loadtests/spike.py --quiet-users 10 --crowd-users 200  how many there are before and after, and between
+    locust -f loadtests/spike.py                                          graphs: http://127.0.0.1:8089
+    locust -f loadtests/spike.py --headless --html runs/load/spike.html   three minutes
+    locust -f loadtests/spike.py --quiet-users 10 --crowd-users 200       users before and after, and in between
 
 30 s quiet, 10 s until the whole crowd is there, 60 s of it, 10 s until it is gone, 60 s to see whether all is as
 before. How to read its graph: docs/crowd.md. Most of a crowd is refused on purpose, so requests that were refused (503)
