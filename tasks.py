@@ -4,11 +4,12 @@ import signal
 
 from invoke.collection import Collection
 
-from commands import box, db, experiment, experiment_matrix, fault, lab
+from commands import box, completion, db, experiment, experiment_matrix, fault, lab
 
 # Started in the background by a shell, SIGINT is ignored and Vagrant would inherit that: nobody could interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")
 experiment.commands.add_task(experiment_matrix.table_, name="table")
+lab.commands.add_task(completion.completion)
 ns = Collection(lab.commands, db.commands, fault.commands, experiment.commands, box.commands)
