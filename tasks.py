@@ -3,8 +3,9 @@
 import signal
 
 from invoke.collection import Collection
+from invoke.main import program
 
-from commands import box, completion, db, experiment, experiment_matrix, fault, lab
+from commands import box, completion, db, experiment, experiment_matrix, fault, lab, misspelt
 
 # Started in the background by a shell, SIGINT is ignored and Vagrant would inherit that: nobody could interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -13,3 +14,4 @@ experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")
 experiment.commands.add_task(experiment_matrix.table_, name="table")
 lab.commands.add_task(completion.completion)
 ns = Collection(lab.commands, db.commands, fault.commands, experiment.commands, box.commands)
+misspelt.check(ns, program)
