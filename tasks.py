@@ -3,12 +3,15 @@
 import signal
 
 from invoke.collection import Collection
+from invoke.main import program
 
-from commands import box, db, experiment, experiment_matrix, fault, lab
+from commands import box, completion, db, experiment, experiment_matrix, fault, lab, misspelt
 
 # A shell starts background processes with SIGINT ignored. Vagrant would inherit that and could not be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")
 experiment.commands.add_task(experiment_matrix.table_, name="table")
+lab.commands.add_task(completion.completion)
 ns = Collection(lab.commands, db.commands, fault.commands, experiment.commands, box.commands)
+misspelt.check(ns, program)

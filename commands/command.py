@@ -15,11 +15,16 @@ from lab.nodes import vm_power
 from lab.operations import snapshots
 from lab.state import choices, lock
 
+AGAIN = "run the command again to complete it"
 
-def command(*, changes: bool, ends_restore: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+
+def command(
+    *, changes: bool, ends_restore: bool = False, interrupted: str = AGAIN, **options: Any
+) -> Callable[[Callable[..., Any]], Any]:
     """A task whose errors become a message and an exit code; a changing one holds the lab's lock.
 
-    `ends_restore`: it may run where a restore ended half-way.
+    `ends_restore`: it may run where a restore ended half-way. `interrupted`: what to do after Ctrl-C, if it changes
+    anything.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
@@ -41,15 +46,15 @@ def command(*, changes: bool, ends_restore: bool = False, **options: Any) -> Cal
                     raise
                 raise Exit(str(explained(error)), code=explained(error).exit_code) from error
             except KeyboardInterrupt:
-                raise Exit(f"\ninterrupted; {_standing()}", code=130) from None
+                raise Exit(f"\ninterrupted; {_standing(interrupted if changes else '')}", code=130) from None
 
         return task(run, **options)
 
     return decorate
 
 
-def _standing() -> str:
-    """What is left as it is: machines, and faults that nobody heals by himself."""
+def _standing(then: str = "") -> str:
+    """What stays as it is: machines, and faults that do not end by themselves; `then` is what to do."""
     try:
         states = vm_power.states(topology.load())
         active = ", ".join(str(it["id"]) for it in ledger.entries())
@@ -57,7 +62,7 @@ def _standing() -> str:
         return error.what
     machines = ", ".join(f"{name} is {state}" for name, state in states.items())
     faults = f"; active: {active} (undo: invoke fault.heal)" if active else ""
-    return f"{machines}{faults}; run the command again to complete it"
+    return "; ".join(filter(None, (f"{machines}{faults}", then)))
 
 
 def say(text: str) -> None:

@@ -44,7 +44,10 @@ def checks_(c: Context) -> None:
 RUN = {"rounds": "inject its faults so many times, at moments drawn by the seed", "seed": "instead of the file's own"}
 
 
-@command(changes=True, positional=["name"], help=RUN)
+STARTS_ANEW = "an experiment that is run again starts from its beginning"
+
+
+@command(changes=True, interrupted=STARTS_ANEW, positional=["name"], help=RUN)
 def run(c: Context, name: str, rounds: int = 0, seed: int = 0) -> None:
     """Run an experiment: load, faults in time, checks, a report in runs/latest."""
     lab = topology.load()

@@ -9,6 +9,7 @@ from invoke.context import Context
 
 from commands.command import command, say
 from lab import progress, topology
+from lab.errors import BadInput
 from lab.faults import kinds, ledger
 from lab.faults.kinds import Fault
 from lab.injection import inject_and_heal
@@ -17,19 +18,23 @@ from lab.topology import Lab
 from lab.wait import SAY_EVERY_S, pause
 
 INJECT = {
-    "service": "haproxy, nginx, php-fpm or mysql, for the kinds service-...",
+    "kind": "what breaks: invoke fault.list shows all kinds",
+    "node": "where: lb1, web1, ... as in lab.yml",
+    "service": "for the kinds service-...: haproxy, nginx, php-fpm or mysql",
     "peer": "for partition: a node, or all",
     "delay_ms": "for slow: milliseconds that packets are held back",
-    "jitter_ms": "for slow, with a delay: milliseconds by which it varies",
-    "loss_percent": "for slow: percent of packets that get lost",
+    "jitter_ms": "for slow, with --delay-ms: milliseconds by which the delay varies",
+    "loss_percent": "for slow: percent of packets that get lost, a number from 0.1 to 100",
     "rate_kbit": "for slow and replication-slow: kbit per second that pass",
     "seconds": "for clock-skew (may be negative) and replication-lag",
     "pages_per_s": "for php-limit: how many requests a second PHP still answers",
-    "restarts": "for service-kill: let systemd start it again",
-    "for": "heal it after so many seconds; Ctrl-C heals it at once",
-    "delay": "the old name of --delay-ms",
-    "loss": "the old name of --loss-percent",
-    "rate": "the old name of --rate-kbit",
+    "megabytes": "for large-transaction: its size in megabytes",
+    "restarts": "for service-kill (a switch, without a value): let systemd start the service again",
+    "receiver_only": "for replication-stop (a switch, without a value): only the receiver stops",
+    "for": "seconds after which it is healed; Ctrl-C heals it at once",
+    "delay": "milliseconds: the old name of --delay-ms",
+    "loss": "percent: the old name of --loss-percent",
+    "rate": "kbit per second: the old name of --rate-kbit",
 }
 RENAMED = {"delay": "delay_ms", "loss": "loss_percent", "rate": "rate_kbit"}  # the old names stay for one release
 
@@ -43,7 +48,7 @@ def list_(c: Context) -> None:
     say("\n".join(lines))
 
 
-@command(changes=True, positional=["kind", "node"], help=INJECT)
+@command(changes=True, interrupted="", positional=["kind", "node"], help=INJECT)
 def inject(
     c: Context,
     kind: str,
@@ -52,23 +57,24 @@ def inject(
     peer: str = "",
     delay_ms: int = 0,
     jitter_ms: int = 0,
-    loss_percent: float = 0.0,
+    loss_percent: str = "",
     rate_kbit: int = 0,
     seconds: int = 0,
     pages_per_s: int = 0,
     restarts: bool = False,
     for_: int = 0,
     delay: int = 0,
-    loss: float = 0.0,
+    loss: str = "",
     rate: int = 0,
+    megabytes: int = 0,
+    receiver_only: bool = False,
 ) -> None:
     """Break something on a node: invoke fault.inject freeze web2, fault.inject service-kill web1 --service nginx."""
     given: dict[str, Any] = {"kind": kind, "node": node, "service": service, "peer": peer, "restarts": restarts}
     given |= {"delay_ms": delay_ms, "jitter_ms": jitter_ms, "loss_percent": loss_percent, "rate_kbit": rate_kbit}
-    given |= {"seconds": seconds, "pages_per_s": pages_per_s}
+    given |= {"seconds": seconds, "pages_per_s": pages_per_s, "megabytes": megabytes, "receiver_only": receiver_only}
     lab = topology.load()
-    renamed = _renamed({"delay": delay, "loss": loss, "rate": rate})
-    fault = Fault.parse(lab, renamed | {name: value for name, value in given.items() if value})
+    fault = _fault(lab, given, {"delay": delay, "loss": loss, "rate": rate}, for_)
     inject_and_heal.inject(lab, fault, inject_and_heal.machine_of(lab, fault), timer_s=for_ or inject_and_heal.TIMER_S)
     if for_:
         _hold(lab, fault, for_)
@@ -84,13 +90,37 @@ def heal(c: Context) -> None:
     say("\n".join([f"{fault.id} is gone" for fault in healed] or ["no fault is active"]))
 
 
-def _renamed(given: Mapping[str, float]) -> dict[str, float]:
-    """The options that were given by an old name, by that of today; says which one that is."""
-    old = {name: value for name, value in given.items() if value}
-    for name in old:
-        new = RENAMED[name].replace("_", "-")
-        progress.say("lab", f"--{name} is --{new} now: the next release knows only the new name")
-    return {RENAMED[name]: value for name, value in old.items()}
+def _fault(lab: Lab, given: Mapping[str, Any], old: Mapping[str, Any], for_s: int) -> Fault:
+    """The fault that the options describe; raises BadInput with every mistake in them, by their names here."""
+    wanted = {name: value for name, value in given.items() if value}
+    found = [f"--for: must be at least 1 (it is {for_s})"] if for_s < 0 else []
+    for name, value in old.items():
+        new = RENAMED[name]
+        if value and new in wanted:
+            found.append(f"{_option(new)}: is given twice, --{name} is its old name")
+        elif value:
+            progress.say("lab", f"--{name} is {_option(new)} now: the next release knows only the new name")
+            wanted[new] = value
+    if text := wanted.get("loss_percent"):
+        wanted["loss_percent"] = _number(text)
+    mistakes = kinds.mistakes(lab, wanted, spelled=_option)
+    found += [f"{_option(name)}: {text}" if name else text for name, text in mistakes]
+    if found:
+        raise BadInput.listing("this is not a fault that can be injected", found, hint="invoke --help fault.inject")
+    return Fault.parse(lab, wanted)
+
+
+def _option(name: str) -> str:
+    """What a setting of a fault is called on the command line."""
+    return name if name in ("kind", "node") else f"--{name.replace('_', '-')}"
+
+
+def _number(text: str) -> float | str:
+    """A number, or the text itself: then it is refused with its name."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _hold(lab: Lab, fault: Fault, seconds: int) -> None:

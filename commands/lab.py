@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from json import dumps
 from shlex import quote
 
@@ -14,16 +15,19 @@ from fabfile.roles import ROLES
 from host.ownership import uninstall_hints
 from host.prepare import examine, prepare, remove
 from lab import progress, topology
-from lab.errors import CheckFailed, LabNotUp, Unreachable
+from lab.errors import BadInput, CheckFailed, LabNotUp, Unreachable
 from lab.faults import ledger
 from lab.injection import inject_and_heal
 from lab.mysql import last_seen
-from lab.nodes import lifecycle, site
+from lab.mysql.server_state import Database
+from lab.nodes import lifecycle, site, vm_power
+from lab.nodes.facts import databases_of
 from lab.nodes.ssh import SSH_CONFIG
-from lab.operations import clean_snapshot, converge, snapshots, status, welcome
+from lab.operations import clean_snapshot, converge, departure, snapshots, status, welcome
 from lab.operations.logs import collect as collect_logs
 from lab.operations.restore import must_be_up
 from lab.terminal import capabilities
+from lab.topology import Lab, Node
 from lab.wait import working
 
 # A machine that is frozen keeps its connections: ssh asks it for a sign of life, and gives up after three.
@@ -90,7 +94,14 @@ def status_(c: Context, json: bool = False) -> None:
 def down(c: Context, node: str = "") -> None:
     """Shut the machines down gracefully (or one: --node web2); lab.up starts them again."""
     lab = topology.load()
-    lifecycle.halt(lab.node(node) if node else None)
+    if not node:
+        lifecycle.halt(None)
+        say("the lab is shut down; next: invoke lab.up")
+        return
+    leaves = lab.node(node)
+    stay, databases = _before(lab, leaves)
+    lifecycle.halt(leaves)
+    say("\n".join(departure.meaning(lab, leaves, databases, stay)))
 
 
 @command(
@@ -104,6 +115,7 @@ def destroy(c: Context, host: bool = False) -> None:
     ledger.clear()
     last_seen.forget()
     snapshots.RESTORING.unlink(missing_ok=True)
+    snapshots.NAMES.unlink(missing_ok=True)
     stays = uninstall_hints.listed(topology.ROOT, lab.box.name) if host else []
     say("\n  ".join(["the lab is gone; what stays:", *stays]) if host else "the lab is gone")
 
@@ -143,10 +155,21 @@ def reset(c: Context, verbose: bool = False) -> None:
     say("\n".join(["the lab is as it was when it was made", *changed]))
 
 
-@command(changes=False, help={"lines": "of each log"})
-def logs(c: Context, node: str = "", lines: int = 30) -> None:
-    """Show the latest log lines of every service, of all nodes or one: --node web1."""
-    say(collect_logs(topology.load(), node=node, lines=lines))
+LOGS = {
+    "lines": "so many of each log, the last ones",
+    "since_s": "only what was written in the last so many seconds",
+    "node": "only of this one",
+}
+
+
+@command(changes=False, help=LOGS)
+def logs(c: Context, node: str = "", lines: int = 30, since_s: int = 0) -> None:
+    """Show the latest log lines of every service, of all nodes or one: --node web1; of now: --since-s 60."""
+    numbers = (("--lines", lines, 1), ("--since-s", since_s, 0))
+    wrong = [f"{name} must be at least {least} (it is {it})" for name, it, least in numbers if it < least]
+    if wrong:
+        raise BadInput.listing("these logs can't be shown", wrong, hint="invoke --help lab.logs")
+    say(collect_logs(topology.load(), node=node, lines=lines, since_s=since_s))
 
 
 @command(changes=False)
@@ -156,6 +179,14 @@ def doctor(c: Context) -> None:
     say("\n".join(str(finding) for finding in findings))
     if not all(finding.ok for finding in findings):
         raise Exit(code=1)
+
+
+def _before(lab: Lab, leaves: Node) -> tuple[list[str], Mapping[str, Database | None]]:
+    """The machines that run beside one that leaves, and what all databases answer while it is there."""
+    with working("lab", "still asks the databases"):
+        databases = databases_of(lifecycle.running(lab, "database")) if "database" in leaves.roles else {}
+        states = vm_power.states(lab)
+    return [name for name, state in states.items() if state == "running" and name != leaves.name], databases
 
 
 def _ssh(node: str, *words: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
-from lab.errors import BadInput
+from lab.errors import BadInput, did_you_mean
 
 # Milliseconds, 49 days: the largest timeout of semi-sync, used as 'no limit'.
 WITHOUT_END_MS = 4294967295
@@ -48,7 +48,8 @@ MEANS: Mapping[Durability, tuple[str, str]] = {
 def check_durability(value: str) -> Durability:
     """The durability of this name; raises BadInput if it is unknown."""
     if value not in list(Durability):
-        raise BadInput(f"durability {value!r} is unknown", hint=f"one of: {', '.join(Durability)}")
+        what = f"{value!r} is not a durability; {did_you_mean(value, list(Durability))}"
+        raise BadInput(what, hint="invoke --help db.durability")
     return Durability(value)
 
 

@@ -1,18 +1,44 @@
 """Every error of the lab: what happened, the evidence, what to do next, and the exit code."""
 
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
+from itertools import takewhile
 
 LAST_LINES = 10
 NO_ROOM = (ENOSPC, EDQUOT)
 NOT_YOURS = (EACCES, EPERM, EROFS)
+FEW = 8
+NEAR, AS_NEAR = 0.6, 0.02  # how alike two names are that may be confused; how much the names that are shown may differ
+SHOWN = 3
 
 
-def did_you_mean(word: object, known: Collection[str]) -> str:
-    """What to say about a word that is not known: the one that looks like it, or all there are."""
-    close = get_close_matches(str(word), known, 1)
-    return f"did you mean {close[0]}?" if close else f"one of: {', '.join(known)}"
+def did_you_mean(word: object, known: Collection[str], all_of_them: str = "") -> str:
+    """What to say about an unknown name: the names that look like it, or all names.
+
+    `all_of_them`: the command that lists all names, for names of which there are many.
+    """
+    near = like(word, known)
+    if near:
+        return f"did you mean {' or '.join(near)}?" + (f" (all: {all_of_them})" if all_of_them else "")
+    return f"see all: {all_of_them}" if all_of_them and len(known) > FEW else f"one of: {', '.join(known)}"
+
+
+def like(word: object, known: Collection[str]) -> list[str]:
+    """The known names that look most like a word, the likeliest first; none where nothing does."""
+    alike = {name: _alike(str(word), name) for name in known}
+    least = max([NEAR, *(it - AS_NEAR for it in alike.values())])
+    return sorted((name for name, it in alike.items() if it >= least), key=lambda name: -alike[name])[:SHOWN]
+
+
+def _alike(word: str, name: str) -> float:
+    """From 0 to 1; of names that differ as much, the one that begins like the word is more alike."""
+    word, name = (it.lower().replace("_", "-").strip("-") for it in (word, name))
+    if word in (name, name.rpartition(".")[2]):
+        return 1.0
+    ratio = SequenceMatcher(None, word, name).ratio()
+    begins = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, name, strict=False)))
+    return ratio + (1 - ratio) * begins / len(word) / 10 if word else ratio
 
 
 class LabError(Exception):

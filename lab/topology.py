@@ -10,13 +10,15 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from lab import yaml_file
-from lab.errors import BadInput
-from lab.yaml_file import Document, Mistake, invalid
+from lab.errors import BadInput, did_you_mean
+from lab.mistakes import Mistake, invalid
+from lab.yaml_file import Document
 
 ROOT = Path(__file__).resolve().parents[1]
 Role = Literal["nameserver", "balancer", "web", "database"]
 ROLES: tuple[str, ...] = get_args(Role)
 NAME = r"^[a-z][a-z0-9-]{0,14}$"
+SITE = r"([a-z0-9-]+\.)+[a-z]+"
 PRIVATE = [IPv4Network(it) for it in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]  # RFC 1918
 SMALLEST_PREFIX = 24
 MANAGEMENT = IPv4Network("192.168.157.0/24")  # the default; the Vagrantfile has the same
@@ -66,12 +68,11 @@ class Lab:
         return tuple(node for node in self.nodes if role in node.roles)
 
     def node(self, name: str) -> Node:
-        """The node of that name; raises BadInput naming those that exist."""
-        for node in self.nodes:
-            if node.name == name:
-                return node
-        names = ", ".join(node.name for node in self.nodes)
-        raise BadInput(f"there is no node {name!r}", hint=f"nodes are: {names}")
+        """The node of that name; raises BadInput with the one that was probably meant."""
+        nodes = {node.name: node for node in self.nodes}
+        if name not in nodes:
+            raise BadInput(f"there is no node {name!r}; {did_you_mean(name, nodes)}", hint="invoke lab.status")
+        return nodes[name]
 
     @property
     def url(self) -> str:
@@ -99,7 +100,7 @@ _Range = Annotated[IPv4Network, BeforeValidator(str)]  # a number would be one a
 
 
 class _Lab(_Strict):
-    site: str = Field(pattern=r"^([a-z0-9-]+\.)+[a-z]+$")
+    site: str
     network: _Range
     management: _Range = MANAGEMENT
     box: _Box
@@ -108,14 +109,18 @@ class _Lab(_Strict):
 
 def load(path: Path = ROOT / "lab.yml") -> Lab:
     """Read and check lab.yml; raises BadInput that lists every mistake with its line and place."""
-    document = Document.read(path.name, yaml_file.text(path) if path.exists() else "")
+    if not path.exists():
+        raise BadInput(f"there is no {path.name}", hint=f"bring it back: git checkout {path.name}")
+    document = Document.read(path.name, yaml_file.text(path))
+    if not isinstance(document.data, dict):
+        raise document.without_settings("site:")
     mistakes = list(document.duplicates())
     parsed: _Lab | None = None
     try:
         parsed = _Lab.model_validate(document.data)
     except ValidationError as error:
-        mistakes += invalid(error, "the lab")
-    mistakes += _between(document.data if isinstance(document.data, dict) else {})
+        mistakes += invalid(error, "the lab", _Lab)
+    mistakes += _between(document.data)
     if mistakes or parsed is None:
         raise document.refusal(mistakes)
     return _freeze(parsed)
@@ -125,6 +130,8 @@ def _between(data: Mapping[str, Any]) -> Iterator[Mistake]:
     """Contradictions between settings, found even if single settings are wrong too."""
     nodes = data.get("nodes")
     nodes = {str(k): v for k, v in nodes.items() if isinstance(v, dict)} if isinstance(nodes, dict) else {}
+    if isinstance(site := data.get("site"), str) and not re.fullmatch(SITE, site):
+        yield ("site",), f"must be a domain name in small letters, such as www.foobar.com (it is {site!r})"
     for name in ("network", "management"):
         yield from _network(name, str(data.get(name)))
     yield from _overlap(str(data.get("network")), str(data.get("management", MANAGEMENT)))

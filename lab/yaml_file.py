@@ -5,17 +5,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
-from lab.errors import BadInput, did_you_mean
+from lab.errors import BadInput
+from lab.mistakes import Mistake, Place, hint
 
-Place = tuple[str, ...]
-Mistake = tuple[Place, str]
 ENDING = ".yml"
-NO_BREAK_SPACE = "\u00a0"
 INTEGER = "tag:yaml.org,2002:int"
 UNNAMED = '"<unicode string>"'  # what the parser calls a text
 OTHER_ENDINGS = {".yaml", ".YAML", ".YML"}
@@ -41,7 +38,7 @@ class Document:
             return cls(name, yaml.load(text, Loader=loader), tree)
         except (yaml.YAMLError, ValueError) as error:  # a ValueError: a date that does not exist
             evidence = str(error).replace(UNNAMED, name)
-            raise BadInput(f"{name} is not YAML", evidence=evidence, hint=_hint(name, text, error)) from error
+            raise BadInput(f"{name} is not YAML", evidence=evidence, hint=hint(name, text, error)) from error
 
     def duplicates(self) -> Iterator[Mistake]:
         """Keys that occur twice in the same place: YAML would silently use the last."""
@@ -50,6 +47,14 @@ class Document:
     def octals(self) -> Iterator[Mistake]:
         """Numbers that begin with a zero: YAML would silently read 010 as 8."""
         return _octals(self.tree)
+
+    def without_settings(self, first: str) -> BadInput:
+        """The error about a file that is empty, or begins with something else than settings such as `first`."""
+        if self.data is None:
+            return BadInput(f"{self.name} is empty", hint=f"write the settings, {first} and the others")
+        what = "a list" if isinstance(self.data, list) else "a text"
+        what = f"{self.name} must begin with settings like {first}, not with {what}"
+        return BadInput(what, hint=f"correct {self.name}")
 
     def refusal(self, mistakes: Iterable[Mistake]) -> BadInput:
         """The error that names all mistakes with their lines."""
@@ -98,7 +103,7 @@ def misnamed(path: Path) -> BadInput:
 def text(path: Path) -> str:
     """The content of a file; raises BadInput with its name if it can't be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors of Windows begin a file with a byte order mark
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise BadInput(f"{path.name} is not UTF-8 text (line {line})", hint="save it as UTF-8") from error
@@ -111,49 +116,6 @@ def together(wrong: Sequence[BadInput]) -> BadInput | None:
     if len(wrong) < 2:
         return wrong[0] if wrong else None
     return BadInput(f"{len(wrong)} files have mistakes", evidence="\n".join(map(str, wrong)))
-
-
-def invalid(error: ValidationError, subject: str, model: type[BaseModel] | None = None) -> list[Mistake]:
-    """What pydantic found, in words for people; `subject` is what the file describes: 'the lab'."""
-    found = ((tuple(map(str, it["loc"])), it) for it in error.errors())
-    return [(place, _text(it, subject) + _meant(model, place, it["type"])) for place, it in found]
-
-
-def _hint(name: str, text: str, error: Exception) -> str:
-    lines = dict(enumerate(text.splitlines()))
-    for mark in filter(None, (getattr(error, "problem_mark", None), getattr(error, "context_mark", None))):
-        line = lines.get(mark.line, "")
-        if NO_BREAK_SPACE in line or line[mark.column :].startswith("\t"):
-            return f"indent with spaces: line {mark.line + 1} of {name} has a tab or a no-break space"
-    if "mapping values are not allowed here" in str(error):
-        return f"correct {name}: put a text that has ': ' in it in quotes"
-    return f"correct {name}"
-
-
-def _text(error: Any, subject: str) -> str:
-    message = re.sub(r" or instance of \w+", "", str(error["msg"]))
-    if error["type"] in {"missing", "extra_forbidden"}:
-        return {"missing": "is missing", "extra_forbidden": f"is not a setting of {subject}"}[error["type"]]
-    return f"{message[0].lower()}{message[1:]} (it is {error['input']!r})"
-
-
-def _meant(model: type[BaseModel] | None, place: Place, kind: str) -> str:
-    """Of a setting that there is not: what people probably wanted to write there."""
-    if kind != "extra_forbidden":
-        return ""
-    if NO_BREAK_SPACE in place[-1]:
-        return "; indent with spaces: it has a no-break space"
-    if ":" in place[-1]:
-        return "; a space must follow the colon"
-    return f"; {did_you_mean(place[-1], _settings(model, place[:-1]))}" if model else ""
-
-
-def _settings(model: Any, place: Place) -> list[str]:
-    """The settings of the model at a place in it: a model holds others as fields, and in lists."""
-    for name in place:
-        listed = get_args(model)
-        model = listed[-1] if listed else model.model_fields[name].annotation
-    return list(model.model_fields)
 
 
 def _lines(node: yaml.Node | None, place: Place = ()) -> Iterator[tuple[Place, int]]:

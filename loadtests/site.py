@@ -1,10 +1,11 @@
 """Users who read and write on the site, with pauses like people.
 
     locust -f loadtests/site.py                                        graphs: http://127.0.0.1:8089
-    locust -f loadtests/site.py --headless -u 20 -r 5 -t 60s --html report.html --csv figures
+    locust -f loadtests/site.py --headless -u 20 -r 5 -t 60s --html runs/load/site.html --csv runs/load/site
     locust -f loadtests/site.py --processes 2                          one generator per core; or on several machines:
     locust -f loadtests/site.py --master  and there  locust -f loadtests/site.py --worker --master-host MACHINE
 
+Locust makes the folder of its reports. Git ignores runs/, and Locust's reports at the top of the checkout.
 Requests go to the balancer's address from lab.yml, or to `--host http://ADDRESS` inside the lab's network.
 One request is one attempt: nothing is sent again, no redirect is followed, no proxy is used.
 At the end each user finishes its current request, so the statistics count exactly what the site saw.

@@ -1,8 +1,8 @@
 """A spike: few users, then a crowd within seconds, then few again. The users are those of loadtests/site.py.
 
-    locust -f loadtests/spike.py                                     graphs: http://127.0.0.1:8089
-    locust -f loadtests/spike.py --headless --html spike.html        three minutes
-    locust -f loadtests/spike.py --quiet-users 10 --crowd-users 200  users before and after the crowd, and in it
+    locust -f loadtests/spike.py                                          graphs: http://127.0.0.1:8089
+    locust -f loadtests/spike.py --headless --html runs/load/spike.html   three minutes
+    locust -f loadtests/spike.py --quiet-users 10 --crowd-users 200       users around the crowd, and in it
 
 30 s quiet, 10 s until the crowd is complete, 60 s of crowd, 10 s until it is gone, 60 s to see whether the site
 recovers. How to read the graph: docs/crowd.md. The site refuses most of a crowd on purpose: Locust counts these

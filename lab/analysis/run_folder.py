@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lab.analysis import load_record, timeline
 from lab.analysis.timeline import Entry
-from lab.errors import BadInput
+from lab.errors import BadInput, did_you_mean, like
 from lab.topology import ROOT
 
 RUNS = ROOT / "runs"
@@ -27,13 +27,17 @@ def make(name: str, folder: Path = RUNS) -> Path:
 
 
 def find(word: str, folder: Path = RUNS) -> Path:
-    """Find a run by its name, its path or 'latest'; raise BadInput naming the newest runs."""
+    """Find a run by its name, its path or 'latest'; raise BadInput naming the run that was probably meant."""
     for path in (Path(word), folder / word):
         if (path / TIMELINE).exists():
             return path.resolve()
-    known = sorted((it.name for it in folder.glob("*-*") if (it / TIMELINE).exists()), reverse=True)[:5]
-    hint = f"the newest: {', '.join(known)}" if known else "make one: invoke experiment.run control"
-    raise BadInput(f"there is no run {word!r}", hint=hint)
+    known = sorted((it.name for it in folder.glob("*-*") if (it / TIMELINE).exists()), reverse=True)
+    if not known:
+        raise BadInput(f"there is no run {word!r}, nor any other", hint="make one: invoke experiment.run control")
+    newest = {it.partition("-")[2]: it for it in reversed(known)}  # of each experiment, whose name people remember
+    near = [newest[it] for it in like(Path(word).name, newest)]
+    what = f"there is no run {word!r}; {did_you_mean(Path(word).name, near or known, f'ls {folder.name}')}"
+    raise BadInput(what, hint="the newest: invoke experiment.report latest")
 
 
 def read(folder: Path) -> list[Entry]:

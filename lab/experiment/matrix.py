@@ -15,7 +15,7 @@ from lab.desired.target import Roles
 from lab.errors import BadInput, LabError, did_you_mean
 from lab.experiment import own_choices, runner
 from lab.operations import clean_snapshot
-from lab.plan.experiment_file import Plan
+from lab.plan.experiment_file import LIST, Plan
 from lab.state import choices
 from lab.topology import Lab
 
@@ -54,10 +54,11 @@ def rows(plans: Sequence[Plan], only: str, rounds: int, times: int = 1) -> list[
     """All experiments, or those in `only`, separated by commas; raises BadInput that lists every mistake."""
     known = {it.name: it for it in plans}
     wanted = list(dict.fromkeys(name.strip() for name in only.split(",") if name.strip())) or list(known)
-    mistakes = [f"there is no {name}: {did_you_mean(name, known)}" for name in wanted if name not in known]
+    unknown = [name for name in wanted if name not in known]
+    mistakes = [f"there is no experiment {name!r}; {did_you_mean(name, known, LIST)}" for name in unknown]
     mistakes += [f"--{word} {it}: at least one" for word, it in (("rounds", rounds), ("times", times)) if it < 1]
     if mistakes:
-        raise BadInput.listing("there is no such matrix", mistakes, hint="invoke experiment.list")
+        raise BadInput.listing("there is no such matrix", mistakes, hint=LIST)
     return [Row(known[name], _rounds(known[name], rounds), matrix_results.fingerprint(name), times) for name in wanted]
 
 

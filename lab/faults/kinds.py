@@ -1,11 +1,12 @@
 """The faults there are, what each takes, and one fault as data. Nothing here touches a host."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lab import release
 from lab.errors import BadInput, did_you_mean
+from lab.mistakes import shown
 from lab.topology import Lab, Node
 
 ALL = "all"  # the peer of a partition that cuts a node off from every other
@@ -117,6 +118,7 @@ _KINDS = (
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
 Key = tuple[str, str, str, str]
+Spelled = Callable[[str], str]
 
 
 def key_of(given: Mapping[str, Any]) -> Key:
@@ -157,64 +159,69 @@ class Fault:
         found = list(mistakes(lab, given))
         if found:
             problems = [f"{name}: {text}" if name else text for name, text in found]
-            raise BadInput.listing("this is not a fault that can be injected", problems)
+            raise BadInput.listing("this is not a fault that can be injected", problems, hint="invoke fault.list")
         kind, node, service, peer = key_of(given)
         return cls(kind, node, service, peer, {name: given[name] for name in KINDS[kind].options if name in given})
 
 
-def mistakes(lab: Lab, given: Mapping[str, Any], *, complete: bool = True) -> Iterator[tuple[str, str]]:
+def mistakes(
+    lab: Lab, given: Mapping[str, Any], *, complete: bool = True, spelled: Spelled = str
+) -> Iterator[tuple[str, str]]:
     """All mistakes of a fault, as key ('' for the whole) and text.
 
-    Healing names a fault without its options: that is not `complete`.
+    Healing names a fault without its options: that is not `complete`. `spelled`: an option as it was written, which on
+    a command line is not as in a file.
     """
-    yield from _known("kind", given, KINDS, "a kind of fault")
+    yield from _known("kind", given, KINDS, "a kind of fault", "invoke fault.list")
     nodes = {node.name: node for node in lab.nodes}
     yield from _known("node", given, nodes, "a node")
     kind, node = KINDS.get(str(given.get("kind"))), nodes.get(str(given.get("node")))
-    if kind is None:
-        return
-    yield from _unknown_options(kind, given)
-    yield from _options(kind, given, complete)
-    if kind.service:
+    if kind:
+        yield from _unknown_options(kind, given, spelled)
+        yield from _options(kind, given, complete, spelled)
+    if kind.service if kind else given.get("service"):
         yield from _known("service", given, SERVICES, "a service")
-    if kind.peer:
-        yield from _known(
-            "peer", given, [name for name in (ALL, *nodes) if node is None or name != node.name], "a peer"
-        )
-    if node:
+    if kind.peer if kind else given.get("peer"):
+        peers = [name for name in (ALL, *nodes) if node is None or name != node.name]
+        yield from _known("peer", given, peers, "a peer")
+    if kind and node:
         yield from _place(kind, node, given)
 
 
-def _known(key: str, given: Mapping[str, Any], known: Any, what: str) -> Iterator[tuple[str, str]]:
+def _known(
+    key: str, given: Mapping[str, Any], known: Collection[str], what: str, all_of_them: str = ""
+) -> Iterator[tuple[str, str]]:
     word = given.get(key)
     if word in (None, ""):
         yield key, "is missing"
     elif not isinstance(word, str) or word not in known:
-        yield key, f"{word!r} is not {what}; {did_you_mean(word, known)}"
+        yield key, f"{shown(word)} is not {what}; {did_you_mean(word, known, all_of_them)}"
 
 
-def _unknown_options(kind: Kind, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    taken = {"kind", "node", *kind.options} | {name for name in ("service", "peer") if getattr(kind, name)}
+def _unknown_options(kind: Kind, given: Mapping[str, Any], spelled: Spelled) -> Iterator[tuple[str, str]]:
+    taken = [*(name for name in ("service", "peer") if getattr(kind, name)), *kind.options]
+    which = [spelled(name) for name in taken]
     for name, value in given.items():
-        if name not in taken and not (name in ("service", "peer") and value == ""):
-            yield str(name), f"is not an option of {kind.name}"
+        if name not in ("kind", "node", *taken) and not (name in ("service", "peer") and value == ""):
+            meant = did_you_mean(spelled(str(name)), which) if which else "it takes none"
+            yield str(name), f"is not an option of {kind.name}; {meant}"
 
 
-def _options(kind: Kind, given: Mapping[str, Any], complete: bool) -> Iterator[tuple[str, str]]:
+def _options(kind: Kind, given: Mapping[str, Any], complete: bool, spelled: Spelled) -> Iterator[tuple[str, str]]:
     for name, option in kind.options.items():
         wanted = _wanted(option, given[name]) if name in given else ""
         if wanted:
-            yield name, f"must be {wanted} (it is {given[name]!r})"
+            yield name, f"must be {wanted} (it is {shown(given[name])})"
     if not complete:
         return
     for name in kind.required:
         if name not in given:
             yield name, "is missing"
     if kind.one_of and not set(kind.one_of) & set(given):
-        yield "", f"{kind.name} needs at least one of {', '.join(kind.one_of)}"
+        yield "", f"{kind.name} needs at least one of {', '.join(map(spelled, kind.one_of))}"
     for name, other in kind.needs.items():
         if name in given and other not in given:
-            yield name, f"has no sense without {other}"
+            yield name, f"has no sense without {spelled(other)}"
 
 
 def _wanted(option: Option, value: Any) -> str:

@@ -155,12 +155,11 @@ def _with_primary(facts: _Facts, primary: Database, degraded: str) -> list[str]:
     for name, it in others:
         errant = server_state.errant(it, primary) if it and it.source else 0
         if it and it.source and errant:
-            lines.append(f"{name} has {errant} transactions of its own that {primary.node} has not")
+            lines.append(f"{name} has {gtid.counted(errant)} of its own that {primary.node} has not")
         elif it and it.source and server_state.lost(it, primary):
             lines.append(f"{name} lacks what it wrote itself, which no replica receives: it needs a copy")
         elif it and not it.source:
-            own = gtid.count(gtid.minus(it.gtid_executed, primary.gtid_executed))
-            lines.append(f"{name} does not replicate, and has {own} transactions that {primary.node} has not")
+            lines.append(f"{name} does not replicate, and {server_state.compared(it, primary)}")
         elif it is None and degraded == primary.node:
             lines.append(f"{primary.node} has no replica: commits are {durability(primary, degraded)}")
         elif it is None:

@@ -44,6 +44,11 @@ def count(sets: Intervals) -> int:
     return sum(last - first + 1 for intervals in sets.values() for first, last in intervals)
 
 
+def counted(number: int) -> str:
+    """A number of transactions in words."""
+    return f"{number} transaction{'s' * (number != 1)}"
+
+
 def text(sets: Intervals) -> str:
     """Format a set as MySQL prints it."""
     return ",".join(

@@ -125,6 +125,15 @@ def errant(replica: Database, primary: Database) -> int:
     return gtid.count(made_by(replica, gtid.minus(replica.gtid_executed, primary.gtid_executed)))
 
 
+def compared(server: Database, other: Database) -> str:
+    """What a server has and lacks beside another one, in words: 'misses 1 transaction'."""
+    own = gtid.count(gtid.minus(server.gtid_executed, other.gtid_executed))
+    lacks = gtid.count(gtid.minus(other.gtid_executed, server.gtid_executed))
+    parts = [f"has {gtid.counted(own)} that {other.node} has not"] if own else []
+    parts += [f"misses {gtid.counted(lacks)}"] if lacks else []
+    return " and ".join(parts) or f"has the same transactions as {other.node}"
+
+
 def read(node: str, output: str) -> Database | None:
     """Parse the answer to QUESTION; None if the server did not answer."""
     return from_rows(node, vertical(output))

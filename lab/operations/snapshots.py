@@ -5,12 +5,12 @@ then the one before it goes. What was cut off half-way is never used, and goes w
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from lab import process
-from lab.errors import BadInput, CheckFailed, InfrastructureBroken, LabError
+from lab.errors import BadInput, CheckFailed, InfrastructureBroken, LabError, did_you_mean
 from lab.faults import ledger
 from lab.mysql import last_seen
 from lab.nodes.vm_power import LIBVIRT, PREFIX, provider, states
@@ -22,6 +22,7 @@ NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,30}$")
 SNAPSHOT = re.compile(r"^(\S+)\.(\d+)$", re.MULTILINE)
 SNAPSHOT_S, POWER_S = 180.0, 30.0
 RESTORING = ROOT / ".lab" / "restoring"  # there while the machines may be of different times
+NAMES = ROOT / ".lab" / "snapshots"  # a name a line, for the shell's TAB: libvirt is too slow to ask
 
 
 def take(lab: Lab, name: str) -> None:
@@ -37,7 +38,8 @@ def take(lab: Lab, name: str) -> None:
     down = [f"{node} is {state}" for node, state in states(lab).items() if state != "running"]
     if down:
         raise CheckFailed(f"no snapshot: {', '.join(down)}", hint="start them: invoke lab.up")
-    generation = 1 + max((number for have in _stored(lab).values() for it, number in have if it == name), default=0)
+    stored = _stored(lab)
+    generation = 1 + max((number for have in stored.values() for it, number in have if it == name), default=0)
     try:
         with paused(lab):
             fresh = f"{name}.{generation}"
@@ -46,6 +48,7 @@ def take(lab: Lab, name: str) -> None:
         with suppress(LabError):  # what failed first is to be told
             _drop(lab, name, lambda number: number == generation)
         raise
+    remember({name, *(it for have in stored.values() for it, _ in have)})
     _drop(lab, name, lambda number: number < generation)
 
 
@@ -59,8 +62,9 @@ def put_back(lab: Lab, name: str) -> None:
     _must_be_possible(name)
     known = _complete(lab)
     if name not in known:
-        hint = f"there are: {', '.join(known)}" if known else "make one: invoke lab.snapshot NAME"
-        raise BadInput(f"no snapshot {name!r} of all machines", hint=hint)
+        remember(known)
+        which = f"; {did_you_mean(name, known)}" if known else ""
+        raise BadInput(f"no snapshot {name!r} of all machines{which}", hint="make one: invoke lab.snapshot NAME")
     snapshot = f"{name}.{known[name]}"
     atomic_write(RESTORING, name)
     last_seen.forget()  # before too: what is known is of another time as soon as one machine is back
@@ -73,6 +77,12 @@ def put_back(lab: Lab, name: str) -> None:
             what, evidence=str(error), hint=f"run it again: invoke lab.restore {name}"
         ) from error
     last_seen.forget()
+
+
+def remember(found: Collection[str]) -> None:
+    """Write down which snapshots there are, where the shell finds them; on a full disk the shell knows less."""
+    with suppress(OSError):
+        atomic_write(NAMES, "".join(f"{name}\n" for name in sorted(found)))
 
 
 def is_back() -> None:

@@ -29,13 +29,13 @@ COMMANDS: Mapping[str, Command] = {
 
 
 def mistake(lab: Lab, text: str) -> str:
-    """The first mistake in the words of a command; '' if there is none."""
+    """The mistakes in the words of a command; '' if there is none."""
     name, *words = text.split() or [""]
     if name == "invoke":
         return f"leave 'invoke' out: {' '.join(words)}"
     if name not in COMMANDS:
         return f"{name!r} is not a command for an experiment; {did_you_mean(name, COMMANDS)}"
-    return next(_mistakes(lab, name, words), "")
+    return "; ".join(_mistakes(lab, name, words))
 
 
 def _mistakes(lab: Lab, name: str, words: list[str]) -> Iterator[str]:
@@ -44,7 +44,7 @@ def _mistakes(lab: Lab, name: str, words: list[str]) -> Iterator[str]:
         if not word.startswith("-"):
             plain.append(word)
         elif word not in wanted.options:
-            yield f"{word!r} is not an option of {name}; {_which(wanted)}"
+            yield f"{word!r} is not an option of {name}; {_which(word, wanted)}"
         elif wanted.options[word]:
             yield from _value(lab, word, wanted.options[word], next(left, ""))
     if wanted.word:
@@ -53,8 +53,8 @@ def _mistakes(lab: Lab, name: str, words: list[str]) -> Iterator[str]:
         yield f"{plain[0]!r} is too much: {name} takes {wanted.word or 'nothing but options'}"
 
 
-def _which(command: Command) -> str:
-    return f"one of: {', '.join(command.options)}" if command.options else "it has none"
+def _which(word: str, command: Command) -> str:
+    return did_you_mean(word, command.options) if command.options else "it has none"
 
 
 def _value(lab: Lab, before: str, what: str, word: str) -> Iterator[str]:

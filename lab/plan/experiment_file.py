@@ -12,12 +12,14 @@ from lab.analysis.checks.commands import FAILED
 from lab.durability import Durability
 from lab.errors import BadInput, did_you_mean
 from lab.faults.kinds import Fault, Key, key_of
+from lab.mistakes import invalid
 from lab.plan.settings import ExpectationFile, LoadFile, PlanFile, StepFile
 from lab.plan.validation import ANY, between
 from lab.topology import ROOT, Lab
-from lab.yaml_file import Document, invalid
+from lab.yaml_file import Document
 
 EXPERIMENTS = ROOT / "experiments"
+LIST = "invoke experiment.list"
 Action = Literal["inject", "heal", "command"]
 
 
@@ -145,10 +147,9 @@ def parse(name: str, text: str, lab: Lab) -> Plan:
 
 
 def _without_settings(document: Document) -> BadInput:
-    if document.data is None:
-        return BadInput(f"{document.name} is empty", hint="copy control.yml")
-    what = "a list" if isinstance(document.data, list) else "a text"
-    return BadInput(f"{document.name} must begin with settings like title:, not with {what}", hint="see control.yml")
+    refusal = document.without_settings("title:")
+    refusal.hint = "copy experiments/controls/control.yml, which explains each setting"
+    return refusal
 
 
 def named(lab: Lab, folder: Path = EXPERIMENTS) -> list[Plan]:
@@ -185,7 +186,8 @@ def find(name: str, lab: Lab, folder: Path = EXPERIMENTS) -> Plan:
     for path in yaml_file.files(folder, yaml_file.OTHER_ENDINGS):
         if path.stem == meant and meant not in paths:
             raise yaml_file.misnamed(path)
-    raise BadInput(f"there is no experiment {name!r}", hint=did_you_mean(meant, paths))
+    what = f"there is no experiment {name!r}; {did_you_mean(meant, paths, LIST)}"
+    raise BadInput(what, hint=LIST)
 
 
 def _freeze(name: str, parsed: PlanFile, lab: Lab) -> Plan:

@@ -13,9 +13,9 @@ from lab.errors import did_you_mean
 from lab.faults import kinds, protections
 from lab.faults.conflicts import conflicts
 from lab.faults.kinds import Fault, Key, key_of
+from lab.mistakes import Mistake, Place, shown
 from lab.plan import allowed_commands
 from lab.topology import Lab
-from lab.yaml_file import Mistake, Place
 
 MEASURE_S = 60.0  # where the file does not say it
 NUMBER, YES_NO = "a number", "true or false"
@@ -41,6 +41,7 @@ ANY = "any"  # an experiment takes the databases as they are
 ACTIONS = ("inject", "heal", "command")
 DURING = "during_command"
 NEVER_CONVERGES = "db."
+LIST_OF_CHECKS = "invoke experiment.checks"
 WITHOUT = "without"
 
 
@@ -52,7 +53,7 @@ def between(lab: Lab, data: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from _without(data.get(WITHOUT), _mappings(data.get("steps")))
     databases = [ANY, *(node.name for node in lab.having("database"))]
     if isinstance(data.get("primary"), str) and data["primary"] not in ("", *databases):
-        yield ("primary",), f"is no database; {did_you_mean(data['primary'], databases)}"
+        yield ("primary",), f"must be a node with a database; {did_you_mean(data['primary'], databases)}"
 
 
 def _rates(load: object, measure_s: Any) -> Iterator[Mistake]:
@@ -157,7 +158,7 @@ def _expectations(
     for index, it in expectations:
         place, check = ("expect", index), it.get("check")
         if isinstance(check, str) and check not in CHECKS:
-            yield (*place, "check"), f"{check!r} is not a check; {did_you_mean(check, CHECKS)}"
+            yield (*place, "check"), f"{check!r} is not a check; {did_you_mean(check, CHECKS, LIST_OF_CHECKS)}"
         given = [name for name in BOUNDS if name in it]
         if len(given) != 1:
             yield place, f"needs exactly one of {', '.join(BOUNDS)}"
@@ -192,13 +193,13 @@ def _bound(place: Place, check: str, bound: Any) -> Iterator[Mistake]:
     name, value_is = place[-1], _value(check)
     if name == REPORTED:
         if bound is not True:
-            yield place, f"must be true (it is {bound!r})"
+            yield place, f"must be true (it is {shown(bound)})"
     elif value_is == YES_NO and name != "equals":
         yield place, f"has no sense where the value is {YES_NO}: use equals"
     elif value_is == YES_NO and not isinstance(bound, bool):
-        yield place, f"must be {YES_NO} (it is {bound!r})"
+        yield place, f"must be {YES_NO} (it is {shown(bound)})"
     elif value_is == NUMBER and not _is_number(bound):
-        yield place, f"must be {NUMBER} (it is {bound!r})"
+        yield place, f"must be {NUMBER} (it is {shown(bound)})"
     elif value_is == NUMBER:
         yield from _range(place, check, bound)
 
@@ -206,11 +207,11 @@ def _bound(place: Place, check: str, bound: Any) -> Iterator[Mistake]:
 def _range(place: Place, check: str, bound: float) -> Iterator[Mistake]:
     """Whether a bound can be kept and can be broken."""
     if check in RATIO_CHECKS and not 0 <= bound <= 1:
-        yield place, f"is a ratio: 0.98, not 98 (it is {bound!r})"
+        yield place, f"is a ratio: 0.98, not 98 (it is {shown(bound)})"
     elif check not in SIGNED_CHECKS and place[-1] == "at_least" and bound <= 0:
-        yield place, f"is always true: {check} is never below 0 (it is {bound!r})"
+        yield place, f"is always true: {check} is never below 0 (it is {shown(bound)})"
     elif check not in SIGNED_CHECKS and bound < 0:
-        yield place, f"is never true: {check} is never below 0 (it is {bound!r})"
+        yield place, f"is never true: {check} is never below 0 (it is {shown(bound)})"
 
 
 def _absent(lab: Lab, data: Mapping[str, Any]) -> dict[str, str]:

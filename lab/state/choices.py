@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lab import progress, yaml_file
+from lab import mistakes, progress, yaml_file
 from lab.durability import Durability
 from lab.errors import BadInput
 from lab.state.atomic_file import atomic_write
@@ -57,7 +57,7 @@ def load(path: Path = CHOICES) -> Choices:
     try:
         return Choices.model_validate({} if document.data is None else document.data)
     except ValidationError as error:
-        refusal = document.refusal(yaml_file.invalid(error, "the choices", Choices))
+        refusal = document.refusal(mistakes.invalid(error, "the choices", Choices))
         refusal.hint = f"correct {path} or remove it: without it the defaults apply; nothing was changed"
         raise refusal from error
 
@@ -71,7 +71,7 @@ def save(**changes: Any) -> None:
     try:
         chosen = Choices.model_validate({**now.differing(), **changes})
     except ValidationError as error:
-        found = [f"{'.'.join(place)}: {text}" for place, text in yaml_file.invalid(error, "the choices", Choices)]
+        found = [f"{'.'.join(place)}: {text}" for place, text in mistakes.invalid(error, "the choices", Choices)]
         raise BadInput.listing("this can't be chosen", found) from error
     if chosen != now:
         _write(chosen, CHOICES)

@@ -54,6 +54,7 @@ def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backup_folder, "FOLDER", tmp_path / "ledger" / "backups")
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger" / "faults.json")
     monkeypatch.setattr(snapshots, "RESTORING", tmp_path / "ledger" / "restoring")
+    monkeypatch.setattr(snapshots, "NAMES", tmp_path / "ledger" / "snapshots")
     ledger.LEDGER.parent.mkdir()
 
 

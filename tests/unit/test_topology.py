@@ -32,11 +32,39 @@ def test_a_file_of_another_encoding_is_told_with_its_line(tmp_path: Path) -> Non
         topology.load(tmp_path / "lab.yml")
 
 
-@pytest.mark.parametrize("name", ["empty.yml", "absent.yml"])
-def test_an_empty_or_absent_file_is_refused(name: str) -> None:
+@pytest.mark.parametrize(("name", "what"), [("empty.yml", "empty.yml is empty"), ("absent.yml", "no absent.yml")])
+def test_an_empty_or_absent_file_is_refused(name: str, what: str) -> None:
     """Nothing to read is a mistake, not an empty lab."""
-    with pytest.raises(BadInput, match="valid dictionary"):
+    with pytest.raises(BadInput, match=what):
         topology.load(CASES / name)
+
+
+@pytest.mark.parametrize("text", ["- site", "site"])
+def test_a_file_without_settings_is_refused(tmp_path: Path, text: str) -> None:
+    """It is told how one begins."""
+    (tmp_path / "lab.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=r"lab\.yml must begin with settings like site:"):
+        topology.load(tmp_path / "lab.yml")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["without a mark", "with a byte order mark"])
+def test_a_file_that_was_saved_on_windows_is_read(tmp_path: Path, mark: bytes) -> None:
+    """Its lines end with a carriage return too, and its first setting may follow a byte order mark."""
+    text = (topology.ROOT / "lab.yml").read_bytes()
+    text = text[text.index(b"site:") :].replace(b"\n", b"\r\n")
+    (tmp_path / "lab.yml").write_bytes(mark + text)
+    assert topology.load(tmp_path / "lab.yml") == topology.load()
+
+
+def test_a_misspelt_setting_is_answered_with_the_right_one(tmp_path: Path) -> None:
+    """Also where it is one of a node, and where it is indented too little."""
+    text = (topology.ROOT / "lab.yml").read_text(encoding="utf-8")
+    text = text.replace("    memory: 768", "    memroy: 768").replace("  version:", "version:")
+    (tmp_path / "lab.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        topology.load(tmp_path / "lab.yml")
+    assert "memroy: is not a setting of 'lb1'; did you mean memory?" in caught.value.evidence
+    assert "version: is not a setting of the lab; it is a setting of 'box': indent it below 'box:'" in str(caught.value)
 
 
 def test_the_shipped_file_is_the_three_machines_of_the_design() -> None:
@@ -63,5 +91,6 @@ def test_hardware_addresses_follow_from_addresses() -> None:
 
 def test_an_unknown_node_is_refused_with_the_names_that_exist() -> None:
     """A typing mistake is answered with the choice."""
-    with pytest.raises(BadInput, match=r"(?s)no node 'web3'.*lb1, web1, web2"):
-        topology.load().node("web3")
+    for name, meant in (("web3", "web1 or web2"), ("LB1", "lb1"), ("server", "lb1, web1, web2")):
+        with pytest.raises(BadInput, match=f"no node '{name}'.*{meant}"):
+            topology.load().node(name)

@@ -38,7 +38,17 @@ def test_an_unknown_run_is_refused_with_those_that_there_are(tmp_path: Path) -> 
     (run_folder.make("control", tmp_path) / run_folder.TIMELINE).touch()
     with pytest.raises(BadInput) as caught:
         run_folder.find("web9", tmp_path)
-    assert "-control" in caught.value.hint
+    assert "-control" in caught.value.what
+
+
+def test_a_run_is_found_by_the_name_of_its_experiment(tmp_path: Path) -> None:
+    """People remember that, not the second in which the run began."""
+    for name in ("20260101T000000Z-web2-freeze", "20260102T000000Z-web2-freeze", "20260103T000000Z-control"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / run_folder.TIMELINE).touch()
+    for word in ("web2-freeze", "web2-frezee", "runs/web2-freeze"):
+        with pytest.raises(BadInput, match=r"20260102T000000Z-web2-freeze"):
+            run_folder.find(word, tmp_path)
 
 
 @pytest.mark.parametrize("taken_in", [0, 50], ids=["", "killed while it took them in"])

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from io import BytesIO, TextIOWrapper
@@ -14,6 +15,7 @@ from invoke.exceptions import Exit
 
 import fabfile
 from commands import command, db, experiment, fault, lab
+from lab import topology
 from lab.analysis import run_folder
 from lab.errors import Locked
 from lab.faults import ledger
@@ -93,10 +95,39 @@ def test_whoever_interrupts_reads_what_still_stands(monkeypatch: pytest.MonkeyPa
     """Machines as they are, and a fault that is still active, with the command that undoes it."""
     monkeypatch.setattr(vm_power, "states", lambda _: {"web1": "running", "web2": "paused"})
     monkeypatch.setattr(ledger, "entries", lambda: [{"id": "web2-freeze"}])
-    assert command._standing() == (
+    assert command._standing(command.AGAIN) == (
         "web1 is running, web2 is paused; active: web2-freeze (undo: invoke fault.heal); "
         "run the command again to complete it"
     )
+
+
+@pytest.mark.parametrize(
+    ("interrupted", "is_completed"),
+    [
+        (lambda: db.backup_(Context()), True),
+        (lambda: experiment.run(Context(), "control"), False),
+        (lambda: fault.inject(Context(), "freeze", "web2"), False),
+        (lambda: fault.list_(Context()), False),
+    ],
+    ids=["a backup", "an experiment", "a fault", "a list"],
+)
+def test_an_interrupted_command_promises_only_what_is_true(
+    monkeypatch: pytest.MonkeyPatch, interrupted: Callable[[], None], is_completed: bool
+) -> None:
+    """An experiment does not go on where it was, and a command that only looks has nothing to complete."""
+
+    def load() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lock, "held", nullcontext)
+    monkeypatch.setattr(vm_power, "states", lambda _: {})
+    monkeypatch.setattr(command, "_standing", lambda then="": f"web1 is running; {then}")
+    monkeypatch.setattr(topology, "load", load)
+    monkeypatch.setattr(ledger, "entries", load)
+    with pytest.raises(Exit) as ending:
+        interrupted()
+    assert ending.value.code == 130
+    assert ("run the command again to complete it" in str(ending.value.message)) == is_completed
 
 
 @pytest.mark.parametrize("value", ["async", "available", "durable"])

@@ -11,7 +11,7 @@ from invoke.parser import Parser
 from invoke.parser.context import ParserContext
 
 from commands import fault
-from lab.faults.kinds import SHAPING, Fault
+from lab.faults.kinds import KINDS, SHAPING, Fault, Kind
 from lab.injection import inject_and_heal
 from lab.state import lock
 
@@ -56,8 +56,42 @@ def test_an_old_name_works_and_says_the_new_one(
     assert capsys.readouterr().err.count(f"{old} is {new} now") == 1
 
 
-def test_jitter_needs_a_delay(injected: Injected) -> None:
-    """As in an experiment's file: exit 2, and nothing is injected."""
+def refused(injected: Injected, *words: str) -> list[str]:
+    """What is wrong with these words of a command line; exit 2, and nothing is injected."""
     with pytest.raises(Exit) as caught:
-        injected("slow", "web2", "--jitter-ms", "20")
-    assert caught.value.code == 2 and "jitter_ms: has no sense without delay_ms" in str(caught.value)
+        injected(*words)
+    assert caught.value.code == 2
+    return [line.removeprefix("    - ") for line in str(caught.value).splitlines() if line.startswith("    - ")]
+
+
+def test_jitter_needs_a_delay(injected: Injected) -> None:
+    """As in an experiment's file, with the names of the command line."""
+    mistakes = ["slow needs at least one of --delay-ms, --loss-percent, --rate-kbit"]
+    mistakes += ["--jitter-ms: has no sense without --delay-ms"]
+    assert refused(injected, "slow", "web2", "--jitter-ms", "20") == mistakes
+
+
+def test_an_old_name_beside_the_new_one_is_refused(injected: Injected) -> None:
+    """Nobody knows which of the two values was meant."""
+    assert refused(injected, "slow", "web2", "--delay", "200", "--delay-ms", "300") == [
+        "--delay-ms: is given twice, --delay is its old name"
+    ]
+
+
+def test_all_mistakes_are_told_at_once(injected: Injected) -> None:
+    """By the names of the command line, whatever kind of mistake each is."""
+    words = ("servcie-kill", "wbe1", "--service", "nginix", "--for", "-3")
+    told = "\n".join(refused(injected, *words))
+    for part in ("did you mean service-kill?", "did you mean web1?", "did you mean nginx?", "--for: must be"):
+        assert part in told
+    assert refused(injected, "slow", "web2", "--loss-percent", "half", "--pages-per-s", "3") == [
+        "--pages-per-s: is not an option of slow; one of: --delay-ms, --jitter-ms, --loss-percent, --rate-kbit",
+        "--loss-percent: must be a number from 0.1 to 100 (it is 'half')",
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_whatever_a_file_can_say_of_a_fault_the_command_line_can(kind: Kind) -> None:
+    """Each option of each kind, with dashes; a test of the whole table."""
+    flags = ParserContext("inject", args=fault.inject.get_arguments()).flags
+    assert {f"--{name.replace('_', '-')}" for name in kind.options} <= set(flags)

@@ -31,9 +31,8 @@ def test_mistakes_are_refused_together() -> None:
     with pytest.raises(BadInput) as caught:
         rows("web1-frezee", "control", "x", rounds=0, times=0)
     problems = caught.value.evidence.splitlines()
-    assert problems[0] == "- there is no web1-frezee: did you mean web1-freeze?" and problems[1].startswith(
-        "- there is no x: "
-    )
+    assert problems[0].startswith("- there is no experiment 'web1-frezee'; did you mean web1-freeze?")
+    assert problems[1] == "- there is no experiment 'x'; see all: invoke experiment.list"
     assert problems[2:] == ["- --rounds 0: at least one", "- --times 0: at least one"]
 
 

@@ -48,9 +48,10 @@ def test_a_wrong_fault_is_refused_with_all_its_mistakes() -> None:
         Fault.parse(LAB, {"kind": "slow", "node": "web3", "jitter_ms": 5})
     assert str(caught.value).splitlines() == [
         "this is not a fault that can be injected",
-        "    - node: 'web3' is not a node; did you mean web2?",
+        "    - node: 'web3' is not a node; did you mean web1 or web2?",
         "    - slow needs at least one of delay_ms, loss_percent, rate_kbit",
         "    - jitter_ms: has no sense without delay_ms",
+        "next: invoke fault.list",
     ]
     assert caught.value.exit_code == 2
 

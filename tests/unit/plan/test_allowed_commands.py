@@ -35,12 +35,21 @@ def test_a_command_that_there_is_may_be_given(words: str) -> None:
     [
         ("db.promot web2", "'db.promot' is not a command for an experiment; did you mean db.promote?"),
         ("db.promote", "db.promote needs a server with a database: one of web1, web2"),
-        ("db.promote web7", "'web7' is not a server with a database; did you mean web2?"),
+        ("db.promote web7", "'web7' is not a server with a database; did you mean web1 or web2?"),
         ("db.promote lb1", "'lb1' is not a server with a database; one of: web1, web2"),
         ("db.promote web1 web2", "'web2' is too much: db.promote takes a server with a database"),
         (
             "db.promote web2 --accept-dataloss",
-            "'--accept-dataloss' is not an option of db.promote; one of: --accept-data-loss, --stay-durable, --salvage",
+            "'--accept-dataloss' is not an option of db.promote; did you mean --accept-data-loss?",
+        ),
+        (
+            "db.promote web2 --force",
+            "'--force' is not an option of db.promote; one of: --accept-data-loss, --stay-durable, --salvage",
+        ),
+        (
+            "db.promote wbe2 --salvag",
+            "'--salvag' is not an option of db.promote; did you mean --salvage?; "
+            "'wbe2' is not a server with a database; did you mean web2?",
         ),
         ("db.rejoin web1 --stay-durable", "'--stay-durable' is not an option of db.rejoin; it has none"),
         ("db.durability asnyc", "'asnyc' is not a durability; did you mean async?"),

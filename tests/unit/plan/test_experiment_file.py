@@ -30,7 +30,7 @@ def test_every_mistake_is_named_at_once(case: Path) -> None:
     ("name", "message"),
     [
         ("not-yaml", r"not-yaml\.yml is not YAML"),
-        ("empty", r"empty\.yml is empty\nnext: copy control\.yml"),
+        ("empty", r"empty\.yml is empty\nnext: copy experiments/controls/control\.yml"),
         ("absent", r"absent\.yml can't be read"),
     ],
 )
@@ -66,7 +66,7 @@ def test_an_experiment_says_who_is_primary_while_it_runs(setting: str, primary: 
 
 def test_a_primary_that_is_no_database_is_a_mistake() -> None:
     """With those that there are."""
-    with pytest.raises(BadInput, match=r"primary: is no database; one of: any, web1, web2"):
+    with pytest.raises(BadInput, match=r"primary: must be a node with a database; one of: any, web1, web2"):
         experiment_file.parse("short", f"{SHORT}primary: lb1\n", LAB)
 
 
@@ -112,7 +112,7 @@ def test_protections_can_be_taken_away_for_a_run() -> None:
 
 def test_a_step_that_never_comes_is_refused() -> None:
     """The run would pass without it."""
-    with pytest.raises(BadInput, match=r"steps\.0\.at: input should be a finite number"):
+    with pytest.raises(BadInput, match=r"steps\.0\.at: must be a finite number"):
         experiment_file.parse("never", f"{SHORT}steps: [{{at: .inf, command: lab.provision}}]\n", LAB)
 
 
@@ -121,8 +121,8 @@ def test_a_step_that_never_comes_is_refused() -> None:
     [
         ("without: [retry]", r"without\.0: 'retry' is not a protection; did you mean retries\?"),
         ("without: [retries, retries]", r"without\.1: retries stands here twice"),
-        ("without: retries", r"without: input should be a valid list"),
-        ("without: [1]", r"without\.0: input should be a valid string"),
+        ("without: retries", r"without: must be a list"),
+        ("without: [1]", r"without\.0: must be a text"),
         ("without: [retries]\nsteps: [{at: 1, command: lab.provision}]", r"steps\.0\.command: a command may converge"),
     ],
 )
@@ -206,7 +206,7 @@ def test_no_fault_ends_by_itself_while_an_experiment_measures(tmp_path: Path) ->
 @pytest.mark.parametrize("check", ["[detected, recovered]", "{detected: 1}", "1"])
 def test_what_is_no_name_of_a_check_is_refused_at_its_place(check: str) -> None:
     """As every other mistake, whatever kind of thing it is."""
-    with pytest.raises(BadInput, match=r"expect\.0\.check: input should be a valid string"):
+    with pytest.raises(BadInput, match=r"expect\.0\.check: must be a text"):
         experiment_file.parse("it", SHORT.replace("failed-gets", check), LAB)
 
 

@@ -106,6 +106,13 @@ def test_a_name_that_a_shell_completed_is_answered_with_the_experiments(drafts: 
         ("load: &a\n  rate: *a", r"draft\.yml: the value in line 4 contains itself"),
         ("seed: 2026-02-30", r"draft\.yml is not YAML\n +day"),
         ("- title: t", r"draft\.yml is not YAML"),
+        ("load:\n  rate: 5\n seed: 2", r"line 6 begins in column 2, line 5 in column 3"),
+        ("seed: 2\n  settle_s: 20", r"line 5 begins in column 3, line 4 in column 1"),
+        ("steps:\n  - {at: 1}\n - {at: 2}", r"check the indentation: line 6 begins in column 2"),
+        ("without: @all", r"put the text in line 4 in quotes"),
+        ("without: [a\nseed: 1", r"line 4 opens a bracket that is not closed"),
+        ("question: 'who", r"line 4 opens a quote that is not closed"),
+        ("seed: 1\nwithout\nsettle_s: 20", r"no 'name: value'"),
     ],
 )
 def test_what_is_not_yaml_is_told_with_what_to_do(text: str, message: str) -> None:
@@ -119,6 +126,34 @@ def test_a_file_without_settings_is_told_how_one_begins(text: str, what: str) ->
     """It is not shown its whole content as a value."""
     with pytest.raises(BadInput, match=f"must begin with settings like title:, not with {what}"):
         experiment_file.parse("draft", text, LAB)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rate: 5", r"rate: is not a setting of an experiment; it is a setting of 'load': indent it below 'load:'"),
+        ("load:\n  settle_s: 20", r"load\.settle_s: .*; it is a setting of an experiment: indent it less"),
+        ("load:\nseed: 2", r"load: must be a group of settings, each 'name: value' \(it is empty\)"),
+    ],
+)
+def test_wrong_indentation_that_is_yaml_is_told_as_such(text: str, message: str) -> None:
+    """The setting is a right one in another place."""
+    with pytest.raises(BadInput, match=message):
+        experiment_file.parse("draft", f"{RIGHT}{text}\n", LAB)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["without a mark", "with a byte order mark"])
+def test_an_experiment_that_was_saved_on_windows_is_the_same(tmp_path: Path, mark: bytes) -> None:
+    """And a run keeps its text with the line ends of this system."""
+    (tmp_path / "cut.yml").write_bytes(mark + RIGHT.replace("\n", "\r\n").encode())
+    plan = experiment_file.load(tmp_path / "cut.yml", LAB)
+    assert plan == experiment_file.parse("cut", RIGHT, LAB) and plan.text == RIGHT
+
+
+def test_a_check_is_named_by_what_it_looks_at(drafts: Path) -> None:
+    """Reads are GETs in this check's name: the likeliest name comes first, and where all of them are explained."""
+    with pytest.raises(BadInput, match=r"did you mean failed-gets or .*invoke experiment\.checks"):
+        experiment_file.parse("draft", RIGHT.replace("failed-gets", "failed-reads"), LAB)
 
 
 def test_what_a_user_adds_is_not_one_of_the_shipped_experiments(tmp_path: Path) -> None:

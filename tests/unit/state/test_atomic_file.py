@@ -124,8 +124,8 @@ def test_damaged_choices_are_named(tmp_path: Path, text: str) -> None:
     ("text", "message"),
     [
         ("box: local\ncolour: red\n", "line 2: colour: is not a setting of the choices"),
-        ("algorithm: random\n", "line 1: algorithm: input should be 'roundrobin', 'leastconn' or 'source'"),
-        ("weights: {web1: much}\n", "line 1: weights.web1: input should be a valid integer"),
+        ("algorithm: random\n", "line 1: algorithm: can't be 'random'; one of: roundrobin, leastconn, source"),
+        ("weights: {web1: much}\n", "line 1: weights.web1: must be a whole number"),
     ],
     ids=["key", "value", "weight"],
 )
@@ -141,7 +141,7 @@ def test_a_choice_that_nobody_can_make_is_refused(tmp_path: Path, text: str, mes
 
 def test_what_a_command_cannot_choose_is_not_kept(stored: Stored) -> None:
     """Exit 2, and the names that exist."""
-    with pytest.raises(BadInput, match="provider: input should be '', 'libvirt' or 'virtualbox'"):
+    with pytest.raises(BadInput, match="provider: can't be 'docker'; one of: libvirt, virtualbox"):
         choices.save(provider="docker")
     assert stored() == {}
 
