@@ -62,6 +62,6 @@ def show(c: Context, end: str, verbose: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    command._standing = lambda _: "web1 is running"
+    command._standing = lambda then="": "web1 is running"
     _takes_the_terminal()
     Program(namespace=Collection(show)).run(["invoke", "show", *sys.argv[1:]])
