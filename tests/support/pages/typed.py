@@ -96,8 +96,9 @@ def _of_task(name: str, given: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_fault(given: Mapping[str, Any]) -> Iterator[str]:
     try:
-        Fault.parse(LAB, {name: value for name, value in given.items() if name != "for_"})
-    except BadInput as error:
+        number = {"loss_percent": float(given["loss_percent"])} if given.get("loss_percent") else {}
+        Fault.parse(LAB, {name: value for name, value in {**given, **number}.items() if name != "for_"})
+    except (BadInput, ValueError) as error:
         yield str(error)
 
 

@@ -32,7 +32,7 @@ def test_without_the_relay_log_the_source_is_left_at_once(make: Make) -> None:
     pair.may_lose = True
     lines = promote_replica.promote(LAB, "web2")
     assert pair.web2.thrown_away == pair.lost("web2") != "" and pair.events == FENCED
-    assert "web1 was powered off" in lines[1] and "without relay-log: web2 throws away" in lines[1]
+    assert "web1 was powered off" in lines[1] and "without relay-log: web2 discards" in lines[1]
 
 
 @pytest.mark.usefixtures("in_an_experiment")

@@ -115,5 +115,5 @@ def test_semi_sync_that_gave_up_begins_anew() -> None:
 
 def test_a_value_that_there_is_not_is_refused() -> None:
     """Exit code 2, with the three values."""
-    with pytest.raises(BadInput, match="unknown"):
+    with pytest.raises(BadInput, match="async, available, durable"):
         check_durability("safe")
