@@ -111,7 +111,7 @@ def test_who_is_primary_already_is_left_alone() -> None:
 
 LAST = replace(SEEN, node="web2", gtid_executed=f"{U1}:1-50,{U2}:1-7")
 TOOK_OVER = replace(APART, gtid_executed=f"{U1}:1-50,{U2}:1-9")
-# Its last commits waited for a replica when its plug was pulled.
+# Its last commits waited for a replica when its power was cut.
 LEFT_BEHIND = replace(CLOSED, gtid_executed=f"{U1}:1-53")
 
 
