@@ -53,9 +53,9 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
         return
     with progress.stage("first page"):
         page = site.first_page(lab)
-        must_be_up(lab)
+        must_be_up(lab, machines=outcome.machines)
     with progress.stage("clean snapshot"):
-        clean_snapshot.keep(lab, ROLES, outcome.systems)
+        clean_snapshot.keep(lab, ROLES, outcome.systems, outcome.machines)
     say(welcome.text(lab, page))
     if timings:
         say(progress.timings())

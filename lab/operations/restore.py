@@ -1,7 +1,7 @@
 """Back to a snapshot, and not ready before everything is: clocks, services, replication, the page."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lab import progress
 from lab.errors import CheckFailed, LabNotUp, TimedOut
@@ -71,12 +71,13 @@ def must_be_healthy(lab: Lab) -> None:
         raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(machines))
 
 
-def must_be_up(lab: Lab, node: str = "") -> None:
+def must_be_up(lab: Lab, node: str = "", machines: Sequence[Machine] = ()) -> None:
     """Wait a moment until the lab, or one node of it, is as it should be; raises CheckFailed naming what is not.
 
-    A server that somebody drained or took into maintenance is as it should be.
+    A server that somebody drained or took into maintenance is as it should be. Who has `machines`, connections to all,
+    passes them.
     """
-    machines = lifecycle.running(lab) if node else lifecycle.machines(lab)
+    machines = machines or (lifecycle.running(lab) if node else lifecycle.machines(lab))
 
     def missing() -> list[str]:
         found = [line for line in wrong(lab, machines) if not line.endswith(TAKEN_OUT)]
@@ -111,7 +112,7 @@ def _next(machines: list[Machine]) -> str:
     return "invoke db.status" if only_roles else "invoke lab.up"
 
 
-def wrong(lab: Lab, machines: list[Machine]) -> list[str]:
+def wrong(lab: Lab, machines: Sequence[Machine]) -> list[str]:
     """What is not right yet, in words; one round trip a node, and the site where nothing else is wrong."""
     asked_at = time.time()
     facts = dict(zip((machine.node.name for machine in machines), together(ask, machines), strict=True))

@@ -178,3 +178,18 @@ def test_a_lab_is_not_called_up_while_something_is_wrong(
     with pytest.raises(CheckFailed) if problems else nullcontext() as caught:
         restore.must_be_up(LAB, node)
     assert not caught or caught.value.evidence.splitlines() == problems
+
+
+def test_connections_that_there_are_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To open one costs an emulated node time."""
+    monkeypatch.setattr(lifecycle, "machines", lambda *_: pytest.fail("opens others"))
+    asked: list[object] = []
+
+    def wrong(_: object, machines: list[object]) -> list[str]:
+        asked.extend(machines)
+        return []
+
+    monkeypatch.setattr(restore, "wrong", wrong)
+    machine: Any = Double()
+    restore.must_be_up(LAB, machines=[machine])
+    assert asked == [machine]
