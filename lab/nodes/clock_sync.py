@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable, Mapping
 
 from lab.mysql import shutdown
-from lab.nodes.facts import ready
 from lab.nodes.ssh import Machine
 from lab.wait import until
 
 IS_RIGHT_S = 5.0
-READY_S = 60.0
+READY_S, CONNECT_S = 60.0, 20.0
 
 
 def error(answers: Mapping[str, str], asked_at: float) -> float:
@@ -36,6 +35,7 @@ def step_clock_soon(machine: Machine, unless: Callable[[], bool] = lambda: False
 
 def step_clock(machine: Machine) -> None:
     """Set a machine's clock to this one's: after a snapshot it is as old as the snapshot."""
-    ready(machine)  # to connect takes seconds: the time is read after that
-    set_it = f"date -u -s @%s > /dev/null; {shutdown.REPLAY}"
-    machine.run(set_it, f"{time.time():.2f}", timeout=READY_S, title="steps the clock")
+    # To connect and to start a shell take seconds: the time is read after that.
+    shell = machine.ready("", timeout=CONNECT_S, title="waits for ssh")
+    set_it = f"date -u -s @{time.time():.2f} > /dev/null; {shutdown.REPLAY}"
+    machine.script(set_it, timeout=READY_S, title="steps the clock", shell=shell)

@@ -172,16 +172,17 @@ class SlowDouble:
 
     node = LAB.nodes[0]
     clock = 1000.0
-    connected = False
     set_to = ""
 
-    def run(self, command: str, *words: object, **_: Any) -> Answer:
-        """The first command connects."""
-        if not self.connected:
-            self.clock += 7
-            self.connected = True
-        if command.startswith("date"):
-            self.set_to = str(words[0])
+    def ready(self, text: str, **_: Any) -> str:
+        """Connects, and starts a shell."""
+        self.clock += 7
+        return "a shell"
+
+    def script(self, text: str, *, shell: str, **_: Any) -> Answer:
+        """What that shell is told."""
+        assert shell == "a shell" and text.startswith("date -u -s @")
+        self.set_to = text.split()[3].removeprefix("@")
         return Answer(0, "", "")
 
 
