@@ -42,14 +42,17 @@ def ready(machine: Machine) -> str:
     return machine.run("cat /etc/os-release", timeout=READY_TIMEOUT_S, title="waits for ssh").stdout
 
 
+# Asked for one property, systemd sends one; `show` has it send all of a unit's.
+SERVICES_ARE = """units=%s
+echo $units
+systemctl is-active $units 2>/dev/null"""
+
+
 def services(output: str) -> dict[str, str]:
-    """`systemctl show -p Id -p ActiveState` as unit -> state, without the '.service'."""
-    states: dict[str, str] = {}
-    for block in output.strip().split("\n\n"):
-        it = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if "Id" in it:
-            states[it["Id"].removesuffix(".service")] = it.get("ActiveState", "unknown")
-    return states
+    """The answer to SERVICES_ARE as unit -> state, without the '.service'; what is not installed has none."""
+    names, *states = output.splitlines() or [""]
+    units = [name.removesuffix(".service") for name in names.split() if "*" not in name]
+    return dict(zip(units, states, strict=False))
 
 
 def servers(output: str) -> list[Server]:
@@ -124,7 +127,7 @@ def units(roles: Sequence[str]) -> str:
 def ask(machine: Machine) -> NodeFacts:
     """Everything that status shows about a node, in one round trip; an unreachable node is a fact too."""
     roles = machine.node.roles
-    script = [f"systemctl show -p Id -p ActiveState {units(roles)}", f"echo {MARK}"]
+    script = [SERVICES_ARE % units(roles), f"echo {MARK}"]
     script += [BALANCER if "balancer" in roles else "true", f"echo {MARK}"]
     script += [server_state.QUESTION if "database" in roles else "true"]
     try:
@@ -132,9 +135,8 @@ def ask(machine: Machine) -> NodeFacts:
     except LabError as error:
         return NodeFacts({}, None, None, str(error))
     unit_text, balancer_text, database_text = [*answer.stdout.split(f"{MARK}\n"), "", ""][:3]
-    states = {unit: state for unit, state in services(unit_text).items() if "*" not in unit}
     return NodeFacts(
-        services=states,
+        services=services(unit_text),
         servers=servers(balancer_text) if "pxname" in balancer_text else None,
         database=server_state.read(machine.node.name, database_text),
     )
