@@ -12,7 +12,7 @@ from invoke.exceptions import Exit
 from commands.command import command, say
 from fabfile.roles import ROLES
 from host.ownership import uninstall_hints
-from host.prepare import examine, prepare, remove
+from host.prepare import booted, examine, prepare, remove
 from lab import progress, topology
 from lab.errors import CheckFailed, LabNotUp, Unreachable
 from lab.faults import ledger
@@ -44,6 +44,7 @@ def up(c: Context, box: str = "", provider: str = "", node: str = "", timings: b
     with progress.stage("boot"):
         clean_snapshot.begin(lab)
         lifecycle.boot(lab, lab.node(node) if node else None)
+        booted()
         inject_and_heal.heal_all(lab)
     with progress.stage("configure"):
         outcome = converge.everything(lab, ROLES)

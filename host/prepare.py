@@ -9,7 +9,7 @@ from host import permissions, preflight, provider
 from host.emulator import emulator_path, processor
 from host.ownership import inventory, leftovers
 from host.preflight import Finding
-from host.private import hypervisor
+from host.private import hypervisor, namespace
 from host.provider import Provider
 from lab import progress
 from lab.errors import InfrastructureBroken, LabError
@@ -39,6 +39,11 @@ def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
     if emulated:
         found |= {"emulator": emulator_path(), **processor(its_box.name, _made(lab))}
     vm_power.save_found(found)
+
+
+def booted() -> None:
+    """Set what can only be set when the machines have made their networks."""
+    namespace.forward_at_once()
 
 
 def remove(lab: Lab, *, host: bool) -> None:
