@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from lab.mysql import shutdown
-from lab.nodes.ssh import Machine
+from lab.nodes.ssh import Machine, Shell
 from lab.wait import until
 
 IS_RIGHT_S = 5.0
@@ -22,6 +22,17 @@ def error(answers: Mapping[str, str], asked_at: float) -> float:
     return seconds if abs(seconds) > IS_RIGHT_S else 0.0
 
 
+def shell_in_time(machine: Machine) -> Shell:
+    """Step a machine's clock as soon as it answers, and return the shell that did it, for what comes next."""
+
+    def step() -> Shell:
+        shell = machine.ready("", timeout=CONNECT_S, title="waits for ssh")
+        machine.run_in_shell(_set_it(), timeout=READY_S, title="steps the clock", shell=shell)
+        return shell
+
+    return until("takes the time", step, READY_S, where=machine.node.name, hint=f"vagrant ssh {machine.node.name}")
+
+
 def step_clock_soon(machine: Machine, unless: Callable[[], bool] = lambda: False) -> None:
     """The same as step_clock, as soon as the machine answers again; not at all where `unless` says yes."""
 
@@ -35,7 +46,10 @@ def step_clock_soon(machine: Machine, unless: Callable[[], bool] = lambda: False
 
 def step_clock(machine: Machine) -> None:
     """Set a machine's clock to this one's: after a snapshot it is as old as the snapshot."""
-    # To connect and to start a shell take seconds: the time is read after that.
     shell = machine.ready("", timeout=CONNECT_S, title="waits for ssh")
-    set_it = f"date -u -s @{time.time():.2f} > /dev/null; {shutdown.REPLAY}"
-    machine.script(set_it, timeout=READY_S, title="steps the clock", shell=shell)
+    machine.script(_set_it(), timeout=READY_S, title="steps the clock", shell=shell)
+
+
+def _set_it() -> str:
+    """Bash for a shell that is ready: to connect and to start one take seconds, and the time is read now."""
+    return f"date -u -s @{time.time():.2f} > /dev/null || exit\n{shutdown.REPLAY} || exit"

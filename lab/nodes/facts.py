@@ -11,7 +11,7 @@ from lab.mysql import server_state, shutdown
 from lab.mysql.server_state import Database
 from lab.nodes import console, vm_power
 from lab.nodes.services import named
-from lab.nodes.ssh import Machine, together
+from lab.nodes.ssh import Machine, Shell, together
 from lab.release import SERVICES
 from lab.topology import Lab, Node
 
@@ -124,14 +124,17 @@ def units(roles: Sequence[str]) -> str:
     return named(it.unit for role in roles for it in SERVICES.values() if it.role == role)
 
 
-def ask(machine: Machine) -> NodeFacts:
-    """Everything that status shows about a node, in one round trip; an unreachable node is a fact too."""
+def ask(machine: Machine, shell: Shell | None = None) -> NodeFacts:
+    """Everything that status shows about a node, in one round trip; an unreachable node is a fact too.
+
+    Where there is a `shell` that is ready, it runs the question, as its last.
+    """
     roles = machine.node.roles
     script = [SERVICES_ARE % units(roles), f"echo {MARK}"]
     script += [BALANCER if "balancer" in roles else "true", f"echo {MARK}"]
     script += [server_state.QUESTION if "database" in roles else "true"]
     try:
-        answer = machine.script("exec 2>&1\n" + "\n".join(script) + "\nexit 0", timeout=15, title="status")
+        answer = machine.script("exec 2>&1\n" + "\n".join(script) + "\nexit 0", timeout=15, title="status", shell=shell)
     except LabError as error:
         return NodeFacts({}, None, None, str(error))
     unit_text, balancer_text, database_text = [*answer.stdout.split(f"{MARK}\n"), "", ""][:3]

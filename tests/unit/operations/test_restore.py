@@ -36,6 +36,10 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def put_back(*_: object) -> None:
         done.append("put back")
 
+    def together(*_: object) -> list[object]:
+        done.append("clocks")
+        return []
+
     def wrong(*_: object) -> list[str]:
         done.append("looks")
         return []
@@ -43,7 +47,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(snapshots, "put_back", put_back)
     monkeypatch.setattr(snapshots, "is_back", lambda: done.append("is back"))
     monkeypatch.setattr(lifecycle, "machines", lambda lab: [])
-    monkeypatch.setattr(restore, "together", lambda work, machines: done.append("clocks"))
+    monkeypatch.setattr(restore, "together", together)
     monkeypatch.setattr(restore, "wrong", wrong)
     ledger.add(Fault("power-off", "web1"), 1.0)
     last_seen.remember(time.time(), [OPEN, REPLICA])
