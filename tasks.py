@@ -1,14 +1,14 @@
 """The lab's commands: `invoke --list` is the table of contents, `invoke --help lab.up` the details."""
 
 import signal
-import sys
-from importlib import import_module
 
 from invoke.collection import Collection
 
-from commands.groups import named
+from commands import box, db, experiment, experiment_matrix, fault, lab
 
 # Started in the background by a shell, SIGINT is ignored and Vagrant would inherit that: nobody could interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ns = Collection(*(import_module(f"commands.{group}").commands for group in named(sys.argv[1:])))
+experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")
+experiment.commands.add_task(experiment_matrix.table_, name="table")
+ns = Collection(lab.commands, db.commands, fault.commands, experiment.commands, box.commands)

@@ -7,7 +7,6 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from commands import experiment_matrix
 from commands.command import command, say
 from fabfile.roles import ROLES
 from lab import progress, topology
@@ -83,5 +82,3 @@ def _report(folder: Path) -> int:
 commands = Collection("experiment", run)
 commands.add_task(list_, name="list")
 commands.add_task(report_, name="report")
-commands.add_task(experiment_matrix.matrix_, name="matrix")
-commands.add_task(experiment_matrix.table_, name="table")

@@ -1,29 +1,26 @@
 """Templates to text: the same values always give the same file, and a missing value is an error."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
+from jinja2.exceptions import TemplateError, TemplateSyntaxError, UndefinedError
 
 from lab.errors import BadInput
-
-if TYPE_CHECKING:
-    import jinja2
 
 FOLDER = Path(__file__).resolve().parents[1] / "provision" / "templates"
 
 
 def render(template: str, folder: Path = FOLDER, **values: object) -> str:
     """Fill `template` with `values`; raises BadInput with its file, line and the name that is missing."""
-    import jinja2  # not above: to import it takes time, and most commands render nothing
-
     try:
         return _environment(folder).get_template(template).render(**values)
-    except jinja2.TemplateNotFound as error:
+    except TemplateNotFound as error:
         raise BadInput(f"{folder / str(error.name)}: there is no such template") from error
-    except jinja2.TemplateSyntaxError as error:
+    except TemplateSyntaxError as error:
         raise BadInput(f"{error.filename}:{error.lineno}: {error.message}") from error
-    except jinja2.UndefinedError as error:
+    except UndefinedError as error:
         raise BadInput(f"{_place(error, folder / template)}: {error.message}", hint=_given(values)) from error
-    except (jinja2.TemplateError, TypeError, ValueError) as error:
+    except (TemplateError, TypeError, ValueError) as error:
         raise BadInput(f"{_place(error, folder / template)}: {error}") from error
 
 
@@ -32,12 +29,10 @@ def php(value: object) -> str:
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _environment(folder: Path) -> "jinja2.Environment":
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        undefined=jinja2.StrictUndefined,
+def _environment(folder: Path) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
