@@ -31,18 +31,26 @@ def name(*, plain: bool = False) -> str:
 
 
 def ensure(*, plain: bool = False) -> str:
-    """Make sure that Vagrant has the box, and return its name; builds it only if it is missing."""
-    wanted = recipe.for_host(plain=plain)
-    if installed.has(wanted.name):
-        progress.say("box", f"box in cache: {wanted.name}")
-        return wanted.name
-    reason = can_build()
+    """Make sure that Vagrant has the box, and return its name; builds it only if it is not there."""
+    cached = in_cache(plain=plain)
+    if cached:
+        return cached
+    wanted, reason = recipe.for_host(plain=plain), can_build()
     if reason:
         hint = "install what is missing, or use a box from a catalogue: invoke lab.up --box NAME"
         raise InfrastructureBroken(f"host: the local box cannot be built: {reason}", hint=hint)
     with progress.stage("box"):
         _build(wanted)
     return wanted.name
+
+
+def in_cache(*, plain: bool = False) -> str:
+    """The box's name where Vagrant has it, which is said; '' where it is still to be built."""
+    wanted = name(plain=plain)
+    if not installed.has(wanted):
+        return ""
+    progress.say("box", f"box in cache: {wanted}")
+    return wanted
 
 
 def _build(wanted: Recipe) -> None:

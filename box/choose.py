@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from box import build, installed
+from box import build
 from lab import process, progress
 from lab.errors import InfrastructureBroken, LabError
 from lab.topology import Lab
@@ -36,9 +36,12 @@ def _choose(lab: Lab, provider: str, emulated: bool, wanted: str) -> Chosen:
     if wanted:
         return Chosen(_get(wanted, "", provider), "as asked")
     if provider == "libvirt" and emulated:
-        reason = None if installed.has(build.name()) else build.can_build()
+        why = "built here, because installing packages in an emulated machine takes many minutes"
+        cached = build.in_cache()
+        if cached:
+            return Chosen(cached, why)
+        reason = build.can_build()
         if reason is None:
-            why = "built here, because installing packages in an emulated machine takes many minutes"
             return Chosen(build.ensure(), why)
         progress.say("box", f"no box can be built here ({reason}); using the one of lab.yml")
     return _pinned(lab, provider)

@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 from commands.command import command, say
 from fabfile.roles import ROLES
 from host.ownership import uninstall_hints
-from host.prepare import examine, prepare, remove
+from host.prepare import booted, examine, prepare, remove
 from lab import progress, topology
 from lab.errors import BadInput, CheckFailed, LabNotUp, Unreachable
 from lab.faults import ledger
@@ -54,6 +54,7 @@ def up(
     with progress.stage("boot"):
         clean_snapshot.begin(lab)
         lifecycle.boot(lab, lab.node(node) if node else None)
+        booted()
         inject_and_heal.heal_all(lab)
     with progress.stage("configure"):
         outcome = converge.everything(lab, ROLES)
@@ -63,9 +64,9 @@ def up(
         return
     with progress.stage("first page"):
         page = site.first_page(lab)
-        must_be_up(lab)
+        must_be_up(lab, machines=outcome.machines)
     with progress.stage("clean snapshot"):
-        clean_snapshot.keep(lab, ROLES, outcome.systems)
+        clean_snapshot.keep(lab, ROLES, outcome.systems, outcome.machines)
     say(welcome.text(lab, page))
     if timings:
         say(progress.timings())

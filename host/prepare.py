@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network
+from typing import Any
 
 from box import choose as boxes
 from host import permissions, preflight, provider
-from host.emulator import emulator_path
+from host.emulator import emulator_path, processor
 from host.ownership import inventory, leftovers
 from host.preflight import Finding
-from host.private import hypervisor
+from host.private import hypervisor, namespace
 from host.provider import Provider
 from lab import progress
 from lab.errors import InfrastructureBroken, LabError
@@ -34,8 +35,15 @@ def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
     _refuse(preflight.check(lab, provider=using.name))
     emulated = using.driver == "qemu"
     its_box = boxes.choose(lab, using.name, emulated=emulated, wanted=chosen.box)
-    found = {"provider": using.name, "driver": using.driver, "box": its_box.name}
-    vm_power.save_found(found | ({"emulator": emulator_path()} if emulated else {}))
+    found: dict[str, Any] = {"provider": using.name, "driver": using.driver, "box": its_box.name}
+    if emulated:
+        found |= {"emulator": emulator_path(), **processor(its_box.name, _made(lab))}
+    vm_power.save_found(found)
+
+
+def booted() -> None:
+    """Set what can only be set when the machines have made their networks."""
+    namespace.forward_at_once()
 
 
 def remove(lab: Lab, *, host: bool) -> None:
@@ -66,6 +74,13 @@ def examine(lab: Lab) -> list[Finding]:
     except LabError as error:
         return [Finding("provider", False, error.what, error.hint)]
     return preflight.check(lab, provider=using.name)
+
+
+def _made(lab: Lab) -> dict[str, Any]:
+    """What was found out about this host when the lab's machines were made; nothing where there are none."""
+    known = vm_power.found() if vm_power.FOUND.exists() else {}
+    made = known.get("provider") == "libvirt" and set(vm_power.states(lab).values()) != {"absent"}
+    return known if made else {}
 
 
 def _take_over(lab: Lab, using: Provider, networks: Sequence[IPv4Network]) -> None:

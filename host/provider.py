@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from functools import cache
 
 from host.accelerator import CPUINFO, probe, virtualization_flag
 from host.names import IS_ROOT, LIBVIRT_URI
@@ -43,8 +44,9 @@ def virtualbox_version(output: str) -> str:
     return lines[-1] if lines and not any("WARNING" in line for line in lines) else ""
 
 
+@cache
 def has_plugin() -> bool:
-    """Whether Vagrant has the plugin for libvirt."""
+    """Whether Vagrant has the plugin for libvirt; asked once a process, because Vagrant starts slowly."""
     try:
         listed = process.run(["vagrant", "plugin", "list"], timeout=PLUGINS_TIMEOUT_S, env=QUIET)
     except LabError:

@@ -1,9 +1,10 @@
 """The scripts that a node is asked and changed with, and readers of what they print."""
 
-import base64
 import shlex
 from collections.abc import Sequence
 
+from lab.desired import staged_files
+from lab.desired.staged_files import step
 from lab.desired.state import Desired, Difference, File, Found, Unit
 
 MARK = "=weblab="
@@ -11,6 +12,7 @@ PENDING = "/var/lib/weblab/pending"  # a file for each unit that has yet to reac
 POLICY = "/usr/sbin/policy-rc.d"
 LOCK_TIMEOUT_S = 300
 LOCK_HELD = 75  # EX_TEMPFAIL
+START_S = 120  # a unit
 
 # Runs a command again for as long as it finds a lock of the package manager held, and says which.
 PATIENTLY = r"""patiently() {
@@ -114,21 +116,15 @@ def apply_script(difference: Difference) -> str:
     """
     lines = ["{", "set -e", f"if grep -qsx '# weblab' {POLICY}; then rm -f {POLICY}; fi"]
     lines += _install(difference.packages)
-    lines += _stage(difference.files)
+    lines += staged_files.stage(difference.files)
     lines += _remember((*difference.reactions, *difference.later))
-    lines += _place(difference.files)
-    lines += [_step("systemctl daemon-reload"), "systemctl daemon-reload"] if difference.reload else []
+    lines += staged_files.place(difference.files)
+    lines += _enable(difference.starts) or _reload(difference.reload)
     lines += _react(difference.reactions)
-    for unit in difference.starts:
-        lines += [_step(f"start {unit}"), f"timeout 120 systemctl enable --now {shlex.quote(unit)}"]
-        lines.append(f"rm -f {_marker(unit)}")
+    lines += _start(difference.starts)
     for command in difference.commands:
-        lines += [] if command.in_turn else [_step(command.name), command.do]
+        lines += [] if command.in_turn else [step(command.name), command.do]
     return "\n".join([*lines, "} </dev/null", ""])
-
-
-def _step(name: str) -> str:
-    return f"echo {shlex.quote('step: ' + name)}"
 
 
 def _install(packages: Sequence[str]) -> list[str]:
@@ -144,39 +140,16 @@ def _install(packages: Sequence[str]) -> list[str]:
         # services start when their configuration is in place, not with the package's own
         f"printf '#!/bin/sh\\n# weblab\\nexit 101\\n' > {POLICY}; chmod 755 {POLICY}",
         f"trap 'rm -f {POLICY}' EXIT",
-        _step("configure what an interrupted installation left"),
+        step("configure what an interrupted installation left"),
         f"patiently dpkg --force-confold --configure -a || [ $? != {LOCK_HELD} ]",
-        _step(f"install {names}"),
+        step(f"install {names}"),
         f"if ! {install}; then",
-        _step("refresh the package lists"),
+        step("refresh the package lists"),
         "patiently apt-get -q update",
         install,
         "fi",
         f"rm -f {POLICY}; trap - EXIT",
     ]
-
-
-def _stage(files: Sequence[File]) -> list[str]:
-    """Write all files aside, check each with its product's checker, and copy them beside their places."""
-    if not files:
-        return []
-    beside = shlex.join(f"{file.path}.weblab" for file in files)
-    clean = f'rm -rf "$stage" {beside}'
-    lines = ["stage=$(mktemp -d)", f"trap {shlex.quote(clean)} EXIT", "chmod 755 $stage"]
-    copies = []
-    for number, file in enumerate(files):
-        staged, target = f"$stage/{number}", shlex.quote(file.path)
-        content = base64.b64encode(file.text.encode()).decode()
-        lines += [f"( umask 077; base64 -d > {staged} ) <<'END'\n{content}\nEND"]
-        lines += [f"chown {file.owner} {staged}", f"chmod {file.mode} {staged}"]
-        if file.check:
-            lines += [_step(f"check of {file.path}"), file.check.replace("%s", staged)]
-        copies += [f'mkdir -p "$(dirname {target})"', f"cp -p {staged} {target}.weblab"]
-    return [*lines, _step("files beside their places"), *copies]
-
-
-def _place(files: Sequence[File]) -> list[str]:
-    return [f"mv -T {path}.weblab {path}" for path in (shlex.quote(file.path) for file in files)]
 
 
 def _marker(unit: str) -> str:
@@ -189,11 +162,32 @@ def _remember(units: Sequence[Unit]) -> list[str]:
     return [f"mkdir -p {PENDING}", f"touch {markers}"] if units else []
 
 
+def _reload(wanted: bool) -> list[str]:
+    return [step("systemctl daemon-reload"), "systemctl daemon-reload"] if wanted else []
+
+
+def _enable(units: Sequence[str]) -> list[str]:
+    """All at once, for systemd reads all its files anew after it, as after a daemon-reload.
+
+    To tell scripts of SysV, which these units replace, takes Perl twice and two more times of reading for each.
+    """
+    names = shlex.join(units)
+    enable = f"SYSTEMCTL_SKIP_SYSV=1 timeout {START_S} systemctl enable {names}"
+    return [step(f"enable {names}"), enable] if units else []
+
+
+def _start(units: Sequence[str]) -> list[str]:
+    """All at once: systemd knows who waits for whom."""
+    names, markers = shlex.join(units), " ".join(_marker(unit) for unit in units)
+    start = f"timeout {START_S * len(units)} systemctl start {names}"
+    return [step(f"start {names}"), start, f"rm -f {markers}"] if units else []
+
+
 def _react(units: Sequence[Unit]) -> list[str]:
     lines = []
     for reaction in dict.fromkeys(unit.on_change for unit in units):
         reacting = [unit for unit in units if unit.on_change == reaction]
         waits = next((f"bash -c {shlex.quote(unit.waits)} waits " for unit in reacting if unit.waits), "")
         markers = " ".join(_marker(unit.name) for unit in reacting)
-        lines += [_step(reaction), f"timeout 120 {waits}{reaction}", f"rm -f {markers}"]
+        lines += [step(reaction), f"timeout 120 {waits}{reaction}", f"rm -f {markers}"]
     return lines

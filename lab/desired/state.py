@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class File:
-    """A file as it should be; `check` is its product's own checker, with %s for the staged path."""
+    """A file as it should be.
+
+    `check` is its product's own checker, with %s for the staged path, or %* for those of all files with the same one.
+    """
 
     path: str
     text: str

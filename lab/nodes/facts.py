@@ -11,7 +11,7 @@ from lab.mysql import server_state, shutdown
 from lab.mysql.server_state import Database
 from lab.nodes import console, vm_power
 from lab.nodes.services import named
-from lab.nodes.ssh import Machine, together
+from lab.nodes.ssh import Machine, Shell, together
 from lab.release import SERVICES
 from lab.topology import Lab, Node
 
@@ -42,14 +42,17 @@ def ready(machine: Machine) -> str:
     return machine.run("cat /etc/os-release", timeout=READY_TIMEOUT_S, title="waits for ssh").stdout
 
 
+# Asked for one property, systemd sends one; `show` has it send all of a unit's.
+SERVICES_ARE = """units=%s
+echo $units
+systemctl is-active $units 2>/dev/null"""
+
+
 def services(output: str) -> dict[str, str]:
-    """Parse `systemctl show -p Id -p ActiveState` into unit -> state, without '.service'."""
-    states: dict[str, str] = {}
-    for block in output.strip().split("\n\n"):
-        it = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if "Id" in it:
-            states[it["Id"].removesuffix(".service")] = it.get("ActiveState", "unknown")
-    return states
+    """The answer to SERVICES_ARE as unit -> state, without the '.service'; what is not installed has none."""
+    names, *states = output.splitlines() or [""]
+    units = [name.removesuffix(".service") for name in names.split() if "*" not in name]
+    return dict(zip(units, states, strict=False))
 
 
 def servers(output: str) -> list[Server]:
@@ -121,20 +124,22 @@ def units(roles: Sequence[str]) -> str:
     return named(it.unit for role in roles for it in SERVICES.values() if it.role == role)
 
 
-def ask(machine: Machine) -> NodeFacts:
-    """Everything that status shows about a node, in one round trip; an unreachable node is a fact too."""
+def ask(machine: Machine, shell: Shell | None = None) -> NodeFacts:
+    """Everything that status shows about a node, in one round trip; an unreachable node is a fact too.
+
+    Where there is a `shell` that is ready, it runs the question, as its last.
+    """
     roles = machine.node.roles
-    script = [f"systemctl show -p Id -p ActiveState {units(roles)}", f"echo {MARK}"]
+    script = [SERVICES_ARE % units(roles), f"echo {MARK}"]
     script += [BALANCER if "balancer" in roles else "true", f"echo {MARK}"]
     script += [server_state.QUESTION if "database" in roles else "true"]
     try:
-        answer = machine.script("exec 2>&1\n" + "\n".join(script) + "\nexit 0", timeout=15, title="status")
+        answer = machine.script("exec 2>&1\n" + "\n".join(script) + "\nexit 0", timeout=15, title="status", shell=shell)
     except LabError as error:
         return NodeFacts({}, None, None, str(error))
     unit_text, balancer_text, database_text = [*answer.stdout.split(f"{MARK}\n"), "", ""][:3]
-    states = {unit: state for unit, state in services(unit_text).items() if "*" not in unit}
     return NodeFacts(
-        services=states,
+        services=services(unit_text),
         servers=servers(balancer_text) if "pxname" in balancer_text else None,
         database=server_state.read(machine.node.name, database_text),
     )

@@ -21,6 +21,8 @@ HANDSHAKE_S = 25  # sshd starts a process and computes for it: on a busy emulate
 # A machine that rebooted resets the connection at the first keep-alive: after 15 s, not at the deadline of a command. A
 # frozen one is given up after two minutes. tcp(7)
 KEEPS_ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 8}
+# Paramiko's first choice: more to compute for the node, against those who record packets, and these leave no machine.
+POST_QUANTUM = "mlkem768x25519-sha256"
 
 
 def connect(name: str, ssh_config: Path) -> Connection:
@@ -51,7 +53,10 @@ def _connection(name: str, ssh_config: Path) -> Connection:
         name,
         config=Config(runtime_ssh_path=str(ssh_config)),
         connect_timeout=HANDSHAKE_S,
-        connect_kwargs={"allow_agent": False, "look_for_keys": False, "banner_timeout": 30, "auth_timeout": 30},
+        connect_kwargs={
+            **{"allow_agent": False, "look_for_keys": False, "banner_timeout": 30, "auth_timeout": 30},
+            "disabled_algorithms": {"kex": [POST_QUANTUM]},
+        },
     )
 
 

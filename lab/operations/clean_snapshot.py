@@ -5,7 +5,7 @@ never kept as clean. Nor is one in which somebody wrote, logged in or changed th
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -49,19 +49,21 @@ def begin(lab: Lab) -> None:
         last_seen.forget()
 
 
-def keep(lab: Lab, roles: Roles, systems: dict[str, str]) -> None:
+def keep(lab: Lab, roles: Roles, systems: dict[str, str], machines: Sequence[Machine] = ()) -> None:
     """Take the clean snapshot of a lab that was just made; `systems` are the nodes' /etc/os-release.
 
     Where the snapshot of a used lab is missing, it says so and how to get one: what somebody wrote is not deleted here.
+    `machines`: connections to the nodes, where there are some already.
     """
     if vm_power.provider() != "libvirt":
         return
     missing = _missing(lab)
     if not missing:
         return
-    used = _in_use(lab) if _record().get("configuration") == MAKING else "this lab was in use"
+    databases = _databases(lab, machines)
+    used = _in_use(lab, databases) if _record().get("configuration") == MAKING else "this lab was in use"
     if not used:
-        _take(lab, roles, systems)
+        _take(lab, roles, systems, databases)
         return
     touched()
     progress.say("host", f"{missing}, and {used}: lab.reset can't put it back; {ANEW}")
@@ -88,8 +90,9 @@ def reset(lab: Lab, roles: Roles) -> list[str]:
     why = "the clean snapshot is of another configuration: it is converged and taken anew"
     restore(lab, snapshots.CLEAN, lambda: outcomes.append(_converged(lab, roles, why)))
     _write(STALE, record["systems"])  # a new snapshot must not have the old configuration on record
-    _empty(lab)
-    _take(lab, roles, outcomes[0].systems)
+    databases = _databases(lab, outcomes[0].machines)
+    _empty(lab, databases)
+    _take(lab, roles, outcomes[0].systems, databases)
     return outcomes[0].changed
 
 
@@ -156,43 +159,48 @@ def _missing(lab: Lab) -> str:
     return f"the clean snapshot{' of ' if nodes else ''}{', '.join(nodes)} is missing"
 
 
-def _in_use(lab: Lab) -> str:
+def _databases(lab: Lab, machines: Sequence[Machine]) -> list[Machine]:
+    """The connections to databases; new ones where `machines` has none, and each costs an emulated node time."""
+    return [it for it in machines if "database" in it.node.roles] or lifecycle.running(lab, "database")
+
+
+def _in_use(lab: Lab, databases: Sequence[Machine]) -> str:
     """Why this is not how the lab is made, in words: other roles, or what visitors wrote; '' where it is."""
-    return _other_roles(lab) or ("visitors wrote" if _written(lab) else "")
+    return _other_roles(lab, databases) or ("visitors wrote" if _written(lab, databases) else "")
 
 
-def _other_roles(lab: Lab) -> str:
+def _other_roles(lab: Lab, databases: Sequence[Machine]) -> str:
     """Says so where it is not certain that lab.yml's first database, and only that, is open for writes."""
-    asked = databases_of(lifecycle.running(lab, "database"))
+    asked = databases_of(databases)
     first = lab.having("database")[0].name
     certain = [name for name, it in asked.items() if it is None or it.writable] == [first] and asked[first]
     return "" if certain else f"{first} alone should be open for writes"
 
 
-def _written(lab: Lab) -> bool:
-    return _first(lab).script(f'mysql -N -e "{WRITTEN}"', title="counts what visitors wrote").stdout.strip() != "0"
+def _written(lab: Lab, databases: Sequence[Machine]) -> bool:
+    count = _first(lab, databases).script(f'mysql -N -e "{WRITTEN}"', title="counts what visitors wrote")
+    return count.stdout.strip() != "0"
 
 
-def _first(lab: Lab) -> Machine:
-    node = lab.having("database")[0]
-    return next(machine for machine in lifecycle.running(lab, "database") if machine.node == node)
+def _first(lab: Lab, databases: Sequence[Machine]) -> Machine:
+    return next(machine for machine in databases if machine.node == lab.having("database")[0])
 
 
-def _empty(lab: Lab) -> None:
+def _empty(lab: Lab, databases: Sequence[Machine]) -> None:
     """Delete what visitors wrote while a reset goes on. Raises CheckFailed where the roles are not the first ones."""
-    roles = _other_roles(lab)
+    roles = _other_roles(lab, databases)
     if roles:
         raise CheckFailed(f"the clean snapshot is not of a lab as it is made: {roles}", hint=ANEW)
-    if _written(lab):
-        sql(_first(lab), EMPTY, "deletes what visitors wrote")
+    if _written(lab, databases):
+        sql(_first(lab, databases), EMPTY, "deletes what visitors wrote")
 
 
-def _take(lab: Lab, roles: Roles, systems: dict[str, str]) -> None:
+def _take(lab: Lab, roles: Roles, systems: dict[str, str], databases: Sequence[Machine]) -> None:
     """Take the snapshot. Notes only become more: where none is there after it, none is in it."""
     progress.say("host", "takes the snapshot clean, for lab.reset")
     with progress.display(["host"], "takes the snapshot clean"):
         snapshots.take(lab, snapshots.CLEAN)
-    used = _in_use(lab)
+    used = _in_use(lab, databases)
     if used:
         progress.say("host", f"{used} meanwhile: the next lab.reset takes the snapshot anew")
     _write(STALE if used else configuration(lab, roles, systems, choices.load()), systems)

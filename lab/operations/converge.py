@@ -24,11 +24,15 @@ from lab.topology import Lab, Node
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a converge changed, a line a node, each node's /etc/os-release, and the nodes that do not run."""
+    """What a converge changed, a line a node, each node's /etc/os-release, and the nodes that do not run.
+
+    `machines`: the connections to those that run, for what comes next.
+    """
 
     changed: list[str]
     systems: dict[str, str]
     off: list[str]
+    machines: Sequence[Machine] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def everything(
     off = [it.name for it in lab.nodes if it not in [machine.node for machine in running]]
     if not (without or node or dry_run or off or len(wanted) < len(roles)):
         _all_protected()
-    return Outcome(changed, systems, off)
+    return Outcome(changed, systems, off, running)
 
 
 def _chosen(without: Sequence[str]) -> Choices:

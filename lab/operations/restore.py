@@ -1,17 +1,17 @@
 """Back to a snapshot, and not ready before everything is: clocks, services, replication, the page."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from lab import progress
 from lab.errors import CheckFailed, LabNotUp, TimedOut
 from lab.faults import ledger
 from lab.mysql import advice, last_seen
 from lab.nodes import lifecycle
-from lab.nodes.clock_sync import step_clock_soon
+from lab.nodes.clock_sync import shell_in_time
 from lab.nodes.facts import ask, databases_of
 from lab.nodes.site import healthy
-from lab.nodes.ssh import Machine, together
+from lab.nodes.ssh import Machine, Shell, together
 from lab.operations import snapshots
 from lab.operations.health import DatabaseState, health
 from lab.topology import Lab
@@ -35,20 +35,22 @@ def restore(lab: Lab, name: str, repair: Callable[[], object] = lambda: None) ->
     machines = lifecycle.machines(lab)
     names = [machine.node.name for machine in machines]
     with progress.stage("clocks"), progress.display(names, "sets its clock"):
-        together(step_clock_soon, machines)
+        shells = together(shell_in_time, machines)
     snapshots.is_back()  # from here on lab.provision completes it
     repair()
     with progress.stage("settle"):
-        settle(lab, machines)
+        settle(lab, machines, shells)
     progress.say("host", f"snapshot {name} is back")
 
 
-def settle(lab: Lab, machines: list[Machine]) -> None:
-    """Wait for services, equal databases and the page."""
+def settle(lab: Lab, machines: Sequence[Machine], shells: Sequence[Shell]) -> None:
+    """Wait for services, equal databases and the page; the first look is over `shells`, one of each machine."""
     trouble: list[str] = []
+    ready = dict(zip((machine.node.name for machine in machines), shells, strict=True))
 
     def right() -> bool:
-        trouble[:] = wrong(lab, machines)
+        trouble[:] = wrong(lab, machines, ready)
+        ready.clear()
         return not trouble
 
     what = "services, databases and the page are right"
@@ -69,12 +71,13 @@ def must_be_healthy(lab: Lab) -> None:
         raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(machines))
 
 
-def must_be_up(lab: Lab, node: str = "") -> None:
+def must_be_up(lab: Lab, node: str = "", machines: Sequence[Machine] = ()) -> None:
     """Wait a moment until the lab, or one node of it, is as it should be; raises CheckFailed naming what is not.
 
-    A server that somebody drained or took into maintenance is as it should be.
+    A server that somebody drained or took into maintenance is as it should be. `machines`: connections to all of them,
+    where there are some already.
     """
-    machines = lifecycle.running(lab) if node else lifecycle.machines(lab)
+    machines = machines or (lifecycle.running(lab) if node else lifecycle.machines(lab))
 
     def missing() -> list[str]:
         found = [line for line in wrong(lab, machines) if not line.endswith(TAKEN_OUT)]
@@ -110,10 +113,14 @@ def _next(machines: list[Machine]) -> str:
     return "invoke db.status" if only_roles else "invoke lab.up"
 
 
-def wrong(lab: Lab, machines: list[Machine]) -> list[str]:
-    """What is not right yet, in words; one round trip a node, and the site where nothing else is wrong."""
+def wrong(lab: Lab, machines: Sequence[Machine], shells: Mapping[str, Shell] | None = None) -> list[str]:
+    """What is not right yet, in words; one round trip a node, and the site where nothing else is wrong.
+
+    `shells`: shells that are ready, by node; a node that has none gets one.
+    """
     asked_at = time.time()
-    facts = dict(zip((machine.node.name for machine in machines), together(ask, machines), strict=True))
+    answers = together(lambda machine: ask(machine, (shells or {}).get(machine.node.name)), machines)
+    facts = dict(zip((machine.node.name for machine in machines), answers, strict=True))
     last_seen.remember(asked_at, [it.database for it in facts.values()])
     asked = [it.database for it in facts.values() if it.database]
     databases = [DatabaseState(it.node, it.role, it.replicating, it.gtid_executed) for it in asked]

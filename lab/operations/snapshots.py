@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from lab import process
 from lab.errors import BadInput, CheckFailed, InfrastructureBroken, LabError, did_you_mean
@@ -21,6 +22,7 @@ CLEAN = "clean"
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,30}$")
 SNAPSHOT = re.compile(r"^(\S+)\.(\d+)$", re.MULTILINE)
 SNAPSHOT_S, POWER_S = 180.0, 30.0
+T = TypeVar("T")
 RESTORING = ROOT / ".lab" / "restoring"  # there while the machines may be of different times
 NAMES = ROOT / ".lab" / "snapshots"  # a name a line, for the shell's TAB: libvirt is too slow to ask
 
@@ -128,8 +130,9 @@ def _complete(lab: Lab) -> dict[str, int]:
 
 def _stored(lab: Lab) -> dict[Node, set[tuple[str, int]]]:
     """What libvirt has of each machine: names and generations."""
-    texts = {node: _virsh("snapshot-list", node, "--name") for node in lab.nodes}
-    return {node: {(name, int(number)) for name, number in SNAPSHOT.findall(text)} for node, text in texts.items()}
+    texts = _on_all(lab, lambda node: _virsh("snapshot-list", node, "--name"))
+    found = [{(name, int(number)) for name, number in SNAPSHOT.findall(text)} for text in texts]
+    return dict(zip(lab.nodes, found, strict=True))
 
 
 def _drop(lab: Lab, name: str, which: Callable[[int], bool]) -> None:
@@ -161,9 +164,9 @@ def _standing(lab: Lab) -> str:
         return error.what
 
 
-def _on_all(lab: Lab, work: Callable[[Node], object]) -> None:
+def _on_all(lab: Lab, work: Callable[[Node], T]) -> list[T]:
     with ThreadPoolExecutor(max_workers=len(lab.nodes)) as pool:
-        list(pool.map(work, lab.nodes))
+        return list(pool.map(work, lab.nodes))
 
 
 def _virsh(command: str, node: Node, *words: str, ok: Sequence[int] = (0,), timeout: float = POWER_S) -> str:

@@ -1,12 +1,15 @@
 """The local box: its name, whether it can be built on this machine, and which older boxes it replaces."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from box import build, image, installed, mirrors, recipe
+from box import build, choose, image, installed, mirrors, recipe
+from lab import process, topology
 from lab.errors import InfrastructureBroken
+from lab.process import Finished
 
 KIND = "weblab/debian-13-"
 OLD, NEW = f"{KIND}0123456789ab", f"{KIND}cdef01234567"
@@ -86,6 +89,24 @@ def good_machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_a_good_machine_can_build(good_machine: pytest.MonkeyPatch) -> None:
     """None means that there is no reason against it."""
     assert build.can_build() is None
+
+
+def test_vagrant_is_asked_once_for_a_box_that_it_has(good_machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is slow to start; nothing is built, and nothing else is asked."""
+    asked: list[Sequence[str]] = []
+
+    def run(argv: Sequence[str], **_: object) -> Finished:
+        asked.append(argv)
+        return Finished(0, f"{build.name()} (libvirt, 0)\n")
+
+    good_machine.setattr(process, "run", run)
+    good_machine.setattr(image, "KERNELS", tmp_path)
+    folder = image.kernel_folder(build.name())
+    folder.mkdir()
+    for name in ("vmlinuz", "initrd"):
+        (folder / name).touch()
+    assert choose.choose(topology.load(), "libvirt", emulated=True).name == build.name()
+    assert asked == [["vagrant", "box", "list"]]
 
 
 def test_every_reason_is_named_at_once(good_machine: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         (site, "first_page"),
     ):
         monkeypatch.setattr(owner, name, lambda *_: None)
-    for name in ("prepare", "remove"):
+    for name in ("prepare", "booted", "remove"):
         monkeypatch.setattr(commands, name, lambda *_, **__: None)
     monkeypatch.setattr(clean_snapshot, "keep", lambda *_: ends.append("keeps the clean snapshot"))
     monkeypatch.setattr(clean_snapshot, "RECORD", tmp_path / "clean.yml")
@@ -43,7 +43,7 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 def comes(monkeypatch: pytest.MonkeyPatch, off: Sequence[str], *, wrong: bool) -> None:
     """How far the lab comes: nodes that are off after the converge, and whether something is wrong then."""
 
-    def must_be_up(*_: object) -> None:
+    def must_be_up(*_: object, **__: object) -> None:
         if wrong:
             raise CheckFailed(DOWN)
 

@@ -161,3 +161,24 @@ def test_no_provider_names_what_was_tried(monkeypatch: pytest.MonkeyPatch) -> No
 def test_virtualbox_without_its_kernel_module_does_not_count(output: str, version: str) -> None:
     """VBoxManage prints its version even so."""
     assert provider.virtualbox_version(output) == version
+
+
+OLDER, OTHER = {"emulator": "/usr/bin/qemu"}, {"model": "Haswell", "features": []}
+
+
+@pytest.mark.parametrize(
+    ("box", "made", "expected"),
+    [
+        ("weblab/debian-13-0123456789ab", {}, {"cpu": emulator.PROCESSOR}),
+        ("bento/ubuntu-24.04", {}, {}),
+        ("weblab/debian-13-0123456789ab", OLDER, {}),
+        ("weblab/debian-13-0123456789ab", OLDER | {"cpu": OTHER}, {"cpu": OTHER}),
+        ("bento/ubuntu-24.04", OLDER | {"cpu": OTHER}, {"cpu": OTHER}),
+    ],
+    ids=["a new lab", "a box of others", "a lab of an older version", "a lab that was made", "and its box is another"],
+)
+def test_machines_keep_the_processor_that_they_were_made_with(
+    box: str, made: dict[str, object], expected: dict[str, object]
+) -> None:
+    """Their snapshots hold its state; QEMU's own choice is no entry."""
+    assert emulator.processor(box, made) == expected

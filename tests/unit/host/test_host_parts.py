@@ -178,3 +178,20 @@ def test_a_box_added_from_a_file_is_known_by_its_time(tmp_path: Path) -> None:
     volume = tmp_path / "weblab-VAGRANTSLASH-debian-13_vagrant_box_image_0_1795400486_box.img"
     volume.write_bytes(b"x" * 99)
     assert list(uploads.unfinished(tmp_path / "boxes", tmp_path, "")) == [volume.name]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_bridges_forward_at_once_where_a_namespace_has_them(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them, inside; the bridges of this machine are others' business."""
+    done: list[list[str]] = []
+
+    def run(argv: list[str], **_: object) -> Finished:
+        done.append(argv)
+        return Finished(0, '[{"ifname": "virbr1"}, {"ifname": "virbr2"}]' if "show" in argv else "")
+
+    monkeypatch.setattr(process, "run", run)
+    monkeypatch.setattr(namespace, "exists", lambda: there)
+    namespace.forward_at_once()
+    assert all(argv[:4] == ["ip", "netns", "exec", "weblab"] for argv in done)
+    words = [" ".join(argv[4:]) for argv in done[1:]]
+    assert words == [f"ip link set virbr{it} type bridge stp_state 0" for it in (1, 2) if there]

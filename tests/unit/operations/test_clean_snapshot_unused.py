@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fabfile.roles import ROLES
+from lab.nodes import lifecycle
 from lab.operations import clean_snapshot
-from tests.support.clean_doubles import CONVERGED, LAB, SYSTEMS, Host, made, refusal
+from tests.support.clean_doubles import CONVERGED, LAB, SYSTEMS, Double, Host, made, refusal
 from tests.support.pairs import CLOSED, OPEN
 
 USES: Mapping[str, tuple[Callable[[Host], object], str]] = {
@@ -39,6 +41,16 @@ def test_a_lab_used_before_its_first_snapshot_is_never_kept_as_clean(
     clean_snapshot.keep(LAB, ROLES, SYSTEMS)
     assert host.events == []
     assert refusal().startswith("there is no clean snapshot to go back to")
+
+
+def test_a_lab_that_was_just_made_is_asked_over_the_connections_that_there_are(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To open one costs an emulated node time."""
+    monkeypatch.setattr(lifecycle, "running", lambda *_: pytest.fail("opens others"))
+    machines: list[Any] = [Double(host, node) for node in LAB.nodes]
+    clean_snapshot.keep(LAB, ROLES, SYSTEMS, machines)
+    assert host.events == ["take"]
 
 
 def test_who_logs_in_later_changes_no_record(host: Host) -> None:

@@ -36,6 +36,10 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def put_back(*_: object) -> None:
         done.append("put back")
 
+    def together(*_: object) -> list[object]:
+        done.append("clocks")
+        return []
+
     def wrong(*_: object) -> list[str]:
         done.append("looks")
         return []
@@ -43,7 +47,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(snapshots, "put_back", put_back)
     monkeypatch.setattr(snapshots, "is_back", lambda: done.append("is back"))
     monkeypatch.setattr(lifecycle, "machines", lambda lab: [])
-    monkeypatch.setattr(restore, "together", lambda work, machines: done.append("clocks"))
+    monkeypatch.setattr(restore, "together", together)
     monkeypatch.setattr(restore, "wrong", wrong)
     ledger.add(Fault("power-off", "web1"), 1.0)
     last_seen.remember(time.time(), [OPEN, REPLICA])
@@ -178,3 +182,18 @@ def test_a_lab_is_not_called_up_while_something_is_wrong(
     with pytest.raises(CheckFailed) if problems else nullcontext() as caught:
         restore.must_be_up(LAB, node)
     assert not caught or caught.value.evidence.splitlines() == problems
+
+
+def test_connections_that_there_are_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To open one costs an emulated node time."""
+    monkeypatch.setattr(lifecycle, "machines", lambda *_: pytest.fail("opens others"))
+    asked: list[object] = []
+
+    def wrong(_: object, machines: list[object]) -> list[str]:
+        asked.extend(machines)
+        return []
+
+    monkeypatch.setattr(restore, "wrong", wrong)
+    machine: Any = Double()
+    restore.must_be_up(LAB, machines=[machine])
+    assert asked == [machine]

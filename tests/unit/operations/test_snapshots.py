@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -12,8 +11,7 @@ from lab.errors import BadInput, CheckFailed, CommandFailed, InfrastructureBroke
 from lab.faults import ledger
 from lab.faults.kinds import Fault
 from lab.mysql import last_seen
-from lab.nodes import clock_sync, vm_power
-from lab.nodes.ssh import Answer, Machine
+from lab.nodes import vm_power
 from lab.operations import snapshots
 from tests.support.pairs import OPEN
 
@@ -165,32 +163,6 @@ def test_half_a_way_back_names_what_is_paused_and_can_be_run_again(virsh: Virsh,
     virsh.broken = set()
     snapshots.put_back(LAB, "one")
     assert all_run(virsh)
-
-
-class SlowDouble:
-    """A machine whose ssh takes seven seconds to connect; `clock` is the hosting machine's."""
-
-    node = LAB.nodes[0]
-    clock = 1000.0
-    connected = False
-    set_to = ""
-
-    def run(self, command: str, *words: object, **_: Any) -> Answer:
-        """The first command connects."""
-        if not self.connected:
-            self.clock += 7
-            self.connected = True
-        if command.startswith("date"):
-            self.set_to = str(words[0])
-        return Answer(0, "", "")
-
-
-def test_a_clock_is_set_to_the_time_after_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read before, it would be late by as long as ssh takes, which is seconds on an emulated processor."""
-    machine = SlowDouble()
-    monkeypatch.setattr(time, "time", lambda: machine.clock)
-    clock_sync.step_clock(cast(Machine, machine))
-    assert float(machine.set_to) == machine.clock
 
 
 def test_an_active_fault_is_not_kept(virsh: Virsh) -> None:
