@@ -39,12 +39,15 @@ try {
 
 /**
  * Refuse a request that has waited too long. When visitors leave, their requests stay in PHP's queue, and working on
- * them would delay all others. The balancer turns 429 into 503 and tries no other server; for a 503 it would.
+ * them would delay all others. The balancer turns 429 into 503 and tries no other server; for a 503 it does. It gives
+ * up after `balancer_waits_s`, so a request that seems older has not waited: the clock of this machine was set forward.
  */
 function must_be_recent(array $config): void
 {
-    if (microtime(true) - (float) $_SERVER['ARRIVED_AT'] > $config['read_begins_within_s']) {
-        throw new Problem(429, 'the site is too busy, nothing was done');
+    $waited_s = microtime(true) - (float) $_SERVER['ARRIVED_AT'];
+    if ($waited_s > $config['read_begins_within_s']) {
+        $status = $waited_s > $config['balancer_waits_s'] ? 503 : 429;
+        throw new Problem($status, 'the site is too busy, nothing was done');
     }
 }
 

@@ -31,5 +31,7 @@ return [
     ],
     // Seconds after nginx got the request: a request waits this long for PHP only if PHP is overloaded.
     'read_begins_within_s' => 2,
+    // Then the balancer gives up: a request that seems older met a clock that was set forward.
+    'balancer_waits_s' => 5,
     'connect_timeout_s' => 1,
 ];
