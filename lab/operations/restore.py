@@ -65,9 +65,9 @@ def must_be_healthy(lab: Lab) -> None:
         active = ", ".join(it["id"] for it in ledger.entries())
         raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
     machines = lifecycle.machines(lab)
-    trouble = _after_a_moment("the lab is whole", HEALTHY_S, lambda: wrong(lab, machines))
+    trouble = _after_a_moment("the lab is healthy", HEALTHY_S, lambda: wrong(lab, machines))
     if trouble:
-        what = "the lab is not whole, so nothing could be learned"
+        what = "the lab is not healthy, so a run would prove nothing"
         raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(machines))
 
 

@@ -37,7 +37,7 @@ NAMES = {
     "failed-commands": "commands of the experiment that failed",
 }
 ONLY_REPORTED = "only reported"
-NOT_JUDGED = "not judged"  # the rig broke: what was measured proves nothing
+NOT_JUDGED = "not judged"  # the test infrastructure failed: what was measured proves nothing
 SIGNS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!", REPORTED: "·", NOT_JUDGED: "-"}
 
 

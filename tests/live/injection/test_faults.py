@@ -97,7 +97,7 @@ def test_a_fault_inside_a_node_is_real_and_goes(
     assert (active["kind"], active["node"]) == (words[0], words[1])
     assert active["id"] in must("fault.heal", timeout=HEAL_S)
     assert json.loads(must("lab.status", "--json"))["faults"] == []
-    until("the lab is whole", lambda: not wrong(no_faults), 90, every=2)
+    until("the lab is healthy", lambda: not wrong(no_faults), 90, every=2)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_fault_of_a_whole_machine_is_real_and_goes(no_faults: Lab, kind: str, 
     assert refused.returncode == 1 and "nothing else can break there" in refused.stderr
     must("fault.heal", timeout=HEAL_S)
     assert must("fault.heal").strip() == "no fault is active"
-    until("the lab is whole", lambda: not wrong(no_faults), 120, every=2)
+    until("the lab is healthy", lambda: not wrong(no_faults), 120, every=2)
 
 
 def test_a_skewed_clock_is_put_back(no_faults: Lab, machines: dict[str, Machine]) -> None:
@@ -155,7 +155,7 @@ def test_two_who_heal_at_once_heal_everything_and_lose_nothing(no_faults: Lab) -
     outputs = [it.communicate(timeout=HEAL_S)[0] for it in both]
     assert [it.returncode for it in both] == [0, 0], outputs
     assert ledger.entries() == []
-    until("the lab is whole", lambda: not wrong(no_faults), 120, every=2)
+    until("the lab is healthy", lambda: not wrong(no_faults), 120, every=2)
 
 
 def test_mistakes_are_told_all_at_once(lab: Lab) -> None:

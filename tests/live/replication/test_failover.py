@@ -39,7 +39,7 @@ def test_a_dead_primary_is_replaced_and_comes_back_with_two_commands(roles: Lab)
     assert site.writer(roles, "") == "web2" and named("db.rejoin web1")
     output = must("db.rejoin", "web1", timeout=REJOIN_S)
     assert "commits on web2 are durable" in output, output
-    until("the lab is whole", lambda: not wrong(roles), 60, every=2)
+    until("the lab is healthy", lambda: not wrong(roles), 60, every=2)
     must("db.promote", "web1", timeout=PROMOTE_S)
     assert wrong(roles) == []
 
@@ -54,7 +54,7 @@ def test_a_replica_that_threw_away_what_it_had_is_not_promoted(roles: Lab, machi
         assert "--accept-data-loss" in done.stderr and primary(roles) is None
     finally:
         must("fault.heal", timeout=REJOIN_S)
-    until("the lab is whole", lambda: not wrong(roles), 120, every=2)
+    until("the lab is healthy", lambda: not wrong(roles), 120, every=2)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from tests.support.matrix_doubles import BAD, BROKEN, EXPECT, GOOD, HOST, INTERR
 from tests.support.report_page import facts
 from tests.support.timelines import changed, kind, quiet
 
-BAD_LAB = LabNotUp("the lab is not whole", evidence="web1: nginx is failed")
+BAD_LAB = LabNotUp("the lab is not healthy", evidence="web1: nginx is failed")
 
 
 def test_every_shipped_experiment_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_a_lab_that_stays_broken_is_an_error_and_the_next_row_is_tried(tmp_path:
     it = Doubles(tmp_path, BAD_LAB, BAD_LAB, GOOD, GOOD)
     assert it.play(rows(*TWO)) == 3
     assert it.verdicts == [("web1-freeze", "error"), ("web2-freeze", "pass")]
-    assert it.results[0]["why"] == ["the lab is not whole", "web1: nginx is failed"]
+    assert it.results[0]["why"] == ["the lab is not healthy", "web1: nginx is failed"]
     assert it.messages[0].startswith("1 of 2  error         web1-freeze")
     assert it.play(rows(*TWO)) == 0
 

@@ -50,6 +50,6 @@ def test_a_lab_whose_roles_are_not_right_is_looked_at_first(
     monkeypatch.setattr(restore, "HEALTHY_S", 0.0)
     monkeypatch.setattr(restore, "wrong", lambda lab, machines: ["web1 does not replicate"])
     monkeypatch.setattr(restore, "databases_of", asked)
-    with pytest.raises(LabNotUp, match="not whole") as caught:
+    with pytest.raises(LabNotUp, match="not healthy") as caught:
         restore.must_be_healthy(LAB)
     assert caught.value.hint == hint
