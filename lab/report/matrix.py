@@ -22,7 +22,7 @@ A round injects all faults of the experiment once, after a delay of up to HAProx
 draws, so that it comes at any moment between two checks; 0 rounds: run as its file says, or ten quiet minutes where
 nothing breaks. Before DOWN: reads that were due after a fault began and before HAProxy took the server out. `< x %`:
 none of the n injections had a failed read, so with 95 % confidence fewer than 1 - 0.05^(1/n) of such injections have
-one; a fault hits all reads of its time or none, so more reads prove no more. DOWN after: median and longest time of
+one; the reads of one injection share one cause, so more reads prove no more. DOWN after: median and longest time of
 all injections, and what the experiment allows. All numbers of this table are those of one result, of whatever code
 that was: of the two latest the one that is not old, then the one with more rounds, then the latest.
 
