@@ -1,5 +1,6 @@
 """The real lab for live tests: made or completed once, healthy before each test, left as it was found."""
 
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from lab.topology import ROOT, Lab
 from lab.wait import until
 
 INVOKE = str(Path(sys.executable).with_name("invoke"))
+LISTED = re.compile(r"^ *[\d.]+s  (.{9})     (\S.*)$", re.MULTILINE)  # of `lab.provision --verbose`, on stderr
 UP_S, QUICK_S = 900.0, 120.0
 PROMOTE_S, REJOIN_S, RESET_S = 180.0, 400.0, 300.0
 
@@ -32,6 +34,14 @@ def must(*words: str, timeout: float = QUICK_S, cwd: Path = ROOT) -> str:
     done = invoke(*words, timeout=timeout, cwd=cwd)
     assert done.returncode == 0, f"invoke {' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def changes(timeout: float = QUICK_S) -> list[str]:
+    """Converge, and return each change that it lists, as 'web1: hostname' or 'account site_read'."""
+    done = invoke("lab.provision", "--verbose", timeout=timeout)
+    assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    of_nodes = [f"{node.strip()}: {change}" for node, change in LISTED.findall(done.stderr)]
+    return sorted([*of_nodes, *(it for it in done.stdout.splitlines() if not it.endswith(" changed"))])
 
 
 def start(*words: str, cwd: Path = ROOT) -> "subprocess.Popen[str]":
