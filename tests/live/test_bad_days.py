@@ -83,7 +83,7 @@ def test_what_can_not_be_copied_is_not_thrown_away(healthy: Lab, machines: dict[
     assert (done.returncode, "do not hold" in done.stderr) == (1, True), done.stderr
     assert "invoke db.rejoin web2 --discard" in done.stderr
     assert machines["web2"].run("mysql -N -e %s", "SHOW DATABASES LIKE 'by_hand'").stdout == "by_hand\n"
-    assert "without a copy" in must("db.rejoin", "web2", "--discard", timeout=300)
+    assert "not written to a file: --discard" in must("db.rejoin", "web2", "--discard", timeout=300)
     assert wrong(healthy) == []
 
 
