@@ -23,7 +23,7 @@ TAKES_ANY_WORD = "lab.exec"
 def check(ns: Collection, program: Program) -> None:
     """Read the command line as Invoke will, and raise Exit with every mistake in it.
 
-    Invoke imports tasks.py before it reads the words of the commands; whoever else imports it has no command line.
+    Invoke imports tasks.py before it reads the words of the commands. Another importer has no command line.
     """
     core = getattr(program, "core", None)
     if core is None:
