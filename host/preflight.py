@@ -1,5 +1,6 @@
 """Whether this machine can run the lab: one finding for each thing checked, with a fix if it is wrong."""
 
+import platform
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ EMULATED_OVERHEAD_MB = 450  # with its translation cache, which does not fill up
 DISK_PER_NODE_MB = 1500
 DISK_FOR_BOX_MB = 2500
 VAGRANT_OLDEST = (2, 3)
+X86 = ("x86_64", "amd64")
 BOOTSTRAP = "./bootstrap.sh"
 FIX_NETWORK = "choose another range: change `network:` and the `ip:` lines in lab.yml"
 FIX_MANAGEMENT = "choose another range: set `management: 192.168.N.0/24` in lab.yml"
@@ -47,6 +49,7 @@ def check(lab: Lab, *, provider: str) -> list[Finding]:
     """Check everything that the lab needs from this machine; changes nothing."""
     present = inventory.take() if provider == "libvirt" else Inventory()
     return [
+        processor(platform.machine()),
         *_memory(lab, present, emulated=provider == "libvirt" and not probe().kvm),
         *_disk(lab, present, provider),
         *addresses_of(lab, present, provider),
@@ -57,6 +60,12 @@ def check(lab: Lab, *, provider: str) -> list[Finding]:
         *(_libvirt() if provider == "libvirt" else _virtualbox()),
         clock(datetime.now(UTC), _newest_source()),
     ]
+
+
+def processor(architecture: str) -> Finding:
+    """Whether the boxes run on this machine's kind of processor."""
+    fix = "the boxes are for x86 only: use another machine"
+    return Finding("processor", architecture.lower() in X86, architecture, fix)
 
 
 def memory(needed_mb: int, available_mb: int) -> Finding:

@@ -42,6 +42,11 @@ def test_machines_that_run_already_need_no_memory_again() -> None:
 @pytest.mark.parametrize(
     ("finding", "line"),
     [
+        (preflight.processor("x86_64"), "ok   processor    x86_64"),
+        (
+            preflight.processor("arm64"),
+            "BAD  processor    arm64; the boxes are for x86 only: use another machine",
+        ),
         (preflight.memory(3566, 22000), "ok   memory       3566 MB needed, 22000 MB available"),
         (
             preflight.memory(3566, 2000),
