@@ -1,6 +1,7 @@
 """A command of the lab that an experiment runs: in its own process, as a user would start it."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from lab.state.lock import HOLDER, descriptors
 from lab.topology import ROOT
 
 COMMAND_S = 300.0
+PROGRESS = re.compile(r"\d+\.\ds  (?P<where>\S+) +(?P<text>.+)")  # lab.progress prints such lines
 
 
 def run(words: str, give_up: Callable[[], bool]) -> tuple[int, str]:
@@ -27,5 +29,12 @@ def run(words: str, give_up: Callable[[], bool]) -> tuple[int, str]:
         env={HOLDER: str(os.getpid())},
         keep=descriptors(),
         give_up=give_up,
+        show=progress_of,
     )
     return done.exit_code, done.output
+
+
+def progress_of(line: str) -> tuple[str, str] | None:
+    """A progress line of the command as one of this process, with this process's time; None for other output."""
+    found = PROGRESS.fullmatch(line)
+    return (found["where"], found["text"]) if found else None
