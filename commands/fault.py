@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from invoke.collection import Collection
@@ -36,6 +37,7 @@ INJECT = {
     "loss": "percent: the old name of --loss-percent",
     "rate": "kbit per second: the old name of --rate-kbit",
 }
+NUMBERS = {name for kind in kinds.KINDS.values() for name, option in kind.options.items() if option is not bool}
 RENAMED = {"delay": "delay_ms", "loss": "loss_percent", "rate": "rate_kbit"}  # the old names stay for one release
 
 
@@ -55,18 +57,18 @@ def inject(
     node: str,
     service: str = "",
     peer: str = "",
-    delay_ms: int = 0,
-    jitter_ms: int = 0,
+    delay_ms: str = "",
+    jitter_ms: str = "",
     loss_percent: str = "",
-    rate_kbit: int = 0,
-    seconds: int = 0,
-    pages_per_s: int = 0,
+    rate_kbit: str = "",
+    seconds: str = "",
+    pages_per_s: str = "",
     restarts: bool = False,
     for_: int = 0,
-    delay: int = 0,
+    delay: str = "",
     loss: str = "",
-    rate: int = 0,
-    megabytes: int = 0,
+    rate: str = "",
+    megabytes: str = "",
     receiver_only: bool = False,
 ) -> None:
     """Break something on a node: invoke fault.inject freeze web2, fault.inject service-kill web1 --service nginx."""
@@ -101,8 +103,7 @@ def _fault(lab: Lab, given: Mapping[str, Any], old: Mapping[str, Any], for_s: in
         elif value:
             progress.say("lab", f"--{name} is {_option(new)} now: the next release knows only the new name")
             wanted[new] = value
-    if text := wanted.get("loss_percent"):
-        wanted["loss_percent"] = _number(text)
+    wanted |= {name: _number(text) for name, text in wanted.items() if name in NUMBERS}
     mistakes = kinds.mistakes(lab, wanted, spelled=_option)
     found += [f"{_option(name)}: {text}" if name else text for name, text in mistakes]
     if found:
@@ -117,10 +118,10 @@ def _option(name: str) -> str:
 
 def _number(text: str) -> float | str:
     """A number, or the text itself: then it is refused with its name."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return text
 
 
 def _hold(lab: Lab, fault: Fault, seconds: int) -> None:

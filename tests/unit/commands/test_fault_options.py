@@ -90,6 +90,13 @@ def test_all_mistakes_are_told_at_once(injected: Injected) -> None:
     ]
 
 
+@pytest.mark.parametrize("value", ["0", "many", "1.5"])
+def test_a_number_that_the_kind_does_not_take_is_refused_by_its_option(injected: Injected, value: str) -> None:
+    """Zero too: it is a number that was given."""
+    (line,) = refused(injected, "replication-lag", "web2", "--seconds", value)
+    assert line.startswith("--seconds: must be a whole number")
+
+
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_whatever_a_file_can_say_of_a_fault_the_command_line_can(kind: Kind) -> None:
     """Each option of each kind, with dashes; a test of the whole table."""
