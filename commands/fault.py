@@ -103,7 +103,7 @@ def _fault(lab: Lab, given: Mapping[str, Any], old: Mapping[str, Any], for_s: in
         elif value:
             progress.say("lab", f"--{name} is {_option(new)} now: the next release knows only the new name")
             wanted[new] = value
-    wanted |= {name: _number(text) for name, text in wanted.items() if name in NUMBERS}
+    wanted = with_numbers(wanted)
     mistakes = kinds.mistakes(lab, wanted, spelled=_option)
     found += [f"{_option(name)}: {text}" if name else text for name, text in mistakes]
     if found:
@@ -114,6 +114,11 @@ def _fault(lab: Lab, given: Mapping[str, Any], old: Mapping[str, Any], for_s: in
 def _option(name: str) -> str:
     """What a setting of a fault is called on the command line."""
     return name if name in ("kind", "node") else f"--{name.replace('_', '-')}"
+
+
+def with_numbers(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a command line, whose numbers are texts, as those of a file."""
+    return {name: _number(it) if name in NUMBERS else it for name, it in options.items()}
 
 
 def _number(text: str) -> float | str:

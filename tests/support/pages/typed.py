@@ -12,6 +12,7 @@ from invoke.parser.context import ParserContext
 from invoke.program import Program
 
 import tasks
+from commands import fault
 from lab import topology
 from lab.durability import Durability
 from lab.errors import BadInput
@@ -96,8 +97,7 @@ def _of_task(name: str, given: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_fault(given: Mapping[str, Any]) -> Iterator[str]:
     try:
-        number = {"loss_percent": float(given["loss_percent"])} if given.get("loss_percent") else {}
-        Fault.parse(LAB, {name: value for name, value in {**given, **number}.items() if name != "for_"})
+        Fault.parse(LAB, {name: value for name, value in fault.with_numbers(given).items() if name != "for_"})
     except (BadInput, ValueError) as error:
         yield str(error)
 
