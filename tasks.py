@@ -5,7 +5,7 @@ import signal
 from invoke.collection import Collection
 from invoke.main import program
 
-from commands import box, completion, db, experiment, experiment_matrix, fault, lab, misspelt
+from commands import completion, experiment, experiment_matrix, lab, misspelt
 
 # A shell starts background processes with SIGINT ignored. Vagrant would inherit that and could not be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -13,5 +13,5 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")
 experiment.commands.add_task(experiment_matrix.table_, name="table")
 lab.commands.add_task(completion.completion)
-ns = Collection(lab.commands, db.commands, fault.commands, experiment.commands, box.commands)
+ns = Collection(*(it.commands for it in completion.GROUPS))
 misspelt.check(ns, program)

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.main import program
 from invoke.parser.context import ParserContext
 
-from commands import box, db, experiment, fault, lab
+from commands import box, db, experiment, fault, lab, lb
 from commands.command import command, say
 from lab.durability import Durability
 from lab.errors import BadInput, did_you_mean
 from lab.faults.kinds import KINDS, SERVICES, Kind
+from lab.state.choices import Algorithm, Mode, Persistence
 
+GROUPS = (lab, lb, db, fault, experiment, box)  # the modules whose commands there are
 TAB = Path(__file__).with_name("tab")
 SHELLS = {"bash": "bash.sh", "zsh": "zsh.zsh"}
 NO_NAMES = "-"
@@ -33,6 +36,12 @@ NAMES = {
     "db.promote node": "node@database",
     "db.rejoin node": "node@database",
     "experiment.run name": "experiment",
+    "lb.algorithm name": "algorithm",
+    "lb.mode name": "mode",
+    "lb.persistence name": "persistence",
+    "lb.weight node": "node@web",
+    "lb.drain node": "node@web",
+    "lb.ready node": "node@web",
     "lab.restore name": "snapshot",
     "lab.snapshot name": "snapshot",
     " help": "command",
@@ -41,6 +50,9 @@ VALUES: Mapping[str, Sequence[str]] = {
     "service": list(SERVICES),
     "kind": list(KINDS),
     "durability": list(Durability),
+    "algorithm": get_args(Algorithm),
+    "mode": get_args(Mode),
+    "persistence": get_args(Persistence),
     "provider": ("libvirt", "virtualbox"),
     "box": ("local", "plain"),
     "shell": list(SHELLS),
@@ -56,7 +68,7 @@ def completion(c: Context, shell: str) -> None:
     if shell not in SHELLS:
         what = f"{shell!r} is not a shell that this command knows; {did_you_mean(shell, SHELLS)}"
         raise BadInput(what, hint="source <(invoke lab.completion bash)")
-    groups = Collection(*(it.commands for it in (lab, db, fault, experiment, box)))
+    groups = Collection(*(it.commands for it in GROUPS))
     say(script(shell, groups))
 
 

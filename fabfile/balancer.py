@@ -3,6 +3,10 @@
 from lab.desired.state import Desired, File, Unit
 from lab.desired.target import Target
 
+# The reload of systemd checks the file again, which was checked a moment ago: a second where processors are emulated.
+# SIGUSR2 to the master process reloads: https://docs.haproxy.org/3.0/management.html#4
+RELOAD = "kill -USR2 $(cat /run/haproxy.pid)"
+
 
 def desired(target: Target) -> Desired:
     """The desired state of a node with the role balancer."""
@@ -15,7 +19,7 @@ def desired(target: Target) -> Desired:
             Unit(
                 f"{haproxy.unit}.service",
                 watches=(conf,),
-                on_change=f"systemctl reload {haproxy.unit}",
+                on_change=RELOAD,
             ),
         ),
     )

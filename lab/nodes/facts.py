@@ -74,11 +74,20 @@ def queues(output: str) -> dict[str, int]:
     return waiting
 
 
+def status(row: Mapping[str, str]) -> str:
+    """HAProxy's term for the state of a server; DRAIN also where the weight is 0, for HAProxy treats both alike.
+
+    HAProxy itself calls only a server DRAIN that was drained over its socket.
+    """
+    drained = row["status"].startswith("UP") and row["weight"] == "0"
+    return "DRAIN" if drained else row["status"]
+
+
 def _server(row: Mapping[str, str]) -> Server:
     def number(*names: str) -> int:
         return sum(int(row.get(name) or 0) for name in names)
 
-    words = row["pxname"], row["svname"], row["status"]
+    words = row["pxname"], row["svname"], status(row)
     counted = number("qcur"), number("stot"), number("econ", "eresp"), number("wretr"), number("wredis")
     return Server(*words, number("weight"), row["check_status"], *counted)
 

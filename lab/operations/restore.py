@@ -14,6 +14,7 @@ from lab.nodes.site import healthy
 from lab.nodes.ssh import Machine, Shell, together
 from lab.operations import snapshots
 from lab.operations.health import DatabaseState, health
+from lab.state import choices
 from lab.topology import Lab
 from lab.wait import until
 
@@ -49,7 +50,7 @@ def settle(lab: Lab, machines: Sequence[Machine], shells: Sequence[Shell]) -> No
     ready = dict(zip((machine.node.name for machine in machines), shells, strict=True))
 
     def right() -> bool:
-        trouble[:] = wrong(lab, machines, ready)
+        trouble[:] = _without_taken_out(wrong(lab, machines, ready))
         ready.clear()
         return not trouble
 
@@ -68,25 +69,31 @@ def must_be_healthy(lab: Lab) -> None:
     trouble = _after_a_moment("the lab is healthy", HEALTHY_S, lambda: wrong(lab, machines))
     if trouble:
         what = "the lab is not healthy, so a run would prove nothing"
-        raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(machines))
+        drained = not _without_taken_out(trouble) and choices.load().drained
+        hint = f"invoke lb.ready {drained[0]}" if drained else _next(machines)
+        raise LabNotUp(what, evidence="\n".join(trouble), hint=hint)
 
 
 def must_be_up(lab: Lab, node: str = "", machines: Sequence[Machine] = ()) -> None:
     """Wait a moment until the lab, or one node of it, is as it should be; raises CheckFailed naming what is not.
 
-    A server that somebody drained or took into maintenance is as it should be. `machines`: connections to all of them,
-    where there are some already.
+    `machines`: connections to all of them, where there are some already.
     """
     machines = machines or (lifecycle.running(lab) if node else lifecycle.machines(lab))
 
     def missing() -> list[str]:
-        found = [line for line in wrong(lab, machines) if not line.endswith(TAKEN_OUT)]
+        found = _without_taken_out(wrong(lab, machines))
         return [line for line in found if not node or line.startswith((f"{node}: ", f"{node} ", f"HAProxy: {node} "))]
 
     trouble = _after_a_moment(f"{node or 'the lab'} is up", READY_S, missing)
     if trouble:
         what = f"{node or 'the lab'} is not up: not everything is as it should be"
         raise CheckFailed(what, evidence="\n".join(trouble), hint="see what to do: invoke lab.status")
+
+
+def _without_taken_out(trouble: Sequence[str]) -> list[str]:
+    """All but the servers that somebody drained or took into maintenance: they are as they should be."""
+    return [line for line in trouble if not line.endswith(TAKEN_OUT)]
 
 
 def _after_a_moment(what: str, within_s: float, trouble: Callable[[], list[str]]) -> list[str]:

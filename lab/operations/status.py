@@ -101,6 +101,8 @@ def _balancer(lab: Lab, facts: Mapping[str, NodeFacts], chosen: Choices, errors:
     return {
         "algorithm": chosen.algorithm,
         "mode": chosen.mode,
+        "persistence": chosen.persistence,
+        "drained": list(chosen.drained),
         "servers": [{"name": name, "status": server.status, "weight": server.weight} for name, server in shown.items()],
     }
 
@@ -188,8 +190,14 @@ def _next(status: Mapping[str, Any]) -> list[str]:
 def _balancer_lines(balancer: Mapping[str, Any] | None, paint: _Paint) -> list[str]:
     if balancer is None:
         return []
-    servers = [f"{it['name']} {paint(it['status'], it['status'] == 'UP')}" for it in balancer["servers"]]
-    return [f"balancer  {balancer['algorithm']}, {balancer['mode']}: {', '.join(servers)}"]
+    servers = [f"{it['name']} {paint(it['status'], _as_chosen(it, balancer))}" for it in balancer["servers"]]
+    cookie = ", persistence cookie" if balancer["persistence"] == "cookie" else ""
+    back = [f"drained   {name}; back: invoke lb.ready {name}" for name in balancer["drained"]]
+    return [f"balancer  {balancer['algorithm']}, {balancer['mode']}{cookie}: {', '.join(servers)}", *back]
+
+
+def _as_chosen(server: Mapping[str, Any], balancer: Mapping[str, Any]) -> bool:
+    return server["status"] == "UP" or (server["status"] == "DRAIN" and server["name"] in balancer["drained"])
 
 
 def _database_lines(database: Mapping[str, Any] | None, paint: _Paint) -> list[str]:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import get_args
 
 from lab.durability import Durability
 from lab.errors import did_you_mean
+from lab.state.choices import Algorithm, Mode, Persistence
 from lab.topology import Lab
 
-SERVER, NODE, VALUE = "a server with a database", "a node", "a durability"
+SERVER, NODE, VALUE, WEB = "a server with a database", "a node", "a durability", "a web server"
+ALGORITHM, MODE, PERSISTENCE = "an algorithm", "a mode", "a persistence"
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,18 @@ class Command:
     options: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-# An experiment changes roles, or converges; it never starts, stops or removes the lab, nor replaces the site's data.
+# An experiment changes roles or the balancer, or converges; it never starts, stops or removes the lab, nor replaces the
+# site's data.
 COMMANDS: Mapping[str, Command] = {
     "db.promote": Command(SERVER, {"--accept-data-loss": "", "--stay-durable": "", "--salvage": ""}),
     "db.rejoin": Command(SERVER),
     "db.durability": Command(VALUE),
     "db.status": Command(),
+    "lb.algorithm": Command(ALGORITHM),
+    "lb.drain": Command(WEB, {"--force": ""}),
+    "lb.mode": Command(MODE),
+    "lb.persistence": Command(PERSISTENCE),
+    "lb.ready": Command(WEB),
     "lab.provision": Command(options={"--node": NODE}),
 }
 
@@ -66,5 +75,11 @@ def _value(lab: Lab, before: str, what: str, word: str) -> Iterator[str]:
 
 
 def _known(lab: Lab) -> Mapping[str, tuple[str, ...]]:
-    servers, nodes = (tuple(node.name for node in some) for some in (lab.having("database"), lab.nodes))
-    return {SERVER: servers, NODE: nodes, VALUE: tuple(Durability)}
+    roles = {SERVER: "database", WEB: "web"}
+    choices = {VALUE: tuple(Durability), ALGORITHM: get_args(Algorithm), MODE: get_args(Mode)}
+    return {
+        NODE: tuple(node.name for node in lab.nodes),
+        PERSISTENCE: get_args(Persistence),
+        **{what: tuple(node.name for node in lab.having(role)) for what, role in roles.items()},
+        **choices,
+    }

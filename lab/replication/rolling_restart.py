@@ -85,6 +85,10 @@ def _wait_for_others(lab: Lab, running: Sequence[Machine], machine: Machine) -> 
     if off:
         what = f"MySQL on {name} still has to restart, but no server would answer reads: {', '.join(off)} does not run"
         raise CheckFailed(what, hint="invoke lab.up")
+    drained = [node.name for node in others if _statuses(running).get(node.name) == "DRAIN"]
+    if drained:
+        what = f"MySQL on {name} still has to restart, but no server would answer reads: {drained[0]} is drained"
+        raise CheckFailed(what, hint=f"invoke lb.ready {drained[0]}")
     first = databases_of([machine])[name]
     goal = first.gtid_executed if first else ""
     reasons: list[str] = []

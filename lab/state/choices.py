@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lab import mistakes, progress, yaml_file
 from lab.durability import Durability
@@ -17,15 +17,18 @@ from lab.yaml_file import Document
 CHOICES = ROOT / ".lab" / "choices.yml"
 ASIDE = CHOICES.with_name("choices-before-experiment.yml")  # exists while an experiment's choices are in force
 Stage = Literal["distributed"]
-Algorithm = Literal["roundrobin", "leastconn", "source"]
+Algorithm = Literal["roundrobin", "leastconn", "source", "random", "first"]
 Mode = Literal["active-active", "active-passive"]
-Weight = Annotated[int, Field(ge=0, le=256)]  # HAProxy's range
+Persistence = Literal["none", "cookie"]
+FULL_WEIGHT, MOST_WEIGHT = 100, 256  # the most that HAProxy takes
+Weight = Annotated[int, Field(ge=0, le=MOST_WEIGHT)]
 
 
 class Choices(BaseModel):
     """Everything that can be chosen, with the only list of the defaults. '' means: chosen by this machine.
 
-    `without`: the protections that an experiment removes.
+    `draws`: how many servers the algorithm random compares. `drained`: servers that get no new requests. `without`: the
+    protections that an experiment removes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,13 +38,24 @@ class Choices(BaseModel):
     algorithm: Algorithm = "roundrobin"
     mode: Mode = "active-active"
     durability: Durability = Durability.DURABLE
-    persistence: Literal["none", "cookie"] = "none"
+    draws: Annotated[int, Field(ge=1, le=100)] = 2
+    persistence: Persistence = "none"
     weights: Mapping[str, Weight] = {}
+    drained: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _supported(self) -> Self:
+        """Refuse what HAProxy takes and does not do: https://docs.haproxy.org/3.0/configuration.html#balance."""
+        if self.algorithm == "first" and any(it != FULL_WEIGHT for it in self.weights.values()):
+            raise ValueError("the algorithm first ignores weights: a server is used until it has no free slot")
+        if self.algorithm == "first" and "admission" in self.without:
+            raise ValueError("the algorithm first has no sense without maxconn: all requests go to the first server")
+        return self
+
     def weight(self, name: str) -> int:
-        """The share of the load that a server gets, relative to the others."""
-        return self.weights.get(name, 100)
+        """The share of the load that a server gets, relative to the others; 0 for a drained one."""
+        return 0 if name in self.drained else self.weights.get(name, FULL_WEIGHT)
 
     def differing(self) -> dict[str, Any]:
         """The values that differ from the defaults, by name, as YAML data."""
@@ -71,7 +85,8 @@ def save(**changes: Any) -> None:
     try:
         chosen = Choices.model_validate({**now.differing(), **changes})
     except ValidationError as error:
-        found = [f"{'.'.join(place)}: {text}" for place, text in mistakes.invalid(error, "the choices", Choices)]
+        listed = mistakes.invalid(error, "the choices", Choices)
+        found = [": ".join(filter(None, (".".join(place), text))) for place, text in listed]
         raise BadInput.listing("this can't be chosen", found) from error
     if chosen != now:
         _write(chosen, CHOICES)

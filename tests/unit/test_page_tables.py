@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from typing import get_args
 
 import pytest
 
 from commands import experiment_list, fault
 from lab import topology
 from lab.faults.kinds import KINDS, Integer, Kind, Option
+from lab.operations import balancing
 from lab.plan.experiment_file import Plan
 from lab.report.check_meanings import explained
 from lab.report.glossary import MEANINGS
 from lab.report.grid import grid
+from lab.state.choices import Algorithm, Mode, Persistence
 from lab.topology import ROOT
 from tests.support.markdown import tables, text
 from tests.support.stories import shipped
@@ -78,12 +81,20 @@ def lanes() -> str:
     return grid(["word", "meaning"], [[word, meaning] for word, meaning in MEANINGS.values()])
 
 
+def meanings(names: Sequence[str]) -> str:
+    """Choices of the balancer: what each does, and what it costs."""
+    return grid(["choice", "what it does", "what it costs"], [[f"`{it}`", *balancing.MEANS[it]] for it in names])
+
+
 MADE: dict[str, tuple[str, Callable[[], str]]] = {
     "checks": ("experiments.md", checks),
     "first": ("experiments.md", first),
     "experiments": ("experiments.md", experiments),
     "faults": ("faults.md", faults),
     "lanes": ("glossary.md", lanes),
+    "algorithms": ("balancer.md", lambda: meanings(get_args(Algorithm))),
+    "modes": ("balancer.md", lambda: meanings(get_args(Mode))),
+    "persistence": ("balancer.md", lambda: meanings(get_args(Persistence))),
 }
 
 

@@ -29,6 +29,8 @@ LONG: Mapping[str, str] = {
 UNDONE_BY: Mapping[str, str] = {
     r"invoke fault\.inject .*": "invoke fault.heal",
     r"invoke lab\.down.*": "invoke lab.up",
+    r"invoke lb\.algorithm leastconn": "invoke lb.algorithm roundrobin",
+    r"invoke lb\.drain web2": "invoke lb.ready web2",
 }
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from fabfile import database
+from fabfile.balancer import RELOAD
 from fabfile.roles import ROLES
 from lab import progress
 from lab.desired import ensure
@@ -26,9 +27,9 @@ def test_one_changed_file_is_one_more_round_trip_on_that_node_only(machines: lis
     lb1 = machines[0]
     differs(lb1, HAPROXY)
     assert converge.everything(LAB, ROLES).changed == ["lb1: 1 file, 1 service changed"]
-    assert listed == [f"lb1: file {HAPROXY}", "lb1: systemctl reload haproxy"]
+    assert listed == [f"lb1: file {HAPROXY}", f"lb1: {RELOAD}"]
     assert [machine.channels for machine in machines] == [3, 2, 2]
-    assert "systemctl reload haproxy" in lb1.scripts[1] and "dnsmasq" not in lb1.scripts[1]
+    assert RELOAD in lb1.scripts[1] and "dnsmasq" not in lb1.scripts[1]
 
 
 def test_a_change_of_systemds_file_restarts_nothing(machines: list[Double], listed: list[str]) -> None:
@@ -46,5 +47,5 @@ def test_a_dry_run_names_every_change_and_shows_the_files(
     differs(machines[0], HAPROXY)
     monkeypatch.setattr(ensure, "show", lambda machine, difference: "-old\n+new")
     changed = converge.everything(LAB, ROLES, dry_run=True).changed
-    assert changed == [f"lb1: file {HAPROXY}, systemctl reload haproxy\n-old\n+new"]
+    assert changed == [f"lb1: file {HAPROXY}, {RELOAD}\n-old\n+new"]
     assert [machine.channels for machine in machines] == [2, 2, 2]

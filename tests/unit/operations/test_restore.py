@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from lab import topology
-from lab.errors import CheckFailed, TimedOut
+from lab.errors import CheckFailed, LabNotUp, TimedOut
 from lab.faults import ledger
 from lab.faults.kinds import Fault
 from lab.mysql import last_seen
@@ -17,6 +17,7 @@ from lab.mysql.server_state import Database
 from lab.nodes import lifecycle
 from lab.nodes.facts import NodeFacts, Server
 from lab.operations import restore, snapshots
+from lab.state import choices
 from tests.support.pairs import CLOSED, OPEN, PROMOTED, REPLICA, WEB1
 
 LAB = topology.load()
@@ -75,6 +76,19 @@ def test_a_lab_with_active_faults_teaches_nothing(events: list[str]) -> None:
     with pytest.raises(CheckFailed, match="web1-power-off"):
         restore.must_be_healthy(LAB)
     assert events == []
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_drained_server_is_as_it_should_be(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a restore; an experiment needs all servers, and names the command that brings this one back."""
+    ledger.clear()
+    choices.save(drained=["web2"])
+    monkeypatch.setattr(restore, "wrong", lambda *_: ["HAProxy: web2 is DRAIN"])
+    restore.restore(LAB, "clean")
+    monkeypatch.setattr(restore, "HEALTHY_S", 0.0)
+    with pytest.raises(LabNotUp) as caught:
+        restore.must_be_healthy(LAB)
+    assert caught.value.hint == "invoke lb.ready web2"
 
 
 PAIRS: dict[str, tuple[Database, Database, list[str]]] = {

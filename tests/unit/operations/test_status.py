@@ -11,7 +11,7 @@ from lab.mysql import last_seen
 from lab.nodes import site, vm_power
 from lab.nodes.facts import NodeFacts, Server
 from lab.operations import status
-from lab.state import choices
+from lab.state import choices, lock
 from lab.state.choices import Choices
 from lab.topology import Lab
 from tests.support.pairs import PROMOTED
@@ -27,6 +27,8 @@ HEALTHY: dict[str, Any] = {
     "balancer": {
         "algorithm": "roundrobin",
         "mode": "active-active",
+        "persistence": "none",
+        "drained": [],
         "servers": [{"name": "web1", "status": "UP", "weight": 100}],
     },
     "database": {
@@ -54,7 +56,7 @@ def test_what_is_wrong_is_red_and_followed_by_a_command() -> None:
     """A stopped service, a server DOWN, a replica that does not replicate, a machine that is off."""
     broken = {
         **HEALTHY,
-        "site": {"url": "http://192.168.56.10/", "ok": False},
+        "site": {**HEALTHY["site"], "ok": False},
         "nodes": [
             {**HEALTHY["nodes"][1], "services": {"nginx": "failed"}},
             {**HEALTHY["nodes"][1], "name": "web2", "state": "off", "services": None},
@@ -67,13 +69,8 @@ def test_what_is_wrong_is_red_and_followed_by_a_command() -> None:
         "errors": ["web2: the machine is off"],
     }
     text = status.table(broken, colour=True)
-    for word in (
-        "does not answer",
-        "failed",
-        "DOWN",
-        "replica, read-only, not replicating",
-        "web2: the machine is off",
-    ):
+    replica = "replica, read-only, not replicating"
+    for word in ("does not answer", "failed", "DOWN", replica, "web2: the machine is off"):
         assert any(word in line and status.RED in line for line in text.splitlines()), word
     assert "invoke lab.up" in text.splitlines()[-1]
 
@@ -141,6 +138,7 @@ def test_status_remembers_the_primary_and_tells_a_lowered_durability(monkeypatch
     known = {"web2": NodeFacts({}, None, PROMOTED)}
     monkeypatch.setattr(vm_power, "states", lambda lab: {"lb1": "running", "web1": "off", "web2": "running"})
     monkeypatch.setattr(site, "healthy", lambda _: True)
+    monkeypatch.setattr(lock, "running", str)
     monkeypatch.setattr(status, "_ask", lambda *_: known)
     now = status.collect(LAB)
     assert now["database"]["primary"] == "web2"
@@ -207,9 +205,8 @@ def test_a_protection_that_is_missing_is_red(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(status, "_ask", lambda *_: {})
     monkeypatch.setattr(choices, "load", lambda: Choices(without=("retries", "unique-key")))
     errors = status.collect(LAB)["errors"]
-    assert [it.split(":")[0] for it in errors[:2]] == [
-        f"the lab runs without {name}" for name in ("retries", "unique-key")
-    ]
+    names = [it.split(":")[0] for it in errors[:2]]
+    assert names == ["the lab runs without retries", "the lab runs without unique-key"]
     text = status.table({**HEALTHY, "errors": errors[:1]}, colour=True)
     assert any("without retries" in line and status.RED in line for line in text.splitlines())
     assert text.splitlines()[-1].startswith("next      invoke lab.provision ")

@@ -64,7 +64,7 @@ def test_a_slip_is_answered_with_what_was_meant(words: str, message: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "words", ["lb.drain web1", "lab.down", "lab.destroy", "fault.heal", "db.backup", "db.restore x", "", "$(reboot)"]
+    "words", ["lb.weight web1 3", "lab.down", "lab.destroy", "fault.heal", "db.backup", "db.restore x", "", "$(reboot)"]
 )
 def test_whatever_else_the_lab_can_do_is_no_command_for_an_experiment(words: str) -> None:
     """It would stop the lab, remove it, replace its data, or there is no such thing."""

@@ -35,6 +35,7 @@ class Cluster:
     served_alone: list[bool] = field(default_factory=list)
     hangs: bool = False
     lags: bool = False
+    drained: str = ""
 
     @property
     def machines(self) -> list[Any]:
@@ -48,6 +49,10 @@ class Cluster:
     def up(self, name: str) -> bool:
         """The status that HAProxy reports for it."""
         return self.now >= self.back.get(name, -NOTICED_S) + NOTICED_S
+
+    def status(self, name: str) -> str:
+        """The status in HAProxy's words."""
+        return "DRAIN" if name == self.drained else "UP" if self.up(name) else "DOWN"
 
     def asked(self, machines: Sequence[Any]) -> dict[str, Database | None]:
         """Replaces facts.databases_of."""
@@ -86,7 +91,7 @@ class Double:
         """Execute the script."""
         name, cluster = self.node.name, self.cluster
         if text == facts.BALANCER:
-            rows = [f"web,{it},{'UP' if cluster.up(it) else 'DOWN'},1,L7OK" for it in ("web1", "web2")]
+            rows = [f"web,{it},{cluster.status(it)},1,L7OK" for it in ("web1", "web2")]
             return Answer(0, "\n".join(["# pxname,svname,status,weight,check_status", *rows]), "")
         if "super_read_only = ON" in text:
             if cluster.hangs:
@@ -162,6 +167,16 @@ def test_nobody_left_to_read_from_is_refused_at_once(cluster: Cluster) -> None:
         rolling_restart.in_turn(LAB, cluster.machines, due("web1"))
     assert caught.value.hint == "invoke lab.up" and cluster.restarts == []
     assert cluster.state["web1"].writable
+
+
+def test_a_drained_server_answers_no_reads_alone(cluster: Cluster) -> None:
+    """That is refused at once too; the drained server itself may restart."""
+    cluster.drained = "web2"
+    with pytest.raises(CheckFailed, match="web2 is drained") as caught:
+        rolling_restart.in_turn(LAB, cluster.machines, due("web1"))
+    assert caught.value.hint == "invoke lb.ready web2" and cluster.restarts == [] and cluster.now == 0
+    rolling_restart.in_turn(LAB, cluster.machines, due("web2"))
+    assert cluster.restarts == ["web2"]
 
 
 NEVER = {

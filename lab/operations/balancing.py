@@ -1,0 +1,162 @@
+"""The choices of the balancer: checked, kept, written into HAProxy's file, and seen in force."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from lab.desired.target import Roles
+from lab.errors import BadInput, CheckFailed, did_you_mean
+from lab.nodes import haproxy, lifecycle
+from lab.nodes.haproxy import BalancerNow, ServerNow
+from lab.nodes.ssh import Machine
+from lab.operations import converge
+from lab.state import choices
+from lab.state.choices import FULL_WEIGHT, Choices
+from lab.topology import Lab
+from lab.wait import until
+
+IN_FORCE_S = 15.0
+POLL_S = 0.1
+# What each does and costs: https://docs.haproxy.org/3.0/configuration.html#balance
+MEANS: Mapping[str, tuple[str, str]] = {
+    "roundrobin": (
+        "each server in turn, in proportion to its weight",
+        "a slow server gets as many requests as a fast one",
+    ),
+    "leastconn": (
+        "the server with the fewest open requests, in proportion to its weight",
+        "a slow server gets fewer requests; one that fails at once looks idle and attracts them",
+    ),
+    "source": (
+        "a hash of the visitor's address chooses the server: the same one for each request",
+        "with few addresses the shares are uneven; visitors behind one router all use one server",
+    ),
+    "random": (
+        "HAProxy draws servers at random, two if not chosen otherwise, and takes the one with fewer open requests",
+        "the shares are equal only on average",
+    ),
+    "first": (
+        "the first server, until all its slots (maxconn) are in use; then the next one",
+        "the other servers idle in quiet hours; weights are ignored",
+    ),
+    "active-active": ("all servers share the load", "without one of them, the others must do for all"),
+    "active-passive": (
+        "the first web server of lab.yml serves; the next one takes over while it is DOWN or drained",
+        "the passive server idles, and weights have no effect",
+    ),
+    "none": ("each request of a visitor may go to another server", "a session must be kept where all servers find it"),
+    "cookie": (
+        "a cookie, SERVER, brings a visitor back to the same server, even while that is drained",
+        "new visitors are shared, old ones stay: a server that returns gets load slowly",
+    ),
+}
+
+
+def now(lab: Lab) -> BalancerNow:
+    """What HAProxy does at this moment."""
+    return haproxy.ask(_machine(lab))
+
+
+def change(lab: Lab, roles: Roles, **wanted: Any) -> BalancerNow:
+    """Keep the choices, write them into HAProxy's file, reload it, and wait until it does what was chosen.
+
+    Raises BadInput if HAProxy does not support them together, TimedOut if they are not in force within 15 seconds.
+    """
+    choices.save(**wanted)
+    began = time.monotonic()
+    outcome = converge.everything(lab, roles, only=["balancer"])
+    machine = next(it for it in outcome.machines if "balancer" in it.node.roles)
+    chosen = choices.load()
+    found: list[BalancerNow] = []
+
+    def in_force() -> bool:
+        found[:] = [haproxy.ask(machine)]
+        is_new = not outcome.changed or found[0].since_s <= time.monotonic() - began
+        return is_new and not differing(chosen, found[0])
+
+    name = machine.node.name
+    hint = f"the choice is kept; see what HAProxy does: invoke lb.status, invoke lab.logs --node {name}"
+    differs = partial(_differs, chosen, found)
+    until("the choice is in force", in_force, IN_FORCE_S, every=POLL_S, where=name, evidence=differs, hint=hint)
+    return found[0]
+
+
+def differing(chosen: Choices, found: BalancerNow) -> list[str]:
+    """What HAProxy does otherwise than it was chosen."""
+    pairs = [
+        ("algorithm", chosen.algorithm, found.algorithm),
+        ("mode", chosen.mode, found.mode),
+        ("persistence", chosen.persistence, found.persistence),
+        *((f"weight of {it.name}", chosen.weight(it.name), it.weight) for it in found.servers),
+    ]
+    return [f"{name} is {it}, chosen is {wanted}" for name, wanted, it in pairs if it != wanted]
+
+
+def _differs(chosen: Choices, found: Sequence[BalancerNow]) -> str:
+    return "\n".join(line for it in found for line in differing(chosen, it))
+
+
+def must_serve(lab: Lab, name: str, verb: str) -> None:
+    """Raise CheckFailed if no other server takes requests while this one takes none."""
+    found, chosen = now(lab), choices.load()
+    others = [it for it in found.servers if it.name != name]
+    if any(it.alive and chosen.weight(it.name) for it in others):
+        return
+    states = ", ".join(f"{it.name} is {_state(it, chosen)}" for it in others) or "there is no other server"
+    what = f"{name} is the last server that takes requests, so it can't be {verb}: {states}"
+    raise CheckFailed(what, hint="bring another server back, or add --force: then every visitor gets 503")
+
+
+def server(lab: Lab, name: str) -> str:
+    """The name, if it is of a web server; raises BadInput with the one that was probably meant."""
+    names = [node.name for node in lab.having("web")]
+    if name not in names:
+        raise BadInput(f"{name!r} is not a web server; {did_you_mean(name, names)}", hint="invoke lb.status")
+    return name
+
+
+def table(found: BalancerNow, chosen: Choices) -> list[str]:
+    """What HAProxy does, a line a server; what differs from the choices, and what comes next."""
+    draws = f" of {chosen.draws} draws" if found.algorithm == "random" else ""
+    how = f"{found.algorithm}{draws}, {found.mode}, persistence {found.persistence}"
+    lines = [f"balancer  {how}; reloaded {found.since_s} s ago", "  server    status   weight  requests  open"]
+    lines += [_row(it, chosen) for it in found.servers]
+    differs = differing(chosen, found)
+    return [*lines, *(f"wrong     {it}" for it in differs), *(["next      invoke lab.provision"] if differs else [])]
+
+
+def data(found: BalancerNow, chosen: Choices) -> dict[str, Any]:
+    """The same for scripts."""
+    servers = [
+        {
+            **{"name": it.name, "status": it.status, "weight": it.weight, "backup": it.backup},
+            **{"drained": it.name in chosen.drained, "requests": it.requests, "open": it.open},
+        }
+        for it in found.servers
+    ]
+    return {
+        **{"algorithm": found.algorithm, "draws": chosen.draws, "mode": found.mode, "persistence": found.persistence},
+        **{"reloaded_s": found.since_s, "servers": servers, "errors": differing(chosen, found)},
+    }
+
+
+def _row(it: ServerNow, chosen: Choices) -> str:
+    return f"  {it.name:<9} {it.status:<8} {it.weight:>6}  {it.requests:>8}  {it.open:>4}{''.join(_notes(it, chosen))}"
+
+
+def _notes(it: ServerNow, chosen: Choices) -> Iterator[str]:
+    if it.backup:
+        yield "  backup"
+    if it.name in chosen.drained:
+        chosen_weight = chosen.weights.get(it.name, FULL_WEIGHT)
+        yield f"  drained; back with weight {chosen_weight}: invoke lb.ready {it.name}"
+
+
+def _state(it: ServerNow, chosen: Choices) -> str:
+    return "drained" if it.name in chosen.drained else it.status
+
+
+def _machine(lab: Lab) -> Machine:
+    (balancer,) = lifecycle.running(lab, "balancer")
+    return balancer

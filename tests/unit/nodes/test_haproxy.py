@@ -1,0 +1,48 @@
+"""What HAProxy does, read from its own statistics."""
+
+from pathlib import Path
+
+from lab.nodes import haproxy
+
+RECORDED = Path(__file__).parents[1] / "cases/facts/haproxy-3.0-stat.csv"
+INFO = "Name: HAProxy\nPid: 4711\nUptime_sec: 12\n\n"
+
+
+def answer(**changes: str) -> str:
+    """The recorded answer, with other words in it."""
+    text = INFO + RECORDED.read_text(encoding="utf-8")
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return text
+
+
+def test_how_the_reads_are_balanced_is_read_from_their_backend() -> None:
+    """Algorithm, mode and persistence; and the age of the process, whose statistics begin with its start."""
+    now = haproxy.read(answer())
+    assert now.since_s == 12
+    assert (now.algorithm, now.mode, now.persistence) == ("roundrobin", "active-active", "none")
+
+
+def test_each_server_has_its_state_and_its_requests() -> None:
+    """Of the backend of the reads: the one of the writes follows it."""
+    now = haproxy.read(answer())
+    assert [(it.name, it.status, it.weight, it.requests) for it in now.servers] == [
+        ("web1", "UP", 100, 227),
+        ("web2", "UP", 100, 62),
+    ]
+    assert all(it.alive for it in now.servers)
+    assert not any(it.alive for it in haproxy.read(answer(UP="DOWN")).servers)
+
+
+def test_the_algorithm_without_a_name_is_random() -> None:
+    """HAProxy's statistics call it unknown."""
+    assert haproxy.read(answer(roundrobin="unknown")).algorithm == "random"
+
+
+def test_a_server_without_weight_is_drained() -> None:
+    """HAProxy shows such a server as UP, and sends it no new requests."""
+    text = answer()
+    for name in ("web1", "web2"):
+        text = text.replace(f"web,{name},", f"web,{name},", 1)
+    now = haproxy.read(text.replace("UP,100,", "UP,0,"))
+    assert [(it.status, it.weight, it.alive) for it in now.servers] == [("DRAIN", 0, True)] * 2
