@@ -23,7 +23,7 @@ from lab.mysql.server_state import Database
 from lab.nodes import lifecycle, site, vm_power
 from lab.nodes.facts import databases_of
 from lab.nodes.ssh import SSH_CONFIG
-from lab.operations import clean_snapshot, converge, departure, snapshots, status, welcome
+from lab.operations import clean_snapshot, converge, departure, snapshots, status, trace, welcome
 from lab.operations.logs import collect as collect_logs
 from lab.operations.restore import must_be_up
 from lab.terminal import capabilities
@@ -89,6 +89,16 @@ def status_(c: Context, json: bool = False) -> None:
     with working("lab", "still asks the nodes"):
         now = status.collect(topology.load())
     say(dumps(now, indent=2) if json else status.table(now, colour=capabilities.colour(sys.stdout)))
+
+
+@command(changes=False, help={"json": "as data, for scripts"})
+def trace_(c: Context, json: bool = False) -> None:
+    """Follow a request hop by hop: name, balancer, nginx, PHP, database; exit 1 names the first layer that fails."""
+    with working("lab", "still follows the request"):
+        hops = trace.walk(topology.load())
+    say(dumps(trace.data(hops), indent=2) if json else "\n".join(trace.table(hops)))
+    if trace.failed(hops):
+        raise Exit(code=1)
 
 
 @command(changes=True)
@@ -204,4 +214,5 @@ def _ssh(node: str, *words: str) -> int:
 
 commands = Collection("lab", up, provision, down, destroy, ssh, doctor, snapshot, restore, reset, logs)
 commands.add_task(status_, name="status")
+commands.add_task(trace_, name="trace")
 commands.add_task(exec_, name="exec")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lab.errors import LabError, Unreachable
 from lab.nodes import route
-from lab.topology import Lab
+from lab.topology import Lab, Node
 from lab.wait import until
 
 TIMEOUT_S = 10.0
@@ -25,13 +25,19 @@ class Response:
 
 
 def fetch(
-    lab: Lab, path: str = "/", *, method: str = "GET", body: str | None = None, timeout: float = TIMEOUT_S
+    lab: Lab,
+    path: str = "/",
+    *,
+    method: str = "GET",
+    body: str | None = None,
+    timeout: float = TIMEOUT_S,
+    node: Node | None = None,
 ) -> Response:
-    """Send one request to the balancer's address with the site's Host header.
+    """Send one request with the site's Host header to the balancer, or to `node` directly.
 
     Raises Unreachable if no answer comes, LabNotUp if the route there is not the lab's own.
     """
-    address = str(lab.having("balancer")[0].ip)
+    address = str((node or lab.having("balancer")[0]).ip)
     route.guard(lab, address)
     connection = http.client.HTTPConnection(address, 80, timeout=timeout)
     headers = {"Host": lab.site, "Connection": "close"}
