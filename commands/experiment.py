@@ -54,7 +54,7 @@ def run(c: Context, name: str, rounds: int = 0, seed: int = 0) -> None:
     wanted = experiment_file.find(name, lab)
     _must_be_repeatable(wanted, rounds)
     plan = replace(wanted, seed=seed or wanted.seed)
-    with own_choices.in_force(lab, ROLES), runner.run(lab, plan, ROLES, rounds) as folder:
+    with own_choices.in_force(lab, ROLES, plan), runner.run(lab, plan, ROLES, rounds) as folder:
         code = _report(folder)
     raise Exit(code=code)
 

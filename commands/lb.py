@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from json import dumps
+from textwrap import wrap
 from typing import Any, get_args
 
 from invoke.collection import Collection
@@ -11,12 +12,15 @@ from commands.command import command, say
 from fabfile.roles import ROLES
 from lab import topology
 from lab.errors import BadInput, did_you_mean
+from lab.nodes import haproxy
+from lab.nodes.ssh import Machine
 from lab.operations import balancing
 from lab.state import choices
 from lab.state.choices import FULL_WEIGHT, MOST_WEIGHT, Algorithm, Mode, Persistence
 from lab.topology import Lab
 from lab.wait import working
 
+WIDTH = 78
 FORCE = {"force": "even if no other server takes requests: then every visitor gets 503"}
 
 
@@ -24,46 +28,49 @@ FORCE = {"force": "even if no other server takes requests: then every visitor ge
 def status_(c: Context, json: bool = False) -> None:
     """Show how HAProxy shares requests now: algorithm, mode, and each server's state, weight and requests."""
     with working("lab", "still asks HAProxy"):
-        found = balancing.now(topology.load())
+        found = haproxy.ask(balancing.machine_of(topology.load()))
     chosen = choices.load()
     say(dumps(balancing.data(found, chosen), indent=2) if json else "\n".join(balancing.table(found, chosen)))
 
 
 @command(changes=True, positional=["name"], help={"draws": "of random: how many servers are compared"})
-def algorithm(c: Context, name: str, draws: int = 0) -> None:
+def algorithm(c: Context, name: str, draws: str = "") -> None:
     """Choose which server gets a request: roundrobin, leastconn, source, random or first."""
     _one_of("algorithm", name, get_args(Algorithm))
     if draws and name != "random":
         raise BadInput(
             f"--draws: only the algorithm random draws servers, not {name}", hint="invoke --help lb.algorithm"
         )
-    _change(topology.load(), name, algorithm=name, **({"draws": draws} if draws else {}))
+    lab = topology.load()
+    _change(lab, balancing.machine_of(lab), name, algorithm=name, **({"draws": draws} if draws else {}))
 
 
 @command(changes=True, positional=["name"])
 def mode(c: Context, name: str) -> None:
     """Choose who serves: active-active, or active-passive, where the other server waits."""
     _one_of("mode", name, get_args(Mode))
-    _change(topology.load(), name, mode=name)
+    lab = topology.load()
+    if name == "active-passive":
+        balancing.must_have_a_backup(lab)
+    _change(lab, balancing.machine_of(lab), name, mode=name)
 
 
 @command(changes=True, positional=["name"])
 def persistence(c: Context, name: str) -> None:
     """Choose whether a cookie brings a visitor back to the same server: none or cookie."""
     _one_of("persistence", name, get_args(Persistence))
-    _change(topology.load(), name, persistence=name)
+    lab = topology.load()
+    _change(lab, balancing.machine_of(lab), name, persistence=name)
 
 
-@command(changes=True, positional=["node", "weight"], help={"weight": "0 to 256; 100 if not chosen", **FORCE})
-def weight(c: Context, node: str, weight: str, force: bool = False) -> None:
-    """Choose a server's share of the requests, relative to the others' weights; 0: no new requests."""
+@command(changes=True, positional=["node", "weight"], help={"weight": "1 to 256; 100 if not chosen"})
+def weight(c: Context, node: str, weight: str) -> None:
+    """Choose a server's share of the requests, relative to the others' weights."""
     lab = topology.load()
     balancing.server(lab, node)
-    share = _weight(node, weight)
-    if not share and not force:
-        balancing.must_serve(lab, node, "given weight 0")
-    weights = {**choices.load().weights, node: share}
-    _change(lab, weights={name: it for name, it in weights.items() if it != FULL_WEIGHT})
+    weights = {**choices.load().weights, node: _weight(node, weight)}
+    others = {name: it for name, it in weights.items() if it != FULL_WEIGHT}
+    _change(lab, balancing.machine_of(lab), weights=others)
 
 
 @command(changes=True, positional=["node"], help=FORCE)
@@ -71,9 +78,10 @@ def drain(c: Context, node: str, force: bool = False) -> None:
     """Send a server no new requests; it completes those that it has. lb.ready brings it back."""
     lab = topology.load()
     balancing.server(lab, node)
+    machine = balancing.machine_of(lab)
     if not force:
-        balancing.must_serve(lab, node, "drained")
-    _change(lab, drained=sorted({*choices.load().drained, node}))
+        balancing.must_serve(machine, node)
+    _change(lab, machine, drained=sorted({*choices.load().drained, node}))
 
 
 @command(changes=True, positional=["node"])
@@ -81,12 +89,15 @@ def ready(c: Context, node: str) -> None:
     """Send a drained server requests again, by its weight."""
     lab = topology.load()
     balancing.server(lab, node)
-    _change(lab, drained=[it for it in choices.load().drained if it != node])
+    drained = [it for it in choices.load().drained if it != node]
+    _change(lab, balancing.machine_of(lab), drained=drained)
 
 
 def _weight(node: str, text: str) -> int:
     if not text.isdecimal() or int(text) > MOST_WEIGHT:
-        raise BadInput(f"the weight of {node} must be a whole number from 0 to {MOST_WEIGHT} (it is {text!r})")
+        raise BadInput(f"the weight of {node} must be a whole number from 1 to {MOST_WEIGHT} (it is {text!r})")
+    if int(text) == 0:
+        raise BadInput(f"with weight 0 {node} gets no new requests: it is drained", hint=f"invoke lb.drain {node}")
     return int(text)
 
 
@@ -95,9 +106,10 @@ def _one_of(what: str, name: str, known: Sequence[str]) -> None:
         raise BadInput(f"{name!r} is not {what}; {did_you_mean(name, known)}", hint=f"invoke lb.{what} {known[0]}")
 
 
-def _change(lab: Lab, means: str = "", **wanted: Any) -> None:
-    found = balancing.change(lab, ROLES, **wanted)
-    say("\n".join([*balancing.MEANS.get(means, ()), *balancing.table(found, choices.load())]))
+def _change(lab: Lab, machine: Machine, means: str = "", **wanted: Any) -> None:
+    found = balancing.change(lab, ROLES, machine, **wanted)
+    meaning = [line for text in balancing.MEANS.get(means, ()) for line in wrap(text, WIDTH)]
+    say("\n".join([*meaning, *balancing.table(found, choices.load())]))
 
 
 commands = Collection("lb", algorithm, mode, persistence, weight, drain, ready)

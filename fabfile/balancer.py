@@ -3,9 +3,13 @@
 from lab.desired.state import Desired, File, Unit
 from lab.desired.target import Target
 
-# The reload of systemd checks the file again, which was checked a moment ago: a second where processors are emulated.
-# SIGUSR2 to the master process reloads: https://docs.haproxy.org/3.0/management.html#4
-RELOAD = "kill -USR2 $(cat /run/haproxy.pid)"
+SAVE_STATES = (
+    "echo 'show servers state' | socat -t 5 - UNIX-CONNECT:/run/haproxy/admin.sock >/run/haproxy/server-state || true"
+)
+# As the reload of systemd, without its check of the file, which was checked a moment ago: a second where processors are
+# emulated. SIGUSR2 to the master process reloads: https://docs.haproxy.org/3.0/management.html#4
+RELOAD = f"{SAVE_STATES}; systemctl kill --kill-whom=main --signal=USR2 %s"
+UNIT = "/etc/systemd/system/haproxy.service.d/weblab.conf"
 
 
 def desired(target: Target) -> Desired:
@@ -14,12 +18,15 @@ def desired(target: Target) -> Desired:
     conf, check = haproxy.conf, f"{haproxy.binary} -c -f %s"
     return Desired(
         packages=("haproxy", "socat"),  # socat sends commands to HAProxy's admin socket
-        files=(File(conf, target.render("haproxy.cfg.j2"), check=check),),
+        files=(
+            File(conf, target.render("haproxy.cfg.j2"), check=check),
+            File(UNIT, target.render("haproxy-unit.conf.j2")),
+        ),
         units=(
             Unit(
                 f"{haproxy.unit}.service",
                 watches=(conf,),
-                on_change=RELOAD,
+                on_change=RELOAD % haproxy.unit,
             ),
         ),
     )

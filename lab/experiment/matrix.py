@@ -163,7 +163,7 @@ class _Row:
     def perform(self) -> None:
         """Run the experiment once and judge it."""
         lab, roles = self.setup.lab, self.setup.roles
-        with own_choices.in_force(lab, roles), runner.run(lab, self.plan, roles, self.row.rounds) as folder:
+        with own_choices.in_force(lab, roles, self.plan), runner.run(lab, self.plan, roles, self.row.rounds) as folder:
             self.judge(folder)
 
     def judge(self, folder: Path) -> None:

@@ -2,24 +2,29 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from lab.desired.target import Roles
 from lab.experiment import teardown
 from lab.operations import converge
+from lab.plan.experiment_file import Plan
 from lab.state import choices
 from lab.topology import Lab
 
+CHOOSES = "lb."
+
 
 @contextmanager
-def in_force(lab: Lab, roles: Roles) -> Iterator[None]:
+def in_force(lab: Lab, roles: Roles, plan: Plan) -> Iterator[None]:
     """In the block an experiment can make its own choices; afterwards the user's are in force again."""
+    restores = partial(_choose_again, lab, roles, any(step.command.startswith(CHOOSES) for step in plan.steps))
     choices.set_aside()
     try:
         yield
     except BaseException:  # report this error, not one of the converge
-        teardown.tried("your choices are not in force", lambda: _choose_again(lab, roles), "invoke lab.provision")
+        teardown.tried("your choices are not in force", restores, "invoke lab.provision")
         raise
-    _choose_again(lab, roles)
+    restores()
 
 
 def apply(lab: Lab, roles: Roles, wanted: Mapping[str, str], without: Sequence[str]) -> None:
@@ -28,10 +33,12 @@ def apply(lab: Lab, roles: Roles, wanted: Mapping[str, str], without: Sequence[s
     converge.everything(lab, roles, without=without)
 
 
-def _choose_again(lab: Lab, roles: Roles) -> None:
+def _choose_again(lab: Lab, roles: Roles, chose: bool) -> None:
     """Restore the user's choices, and the protections that the experiment switched off.
+
+    `chose`: one of its commands made choices. Even if they equal the user's, they may not have come into force.
 
     When all protections are back, the converge removes the record that they were off.
     """
-    if choices.bring_back():
+    if choices.bring_back() or chose:
         converge.everything(lab, roles)

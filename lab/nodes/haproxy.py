@@ -2,13 +2,16 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.errors import InfrastructureBroken
 from lab.nodes.facts import status
 from lab.nodes.ssh import Machine
 
 BACKEND = "web"
+BACKENDS = (BACKEND, "write")
 SOCKET = "socat -t 5 - UNIX-CONNECT:/run/haproxy/admin.sock"
 ASK = f"echo 'show info;show stat' | {SOCKET}"
 # The statistics have no name for `random`: backend_lb_algo_str() in HAProxy's src/backend.c.
@@ -54,16 +57,33 @@ class BalancerNow:
 
 
 def ask(machine: Machine) -> BalancerNow:
-    """Ask the HAProxy of a node; raises CommandFailed if it does not answer."""
+    """Ask the HAProxy of a node; raises InfrastructureBroken if it does not answer."""
     return read(machine.script(ASK, title="asks HAProxy").stdout)
 
 
+def set_weights(machine: Machine, weights: Mapping[str, int]) -> None:
+    """Change weights in the process that runs now: after a reload it serves visitors' idle connections once more.
+
+    One that does not run needs no change: its next start reads the file.
+    """
+    servers = [(f"{backend}/{name}", it) for name, it in weights.items() for backend in BACKENDS]
+    orders = [f"set server {server} weight {it}" for server, it in servers]
+    orders += [f"set server {server} state ready" for server, it in servers if it]
+    machine.script(f"echo '{';'.join(orders)}' | {SOCKET} || true", title="changes weights in HAProxy")
+
+
 def read(output: str) -> BalancerNow:
-    """Parse `show info` and `show stat`: https://docs.haproxy.org/3.0/management.html#9.1."""
+    """Parse `show info` and `show stat`; raises InfrastructureBroken if they are not there.
+
+    https://docs.haproxy.org/3.0/management.html#9.1
+    """
     info, _, table = output.partition("# pxname")
     facts = dict(line.split(": ", 1) for line in info.splitlines() if ": " in line)
     rows = [row for row in csv.DictReader(io.StringIO(f"pxname{table}")) if row["pxname"] == BACKEND]
-    backend = next(row for row in rows if row["svname"] == "BACKEND")
+    backend = next((row for row in rows if row["svname"] == "BACKEND"), None)
+    if backend is None or "Uptime_sec" not in facts:
+        hint = "see what it does: invoke lab.status, invoke lab.logs"
+        raise InfrastructureBroken("HAProxy does not answer on its socket", evidence=output[-500:], hint=hint)
     servers = tuple(_server(row) for row in rows if row is not backend)
     algorithm = NAMES.get(backend["algo"], backend["algo"])
     return BalancerNow(int(facts["Uptime_sec"]), algorithm, backend["cookie"], servers)

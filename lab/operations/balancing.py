@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any
 
 from lab.desired.target import Roles
-from lab.errors import BadInput, CheckFailed, did_you_mean
+from lab.errors import BadInput, CheckFailed, LabNotUp, did_you_mean
 from lab.nodes import haproxy, lifecycle
 from lab.nodes.haproxy import BalancerNow, ServerNow
 from lab.nodes.ssh import Machine
 from lab.operations import converge
 from lab.state import choices
-from lab.state.choices import FULL_WEIGHT, Choices
+from lab.state.choices import Choices
 from lab.topology import Lab
 from lab.wait import until
 
@@ -53,27 +53,48 @@ MEANS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def now(lab: Lab) -> BalancerNow:
-    """What HAProxy does at this moment."""
-    return haproxy.ask(_machine(lab))
+def machine_of(lab: Lab) -> Machine:
+    """A connection to the node with HAProxy; raises LabNotUp if it does not run."""
+    name = lab.having("balancer")[0].name
+    found = lifecycle.running(lab, "balancer")
+    if not found:
+        raise LabNotUp(f"the balancer can't be asked: {name} does not run", hint="invoke lab.up")
+    return found[0]
 
 
-def change(lab: Lab, roles: Roles, **wanted: Any) -> BalancerNow:
+def change(lab: Lab, roles: Roles, machine: Machine, **wanted: Any) -> BalancerNow:
     """Keep the choices, write them into HAProxy's file, reload it, and wait until it does what was chosen.
 
     Raises BadInput if HAProxy does not support them together, TimedOut if they are not in force within 15 seconds.
     """
-    choices.save(**wanted)
+    before = choices.load()
+    choices.save(**{**_of_known_servers(lab, before), **wanted})
+    chosen = choices.load()
+    weights = {node.name: chosen.weight(node.name) for node in lab.having("web")}
+    changed = {name: it for name, it in weights.items() if it != before.weight(name)}
+    if changed:
+        haproxy.set_weights(machine, changed)
     began = time.monotonic()
     outcome = converge.everything(lab, roles, only=["balancer"])
-    machine = next(it for it in outcome.machines if "balancer" in it.node.roles)
-    chosen = choices.load()
+    # The statistics do not show the draws.
+    reloads = bool(outcome.changed) and chosen.draws != before.draws
+    return _in_force(machine, chosen, began if reloads else 0.0)
+
+
+def _of_known_servers(lab: Lab, chosen: Choices) -> dict[str, Any]:
+    """The choices without those of servers that lab.yml has no more."""
+    names = [node.name for node in lab.having("web")]
+    weights = {name: it for name, it in chosen.weights.items() if name in names}
+    return {"weights": weights, "drained": [name for name in chosen.drained if name in names]}
+
+
+def _in_force(machine: Machine, chosen: Choices, since: float) -> BalancerNow:
+    """Wait until HAProxy does what was chosen, by a process that began after `since` of the monotonic clock."""
     found: list[BalancerNow] = []
 
     def in_force() -> bool:
         found[:] = [haproxy.ask(machine)]
-        is_new = not outcome.changed or found[0].since_s <= time.monotonic() - began
-        return is_new and not differing(chosen, found[0])
+        return found[0].since_s <= time.monotonic() - since and not differing(chosen, found[0])
 
     name = machine.node.name
     hint = f"the choice is kept; see what HAProxy does: invoke lb.status, invoke lab.logs --node {name}"
@@ -84,9 +105,10 @@ def change(lab: Lab, roles: Roles, **wanted: Any) -> BalancerNow:
 
 def differing(chosen: Choices, found: BalancerNow) -> list[str]:
     """What HAProxy does otherwise than it was chosen."""
+    several = len(found.servers) > 1  # one server has no backup
     pairs = [
         ("algorithm", chosen.algorithm, found.algorithm),
-        ("mode", chosen.mode, found.mode),
+        ("mode", chosen.mode if several else found.mode, found.mode),
         ("persistence", chosen.persistence, found.persistence),
         *((f"weight of {it.name}", chosen.weight(it.name), it.weight) for it in found.servers),
     ]
@@ -97,15 +119,21 @@ def _differs(chosen: Choices, found: Sequence[BalancerNow]) -> str:
     return "\n".join(line for it in found for line in differing(chosen, it))
 
 
-def must_serve(lab: Lab, name: str, verb: str) -> None:
-    """Raise CheckFailed if no other server takes requests while this one takes none."""
-    found, chosen = now(lab), choices.load()
+def must_serve(machine: Machine, name: str) -> None:
+    """Raise CheckFailed if no other server takes requests while this one is drained."""
+    found, chosen = haproxy.ask(machine), choices.load()
     others = [it for it in found.servers if it.name != name]
     if any(it.alive and chosen.weight(it.name) for it in others):
         return
     states = ", ".join(f"{it.name} is {_state(it, chosen)}" for it in others) or "there is no other server"
-    what = f"{name} is the last server that takes requests, so it can't be {verb}: {states}"
+    what = f"{name} is the last server that takes requests, so it can't be drained: {states}"
     raise CheckFailed(what, hint="bring another server back, or add --force: then every visitor gets 503")
+
+
+def must_have_a_backup(lab: Lab) -> None:
+    """Raise BadInput if there is only one web server."""
+    if len(lab.having("web")) == 1:
+        raise BadInput("active-passive needs two web servers, lab.yml has one", hint="invoke lb.mode active-active")
 
 
 def server(lab: Lab, name: str) -> str:
@@ -120,7 +148,8 @@ def table(found: BalancerNow, chosen: Choices) -> list[str]:
     """What HAProxy does, a line a server; what differs from the choices, and what comes next."""
     draws = f" of {chosen.draws} draws" if found.algorithm == "random" else ""
     how = f"{found.algorithm}{draws}, {found.mode}, persistence {found.persistence}"
-    lines = [f"balancer  {how}; reloaded {found.since_s} s ago", "  server    status   weight  requests  open"]
+    lines = [f"balancer  {how}", f"reloaded  {found.since_s} s ago; since then:"]
+    lines.append("  server    status   weight  requests  open")
     lines += [_row(it, chosen) for it in found.servers]
     differs = differing(chosen, found)
     return [*lines, *(f"wrong     {it}" for it in differs), *(["next      invoke lab.provision"] if differs else [])]
@@ -149,14 +178,8 @@ def _notes(it: ServerNow, chosen: Choices) -> Iterator[str]:
     if it.backup:
         yield "  backup"
     if it.name in chosen.drained:
-        chosen_weight = chosen.weights.get(it.name, FULL_WEIGHT)
-        yield f"  drained; back with weight {chosen_weight}: invoke lb.ready {it.name}"
+        yield f"  drained; back: lb.ready {it.name}"
 
 
 def _state(it: ServerNow, chosen: Choices) -> str:
     return "drained" if it.name in chosen.drained else it.status
-
-
-def _machine(lab: Lab) -> Machine:
-    (balancer,) = lifecycle.running(lab, "balancer")
-    return balancer

@@ -131,4 +131,5 @@ def wrong(lab: Lab, machines: Sequence[Machine], shells: Mapping[str, Shell] | N
     last_seen.remember(asked_at, [it.database for it in facts.values()])
     asked = [it.database for it in facts.values() if it.database]
     databases = [DatabaseState(it.node, it.role, it.replicating, it.gtid_executed) for it in asked]
-    return health(lab, facts, databases) or health(lab, facts, databases, site_ok=healthy(lab))
+    trouble = health(lab, facts, databases)
+    return trouble if _without_taken_out(trouble) else health(lab, facts, databases, site_ok=healthy(lab))

@@ -98,11 +98,14 @@ def _balancer(lab: Lab, facts: Mapping[str, NodeFacts], chosen: Choices, errors:
         errors.append(f"balancer: HAProxy on {name} can't be asked")
         return None
     shown = {server.name: server for server in servers if server.backend == "web"}
+    weights = {name: (it.weight, chosen.weight(name)) for name, it in shown.items()}
+    wrong = [f"weight of {name} is {it}, chosen is {own}" for name, (it, own) in weights.items() if it != own]
+    errors += [f"balancer: {line}; next: {PROVISION}" for line in wrong]
     return {
         "algorithm": chosen.algorithm,
         "mode": chosen.mode,
         "persistence": chosen.persistence,
-        "drained": list(chosen.drained),
+        "drained": [name for name in chosen.drained if name in shown],
         "servers": [{"name": name, "status": server.status, "weight": server.weight} for name, server in shown.items()],
     }
 

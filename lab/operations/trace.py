@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +16,7 @@ from lab.topology import Lab, Node
 NAME_S, BALANCER_S, SERVER_S = 3.0, 10.0, 5.0
 WITHOUT_PHP, THROUGH_ALL = "/static/icon.svg", "/health"
 SERVED_BY = "x-served-by"
+ITSELF = "itself: no server did"
 DURATION = re.compile(r"(\w+);dur=([\d.]+)")
 
 
@@ -35,7 +36,20 @@ def walk(lab: Lab) -> list[Hop]:
     with ThreadPoolExecutor() as pool:
         begin = [pool.submit(_name, lab), pool.submit(_balancer, lab)]
         servers = [pool.submit(lambda it: list(_server(lab, it)), node) for node in lab.having("web")]
-        return [*(it.result() for it in begin), *(hop for it in servers for hop in it.result())]
+        name, balancer = (it.result() for it in begin)
+        behind = [hop for it in servers for hop in it.result()]
+    return [name, _blamed(balancer) if _reaches_none(balancer, behind) else balancer, *behind]
+
+
+def _reaches_none(balancer: Hop, behind: Sequence[Hop]) -> bool:
+    """Whether HAProxy answers itself although a server answers directly: drained, DOWN, or cut off from it."""
+    works = {hop.node for hop in behind} - {hop.node for hop in behind if not hop.ok}
+    return balancer.text.endswith(ITSELF) and bool(works)
+
+
+def _blamed(balancer: Hop) -> Hop:
+    text = f"{balancer.text}, although one answers directly: see invoke lb.status"
+    return replace(balancer, ok=False, ms=None, text=text)
 
 
 def _name(lab: Lab) -> Hop:
@@ -56,7 +70,7 @@ def _balancer(lab: Lab) -> Hop:
         return Hop("balancer", node.name, False, None, f"HAProxy does not answer: {answer}")
     served_by = answer.headers.get(SERVED_BY)
     if served_by is None:
-        return Hop("balancer", node.name, True, took, f"HAProxy answers {answer.status} itself: no server did")
+        return Hop("balancer", node.name, True, took, f"HAProxy answers {answer.status} {ITSELF}")
     own = took - _timing(answer).get("php", took)
     return Hop("balancer", node.name, True, own, f"HAProxy sent the request to {served_by}: {answer.status}")
 
@@ -69,8 +83,8 @@ def _server(lab: Lab, node: Node) -> Iterator[Hop]:
         return
     yield Hop("nginx", node.name, True, took, "nginx sends a file")
     answer, _ = _asked(lab, THROUGH_ALL, SERVER_S, node)
-    if isinstance(answer, str) or SERVED_BY not in answer.headers:
-        reason = answer if isinstance(answer, str) else f"nginx answers {answer.status} in its place"
+    if isinstance(answer, str) or not (answer.status == HTTPStatus.OK or _asked_a_database(answer)):
+        reason = answer if isinstance(answer, str) else f"{answer.status} {_reason(answer)}"
         yield Hop("php", node.name, False, None, f"PHP does not answer: {reason}")
         return
     timing = _timing(answer)
@@ -80,6 +94,12 @@ def _server(lab: Lab, node: Node) -> Iterator[Hop]:
         f"MySQL on {answer.headers.get('x-db')} was read" if ok else f"PHP answers {answer.status}: {_reason(answer)}"
     )
     yield Hop("database", node.name, ok, timing.get("db") if ok else None, text)
+
+
+def _asked_a_database(answer: Response) -> bool:
+    """Whether PHP works, and says that its database does not (provision/site/index.php)."""
+    refused = answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+    return refused and SERVED_BY in answer.headers and "the database on" in answer.text
 
 
 def _asked(lab: Lab, path: str, timeout: float, node: Node | None = None) -> tuple[Response | str, float]:

@@ -1,6 +1,6 @@
 """The commands that an experiment may give, and what each takes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -45,6 +45,13 @@ def mistake(lab: Lab, text: str) -> str:
     if name not in COMMANDS:
         return f"{name!r} is not a command for an experiment; {did_you_mean(name, COMMANDS)}"
     return "; ".join(_mistakes(lab, name, words))
+
+
+def left_drained(commands: Iterable[str]) -> list[str]:
+    """The servers that stay drained after these commands: at the end of an experiment all must serve."""
+    words = (text.split() for text in commands)
+    last = {it[1]: it[0] for it in words if len(it) > 1 and it[0] in ("lb.drain", "lb.ready")}
+    return [name for name, command in last.items() if command == "lb.drain"]
 
 
 def _mistakes(lab: Lab, name: str, words: list[str]) -> Iterator[str]:

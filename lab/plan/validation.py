@@ -50,6 +50,8 @@ def between(lab: Lab, data: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from _rates(data.get("load"), data.get("measure_s", MEASURE_S))
     yield from _Story(lab, data.get("measure_s", MEASURE_S)).mistakes(_mappings(data.get("steps")))
     yield from _expectations(_mappings(data.get("expect")), _absent(lab, data))
+    for name in allowed_commands.left_drained(str(it.get("command", "")) for _, it in _mappings(data.get("steps"))):
+        yield ("steps",), f"{name} is still drained at the end: add a step with lb.ready {name}"
     yield from _without(data.get(WITHOUT), _mappings(data.get("steps")))
     databases = [ANY, *(node.name for node in lab.having("database"))]
     if isinstance(data.get("primary"), str) and data["primary"] not in ("", *databases):

@@ -5,11 +5,12 @@ must never power off a machine. The primary is closed before it stops, and assig
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from lab import progress
 from lab.desired import ensure
 from lab.desired.state import Difference, Unit
-from lab.errors import CheckFailed, CommandFailed
+from lab.errors import CheckFailed, CommandFailed, LabError
 from lab.mysql import gtid
 from lab.mysql.server_state import Database
 from lab.nodes import facts
@@ -85,7 +86,7 @@ def _wait_for_others(lab: Lab, running: Sequence[Machine], machine: Machine) -> 
     if off:
         what = f"MySQL on {name} still has to restart, but no server would answer reads: {', '.join(off)} does not run"
         raise CheckFailed(what, hint="invoke lab.up")
-    drained = [node.name for node in others if _statuses(running).get(node.name) == "DRAIN"]
+    drained = _drained(running, others)
     if drained:
         what = f"MySQL on {name} still has to restart, but no server would answer reads: {drained[0]} is drained"
         raise CheckFailed(what, hint=f"invoke lb.ready {drained[0]}")
@@ -100,6 +101,14 @@ def _wait_for_others(lab: Lab, running: Sequence[Machine], machine: Machine) -> 
 
     what = f"{', '.join(node.name for node in others)} serves while MySQL on {name} restarts"
     until(what, ready, READY_S, every=1.0, where=name, evidence=lambda: "\n".join(reasons), hint=AGAIN)
+
+
+def _drained(running: Sequence[Machine], others: Sequence[Node]) -> list[str]:
+    """The other nodes that are drained, none if HAProxy does not answer at this moment."""
+    with suppress(LabError):
+        statuses = _statuses(running)
+        return [node.name for node in others if statuses.get(node.name) == "DRAIN"]
+    return []
 
 
 def _statuses(running: Sequence[Machine]) -> Mapping[str, str]:

@@ -1,11 +1,11 @@
 """The choices that commands made (provider, box, ...): .lab/choices.yml, which overrides lab.yml; and the defaults."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab import mistakes, progress, yaml_file
 from lab.durability import Durability
@@ -44,15 +44,6 @@ class Choices(BaseModel):
     drained: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
-    @model_validator(mode="after")
-    def _supported(self) -> Self:
-        """Refuse what HAProxy takes and does not do: https://docs.haproxy.org/3.0/configuration.html#balance."""
-        if self.algorithm == "first" and any(it != FULL_WEIGHT for it in self.weights.values()):
-            raise ValueError("the algorithm first ignores weights: a server is used until it has no free slot")
-        if self.algorithm == "first" and "admission" in self.without:
-            raise ValueError("the algorithm first has no sense without maxconn: all requests go to the first server")
-        return self
-
     def weight(self, name: str) -> int:
         """The share of the load that a server gets, relative to the others; 0 for a drained one."""
         return 0 if name in self.drained else self.weights.get(name, FULL_WEIGHT)
@@ -88,8 +79,19 @@ def save(**changes: Any) -> None:
         listed = mistakes.invalid(error, "the choices", Choices)
         found = [": ".join(filter(None, (".".join(place), text))) for place, text in listed]
         raise BadInput.listing("this can't be chosen", found) from error
+    unsupported = list(_unsupported(chosen))
+    if unsupported:
+        raise BadInput.listing("this can't be chosen", unsupported)
     if chosen != now:
         _write(chosen, CHOICES)
+
+
+def _unsupported(chosen: Choices) -> Iterator[str]:
+    """What HAProxy takes and does not do: https://docs.haproxy.org/3.0/configuration.html#balance."""
+    if chosen.algorithm == "first" and any(it != FULL_WEIGHT for it in chosen.weights.values()):
+        yield "the algorithm first ignores weights: a server is used until it has no free slot"
+    if chosen.algorithm == "first" and "admission" in chosen.without:
+        yield "the algorithm first has no sense without maxconn: all requests go to the first server"
 
 
 def forget(keep: Collection[str]) -> None:

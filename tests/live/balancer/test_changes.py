@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from lab.nodes import vm_power
+from lab.nodes import haproxy, vm_power
+from lab.nodes.ssh import Machine
 from lab.operations import balancing
 from lab.state import choices
 from lab.topology import Lab
@@ -34,7 +35,7 @@ CHANGES = (
 )
 
 
-def test_changes_are_in_force_soon_and_break_no_kept_connection(balanced: Lab) -> None:
+def test_changes_are_in_force_soon_and_break_no_kept_connection(balanced: Lab, balancer: Machine) -> None:
     """A command ends when HAProxy itself says that it does what was chosen."""
     took = {}
     with visitors(balanced, USERS, every_s=EVERY_S) as seen:
@@ -42,7 +43,7 @@ def test_changes_are_in_force_soon_and_break_no_kept_connection(balanced: Lab) -
             began = time.monotonic()
             must(*change.split())
             took[change] = time.monotonic() - began
-            assert not balancing.differing(choices.load(), balancing.now(balanced))
+            assert not balancing.differing(choices.load(), haproxy.ask(balancer))
         until("a thousand pages", lambda: len(seen.pages) >= 1000, 120)
     sys.stderr.write(f"\nin force after {took} s; {len(seen.pages)} pages, broken: {seen.broken}\n")
     assert seen.broken == []

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from lab.errors import InfrastructureBroken
 from lab.nodes import haproxy
 
 RECORDED = Path(__file__).parents[1] / "cases/facts/haproxy-3.0-stat.csv"
@@ -32,6 +35,14 @@ def test_each_server_has_its_state_and_its_requests() -> None:
     ]
     assert all(it.alive for it in now.servers)
     assert not any(it.alive for it in haproxy.read(answer(UP="DOWN")).servers)
+
+
+@pytest.mark.parametrize("text", ["", INFO, "2026/12/01 socat[1] E connect: Connection refused\n"])
+def test_a_haproxy_that_does_not_answer_is_an_error_with_a_next_step(text: str) -> None:
+    """It is stopped, or frozen: then socat ends without a word."""
+    with pytest.raises(InfrastructureBroken, match="does not answer") as caught:
+        haproxy.read(text)
+    assert "lab.status" in caught.value.hint
 
 
 def test_the_algorithm_without_a_name_is_random() -> None:

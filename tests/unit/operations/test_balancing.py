@@ -1,7 +1,7 @@
 """The balancer's choices: which are refused, when they are in force, and what a person reads."""
 
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytest
 
@@ -28,6 +28,7 @@ class Balancer:
 
     def __init__(self) -> None:
         self.found, self.next = NOW, NOW
+        self.weighed: dict[str, int] = {}
         self.obeys = True
 
     def converge(self, *_: Any, only: Any) -> Outcome:
@@ -53,7 +54,7 @@ def balancer(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> Balancer:
     made = Balancer()
     monkeypatch.setattr(converge, "everything", made.converge)
     monkeypatch.setattr(haproxy, "ask", made.ask)
-    monkeypatch.setattr(balancing, "_machine", lambda lab: made)
+    monkeypatch.setattr(haproxy, "set_weights", lambda machine, weights: made.weighed.update(weights))
     monkeypatch.setattr(balancing, "POLL_S", 0.0)
     return made
 
@@ -70,10 +71,13 @@ def balancer(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> Balancer:
     ids=str,
 )
 def test_a_change_is_kept_and_waits_until_haproxy_does_it(balancer: Balancer, wanted: dict[str, Any]) -> None:
-    """HAProxy's old process answers once more after the reload."""
+    """HAProxy's old process answers once more after the reload; new weights are for that process too."""
     assert balancing.differing(Choices(**wanted), NOW)
-    found = balancing.change(LAB, {}, **wanted)
+    found = balancing.change(LAB, {}, cast(Any, balancer), **wanted)
     assert not balancing.differing(choices.load(), found) and choices.load() == Choices(**wanted)
+    assert balancer.weighed == {
+        name: Choices(**wanted).weight(name) for name in ("web1", "web2") if name in str(wanted)
+    }
 
 
 def test_a_change_that_does_not_come_into_force_is_an_error(
@@ -83,7 +87,7 @@ def test_a_change_that_does_not_come_into_force_is_an_error(
     balancer.obeys = False
     monkeypatch.setattr(balancing, "IN_FORCE_S", 0.0)
     with pytest.raises(TimedOut, match="in force"):
-        balancing.change(LAB, {}, algorithm="leastconn")
+        balancing.change(LAB, {}, cast(Any, balancer), algorithm="leastconn")
     assert choices.load().algorithm == "leastconn"
 
 
@@ -93,14 +97,14 @@ def test_a_change_that_the_statistics_do_not_show_waits_for_a_new_process(
     """The number of draws: the old process looks the same, and is older than the change."""
     balancer.found = replace(NOW, since_s=100, algorithm="random")
     choices.save(algorithm="random")
-    assert balancing.change(LAB, {}, draws=1).since_s == 0
+    assert balancing.change(LAB, {}, cast(Any, balancer), draws=1).since_s == 0
 
 
 def test_what_haproxy_does_not_support_is_not_kept(balancer: Balancer) -> None:
     """With the reason; HAProxy is not touched."""
     choices.save(weights={"web1": 30})
     with pytest.raises(BadInput, match="can't be chosen") as caught:
-        balancing.change(LAB, {}, algorithm="first")
+        balancing.change(LAB, {}, cast(Any, balancer), algorithm="first")
     assert "first ignores weights" in caught.value.evidence
     assert choices.load() == Choices(weights={"web1": 30}) and balancer.next is NOW
 
@@ -119,14 +123,30 @@ def test_the_last_server_is_not_drained(balancer: Balancer, chosen: dict[str, An
     choices.save(**chosen)
     balancer.found = replace(NOW, servers=(WEB1, other))
     with pytest.raises(CheckFailed, match=r"web1 is the last server that takes requests, .* web2 is"):
-        balancing.must_serve(LAB, "web1", "drained")
+        balancing.must_serve(cast(Any, balancer), "web1")
 
 
 def test_a_server_beside_a_serving_one_may_be_drained(balancer: Balancer) -> None:
     """Also if it is drained, down or the passive one itself."""
-    balancing.must_serve(LAB, "web1", "drained")
+    balancing.must_serve(cast(Any, balancer), "web1")
     balancer.found = replace(NOW, servers=(WEB1, replace(WEB2, status="DOWN")))
-    balancing.must_serve(LAB, "web2", "drained")
+    balancing.must_serve(cast(Any, balancer), "web2")
+
+
+def test_choices_of_a_server_that_lab_yml_has_no_more_are_forgotten(balancer: Balancer) -> None:
+    """They would stay for ever: no command takes a name that there is not."""
+    choices.save(weights={"web3": 30}, drained=["web3"])
+    balancing.change(LAB, {}, cast(Any, balancer), algorithm="first")
+    assert choices.load() == Choices(algorithm="first")
+
+
+def test_one_server_has_no_backup() -> None:
+    """Active-passive is refused; where lab.yml lost its second server, the mode is as HAProxy says."""
+    alone = replace(LAB, nodes=tuple(node for node in LAB.nodes if node.name != "web2"))
+    with pytest.raises(BadInput, match="two web servers"):
+        balancing.must_have_a_backup(alone)
+    balancing.must_have_a_backup(LAB)
+    assert not balancing.differing(Choices(mode="active-passive"), replace(NOW, servers=(WEB1,)))
 
 
 def test_only_web_servers_take_requests() -> None:
@@ -149,7 +169,7 @@ def test_a_person_sees_what_differs_and_how_a_server_comes_back() -> None:
     text = "\n".join(balancing.table(NOW, chosen))
     for part in ("algorithm is roundrobin, chosen is leastconn", "weight of web2 is 100, chosen is 0"):
         assert part in text
-    assert "weight 50: invoke lb.ready web2" in text and text.endswith("invoke lab.provision")
+    assert "back: lb.ready web2" in text and text.endswith("invoke lab.provision")
     assert "wrong" not in "\n".join(balancing.table(NOW, Choices()))
 
 

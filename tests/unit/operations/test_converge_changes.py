@@ -2,8 +2,7 @@
 
 import pytest
 
-from fabfile import database
-from fabfile.balancer import RELOAD
+from fabfile import balancer, database
 from fabfile.roles import ROLES
 from lab import progress
 from lab.desired import ensure
@@ -12,6 +11,7 @@ from tests.unit.operations.test_converge import LAB, Double, differs, machines
 
 __all__ = ["machines"]  # the three nodes, as desired
 HAPROXY = "/etc/haproxy/haproxy.cfg"
+RELOAD = balancer.RELOAD % "haproxy"
 
 
 @pytest.fixture

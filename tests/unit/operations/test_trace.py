@@ -67,7 +67,8 @@ def test_every_layer_of_a_healthy_lab_answers_with_its_own_time(walked: Any) -> 
     assert trace.failed(hops) is None and trace.table(hops)[-1] == "every layer answers"
 
 
-BY_NGINX, BY_PHP = Response(503, {}, "PHP does not run"), Response(503, {**TIMING, "x-db": "none"}, "no database")
+BY_NGINX, BY_PHP = Response(503, {}, "PHP does not run"), Response(503, TIMING, "the database on web1 does not answer")
+BUSY, FATAL = Response(429, TIMING, "the site is too busy"), Response(500, TIMING, "")
 BROKEN: dict[str, tuple[Answers, str | Exception, str, str]] = {
     "dnsmasq does not run": ({}, REFUSED, "name", "lb1"),
     "dnsmasq knows another address": ({}, "192.168.56.99", "name", "lb1"),
@@ -76,6 +77,9 @@ BROKEN: dict[str, tuple[Answers, str | Exception, str, str]] = {
     "nginx does not run": ({("web2", trace.WITHOUT_PHP): REFUSED}, "192.168.56.10", "nginx", "web2"),
     "nginx has no files": ({("web2", trace.WITHOUT_PHP): Response(404, {}, "")}, "192.168.56.10", "nginx", "web2"),
     "PHP does not run": ({("web2", "/health"): BY_NGINX}, "192.168.56.10", "php", "web2"),
+    "PHP is too busy": ({("web2", "/health"): BUSY}, "192.168.56.10", "php", "web2"),
+    "PHP dies in the middle": ({("web2", "/health"): FATAL}, "192.168.56.10", "php", "web2"),
+    "both servers are drained": ({("lb1", "/health"): BY_NGINX}, "192.168.56.10", "balancer", "lb1"),
     "PHP hangs": ({("web2", "/health"): REFUSED}, "192.168.56.10", "php", "web2"),
     "MySQL does not run": ({("web1", "/health"): BY_PHP}, "192.168.56.10", "database", "web1"),
 }

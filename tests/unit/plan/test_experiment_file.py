@@ -214,3 +214,12 @@ def test_a_bound_that_no_float_can_hold_is_no_number() -> None:
     """Nothing that a check finds can be compared with it, and nobody could read it."""
     with pytest.raises(BadInput, match=r"expect\.0\.at_most: must be a number"):
         experiment_file.parse("it", SHORT.replace("0", "9" * 400), LAB)
+
+
+def test_a_server_that_stays_drained_is_a_mistake() -> None:
+    """The run would wait for it in vain; one that comes back is none."""
+    drained = SHORT + "steps: [{at: 5, command: lb.drain web2}]\n"
+    with pytest.raises(BadInput, match="1 mistake") as caught:
+        experiment_file.parse("drained", drained, LAB)
+    assert "add a step with lb.ready web2" in caught.value.evidence
+    assert experiment_file.parse("back", drained[:-2] + ", {at: 9, command: lb.ready web2}]\n", LAB).steps

@@ -126,10 +126,8 @@ def test_damaged_choices_are_named(tmp_path: Path, text: str) -> None:
         ("box: local\ncolour: red\n", "line 2: colour: is not a setting of the choices"),
         ("algorithm: round-robin\n", "line 1: algorithm: can't be 'round-robin'; did you mean roundrobin?"),
         ("weights: {web1: much}\n", "line 1: weights.web1: must be a whole number"),
-        ("algorithm: first\nweights: {web1: 50}\n", "the algorithm first ignores weights"),
-        ("algorithm: first\nwithout: [admission]\n", "the algorithm first has no sense without maxconn"),
     ],
-    ids=["key", "value", "weight", "first and weights", "first without maxconn"],
+    ids=["key", "value", "weight"],
 )
 def test_a_choice_that_nobody_can_make_is_refused(tmp_path: Path, text: str, message: str) -> None:
     """With its line, the file, and what to do."""
