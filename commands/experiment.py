@@ -44,7 +44,7 @@ def checks_(c: Context) -> None:
 RUN = {"rounds": "inject its faults so many times, at moments drawn by the seed", "seed": "instead of the file's own"}
 
 
-STARTS_ANEW = "an experiment that is run again starts from its beginning"
+STARTS_ANEW = "what it broke is healed, see invoke lab.status; run again, it starts from its beginning"
 
 
 @command(changes=True, interrupted=STARTS_ANEW, positional=["name"], help=RUN)

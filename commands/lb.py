@@ -21,6 +21,7 @@ from lab.topology import Lab
 from lab.wait import working
 
 WIDTH = 78
+SERVER = "a web server: web1, web2, ... as in lab.yml"
 FORCE = {"force": "even if no other server takes requests: then every visitor gets 503"}
 
 
@@ -33,7 +34,13 @@ def status_(c: Context, json: bool = False) -> None:
     say(dumps(balancing.data(found, chosen), indent=2) if json else "\n".join(balancing.table(found, chosen)))
 
 
-@command(changes=True, positional=["name"], help={"draws": "of random: how many servers are compared"})
+ALGORITHMS = {
+    "name": "roundrobin, leastconn, source, random or first",
+    "draws": "of random: how many servers are compared, 2 if not chosen",
+}
+
+
+@command(changes=True, positional=["name"], help=ALGORITHMS)
 def algorithm(c: Context, name: str, draws: str = "") -> None:
     """Choose which server gets a request: roundrobin, leastconn, source, random or first."""
     _one_of("algorithm", name, get_args(Algorithm))
@@ -45,7 +52,7 @@ def algorithm(c: Context, name: str, draws: str = "") -> None:
     _change(lab, balancing.machine_of(lab), name, algorithm=name, **({"draws": draws} if draws else {}))
 
 
-@command(changes=True, positional=["name"])
+@command(changes=True, positional=["name"], help={"name": "active-active or active-passive"})
 def mode(c: Context, name: str) -> None:
     """Choose who serves: active-active, or active-passive, where the other server waits."""
     _one_of("mode", name, get_args(Mode))
@@ -55,7 +62,7 @@ def mode(c: Context, name: str) -> None:
     _change(lab, balancing.machine_of(lab), name, mode=name)
 
 
-@command(changes=True, positional=["name"])
+@command(changes=True, positional=["name"], help={"name": "none or cookie"})
 def persistence(c: Context, name: str) -> None:
     """Choose whether a cookie brings a visitor back to the same server: none or cookie."""
     _one_of("persistence", name, get_args(Persistence))
@@ -63,7 +70,7 @@ def persistence(c: Context, name: str) -> None:
     _change(lab, balancing.machine_of(lab), name, persistence=name)
 
 
-@command(changes=True, positional=["node", "weight"], help={"weight": "1 to 256; 100 if not chosen"})
+@command(changes=True, positional=["node", "weight"], help={"node": SERVER, "weight": "1 to 256; 100 if not chosen"})
 def weight(c: Context, node: str, weight: str) -> None:
     """Choose a server's share of the requests, relative to the others' weights."""
     lab = topology.load()
@@ -73,7 +80,7 @@ def weight(c: Context, node: str, weight: str) -> None:
     _change(lab, balancing.machine_of(lab), weights=others)
 
 
-@command(changes=True, positional=["node"], help=FORCE)
+@command(changes=True, positional=["node"], help={"node": SERVER, **FORCE})
 def drain(c: Context, node: str, force: bool = False) -> None:
     """Send a server no new requests; it completes those that it has. lb.ready brings it back."""
     lab = topology.load()
@@ -84,7 +91,7 @@ def drain(c: Context, node: str, force: bool = False) -> None:
     _change(lab, machine, drained=sorted({*choices.load().drained, node}))
 
 
-@command(changes=True, positional=["node"])
+@command(changes=True, positional=["node"], help={"node": SERVER})
 def ready(c: Context, node: str) -> None:
     """Send a drained server requests again, by its weight."""
     lab = topology.load()

@@ -16,6 +16,7 @@ OBSERVERS = {
     "node": "The machine",
 }
 JUMP_S = 1.0
+OTHERS = 0.1  # of all processors
 BUSY = 0.8  # of a core, and a process has one: above that the load client measures itself
 
 
@@ -25,6 +26,7 @@ def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
         *_without(history),
         *_rate(history),
         generator(history, summary),
+        *other_programs(history),
         *_clocks(history),
         *_jumped(history),
         *_blind(history),
@@ -60,6 +62,14 @@ def generator(history: History, summary: Mapping[str, Any]) -> str:
     doubt = ": too busy, the times are partly its own" if cpu > BUSY else ""
     who = "The load client" if processes == 1 else f"The busiest of {processes} load processes"
     return f"{who} used {cpu:.0%} of a core{doubt}.".replace("%", " %")
+
+
+def other_programs(history: History) -> Iterator[str]:
+    """Whether other programs on the hosting machine slowed the lab; nothing in runs of before this was counted."""
+    shares = [it.data.get("other_programs") for it in history.seen("lab", "generator")]
+    for share in (it for it in shares if it is not None):
+        doubt = ": they slow the lab, so close them and run it again" if share > OTHERS else ""
+        yield f"Other programs used {share:.0%} of this machine's processors{doubt}.".replace("%", " %")
 
 
 def _clocks(history: History) -> Iterator[str]:

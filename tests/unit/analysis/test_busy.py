@@ -51,6 +51,22 @@ def test_terminal_and_page_say_the_same(entries: list[Entry], numbers: str, word
     assert (facts(line), [it for it in ("too busy", "not known") if it in line]) == (numbers, [words] if words else [])
 
 
+@pytest.mark.parametrize(("share", "doubted"), [(0.04, False), (0.45, True), (None, None)])
+def test_other_programs_of_the_hosting_machine_are_told(share: float | None, doubted: bool | None) -> None:
+    """They slow the lab; a run of before they were counted, and a system that does not tell, say nothing."""
+    judgement = Judgement.of(changed(quiet(expect=[]), kind("generator"), other_programs=share), [])
+    lines = [it for it in terminal(judgement).splitlines() if "Other programs" in it]
+    assert lines == [it for it in limits(judgement.history, judgement.summary) if "Other programs" in it]
+    assert [("close them" in it) for it in lines] == ([] if doubted is None else [doubted])
+
+
+def test_an_interrupted_run_says_so_first() -> None:
+    """Its checks judge only what was seen."""
+    ended = changed(quiet(expect=[]), kind("end"), complete=False, why="interrupted")
+    assert "interrupted" in terminal(Judgement.of(ended, [])).splitlines()[0]
+    assert "interrupted" not in terminal(Judgement.of(quiet(expect=[]), [])).splitlines()[0]
+
+
 @pytest.mark.parametrize("cpu", [0.2, None])
 def test_scripts_and_the_matrix_read_it(tmp_path: Path, cpu: float | None) -> None:
     """A run without it still gets its page."""
