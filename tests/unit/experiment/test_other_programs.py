@@ -1,6 +1,7 @@
 """The processor time of other programs: of processes in a folder that looks like /proc."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
     monkeypatch.setattr(other_programs, "PROC", tmp_path)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     clock = iter([100.0, 110.0])
-    monkeypatch.setattr(other_programs.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
 
     def write(pid: int, name: str, parent: int, seconds: float) -> None:
         ticks = int(seconds * os.sysconf("SC_CLK_TCK"))
