@@ -77,7 +77,7 @@ def weight(c: Context, node: str, weight: str) -> None:
     balancing.server(lab, node)
     weights = {**choices.load().weights, node: _weight(node, weight)}
     others = {name: it for name, it in weights.items() if it != FULL_WEIGHT}
-    _change(lab, balancing.machine_of(lab), weights=others)
+    _change(lab, balancing.machine_of(lab), named=node, weights=others)
 
 
 @command(changes=True, positional=["node"], help={"node": SERVER, **FORCE})
@@ -88,7 +88,7 @@ def drain(c: Context, node: str, force: bool = False) -> None:
     machine = balancing.machine_of(lab)
     if not force:
         balancing.must_serve(machine, node)
-    _change(lab, machine, drained=sorted({*choices.load().drained, node}))
+    _change(lab, machine, named=node, drained=sorted({*choices.load().drained, node}))
 
 
 @command(changes=True, positional=["node"], help={"node": SERVER})
@@ -97,7 +97,7 @@ def ready(c: Context, node: str) -> None:
     lab = topology.load()
     balancing.server(lab, node)
     drained = [it for it in choices.load().drained if it != node]
-    _change(lab, balancing.machine_of(lab), drained=drained)
+    _change(lab, balancing.machine_of(lab), named=node, drained=drained)
 
 
 def _weight(node: str, text: str) -> int:
@@ -110,12 +110,13 @@ def _weight(node: str, text: str) -> int:
 
 def _one_of(what: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
-        raise BadInput(f"{name!r} is not {what}; {did_you_mean(name, known)}", hint=f"invoke lb.{what} {known[0]}")
+        raise BadInput(f"{name!r} can't be the {what}; {did_you_mean(name, known)}", hint=f"invoke --help lb.{what}")
 
 
 def _change(lab: Lab, machine: Machine, means: str = "", **wanted: Any) -> None:
     found = balancing.change(lab, ROLES, machine, **wanted)
-    meaning = [line for text in balancing.MEANS.get(means, ()) for line in wrap(text, WIDTH)]
+    texts = zip(("does      ", "costs     "), balancing.MEANS.get(means, ()), strict=False)
+    meaning = [line for label, text in texts for line in wrap(label + text, WIDTH, subsequent_indent=" " * 10)]
     say("\n".join([*meaning, *balancing.table(found, choices.load())]))
 
 

@@ -33,7 +33,7 @@ MEANS: Mapping[str, tuple[str, str]] = {
         "with few addresses the shares are uneven; visitors behind one router all use one server",
     ),
     "random": (
-        "HAProxy draws servers at random, two if not chosen otherwise, and takes the one with fewer open requests",
+        "HAProxy draws servers at random, two if not chosen otherwise; of several, the one with fewer open requests",
         "the shares are equal only on average",
     ),
     "first": (
@@ -62,16 +62,17 @@ def machine_of(lab: Lab) -> Machine:
     return found[0]
 
 
-def change(lab: Lab, roles: Roles, machine: Machine, **wanted: Any) -> BalancerNow:
+def change(lab: Lab, roles: Roles, machine: Machine, named: str = "", **wanted: Any) -> BalancerNow:
     """Keep the choices, write them into HAProxy's file, reload it, and wait until it does what was chosen.
 
+    The weight of the server `named` is set in any case: somebody may have changed it by hand.
     Raises BadInput if HAProxy does not support them together, TimedOut if they are not in force within 15 seconds.
     """
     before = choices.load()
     choices.save(**{**_of_known_servers(lab, before), **wanted})
     chosen = choices.load()
     weights = {node.name: chosen.weight(node.name) for node in lab.having("web")}
-    changed = {name: it for name, it in weights.items() if it != before.weight(name)}
+    changed = {name: it for name, it in weights.items() if name == named or it != before.weight(name)}
     if changed:
         haproxy.set_weights(machine, changed)
     began = time.monotonic()
@@ -146,13 +147,24 @@ def server(lab: Lab, name: str) -> str:
 
 def table(found: BalancerNow, chosen: Choices) -> list[str]:
     """What HAProxy does, a line a server; what differs from the choices, and what comes next."""
-    draws = f" of {chosen.draws} draws" if found.algorithm == "random" else ""
+    draws = f" ({chosen.draws} drawn)" if found.algorithm == "random" else ""
     how = f"{found.algorithm}{draws}, {found.mode}, persistence {found.persistence}"
     lines = [f"balancer  {how}", f"reloaded  {found.since_s} s ago; since then:"]
     lines.append("  server    status   weight  requests  open")
     lines += [_row(it, chosen) for it in found.servers]
     differs = differing(chosen, found)
-    return [*lines, *(f"wrong     {it}" for it in differs), *(["next      invoke lab.provision"] if differs else [])]
+    return [*lines, *(f"wrong     {it}" for it in differs), *([f"next      {_cure(chosen, found)}"] if differs else [])]
+
+
+def _cure(chosen: Choices, found: BalancerNow) -> str:
+    """The command that brings the choices into force; a converge does not see a weight that was set by hand."""
+    other = [it.name for it in found.servers if it.weight != chosen.weight(it.name)]
+    return restores_weight(chosen, other[0]) if other else "invoke lab.provision"
+
+
+def restores_weight(chosen: Choices, name: str) -> str:
+    """The command that gives a server the weight that was chosen."""
+    return f"invoke lb.{'ready' if chosen.weight(name) else 'drain'} {name}"
 
 
 def data(found: BalancerNow, chosen: Choices) -> dict[str, Any]:

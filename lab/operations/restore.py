@@ -61,17 +61,21 @@ def settle(lab: Lab, machines: Sequence[Machine], shells: Sequence[Shell]) -> No
 
 
 def must_be_healthy(lab: Lab) -> None:
-    """Wait a moment until nothing is wrong; raises CheckFailed where faults are active, LabNotUp else."""
+    """Wait a moment until nothing is wrong; raises CheckFailed where faults are active or a server is drained.
+
+    Raises LabNotUp if anything else stays wrong.
+    """
     if ledger.entries():
         active = ", ".join(it["id"] for it in ledger.entries())
         raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
+    drained = choices.load().drained
+    if drained:
+        raise CheckFailed(f"{drained[0]} is drained: a run needs all servers", hint=f"invoke lb.ready {drained[0]}")
     machines = lifecycle.machines(lab)
     trouble = _after_a_moment("the lab is healthy", HEALTHY_S, lambda: wrong(lab, machines))
     if trouble:
         what = "the lab is not healthy, so a run would prove nothing"
-        drained = not _without_taken_out(trouble) and choices.load().drained
-        hint = f"invoke lb.ready {drained[0]}" if drained else _next(machines)
-        raise LabNotUp(what, evidence="\n".join(trouble), hint=hint)
+        raise LabNotUp(what, evidence="\n".join(trouble), hint=_next(machines))
 
 
 def must_be_up(lab: Lab, node: str = "", machines: Sequence[Machine] = ()) -> None:

@@ -11,6 +11,7 @@ from lab.mysql import advice, last_seen
 from lab.nodes import lifecycle, site, vm_power
 from lab.nodes.facts import NodeFacts, Server, ask, endings
 from lab.nodes.ssh import Machine, together
+from lab.operations.balancing import restores_weight
 from lab.operations.health import health
 from lab.state import choices, lock
 from lab.state.choices import Choices
@@ -21,11 +22,13 @@ UP = "invoke lab.up (starts what is off, repairs what differs)"
 HEALS = "invoke fault.heal"
 HEAL = f"{HEALS} (undoes every injected fault)"
 PROVISION = "invoke lab.provision (repairs what differs)"
+HINTED = ("database: ", "balancer: ")
+USED = ("UP", "DRAIN", "no check")  # HAProxy's terms; a drained server is told otherwise
 STATES = ("running", "paused", "off", "absent")
 
 
 def collect(lab: Lab, machines: Sequence[Machine] = ()) -> dict[str, Any]:
-    """The status in the format of the stable interface; a part that can't be asked is null and named in `errors`.
+    """The status in the format of the stable interface; `errors` has all that is wrong, a part not answered is null.
 
     Pass `machines` if there are connections already: opening one to an emulated node takes seconds.
     Raises LabNotUp only if no lab exists in this checkout.
@@ -88,6 +91,8 @@ def _ask(lab: Lab, machines: Sequence[Machine], states: Mapping[str, str], error
         return {}
     answers = dict(zip((machine.node.name for machine in machines), together(ask, machines), strict=True))
     errors += [f"{name}: {it.error.splitlines()[0]}" for name, it in answers.items() if it.error]
+    services = [(name, unit, state) for name, it in answers.items() for unit, state in it.services.items()]
+    errors += [f"{name}: {unit} is {state}" for name, unit, state in services if state != "active"]
     return answers
 
 
@@ -99,8 +104,12 @@ def _balancer(lab: Lab, facts: Mapping[str, NodeFacts], chosen: Choices, errors:
         return None
     shown = {server.name: server for server in servers if server.backend == "web"}
     weights = {name: (it.weight, chosen.weight(name)) for name, it in shown.items()}
-    wrong = [f"weight of {name} is {it}, chosen is {own}" for name, (it, own) in weights.items() if it != own]
-    errors += [f"balancer: {line}; next: {PROVISION}" for line in wrong]
+    errors += [
+        f"balancer: weight of {name} is {it}, chosen is {own}; next: {restores_weight(chosen, name)}"
+        for name, (it, own) in weights.items()
+        if it != own
+    ]
+    errors += [f"HAProxy: {name} is {it.status}" for name, it in shown.items() if not it.status.startswith(USED)]
     return {
         "algorithm": chosen.algorithm,
         "mode": chosen.mode,
@@ -179,7 +188,7 @@ def _next(status: Mapping[str, Any]) -> list[str]:
     """The next command of an operator; if a fault is injected, also the command that undoes the exercise."""
     if status["running"]:
         return ["next      let it end, or stop it with Ctrl-C in its terminal"]
-    hints = [error.partition("; next: ")[2] for error in status["errors"] if error.startswith("database: ")]
+    hints = [error.partition("; next: ")[2] for error in status["errors"] if error.startswith(HINTED)]
     command = next(filter(None, hints), "")
     if status["faults"] and not command.startswith(HEALS):
         undo = f"or        {HEALS} (undoes the exercise)"
@@ -230,4 +239,4 @@ def wrong(lab: Lab, status: Mapping[str, Any]) -> list[str]:
     listed = (status["balancer"] or {}).get("servers", ())
     servers = [Server("web", it["name"], it["status"], it["weight"], "") for it in listed]
     nodes = {it["name"]: NodeFacts(it["services"] or {}, servers, None) for it in status["nodes"]}
-    return health(lab, nodes, site_ok=status["site"]["ok"], known=known)
+    return list(dict.fromkeys(health(lab, nodes, site_ok=status["site"]["ok"], known=known)))

@@ -25,7 +25,7 @@ NOW = BalancerNow(0, "roundrobin", "", ())
 def typed(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> Typed:
     """What a command line chooses: the choices that differ from the defaults afterwards."""
 
-    def change(lab: Any, roles: Any, machine: Any, **wanted: Any) -> BalancerNow:
+    def change(lab: Any, roles: Any, machine: Any, named: str = "", **wanted: Any) -> BalancerNow:
         choices.save(**wanted)
         return NOW
 

@@ -133,6 +133,12 @@ def test_a_server_beside_a_serving_one_may_be_drained(balancer: Balancer) -> Non
     balancing.must_serve(cast(Any, balancer), "web2")
 
 
+def test_a_weight_that_was_set_by_hand_is_set_again(balancer: Balancer) -> None:
+    """No choice changes, so no file does: only HAProxy's own process knows of it."""
+    balancing.change(LAB, {}, cast(Any, balancer), named="web2", drained=[])
+    assert balancer.weighed == {"web2": 100}
+
+
 def test_choices_of_a_server_that_lab_yml_has_no_more_are_forgotten(balancer: Balancer) -> None:
     """They would stay for ever: no command takes a name that there is not."""
     choices.save(weights={"web3": 30}, drained=["web3"])
@@ -169,7 +175,7 @@ def test_a_person_sees_what_differs_and_how_a_server_comes_back() -> None:
     text = "\n".join(balancing.table(NOW, chosen))
     for part in ("algorithm is roundrobin, chosen is leastconn", "weight of web2 is 100, chosen is 0"):
         assert part in text
-    assert "back: lb.ready web2" in text and text.endswith("invoke lab.provision")
+    assert "back: lb.ready web2" in text and text.endswith("invoke lb.drain web2")
     assert "wrong" not in "\n".join(balancing.table(NOW, Choices()))
 
 
