@@ -190,7 +190,9 @@ def _next(status: Mapping[str, Any]) -> list[str]:
         return ["next      let it end, or stop it with Ctrl-C in its terminal"]
     hints = [error.partition("; next: ")[2] for error in status["errors"] if error.startswith(HINTED)]
     command = next(filter(None, hints), "")
-    if status["faults"] and not command.startswith(HEALS):
+    if status["faults"] and command.startswith(HEALS):
+        return [f"next      {HEAL}"]
+    if status["faults"]:
         undo = f"or        {HEALS} (undoes the exercise)"
         return [f"next      {command} (as an operator would)", undo] if command else [f"next      {HEAL}"]
     if command:

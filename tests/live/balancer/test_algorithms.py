@@ -48,6 +48,7 @@ def test_weights_are_shares(served: Order) -> None:
     assert abs(counted["web1"] - 3 * ROUNDS / 4) <= 1, counted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draws", ["1", "2"])
 def test_random_is_fair_only_on_average(served: Order, draws: str) -> None:
     """A coin could have done it, and unlike round robin the same server comes twice in a row."""
@@ -58,6 +59,7 @@ def test_random_is_fair_only_on_average(served: Order, draws: str) -> None:
     assert two_sided(runs(order), len(order) - 1) > RARE, runs(order)
 
 
+@pytest.mark.slow
 def test_first_uses_the_second_server_only_when_the_first_is_full(served: Order, balanced: Lab) -> None:
     """One request after the other fills no slot; many at once do."""
     must("lb.algorithm", "first")
@@ -67,6 +69,7 @@ def test_first_uses_the_second_server_only_when_the_first_is_full(served: Order,
     assert set(seen.shares(0)) == {"web1", "web2"}, "a full server sends visitors to the next one"
 
 
+@pytest.mark.slow
 def test_a_slow_server_gets_fewer_requests_from_leastconn(balanced: Lab) -> None:
     """Round robin goes on to send it half of them, and its visitors wait."""
     must("fault.inject", "slow", "web2", "--delay-ms", str(DELAY_MS))
