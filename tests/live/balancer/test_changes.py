@@ -35,6 +35,7 @@ CHANGES = (
 )
 
 
+@pytest.mark.slow
 def test_changes_are_in_force_soon_and_break_no_kept_connection(balanced: Lab, balancer: Machine) -> None:
     """A command ends when HAProxy itself says that it does what was chosen."""
     took = {}
@@ -66,6 +67,7 @@ def test_a_drained_server_gets_nothing_new_and_nobody_notices(balanced: Lab) -> 
     assert [status for status, _, _ in notes] == [201] * 5 and {it[1]["x-served-by"] for it in notes} == {"web1"}
 
 
+@pytest.mark.slow
 def test_the_last_server_is_drained_only_by_force(balanced: Lab, served: Order) -> None:
     """Then visitors get 503, and lb.ready ends that."""
     must("lb.drain", "web1")
@@ -94,6 +96,7 @@ def test_a_drain_survives_a_converge_and_a_reboot_of_the_balancer(balanced: Lab,
     ]
 
 
+@pytest.mark.slow
 def test_the_passive_server_takes_over_and_gives_back(balanced: Lab) -> None:
     """The active one loses its power under load: no page is missing, and it serves again when it is back."""
     must("lb.mode", "active-passive")

@@ -61,6 +61,7 @@ def asked(lab: Lab, addresses: list[str]) -> Mapping[str, str]:
     return answer
 
 
+@pytest.mark.slow
 def test_an_address_keeps_its_server_and_only_a_lost_servers_visitors_move(balanced: Lab, addresses: list[str]) -> None:
     """n is the number of addresses: more requests from one address say nothing about the shares."""
     must("lb.algorithm", "source")
