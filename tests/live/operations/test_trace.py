@@ -44,7 +44,7 @@ def test_every_layer_of_the_healthy_lab_answers(healthy: Lab) -> None:
         pytest.param("balancer", "haproxy", "lb1", marks=pytest.mark.slow),
         pytest.param("nginx", "nginx", "web2", marks=pytest.mark.slow),
         ("php", "php-fpm", "web2"),
-        pytest.param("database", "mysql", "web1", marks=pytest.mark.slow),
+        pytest.param("database", "mysql", "web2", marks=pytest.mark.slow),
     ],
 )
 def test_a_layer_that_is_stopped_is_blamed(healthy: Lab, layer: str, service: str, node: str) -> None:
