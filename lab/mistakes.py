@@ -115,8 +115,6 @@ def _text(it: Any, place: Place, subject: str, model: Model | None) -> str:
         return "must not be empty"
     if kind in MUST_BE:
         return f"must be {MUST_BE[kind].format(**limits)} (it is {shown(value)})"
-    if kind == "value_error":
-        return str(limits["error"])
     message = str(it["msg"])
     return f"{message[0].lower()}{message[1:]} (it is {shown(value)})"
 

@@ -10,6 +10,7 @@ from lab.faults import ledger, protections
 from lab.mysql import advice, last_seen
 from lab.nodes import lifecycle, site, vm_power
 from lab.nodes.facts import NodeFacts, Server, ask, endings
+from lab.nodes.haproxy import ALIVE
 from lab.nodes.ssh import Machine, together
 from lab.operations.balancing import restores_weight
 from lab.operations.health import health
@@ -23,7 +24,6 @@ HEALS = "invoke fault.heal"
 HEAL = f"{HEALS} (undoes every injected fault)"
 PROVISION = "invoke lab.provision (repairs what differs)"
 HINTED = ("database: ", "balancer: ")
-USED = ("UP", "DRAIN", "no check")  # HAProxy's terms; a drained server is told otherwise
 STATES = ("running", "paused", "off", "absent")
 
 
@@ -109,7 +109,7 @@ def _balancer(lab: Lab, facts: Mapping[str, NodeFacts], chosen: Choices, errors:
         for name, (it, own) in weights.items()
         if it != own
     ]
-    errors += [f"HAProxy: {name} is {it.status}" for name, it in shown.items() if not it.status.startswith(USED)]
+    errors += [f"HAProxy: {name} is {it.status}" for name, it in shown.items() if not it.status.startswith(ALIVE)]
     return {
         "algorithm": chosen.algorithm,
         "mode": chosen.mode,
