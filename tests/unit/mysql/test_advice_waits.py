@@ -66,7 +66,7 @@ def test_a_durability_is_set_when_every_server_answers() -> None:
     ],
 )
 def test_one_step_comes_next(error: str, faults: list[dict[str, str]], lines: list[str]) -> None:
-    """The first command that the databases need, or the healing of injected faults; the next status shows what is left."""
+    """The first command that the databases need, or the healing of injected faults; the next status shows the rest."""
     text = status.table({**HEALTHY, "errors": [error], "faults": faults}, colour=False)
     assert [it for it in text.splitlines() if it.startswith(("next", "or "))] == lines
 
