@@ -20,7 +20,7 @@ PROTECTIONS: Mapping[str, Protection] = {
     "retries": Protection(
         "a read that failed is tried again",
         "haproxy.cfg",
-        ("retries 3", "retry-on conn-failure empty-response response-timeout 500 502 503 504"),
+        ("retries 4", "retry-on conn-failure empty-response response-timeout 500 502 503 504"),
     ),
     "redispatch": Protection("a try goes to another server", "haproxy.cfg", ("option redispatch 1",)),
     "admission": Protection(

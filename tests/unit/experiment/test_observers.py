@@ -108,7 +108,7 @@ def test_what_decides_is_read_from_the_configuration() -> None:
         "server_s": 5.0,
     }
     shown = [it["lines"] for it in effective_config.lines(text)]
-    assert ["defaults", "    retries 3"] in shown and ["defaults", "    option redispatch 1"] in shown
+    assert ["defaults", "    retries 4"] in shown and ["defaults", "    option redispatch 1"] in shown
     assert len(shown) == len(effective_config.HAPROXY_LINES), "each line that is explained is there"
 
 

@@ -35,7 +35,7 @@ WORDS: dict[str, Any] = {
     "durability": "durable",
     "seed": 7,
     "load": {"rate": 20, "write_share": 0.2, "processes": 1},
-    "config": [{"file": "haproxy.cfg", "lines": ["defaults", "    retries 3"], "why": "a read is sent again"}],
+    "config": [{"file": "haproxy.cfg", "lines": ["defaults", "    retries 4"], "why": "a read is sent again"}],
     "versions": {
         "lb1": "HAProxy version 2.8.16-0ubuntu0.24.04.1, 6.8.0-31-generic",
         "web1": "nginx version: nginx/1.24.0, /usr/sbin/mysqld  Ver 8.0.41 for, php-fpm8.3, 6.8.0-31-generic",
@@ -227,7 +227,7 @@ def test_runs_of_earlier_versions_are_drawn(tmp_path: Path, observer_key: str) -
     old = {
         **WORDS,
         "format": 2 if observer_key == "eye" else 3,
-        "config": [{"file": "a", "lines": ["retries 3"], "why": "b"}],
+        "config": [{"file": "a", "lines": ["retries 4"], "why": "b"}],
     }
     promoted = lab(10, "command", words="db.promote web2", exit_code=0, output="")
     lines = [it.line().replace('"observer":', f'"{observer_key}":') for it in switched_off(promoted, **old)]
