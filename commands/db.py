@@ -12,7 +12,8 @@ from lab.durability import MEANS, check_durability
 from lab.mysql import advice, last_seen
 from lab.mysql.replication_tree import tree
 from lab.nodes import lifecycle, vm_power
-from lab.nodes.facts import databases_of, endings
+from lab.nodes.facts import ask, endings, stopped
+from lab.nodes.ssh import together
 from lab.operations import backup
 from lab.replication import promote_replica
 from lab.replication.rejoin import rejoin as rejoin_server
@@ -35,11 +36,12 @@ def status_(c: Context) -> None:
     with working("lab", "still asks the databases"):
         machines = lifecycle.running(lab, "database")
         asked_at = time.time()
-        answers = databases_of(machines)
-        asked = {node.name: answers.get(node.name) for node in nodes}
+        facts = dict(zip((it.node.name for it in machines), together(ask, machines), strict=True))
+        asked = {node.name: facts[node.name].database if node.name in facts else None for node in nodes}
         last_seen.remember(asked_at, asked.values())
         degraded = last_seen.degraded()
-        advised = advice.advise(nodes, asked, degraded, endings(lab, asked), vm_power.states(lab))
+        states = vm_power.states(lab)
+        advised = advice.advise(nodes, asked, degraded, endings(lab, asked), states, stopped(facts))
     say("\n".join([tree(nodes, asked, degraded), *_chosen(), *advised]))
 
 

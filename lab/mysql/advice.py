@@ -1,12 +1,12 @@
 """What to do next with the databases: from what they answered, touching no host."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lab.durability import NONE, Durability
 from lab.errors import CheckFailed
-from lab.mysql import gtid, last_seen, promotion, server_state
+from lab.mysql import gtid, last_seen, promotion, server_state, stopped_primary
 from lab.mysql.data_loss import Situation
 from lab.mysql.server_state import Database
 from lab.topology import Node
@@ -59,11 +59,12 @@ def advise(
     degraded: str,
     ended: Mapping[str, str],
     machines: Mapping[str, str] = NO_STATES,
+    stopped: Collection[str] = (),
 ) -> list[str]:
     """What is wrong between the databases, each with the command that comes next, and that is not refused.
 
     `ended` says of a server that is not open why it may have released commits that no replica confirmed; `machines`
-    are their states.
+    are their states; `stopped` are the running nodes whose MySQL was stopped in good order.
     """
     facts = _Facts(nodes, asked, ended, machines)
     primaries = [it for it in facts.known if it.role == "primary"]
@@ -78,7 +79,8 @@ def advise(
     if not facts.known or not missing:
         return [f"0 primaries, there should be 1; next: {_closed(facts)}"]
     what = f"nobody takes writes, and MySQL on {', '.join(missing)} does not answer"
-    return [f"{what}; next: {_promotes(facts)}"]
+    cheaper = "".join(stopped_primary.restarts(facts.situation(own), stopped) for own in facts.known)
+    return [f"{what}; next: {cheaper}{_promotes(facts)}"]
 
 
 def _open(replica: Database) -> str:
@@ -96,7 +98,7 @@ def _promotes(facts: _Facts) -> str:
     known = sorted(facts.known, key=lambda it: -gtid.count(gtid.parse(it.gtid_executed)))
     cases = [facts.situation(own) for own in known]
     for it in cases:
-        if _is_allowed(it) and not _stuck(it.own):
+        if _is_allowed(it) and not it.own.stuck:
             return f"invoke db.promote {it.node.name}"
     for it in cases:
         if not it.gone and facts.machines.get(it.other.name) != "paused" and _is_salvaged(it):
@@ -109,12 +111,6 @@ def _promotes(facts: _Facts) -> str:
         if _is_allowed(it, accept_data_loss=True):
             return f"invoke db.promote {it.node.name} --accept-data-loss"
     return "invoke lab.reset"
-
-
-def _stuck(own: Database) -> bool:
-    """Whether it can't apply what it received."""
-    fails = bool(own.error) and not own.applying
-    return fails and not gtid.subset(own.received, own.gtid_executed)
 
 
 def _is_salvaged(it: Situation) -> bool:

@@ -87,6 +87,11 @@ class Database:
         return bool(self.applier_error) and not self.applying
 
     @property
+    def stuck(self) -> bool:
+        """Whether it can't apply what it received."""
+        return bool(self.error) and not self.applying and not gtid.subset(self.received, self.gtid_executed)
+
+    @property
     def replicating(self) -> bool:
         """Whether both replica threads run."""
         return self.receiving and self.applying

@@ -154,6 +154,11 @@ def ask(machine: Machine, shell: Shell | None = None) -> NodeFacts:
     )
 
 
+def stopped(facts: Mapping[str, NodeFacts]) -> list[str]:
+    """The nodes whose MySQL was stopped in good order: systemd calls one that failed, or starts again, otherwise."""
+    return [name for name, it in facts.items() if it.services.get(SERVICES["mysql"].unit) == "inactive"]
+
+
 def endings(lab: Lab, asked: Mapping[str, Database | None]) -> dict[str, str]:
     """Why each database may have released commits that no replica confirmed; '' if it can't have.
 

@@ -9,7 +9,7 @@ from lab.errors import InfrastructureBroken, LabError
 from lab.faults import ledger, protections
 from lab.mysql import advice, last_seen
 from lab.nodes import lifecycle, site, vm_power
-from lab.nodes.facts import NodeFacts, Server, ask, endings
+from lab.nodes.facts import NodeFacts, Server, ask, endings, stopped
 from lab.nodes.haproxy import ALIVE
 from lab.nodes.ssh import Machine, together
 from lab.operations.balancing import restores_weight
@@ -122,28 +122,15 @@ def _balancer(lab: Lab, facts: Mapping[str, NodeFacts], chosen: Choices, errors:
 def _database(
     lab: Lab, facts: Mapping[str, NodeFacts], states: Mapping[str, str], asked_at: float, errors: list[str]
 ) -> dict[str, Any] | None:
-    servers: list[dict[str, Any]] = []
-    for node in lab.having("database"):
-        it = facts[node.name].database if node.name in facts else None
-        if it is None:
-            errors.append(f"database: MySQL on {node.name} can't be asked")
-            continue
-        servers.append(
-            {
-                "name": node.name,
-                "role": it.role,
-                "writable": it.writable,
-                "replicating": it.replicating,
-                "lag_s": it.lag_s,
-                "gtid_executed": it.gtid_executed,
-            }
-        )
+    asked = {node.name: facts[node.name].database if node.name in facts else None for node in lab.having("database")}
+    errors += [f"database: MySQL on {name} can't be asked" for name, it in asked.items() if it is None]
+    keys = ("role", "writable", "replicating", "lag_s", "gtid_executed")
+    servers = [{"name": name} | {key: getattr(it, key) for key in keys} for name, it in asked.items() if it]
     if not servers:
         return None
-    asked = {node.name: facts[node.name].database if node.name in facts else None for node in lab.having("database")}
     last_seen.remember(asked_at, asked.values())
     degraded = last_seen.degraded()
-    advised = advice.advise(lab.having("database"), asked, degraded, endings(lab, asked), states)
+    advised = advice.advise(lab.having("database"), asked, degraded, endings(lab, asked), states, stopped(facts))
     primaries = [it for it in asked.values() if it and it.role == "primary"]
     primary = primaries[0] if len(primaries) == 1 else None
     chosen = choices.load().durability
@@ -177,7 +164,8 @@ def table(status: Mapping[str, Any], *, colour: bool) -> str:
         state = paint(f"{node['state']:<12}", node["state"] == "running")
         services = [f"{unit} {paint(it, it == 'active')}" for unit, it in (node["services"] or {}).items()]
         lines.append(f"{node['name']:<9} {node['ip']:<16} {state} {', '.join(services)}")
-    lines += _balancer_lines(status["balancer"], paint) + _database_lines(status["database"], paint)
+    lines += _balancer_lines(status["balancer"], paint)
+    lines += _database_lines(status["database"], paint) + _swapped(status)
     lines += [f"running   {status['running']}"] if status["running"] else []
     lines += [paint(f"fault     {it['id']}", False) for it in status["faults"]]
     lines += [paint(f"wrong     {error}", False) for error in status["errors"]]
@@ -226,6 +214,15 @@ def _database_lines(database: Mapping[str, Any] | None, paint: _Paint) -> list[s
             words.append(_behind(it, database["primary"]))
         lines.append(f"  {it['name']:<8} {paint(', '.join(words), good)}")
     return lines
+
+
+def _swapped(status: Mapping[str, Any]) -> list[str]:
+    """The roles, if they are not as built, where the first database is primary; and how they are changed back."""
+    first = next((node["name"] for node in status["nodes"] if "database" in node["roles"]), None)
+    database = status["database"] or {"primary": None, "servers": ()}
+    ready = [it for it in database["servers"] if it["name"] == first and it["replicating"] and database["primary"]]
+    text = f"{database['primary']} is primary; as built: {first}; back: invoke db.promote {first}"
+    return [f"swapped   {text}" for _ in ready]
 
 
 def _behind(replica: Mapping[str, Any], primary: str | None) -> str:

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -239,9 +240,8 @@ def test_a_status_begun_before_a_promotion_does_not_bring_the_old_primary_back(m
 
 def test_db_status_begun_before_a_promotion_does_not_either(monkeypatch: pytest.MonkeyPatch) -> None:
     """It shows the answer and does not record it."""
-    asked: dict[str, Database] = {"web1": OPEN, "web2": REPLICA}
-    monkeypatch.setattr(lifecycle, "running", lambda lab, role: [])
+    monkeypatch.setattr(lifecycle, "running", lambda lab, role: [SimpleNamespace(node=it) for it in lab.having(role)])
     monkeypatch.setattr(vm_power, "states", lambda lab: RUNNING)
-    monkeypatch.setattr(db, "databases_of", promoted_meanwhile(asked))
+    monkeypatch.setattr(db, "together", promoted_meanwhile([NodeFacts({}, None, OPEN), NodeFacts({}, None, REPLICA)]))
     db.status_(Context())
     assert known() == "web2"

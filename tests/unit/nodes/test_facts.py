@@ -123,3 +123,10 @@ def test_transactions_of_a_replicas_own_are_counted() -> None:
     replica = Database("web2", "9.7.0", False, f"{ours}:1-12,{theirs}:1-5", True, source="192.168.56.11", uuid=theirs)
     assert server_state.errant(replica, primary) == 2
     assert server_state.errant(replace(replica, gtid_executed=f"{ours}:1-12,{theirs}:1-3"), primary) == 0
+
+
+def test_only_a_mysql_that_was_stopped_in_good_order_counts_as_stopped() -> None:
+    """One that failed may fail again; a node that does not answer tells nothing."""
+    words = {"a": "inactive", "b": "failed", "c": "activating", "d": "active"}
+    known = {name: facts.NodeFacts({"nginx": "inactive", "mysql": word}, None, None) for name, word in words.items()}
+    assert facts.stopped({**known, "e": facts.NodeFacts({}, None, None, "no answer")}) == ["a"]
