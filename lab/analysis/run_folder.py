@@ -1,4 +1,4 @@
-"""The folders of the runs of experiments: runs/<UTC time>-<name>/, and runs/latest."""
+"""The folders of the runs of experiments: runs/<UTC time>-<name>/, and runs/latest, the newest with a report."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,16 +14,23 @@ FORMAT = 3  # of the timeline; changes with its keys, and when an older one can 
 READABLE = (2, FORMAT)  # 2 differs in one key, which `timeline.entry` converts
 OLDEST = 0  # had no format number
 TIMELINE, EXPERIMENT, RECORD, LOGS = "timeline.jsonl", "experiment.yml", "record", "logs"
+SUMMARY, REPORT = "summary.json", "report.html"
 
 
 def make(name: str, folder: Path = RUNS) -> Path:
-    """Create a folder for a run of the experiment `name`; runs/latest links to it."""
+    """Create a folder for a run of the experiment `name`."""
     run = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"
     run.mkdir(parents=True)
+    return run
+
+
+def link_latest(run: Path, folder: Path = RUNS) -> None:
+    """Make runs/latest a link to the newest run with a report; `run` just got one, and elsewhere it has no link."""
+    if run.resolve().parent != folder.resolve():
+        return
     link = folder / LATEST
     link.unlink(missing_ok=True)
-    link.symlink_to(run.name)
-    return run
+    link.symlink_to(max(report.parent.name for report in folder.glob(f"*-*/{REPORT}")))
 
 
 def find(word: str, folder: Path = RUNS) -> Path:
@@ -37,7 +44,7 @@ def find(word: str, folder: Path = RUNS) -> Path:
     newest = {it.partition("-")[2]: it for it in reversed(known)}  # of each experiment, whose name people remember
     near = [newest[it] for it in like(Path(word).name, newest)]
     what = f"there is no run {word!r}; {did_you_mean(Path(word).name, near or known, f'ls {folder.name}')}"
-    raise BadInput(what, hint="the newest: invoke experiment.report latest")
+    raise BadInput(what, hint=f"the newest: invoke experiment.report {known[0]}")
 
 
 def read(folder: Path) -> list[Entry]:

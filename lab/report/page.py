@@ -8,7 +8,7 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from lab.analysis import metrics
+from lab.analysis import metrics, run_folder
 from lab.analysis.history import History
 from lab.analysis.judgement import Judgement
 from lab.analysis.metrics import Percentiles
@@ -34,10 +34,11 @@ SETTINGS = {"durability": "durability", "algorithm": "balancing", "mode": "mode"
 
 
 def write(folder: Path, judgement: Judgement) -> Path:
-    """Write summary.json and report.html of the run in `folder`, and return the latter."""
-    atomic_write(folder / "summary.json", json.dumps(judgement.summary, indent=2) + "\n")
-    report = folder / "report.html"
+    """Write summary.json and report.html of the run in `folder`, and return the latter; then runs/latest may be it."""
+    atomic_write(folder / run_folder.SUMMARY, json.dumps(judgement.summary, indent=2) + "\n")
+    report = folder / run_folder.REPORT
     atomic_write(report, page(judgement, folder.name))
+    run_folder.link_latest(folder)
     return report
 
 

@@ -23,8 +23,13 @@ LOAD_ENDS_S = 25.0  # the load notices within two seconds, then waits for the re
 
 
 def latest() -> Path:
-    """The folder of the latest run."""
-    return (ROOT / "runs" / run_folder.LATEST).resolve()
+    """The folder of the latest run with a report."""
+    return (run_folder.RUNS / run_folder.LATEST).resolve()
+
+
+def newest() -> Path:
+    """The folder of the newest run, with or without a report."""
+    return max(run_folder.RUNS.glob(f"*-*/{run_folder.TIMELINE}")).parent
 
 
 def test_nginx_dies_under_load_and_no_reader_notices(healthy: Lab) -> None:
@@ -77,11 +82,13 @@ def test_a_killed_experiment_can_be_healed_and_judged(healthy: Lab) -> None:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
-    load = str(latest() / run_folder.RECORD)
+    killed = newest()
+    assert latest() != killed
+    load = str(killed / run_folder.RECORD)
     until("no load of it lives", lambda: not pids_with(load), LOAD_ENDS_S)
     assert "fault     web2-freeze" in must("lab.status")
     assert "web2-freeze" in must("fault.heal", timeout=RUN_S)
-    judged = invoke("experiment.report", "latest")
+    judged = invoke("experiment.report", killed.name)
     assert judged.returncode == 4 and "INCONCLUSIVE" in judged.stdout, judged.stdout
     until("the lab is healthy", lambda: not wrong(healthy), 120, every=2)
 

@@ -21,13 +21,40 @@ WORDS: dict[str, Any] = {
 }
 
 
+def reported(run: Path) -> None:
+    """Let a run of this folder have a report."""
+    run.mkdir(exist_ok=True)
+    for name in (run_folder.TIMELINE, run_folder.REPORT):
+        (run / name).touch()
+    run_folder.link_latest(run, run.parent)
+
+
 def test_the_latest_run_is_found_by_that_word(tmp_path: Path) -> None:
     """And by its name, and by its path."""
-    first, second = run_folder.make("control", tmp_path), run_folder.make("web2-freeze", tmp_path)
-    for run in (first, second):
-        (run / run_folder.TIMELINE).touch()
+    first, second = tmp_path / "20260101T000000Z-control", tmp_path / "20260102T000000Z-web2-freeze"
+    reported(first)
+    reported(second)
     assert run_folder.find(run_folder.LATEST, tmp_path) == second.resolve()
     assert run_folder.find(first.name, tmp_path) == run_folder.find(str(first), tmp_path) == first.resolve()
+
+
+def test_a_run_that_goes_on_or_was_killed_is_not_the_latest(tmp_path: Path) -> None:
+    """It has no report to open; nor is an old run that is judged again, or a copy somewhere else."""
+    first, second = tmp_path / "20260101T000000Z-control", tmp_path / "20260102T000000Z-control"
+    reported(first)
+    reported(second)
+    (run_folder.make("web2-freeze", tmp_path) / run_folder.TIMELINE).touch()
+    reported(first)
+    run_folder.link_latest(tmp_path / "copies" / "20270101T000000Z-control", tmp_path)
+    assert run_folder.find(run_folder.LATEST, tmp_path) == second.resolve()
+
+
+def test_where_no_run_has_a_report_the_hint_is_a_run(tmp_path: Path) -> None:
+    """'latest' does not exist then."""
+    (run_folder.make("control", tmp_path) / run_folder.TIMELINE).touch()
+    with pytest.raises(BadInput) as caught:
+        run_folder.find(run_folder.LATEST, tmp_path)
+    assert caught.value.hint.endswith("Z-control")
 
 
 def test_an_unknown_run_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
