@@ -5,6 +5,7 @@ from typing import Literal
 import requests
 from urllib3.exceptions import NewConnectionError
 
+REFUSED = "X-Refused"
 Outcome = Literal["ok", "failed", "unknown"]
 
 
@@ -24,10 +25,13 @@ def judge(method: str, status: int, error: Exception | None) -> Outcome:
     return "failed" if status == 503 or 400 <= status < 500 else "unknown"
 
 
-def reason(status: int, error: Exception | None) -> str:
-    """The reason in few words; there are few different ones, so that they can be counted."""
+def reason(status: int, error: Exception | None, refused: str = "") -> str:
+    """The reason in few words; there are few different ones, so that they can be counted.
+
+    `refused`: the header with which HAProxy says why it refused (provision/templates/haproxy.cfg.j2).
+    """
     if error is None:
-        return f"HTTP {status}"
+        return f"HTTP {status} {refused}".rstrip()
     return "not connected" if _unsent(error) else f"no whole answer ({type(error).__name__})"
 
 

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from lab.clock import now
 from lab.topology import Lab
 from loadtests import content
-from loadtests.outcome import judge, reason
+from loadtests.outcome import REFUSED, judge, reason
 from loadtests.record import Record, Request
 from loadtests.target_guard import CONNECT_S, READ_S, LabAdapter
 
@@ -50,7 +50,7 @@ class Site:
             request = replace(request, sent=now())
         answer, error = self._ask(visit)
         ended, outcome = now(), judge(visit.method, answer.status_code or 0, error)
-        why = "" if outcome == "ok" else reason(answer.status_code, error)
+        why = "" if outcome == "ok" else reason(answer.status_code, error, answer.headers.get(REFUSED, ""))
         if outcome == "ok" and visit.method == "GET":
             why = content.wrong(visit.name, self.lab.site, visit.token, answer.content.decode(errors="replace"))
         request = replace(

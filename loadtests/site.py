@@ -24,7 +24,7 @@ from locust.runners import Runner, WorkerRunner
 
 from lab.errors import LabError
 from loadtests import content, startup
-from loadtests.outcome import judge, reason
+from loadtests.outcome import REFUSED, judge, reason
 from loadtests.target_guard import CONNECT_S, READ_S, LabAdapter, TargetGuard
 
 TOLERATED = 0.01
@@ -66,7 +66,8 @@ class SiteUser(HttpUser):
             if outcome == "ok":
                 answer.success()
             else:
-                answer.failure(f"{outcome}: {reason(answer.status_code, answer.error)}")
+                refused = answer.headers.get(REFUSED, "") if answer.error is None else ""
+                answer.failure(f"{outcome}: {reason(answer.status_code, answer.error, refused)}")
         return answer
 
     def _stop_if_lost(self) -> None:

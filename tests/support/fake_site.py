@@ -78,6 +78,7 @@ class _Connection(socketserver.StreamRequestHandler):
             pause(SLOW_S)
         status, more = {
             "refuses": ("503 No", "Retry-After: 0"),
+            "has-no-room": ("503 No", "Retry-After: 0\r\nX-Refused: queue timeout"),
             "redirects": ("307 There", "Location: /answers"),
             "lacks": ("404 Not Here", "X-Served-By: web1\r\nX-Db: none"),
         }.get(manner, ("201 Created" if request.method == "POST" else "200 OK", "X-Served-By: web1\r\nX-Db: web2"))

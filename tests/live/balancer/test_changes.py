@@ -3,6 +3,8 @@
 import json
 import sys
 import time
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 
@@ -78,6 +80,9 @@ def test_the_last_server_is_drained_only_by_force(balanced: Lab, served: Order) 
     with visitors(balanced, 1) as seen:
         pause(3)
     assert seen.pages == [] and set(seen.broken) == {"503"}
+    with closing(HTTPConnection(str(balanced.having("balancer")[0].ip), timeout=5)) as visitor:
+        visitor.request("GET", "/")
+        assert visitor.getresponse().headers["X-Refused"] == "no server"
     must("lb.ready", "web1")
     assert set(served(4)) == {"web1"}
 

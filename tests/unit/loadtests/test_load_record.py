@@ -118,6 +118,7 @@ def wished(site: fake_site.Site, tmp_path: Path) -> Iterator[Callable[..., dict[
     [
         ("POST", "answers", (201, "ok", "", "web1", "web2")),
         ("POST", "refuses", (503, "failed", "HTTP 503", "", "")),
+        ("GET", "has-no-room", (503, "failed", "HTTP 503 queue timeout", "", "")),
         ("POST", "closes", (0, "unknown", "no whole answer (ConnectionError)", "", "")),
         ("POST", "stops-halfway", (0, "unknown", "no whole answer (ChunkedEncodingError)", "", "")),
         ("GET", "answers", (200, "ok", "", "web1", "web2")),

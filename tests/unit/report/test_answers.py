@@ -1,5 +1,6 @@
 """Requests that did not succeed: counted by their answer, each with what it means, in the story and on the page."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ import pytest
 from lab.analysis.history import History
 from lab.analysis.judgement import Judgement
 from lab.analysis.timeline import Entry
-from lab.report.answers import answers
+from lab.report.answers import REFUSALS, answers
 from lab.report.narrative import sentences
 from lab.report.page import page
+from lab.topology import ROOT
 from tests.support.report_page import Page, facts
 from tests.support.timelines import changed, failed, of, quiet, write
 
@@ -42,6 +44,35 @@ def test_each_answer_is_counted_with_its_source() -> None:
         ("POST", "unknown", 16, "HTTP 504", "PHP on web2"),
         ("POST", "failed", 1, "HTTP 503", "HAProxy or Nginx"),
     ]
+
+
+def refused(at: float, why: str, served_by: str = "") -> Entry:
+    """A read that HAProxy or PHP refused, with its reason."""
+    return failed(at, reason=f"HTTP 503 {why}", served_by=served_by)
+
+
+def test_refused_reads_are_split_by_what_refused_them() -> None:
+    """A full queue, a wait that was too long, no server: each asks for another remedy."""
+    whys = ["queue full", "queue full", "queue timeout", "no server", "no connection"]
+    entries = [*quiet(5), *(refused(3, why) for why in whys), refused(3, "too late", "web1"), failed(3, served_by="")]
+    found = answers(History(entries))
+    assert [(it.short, it.count, it.source) for it in found] == [
+        ("HTTP 503 queue full", 2, "HAProxy"),
+        ("HTTP 503 queue timeout", 1, "HAProxy"),
+        ("HTTP 503 no server", 1, "HAProxy"),
+        ("HTTP 503 no connection", 1, "HAProxy"),
+        ("HTTP 503 too late", 1, "PHP on web1"),
+        ("HTTP 503", 1, "HAProxy or Nginx"),
+    ]
+    assert len({it.meaning for it in found}) == len(found)
+    (told,) = [it for it in story(entries) if "reads 7 failed" in it]
+    assert "2 x HTTP 503 queue full" in told and "1 x HTTP 503 no server" in told
+
+
+def test_each_reason_that_haproxy_gives_has_a_meaning() -> None:
+    """The report knows every value of the header in the template."""
+    template = (ROOT / "provision" / "templates" / "haproxy.cfg.j2").read_text(encoding="utf-8")
+    assert {f"HTTP 503 {it}" for it in re.findall(r'X-Refused "([^"]+)"', template)} == set(REFUSALS)
 
 
 @pytest.mark.parametrize(
