@@ -8,7 +8,7 @@ from typing import Any
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from lab import topology
+from lab import progress, topology
 from lab.errors import NO_ROOM, NOT_YOURS, LabError, explained
 from lab.faults import ledger
 from lab.nodes import vm_power
@@ -46,7 +46,8 @@ def command(
                     raise
                 raise Exit(str(explained(error)), code=explained(error).exit_code) from error
             except KeyboardInterrupt:
-                raise Exit(f"\ninterrupted; {_standing(interrupted if changes else '')}", code=130) from None
+                parts = ("interrupted", progress.interrupted(), _standing(interrupted if changes else ""))
+                raise Exit("\n" + "; ".join(filter(None, parts)), code=130) from None
 
         return task(run, **options)
 

@@ -72,7 +72,12 @@ def up(
         say(progress.timings())
 
 
-@command(changes=True, help={"dry_run": "only show what differs", "node": "only this one", **VERBOSE})
+GOES_ON = "next: invoke lab.provision (it goes on: what is as it should be stays)"
+
+
+@command(
+    changes=True, interrupted=GOES_ON, help={"dry_run": "only show what differs", "node": "only this one", **VERBOSE}
+)
 def provision(c: Context, node: str = "", dry_run: bool = False, verbose: bool = False) -> None:
     """Converge every node: change what is not as it should be, and only that."""
     progress.list_changes(verbose)

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from lab.terminal import capabilities
 from lab.terminal.live_rows import LiveRows
@@ -22,6 +22,8 @@ _write = threading.RLock()
 _stages: list[tuple[str, float]] = []
 _rows: LiveRows | None = None
 _lists_changes = False
+_steps: dict[str, str] = {}  # of each node that is worked on together with others; '' when it is done
+_interrupted: dict[str, str] = {}
 
 
 def say(where: str, text: str) -> None:
@@ -30,6 +32,8 @@ def say(where: str, text: str) -> None:
     Of a node that has a row in a live display it is the current step, until its next one.
     """
     with _write:
+        if _steps.get(where):
+            _steps[where] = text
         if _rows and where in _rows:
             _rows.step(where, _printable(text), time.monotonic())
         else:
@@ -49,6 +53,8 @@ def still(where: str, text: str, began: float, within_s: float | None = None) ->
 def done(where: str, text: str) -> None:
     """Print the last step of a node; its line stays, and its row in a live display goes."""
     with _write:
+        if where in _steps:
+            _steps[where] = ""
         if _rows and where in _rows:
             _rows.collapse(where, _line(where, text))
         else:
@@ -72,11 +78,32 @@ def list_changes(wanted: bool) -> None:
 def display(names: Sequence[str], step: str) -> Iterator[None]:
     """On a terminal, show a row for each of these nodes while the block lasts, with `step` as their first one.
 
-    When an error or Ctrl-C ends the block, each row that is left becomes a line: what was not finished.
+    When an error or Ctrl-C ends the block, each row that is left becomes a line: what was not finished. After Ctrl-C
+    `interrupted` tells it too.
     """
-    if _rows or not capabilities.live(sys.stderr):
+    if _steps:  # part of another block
         yield
         return
+    _steps.update(dict.fromkeys(names, step))
+    try:
+        with _shown(names, step) if capabilities.live(sys.stderr) else nullcontext():
+            yield
+    except KeyboardInterrupt:
+        _interrupted.update(_steps)
+        raise
+    finally:
+        _steps.clear()
+
+
+def interrupted() -> str:
+    """The nodes that were finished when Ctrl-C ended a block of `display`, and those that were not; '' without one."""
+    done = ", ".join(name for name, step in _interrupted.items() if not step)
+    left = ", ".join(f"{name} ({step})" for name, step in _interrupted.items() if step)
+    return "; ".join(filter(None, (done and f"finished: {done}", left and f"not finished: {left}")))
+
+
+@contextmanager
+def _shown(names: Sequence[str], step: str) -> Iterator[None]:
     over = threading.Event()
     try:
         _open(LiveRows(sys.stderr, names, step), over)
@@ -106,8 +133,9 @@ def _redraw(rows: LiveRows, over: threading.Event) -> None:
 
 def _leave_unfinished() -> None:
     with _write:
-        for where, text in _rows.unfinished() if _rows else ():
-            done(where, f"not finished: {text}")
+        if _rows:
+            for where, text in _rows.unfinished():
+                _rows.collapse(where, _line(where, f"not finished: {text}"))
 
 
 def _close() -> None:

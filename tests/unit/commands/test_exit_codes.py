@@ -15,7 +15,7 @@ from invoke.exceptions import Exit
 
 import fabfile
 from commands import command, db, experiment, fault, lab
-from lab import topology
+from lab import progress, topology
 from lab.analysis import run_folder
 from lab.errors import Locked
 from lab.faults import ledger
@@ -128,6 +128,33 @@ def test_an_interrupted_command_promises_only_what_is_true(
         interrupted()
     assert ending.value.code == 130
     assert ("run the command again to complete it" in str(ending.value.message)) == is_completed
+
+
+def test_an_interrupted_converge_names_the_nodes_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are finished, those that are not and what they did, also without a terminal; then the command."""
+
+    def everything(*_: object, **__: object) -> None:
+        with progress.display(["lb1", "web1", "web2"], "is asked what is there"):
+            progress.say("web1", "changes 3 files")
+            progress.done("lb1", "is as it should be")
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, "_interrupted", {})
+    monkeypatch.setattr(lock, "held", nullcontext)
+    monkeypatch.setattr(vm_power, "states", lambda _: {"lb1": "running"})
+    monkeypatch.setattr(lab.converge, "everything", everything)
+    with pytest.raises(Exit) as ending:
+        lab.provision(Context())
+    message = str(ending.value.message)
+    assert "finished: lb1; not finished: web1 (changes 3 files), web2 (is asked what is there)" in message
+    assert ending.value.code == 130 and "next: invoke lab.provision" in message
+
+
+def test_what_an_error_ended_is_not_told_as_interrupted() -> None:
+    """The error has a message of its own."""
+    with pytest.raises(Locked), progress.display(["lb1"], "is asked"):
+        raise Locked("no")
+    assert progress.interrupted() == ""
 
 
 @pytest.mark.parametrize("value", ["async", "available", "durable"])

@@ -103,7 +103,11 @@ def test_ctrl_c_leaves_a_clean_terminal_and_says_what_was_not_finished() -> None
         terminal.press(b"\x03")
         assert terminal.end() == 130
     screen = str(terminal.screen)
-    assert terminal.screen.cursor and screen.splitlines()[-1] == "interrupted; web1 is running"
+    last = screen.splitlines()[-1]
+    assert terminal.screen.cursor and last.startswith(
+        "interrupted; finished: lb1; not finished: web1 (changes 14 files"
+    )
+    assert "web2 (changes 14 files" in last and "web1 is running" in last
     assert [name for name, text in steps(screen) if text.startswith("not finished: changes 14 files")] == [
         "web1",
         "web2",
