@@ -13,6 +13,7 @@ from invoke.exceptions import Exit
 from commands.command import command, say
 from fabfile.roles import ROLES
 from host.ownership import uninstall_hints
+from host.preflight import verdict
 from host.prepare import booted, examine, prepare, remove
 from lab import progress, topology
 from lab.errors import BadInput, CheckFailed, LabNotUp, Unreachable
@@ -190,9 +191,9 @@ def logs(c: Context, node: str = "", lines: int = 30, since_s: int = 0) -> None:
 
 @command(changes=False)
 def doctor(c: Context) -> None:
-    """Check what the lab needs from this machine; a fix a line."""
+    """Check what the lab needs from this machine; a fix a line, then whether it is ready."""
     findings = examine(topology.load())
-    say("\n".join(str(finding) for finding in findings))
+    say("\n".join([*map(str, findings), "", verdict(findings)]))
     if not all(finding.ok for finding in findings):
         raise Exit(code=1)
 

@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
@@ -62,6 +63,14 @@ def check(lab: Lab, *, provider: str) -> list[Finding]:
     ]
 
 
+def verdict(findings: Sequence[Finding]) -> str:
+    """Whether this machine can run the lab, in one line; if not, what to do."""
+    wrong = list(dict.fromkeys(it.name for it in findings if not it.ok))
+    if not wrong:
+        return "ready: this machine can run the lab (invoke lab.up)"
+    return f"not ready: do what stands behind {', '.join(wrong)}, then check again: invoke lab.doctor"
+
+
 def processor(architecture: str) -> Finding:
     """Whether the boxes run on this machine's kind of processor."""
     fix = "the boxes are for x86 only: use another machine"
@@ -70,7 +79,8 @@ def processor(architecture: str) -> Finding:
 
 def memory(needed_mb: int, available_mb: int) -> Finding:
     """Whether the available memory is enough for the machines that do not run yet."""
-    text = f"{needed_mb} MB needed, {available_mb} MB available"
+    need = f"{needed_mb} MB needed" if needed_mb else "the lab runs and has its memory"
+    text = f"{need}, {available_mb} MB available"
     return Finding("memory", needed_mb <= available_mb, text, "close programs, or lower `memory:` in lab.yml")
 
 
@@ -91,7 +101,8 @@ def memory_available(meminfo: str) -> int:
 
 def disk(folder: Path, needed_mb: int, free_mb: int) -> Finding:
     """Whether `folder` has room for what is still to be written to it."""
-    text = f"{needed_mb} MB needed in {folder}, {free_mb} MB free"
+    need = f"{needed_mb} MB needed" if needed_mb else "nothing more needed"
+    text = f"{need} in {folder}, {free_mb} MB free"
     return Finding("disk", needed_mb <= free_mb, text, f"free space there, see: df -h {folder}")
 
 

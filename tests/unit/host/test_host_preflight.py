@@ -1,13 +1,17 @@
 """The findings about the hosting machine and their texts."""
 
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
 
+from commands import lab as commands
 from host import addresses, preflight
 from host.addresses import Shown
 from host.ownership.inventory import Domain, Inventory
@@ -52,6 +56,8 @@ def test_machines_that_run_already_need_no_memory_again() -> None:
             preflight.memory(3566, 2000),
             "BAD  memory       3566 MB needed, 2000 MB available; close programs, or lower `memory:` in lab.yml",
         ),
+        (preflight.memory(0, 900), "ok   memory       the lab runs and has its memory, 900 MB available"),
+        (preflight.disk(Path("/images"), 0, 800), "ok   disk         nothing more needed in /images, 800 MB free"),
         (
             preflight.disk(Path("/images"), 9500, 800),
             "BAD  disk         9500 MB needed in /images, 800 MB free; free space there, see: df -h /images",
@@ -87,3 +93,22 @@ def test_machines_that_run_already_need_no_memory_again() -> None:
 def test_a_finding_says_what_was_seen_and_the_fix(finding: preflight.Finding, line: str) -> None:
     """One line; it has a fix only if something is wrong."""
     assert str(finding) == line
+
+
+def test_the_last_line_is_the_verdict() -> None:
+    """What is wrong is named once, however often it was found."""
+    good, bad = preflight.processor("x86_64"), preflight.disk(Path("/images"), 9500, 800)
+    assert preflight.verdict([good]).startswith("ready")
+    line = preflight.verdict([good, bad, bad, preflight.memory(9, 8)])
+    assert line.startswith("not ready") and "disk, memory" in line and "invoke lab.doctor" in line
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_the_doctor_ends_with_the_verdict(monkeypatch: pytest.MonkeyPatch, ok: bool) -> None:
+    """And its exit code agrees with it."""
+    said: list[str] = []
+    monkeypatch.setattr(commands, "examine", lambda lab: [preflight.Finding("vagrant", ok, "2.4", "install it")])
+    monkeypatch.setattr(commands, "say", said.append)
+    with nullcontext() if ok else pytest.raises(Exit):
+        commands.doctor(Context())
+    assert said[0].splitlines()[-1].startswith("ready" if ok else "not ready")
