@@ -73,8 +73,11 @@ class BadInput(LabError):
 
     @classmethod
     def listing(cls, what: str, mistakes: Iterable[str], hint: str = "") -> "BadInput":
-        """Build the error that shows each of `mistakes` on a line of its own."""
-        return cls(what, evidence="\n".join(f"- {mistake}" for mistake in mistakes), hint=hint)
+        """Build the error that shows each of `mistakes` on a line of its own; a single one follows `what`."""
+        found = list(mistakes)
+        if len(found) == 1:
+            return cls(f"{what}: {found[0]}", hint=hint)
+        return cls(what, evidence="\n".join(f"- {mistake}" for mistake in found), hint=hint)
 
 
 class InfrastructureBroken(LabError):

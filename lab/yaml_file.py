@@ -62,7 +62,7 @@ class Document:
         found = sorted(((_line(lines, at), at, text) for at, text in mistakes), key=lambda it: it[0])
         problems = [": ".join(filter(None, (f"line {line}", ".".join(at), text))) for line, at, text in found]
         return BadInput.listing(
-            f"{self.name} has {len(problems)} mistake{'s' * (len(problems) != 1)}",
+            self.name if len(problems) == 1 else f"{self.name} has {len(problems)} mistakes",
             problems,
             hint=f"correct {self.name}, then run the command again; nothing was changed",
         )

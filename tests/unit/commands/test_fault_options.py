@@ -61,7 +61,9 @@ def refused(injected: Injected, *words: str) -> list[str]:
     with pytest.raises(Exit) as caught:
         injected(*words)
     assert caught.value.code == 2
-    return [line.removeprefix("    - ") for line in str(caught.value).splitlines() if line.startswith("    - ")]
+    first, *lines = str(caught.value).splitlines()
+    listed = [line.removeprefix("    - ") for line in lines if line.startswith("    - ")]
+    return listed or [first.partition(": ")[2]]
 
 
 def test_jitter_needs_a_delay(injected: Injected) -> None:
@@ -76,6 +78,14 @@ def test_an_old_name_beside_the_new_one_is_refused(injected: Injected) -> None:
     assert refused(injected, "slow", "web2", "--delay", "200", "--delay-ms", "300") == [
         "--delay-ms: is given twice, --delay is its old name"
     ]
+
+
+def test_one_mistake_is_one_sentence(injected: Injected) -> None:
+    """And the command that helps: a list of one thing reads like a form."""
+    with pytest.raises(Exit) as caught:
+        injected("slow", "wbe1", "--delay-ms", "200")
+    sentence, following = str(caught.value).splitlines()
+    assert "did you mean web1?" in sentence and following.startswith("next: ")
 
 
 def test_all_mistakes_are_told_at_once(injected: Injected) -> None:

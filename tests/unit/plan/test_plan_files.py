@@ -63,7 +63,7 @@ def drafts(tmp_path: Path) -> Path:
 
 def test_the_mistakes_of_all_files_are_told_at_once(drafts: Path) -> None:
     """Each with its own file and line."""
-    with pytest.raises(BadInput, match=r"(?s)2 files have mistakes.*a-draft\.yml has 1.*line 4.*b-draft\.yml has 1"):
+    with pytest.raises(BadInput, match=r"(?s)2 files have mistakes.*a-draft\.yml: line 4.*b-draft\.yml: line 4"):
         experiment_file.named(LAB, drafts)
 
 
