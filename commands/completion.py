@@ -14,7 +14,7 @@ from commands.command import command, say
 from lab.durability import Durability
 from lab.errors import BadInput, did_you_mean
 from lab.faults.kinds import KINDS, SERVICES, Kind
-from lab.state.choices import Algorithm, Mode, Persistence
+from lab.state.choices import Algorithm, Mode, Persistence, ProviderName
 
 GROUPS = (lab, lb, db, fault, experiment, box)  # the modules whose commands there are
 TAB = Path(__file__).with_name("tab")
@@ -53,7 +53,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     "algorithm": get_args(Algorithm),
     "mode": get_args(Mode),
     "persistence": get_args(Persistence),
-    "provider": ("libvirt", "virtualbox"),
+    "provider": get_args(ProviderName),
     "box": ("local", "plain"),
     "shell": list(SHELLS),
 }

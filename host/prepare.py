@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, get_args
 
 from box import choose as boxes
 from host import permissions, preflight, provider
@@ -12,18 +12,24 @@ from host.preflight import Finding
 from host.private import hypervisor, namespace
 from host.provider import Provider
 from lab import progress
-from lab.errors import InfrastructureBroken, LabError
+from lab.errors import BadInput, InfrastructureBroken, LabError, did_you_mean
 from lab.nodes import lifecycle, vm_power
 from lab.state import choices
+from lab.state.choices import ProviderName
 from lab.topology import ROOT, Lab
+
+PROVIDERS = get_args(ProviderName)
 
 
 def prepare(lab: Lab, *, box: str = "", provider: str = "") -> None:
     """Prepare this machine to boot the lab, and save provider, accelerator and box for the Vagrantfile.
 
     `box` and `provider` are saved as choices.
-    Raises InfrastructureBroken that names everything that prevents it.
+    Raises BadInput if there is no such provider, InfrastructureBroken that names everything that prevents it.
     """
+    if provider and provider not in PROVIDERS:
+        what = f"--provider can't be {provider!r}; {did_you_mean(provider, PROVIDERS)}"
+        raise BadInput(what, hint="invoke lab.up (it takes what this machine has)")
     permissions.close_state(vm_power.FOUND.parent)
     wanted = {key: value for key, value in {"box": box, "provider": provider}.items() if value}
     if wanted:

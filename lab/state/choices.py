@@ -20,6 +20,7 @@ Stage = Literal["distributed"]
 Algorithm = Literal["roundrobin", "leastconn", "source", "random", "first"]
 Mode = Literal["active-active", "active-passive"]
 Persistence = Literal["none", "cookie"]
+ProviderName = Literal["libvirt", "virtualbox"]
 FULL_WEIGHT, MOST_WEIGHT = 100, 256  # the most that HAProxy takes
 Weight = Annotated[int, Field(ge=0, le=MOST_WEIGHT)]
 
@@ -32,7 +33,7 @@ class Choices(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    provider: Literal["", "libvirt", "virtualbox"] = ""
+    provider: Literal["", ProviderName] = ""
     box: str = ""
     stage: Stage = "distributed"
     algorithm: Algorithm = "roundrobin"

@@ -13,6 +13,7 @@ from host.ownership.inventory import Inventory
 from host.private import hypervisor
 from host.provider import Provider
 from lab import topology
+from lab.errors import BadInput
 from lab.nodes import vm_power
 from lab.state import choices
 from lab.state.choices import Choices
@@ -65,3 +66,10 @@ def test_a_lab_that_is_there_keeps_its_processor(host: dict[str, str], monkeypat
     host["web2"] = "off"
     monkeypatch.setattr(emulator, "PROCESSOR", {"model": "Haswell", "features": []})
     assert found()["cpu"] == made
+
+
+def test_a_provider_that_is_not_supported_is_refused_by_its_option(host: dict[str, str]) -> None:
+    """By what was typed, with those that there are, before anything is looked at."""
+    with pytest.raises(BadInput, match=r"^--provider .*'docker'.*libvirt, virtualbox"):
+        prepare.prepare(LAB, provider="docker")
+    assert not vm_power.FOUND.exists()

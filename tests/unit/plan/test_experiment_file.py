@@ -219,6 +219,6 @@ def test_a_bound_that_no_float_can_hold_is_no_number() -> None:
 def test_a_server_that_stays_drained_is_a_mistake() -> None:
     """The run would wait for it in vain; one that comes back is none."""
     drained = SHORT + "steps: [{at: 5, command: lb.drain web2}]\n"
-    with pytest.raises(BadInput, match="add a step with lb.ready web2"):
+    with pytest.raises(BadInput, match=r"add a step with lb\.ready web2"):
         experiment_file.parse("drained", drained, LAB)
     assert experiment_file.parse("back", drained[:-2] + ", {at: 9, command: lb.ready web2}]\n", LAB).steps
