@@ -11,6 +11,7 @@ from invoke.parser.context import ParserContext
 
 from commands import box, db, experiment, fault, lab, lb
 from commands.command import command, say
+from commands.experiment_list import LESSONS
 from lab.durability import Durability
 from lab.errors import BadInput, did_you_mean
 from lab.faults.kinds import KINDS, SERVICES, Kind
@@ -29,6 +30,7 @@ NAMES = {
     "provider": "provider",
     "box": "box",
     "only": "experiments",
+    "lesson": "lesson",
     "run": "run",
     "file": "file",
     "shell": "shell",
@@ -55,6 +57,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     "persistence": get_args(Persistence),
     "provider": get_args(ProviderName),
     "box": ("local", "plain"),
+    "lesson": list(LESSONS),
     "shell": list(SHELLS),
 }
 INJECT = "fault.inject"

@@ -1,6 +1,7 @@
 """invoke experiment.*: put load on the lab, break it, and say what users saw."""
 
 from dataclasses import replace
+from json import dumps
 from pathlib import Path
 
 from invoke.collection import Collection
@@ -26,11 +27,19 @@ EXIT_CODES = {"pass": 0, "fail": 1, "error": 3, "inconclusive": 4}
 LARGE_MB, MEMORY_PER_MB = 50, 8.2  # of a timeline: 500 MB took 4.1 GB and five minutes
 
 
-@command(changes=False)
-def list_(c: Context) -> None:
-    """List the experiments by lesson, with minutes; those to begin with come first."""
+LIST = {"lesson": "those of one lesson", "all": "all of them", "json": "as data, for scripts"}
+
+
+@command(changes=False, help=LIST)
+def list_(c: Context, lesson: str = "", all: bool = False, json: bool = False) -> None:
+    """List the experiments to begin with and the lessons; all of a lesson with --lesson, or --all."""
     plans, wrong = experiment_file.read(topology.load())
-    say(experiment_list.listing(plans))
+    if json:
+        say(dumps(experiment_list.data(plans, lesson), indent=2))
+    elif lesson:
+        say(experiment_list.one(plans, lesson))
+    else:
+        say(experiment_list.listing(plans) if all else experiment_list.short(plans))
     if wrong:
         raise wrong
 

@@ -6,8 +6,10 @@ Outside `lab/`, because a result of the matrix does not depend on how experiment
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from textwrap import wrap
+from typing import Any
 
 from lab import yaml_file
+from lab.errors import BadInput, did_you_mean
 from lab.plan.experiment_file import EXPERIMENTS, Plan
 from lab.report.check_meanings import Explained
 
@@ -20,8 +22,12 @@ LESSONS: Mapping[str, str] = {  # by folder of experiments/
     "crowd": "More visitors than the site can serve",
     "controls": "Nothing breaks, or a protection is missing",
 }
-OWN = "Your own"
+OWN = "own"
+TITLES = {**LESSONS, OWN: "Your own"}
 FIRST = ("control", "web2-nginx-kill", "control-without-retries", "web2-power-off", "web1-power-off-promote")
+HOW_TO_SEE = """\
+invoke experiment.list --lesson web     the experiments of a lesson
+invoke experiment.list --all            all of them"""
 NEXT = """\
 Minutes: about, everything included, on a machine that emulates its processors.
 invoke experiment.run NAME     run one, then open runs/latest/report.html
@@ -72,12 +78,49 @@ def first(plans: Sequence[Plan]) -> list[Plan]:
     return [known[name] for name in FIRST if name in known]
 
 
+def short(plans: Sequence[Plan]) -> str:
+    """The experiments to begin with, then how many each lesson has, and how to see them."""
+    lessons = {lesson: len(found) for lesson, found in by_lesson(plans).items()}
+    rows = [f"  {lesson:<11}{count:>3}  {TITLES[lesson]}" for lesson, count in lessons.items()]
+    counts = "\n".join([f"All {len(plans)}, by lesson", *rows])
+    return "\n\n".join([*_begin(plans), counts, HOW_TO_SEE, NEXT])
+
+
 def listing(plans: Sequence[Plan]) -> str:
     """Every experiment with its minutes, those to begin with first."""
+    return "\n\n".join([*_begin(plans), *(_lesson(*it) for it in by_lesson(plans).items()), NEXT])
+
+
+def one(plans: Sequence[Plan], lesson: str) -> str:
+    """The experiments of one lesson; raises BadInput, which names the lessons."""
+    return "\n\n".join([_lesson(lesson, _of(plans, lesson)), NEXT])
+
+
+def data(plans: Sequence[Plan], lesson: str = "") -> list[dict[str, Any]]:
+    """All experiments, or those of one lesson, for scripts."""
+    lessons = {lesson: _of(plans, lesson)} if lesson else by_lesson(plans)
+    return [
+        {"name": it.name, "lesson": name, "minutes": minutes(it), "title": it.title, "question": it.question}
+        for name, found in lessons.items()
+        for it in found
+    ]
+
+
+def _of(plans: Sequence[Plan], lesson: str) -> list[Plan]:
+    lessons = by_lesson(plans)
+    if lesson not in lessons:
+        what = f"there is no lesson {lesson!r}; {did_you_mean(lesson, lessons)}"
+        raise BadInput(what, hint="invoke experiment.list")
+    return lessons[lesson]
+
+
+def _begin(plans: Sequence[Plan]) -> list[str]:
     start = first(plans)
-    sections = [(f"Begin with these {len(start)}", start)] if start else []
-    sections += [(f"{LESSONS.get(it, it)} ({len(found)})", found) for it, found in by_lesson(plans).items()]
-    return "\n\n".join([*(_section(*it) for it in sections), NEXT])
+    return [_section(f"Begin with these {len(start)}", start)] if start else []
+
+
+def _lesson(lesson: str, plans: Sequence[Plan]) -> str:
+    return _section(f"{TITLES[lesson]} ({len(plans)})", plans)
 
 
 def checks(explained: Sequence[Explained]) -> str:

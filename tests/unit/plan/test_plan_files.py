@@ -73,7 +73,7 @@ def test_a_broken_draft_hides_no_other_experiment(
     """The list has those that can be run, and then says what is wrong; exit code 2."""
     monkeypatch.setattr(experiment_file, "read", partial(experiment_file.read, folder=drafts))
     with pytest.raises(Exit, match="2 files have mistakes") as ending:
-        experiment.list_(Context())
+        experiment.list_(Context(), all=True)
     listed = capsys.readouterr().out
     assert re.search(r"^  cut +\d+ min +t$", listed, re.MULTILINE) and "draft" not in listed
     assert ending.value.code == 2
