@@ -1,7 +1,5 @@
 """Queries to a node, one round trip each, and pure parsers of the answers."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from lab.mysql import server_state, shutdown
 from lab.mysql.server_state import Database
 from lab.nodes import console, vm_power
 from lab.nodes.services import named
+from lab.nodes.show_stat import SOCKET, rows, status
 from lab.nodes.ssh import Machine, Shell, together
 from lab.release import SERVICES
 from lab.topology import Lab, Node
@@ -18,7 +17,7 @@ from lab.topology import Lab, Node
 READY_TIMEOUT_S = 20.0
 MARK = "=weblab="
 
-BALANCER = "echo 'show stat' | socat -t 5 - UNIX-CONNECT:/run/haproxy/admin.sock"
+BALANCER = f"echo 'show stat' | {SOCKET}"
 
 
 @dataclass(frozen=True)
@@ -57,30 +56,16 @@ def services(output: str) -> dict[str, str]:
 
 def servers(output: str) -> list[Server]:
     """Parse HAProxy's `show stat` into the servers behind the balancer."""
-    text = output.removeprefix("# ").strip()
-    found = []
-    for row in csv.DictReader(io.StringIO(text)):
-        if row.get("svname") not in {"FRONTEND", "BACKEND", None}:
-            found.append(_server(row))
-    return found
+    return [_server(row) for row in rows(output) if row.get("svname") not in {"FRONTEND", "BACKEND", None}]
 
 
 def queues(output: str) -> dict[str, int]:
     """Parse HAProxy's `show stat` into backend -> requests that wait for a slot, on any of its servers or on one."""
     waiting: dict[str, int] = {}
-    for row in csv.DictReader(io.StringIO(output.removeprefix("# ").strip())):
+    for row in rows(output):
         if row.get("svname") not in {"FRONTEND", None}:
             waiting[row["pxname"]] = waiting.get(row["pxname"], 0) + int(row["qcur"] or 0)
     return waiting
-
-
-def status(row: Mapping[str, str]) -> str:
-    """HAProxy's term for the state of a server; DRAIN also where the weight is 0, for HAProxy treats both alike.
-
-    HAProxy itself calls only a server DRAIN that was drained over its socket.
-    """
-    drained = row["status"].startswith("UP") and row["weight"] == "0"
-    return "DRAIN" if drained else row["status"]
 
 
 def _server(row: Mapping[str, str]) -> Server:
@@ -104,7 +89,7 @@ class NodeFacts:
 
 def requests(output: str) -> int | None:
     """The number of requests the site's frontend has taken since HAProxy's start; None if that is not in the output."""
-    for row in csv.DictReader(io.StringIO(output.removeprefix("# ").strip())):
+    for row in rows(output):
         if (row.get("pxname"), row.get("svname")) == ("site", "FRONTEND"):
             return int(row["req_tot"] or 0)
     return None

@@ -1,18 +1,15 @@
 """What HAProxy does now, by its own statistics: how it balances, and each server's state and requests."""
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import InfrastructureBroken
-from lab.nodes.facts import status
+from lab.nodes.show_stat import SOCKET, rows, status
 from lab.nodes.ssh import Machine
 
 BACKEND = "web"
 BACKENDS = (BACKEND, "write")
-SOCKET = "socat -t 5 - UNIX-CONNECT:/run/haproxy/admin.sock"
 ASK = f"echo 'show info;show stat' | {SOCKET}"
 # The statistics have no name for `random`: backend_lb_algo_str() in HAProxy's src/backend.c.
 NAMES = {"unknown": "random"}
@@ -79,12 +76,12 @@ def read(output: str) -> BalancerNow:
     """
     info, _, table = output.partition("# pxname")
     facts = dict(line.split(": ", 1) for line in info.splitlines() if ": " in line)
-    rows = [row for row in csv.DictReader(io.StringIO(f"pxname{table}")) if row["pxname"] == BACKEND]
-    backend = next((row for row in rows if row["svname"] == "BACKEND"), None)
+    found = [row for row in rows(f"pxname{table}") if row["pxname"] == BACKEND]
+    backend = next((row for row in found if row["svname"] == "BACKEND"), None)
     if backend is None or "Uptime_sec" not in facts:
         hint = "see what it does: invoke lab.status, invoke lab.logs"
         raise InfrastructureBroken("HAProxy does not answer on its socket", evidence=output[-500:], hint=hint)
-    servers = tuple(_server(row) for row in rows if row is not backend)
+    servers = tuple(_server(row) for row in found if row is not backend)
     algorithm = NAMES.get(backend["algo"], backend["algo"])
     return BalancerNow(int(facts["Uptime_sec"]), algorithm, backend["cookie"], servers)
 
