@@ -91,13 +91,16 @@ MEANINGS: Mapping[str, Meaning] = {
         "behind, so a few are normal.",
         "at_most: 10",
     ),
-    "gtid-equal": Meaning("Whether all databases have the same transactions in the end.", "equals: true"),
+    "gtid-equal": Meaning(
+        "Whether all databases have the same transactions in the end, by the numbers (GTIDs) that MySQL gives them.",
+        "equals: true",
+    ),
     "two-writable": Meaning(
         "Moments at which two databases accepted writes. An overlap of less than 1.2 s may be missed.", "at_most: 0"
     ),
     "arrival-rate": Meaning(
         "Requests that were sent, as a share of those that were due. Below the limit the load generator was too slow, "
-        "and the other figures prove little.",
+        "and the other figures prove little. A little above 1 is normal: the measured time may catch one or two more.",
         "at_least: 0.98",
     ),
     "balancer-retries": Meaning(
