@@ -20,7 +20,7 @@ from lab.analysis import run_folder
 from lab.errors import Locked
 from lab.faults import ledger
 from lab.nodes import lifecycle, vm_power
-from lab.operations import clean_snapshot, snapshots
+from lab.operations import clean_snapshot, converge, snapshots
 from lab.replication import promote_replica
 from lab.state import choices, lock
 
@@ -142,7 +142,7 @@ def test_an_interrupted_converge_names_the_nodes_and_what_to_do(monkeypatch: pyt
     monkeypatch.setattr(progress, "_interrupted", {})
     monkeypatch.setattr(lock, "held", nullcontext)
     monkeypatch.setattr(vm_power, "states", lambda _: {"lb1": "running"})
-    monkeypatch.setattr(lab.converge, "everything", everything)
+    monkeypatch.setattr(converge, "everything", everything)
     with pytest.raises(Exit) as ending:
         lab.provision(Context())
     message = str(ending.value.message)
