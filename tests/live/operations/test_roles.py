@@ -10,7 +10,7 @@ from lab.nodes import site
 from lab.nodes.ssh import Machine
 from lab.topology import ROOT, Lab
 from lab.wait import until
-from tests.live.conftest import changes, invoke, must, wrong
+from tests.live.conftest import changes, invoke, must, primary, wrong
 
 pytestmark = pytest.mark.live
 
@@ -149,3 +149,17 @@ def test_reads_go_on_while_every_write_hangs(
         until("the unknown write appears", lambda: site.fetch(healthy, f"/api/notes/{token}").status == 200, 20)
     else:
         assert site.fetch(healthy, f"/api/notes/{token}").status == 404, "503 means it never appears"
+
+
+@pytest.mark.slow
+def test_a_primary_whose_mysql_was_stopped_is_started_again_and_stays_primary(
+    healthy: Lab, machines: dict[str, Machine]
+) -> None:
+    """Status names the cheaper command before the promotion, and that command is all it takes."""
+    before = primary(healthy)
+    machines[str(before)].run("systemctl stop mysql", title="stops the primary's MySQL", timeout=90)
+    for command in ("lab.status", "db.status"):
+        assert "next: invoke lab.provision (starts it" in must(command), command
+    must("lab.provision", timeout=240)
+    assert primary(healthy) == before
+    until("the lab is healthy", lambda: not wrong(healthy), 60, every=2)
