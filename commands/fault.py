@@ -21,7 +21,7 @@ from lab.wait import SAY_EVERY_S, pause
 INJECT = {
     "kind": "what breaks: invoke fault.list shows all kinds",
     "node": "where: lb1, web1, ... as in lab.yml",
-    "service": "for the kinds service-...: haproxy, nginx, php-fpm or mysql",
+    "service": "for the kinds service-...: haproxy, dnsmasq, nginx, php-fpm or mysql",
     "peer": "for partition: a node, or all",
     "delay_ms": "for slow: milliseconds that packets are held back",
     "jitter_ms": "for slow, with --delay-ms: milliseconds by which the delay varies",

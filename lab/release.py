@@ -40,8 +40,7 @@ SINCE_8_2 = Dialect(binary_log_status="SHOW BINARY LOG STATUS", reset_binary_log
 class Service:
     """A service on the nodes that have its role; * stands for the version of PHP, which depends on the system.
 
-    `unit`: its systemd unit, without '.service'; `conf`: the file that its role writes; `fails`: whether faults can
-    target it.
+    `unit`: its systemd unit, without '.service'; `conf`: the file that its role writes.
     """
 
     name: str
@@ -50,12 +49,11 @@ class Service:
     conf: str
     binary: str
     logs: tuple[str, ...] = ()
-    fails: bool = True
 
 
 _SERVICES = (
     Service("haproxy", "balancer", "haproxy", "/etc/haproxy/haproxy.cfg", "/usr/sbin/haproxy"),
-    Service("dnsmasq", "nameserver", "dnsmasq", "/etc/dnsmasq.conf", "/usr/sbin/dnsmasq", fails=False),
+    Service("dnsmasq", "nameserver", "dnsmasq", "/etc/dnsmasq.conf", "/usr/sbin/dnsmasq"),
     Service(
         "nginx",
         "web",

@@ -29,7 +29,8 @@ def taken(history: History, fault: FaultSpan) -> list[str]:
 
 def shaken(history: History, fault: FaultSpan) -> list[str]:
     """The servers that may be DOWN because of a fault: all of them if it affects the balancer itself."""
-    on_balancer = fault.node in history.having("balancer") and fault.kind not in UNNOTICED
+    hits_haproxy = fault.kind not in UNNOTICED and fault.service in ("", "haproxy")
+    on_balancer = fault.node in history.having("balancer") and hits_haproxy
     return history.having("web") if on_balancer and not _cuts_one_direction(fault) else taken(history, fault)
 
 

@@ -5,7 +5,7 @@ import pytest
 from lab.analysis.checks.catalogue import find
 from lab.analysis.history import History
 from lab.analysis.timeline import Entry
-from tests.support.timelines import T0, changed, kind, of, quiet, request, servers, spell, switched_off, without
+from tests.support.timelines import T0, changed, kind, lab, of, quiet, request, servers, spell, switched_off, without
 
 
 def test_detection_is_told_for_each_fault() -> None:
@@ -52,6 +52,14 @@ def test_faults_that_no_check_can_notice_do_not_count() -> None:
     """A replica that lags answers its checks."""
     entries = switched_off(*spell([6, 6.5, 20, 21], "web2", "replication-stop"))
     assert find(History(entries), "detected").enough
+
+
+def test_a_dead_name_server_explains_no_down() -> None:
+    """HAProxy on the same node goes on; a dead HAProxy explains it."""
+    for service, unexplained in (("dnsmasq", 1), ("haproxy", 0)):
+        words = {"id": "x", "kind": "service-kill", "node": "lb1", "service": service, "peer": ""}
+        steps = [lab(at, step, fault=words) for step, at in (("inject", 5), ("injected", 5.5), ("heal", 12))]
+        assert find(History([*quiet(30, down=(8, 18)), *steps]), "false-downs").value == unexplained
 
 
 def test_recovery_waits_for_answers_of_the_server() -> None:
