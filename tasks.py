@@ -5,13 +5,14 @@ import signal
 from invoke.collection import Collection
 from invoke.main import program
 
-from commands import completion, experiment, experiment_matrix, lab, misspelt
+from commands import completion, experiment, experiment_matrix, experiment_spof, lab, misspelt
 
 # A shell starts background processes with SIGINT ignored. Vagrant would inherit that and could not be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")
 experiment.commands.add_task(experiment_matrix.table_, name="table")
+experiment.commands.add_task(experiment_spof.spof_, name="spof")
 lab.commands.add_task(completion.completion)
 ns = Collection(*(it.commands for it in completion.GROUPS))
 misspelt.check(ns, program)

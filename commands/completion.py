@@ -31,6 +31,7 @@ NAMES = {
     "box": "box",
     "only": "experiments",
     "lesson": "lesson",
+    "experiment.spof only": "node",
     "run": "run",
     "file": "file",
     "shell": "shell",

@@ -13,8 +13,10 @@ from lab.faults.kinds import Fault
 from lab.nodes import site, vm_power
 from lab.nodes.facts import NodeFacts, Server
 from lab.operations import status
+from lab.report import spof
 from tests.support.documented import examples, kinds, shape
 from tests.support.pairs import PROMOTED
+from tests.support.spof_stories import result
 from tests.support.timelines import switched_off
 
 LAB = topology.load()
@@ -49,6 +51,12 @@ def test_the_summary_is_the_documented_one() -> None:
 
 RECORDS = re.compile(r"""\b(?:(?:self|it)\.record|report)\("([a-z-]+)\"""")
 ENTRIES = re.compile(r"""Entry\([^"]*"([a-z]+)", "([a-z]+)\"""")
+
+
+def test_the_single_points_of_failure_are_the_documented_ones() -> None:
+    """With a prediction."""
+    data = spof.as_data(LAB, {"web1": result("web1", ["writes"], predicted=["writes"])})
+    assert shape(data) == shape(examples()["invoke experiment.spof --json"])
 
 
 def written() -> set[tuple[str, str]]:

@@ -6,11 +6,12 @@ from typing import get_args
 
 import pytest
 
-from commands import experiment_list, fault
+from commands import experiment_list, experiment_spof, fault
 from lab import topology
 from lab.faults.kinds import KINDS, Integer, Kind, Option
 from lab.operations import balancing
 from lab.plan.experiment_file import Plan
+from lab.report import spof_page
 from lab.report.check_meanings import explained
 from lab.report.glossary import MEANINGS
 from lab.report.grid import grid
@@ -76,6 +77,11 @@ def where(name: str) -> str:
     return "" if name in arguments else " (experiments only)"
 
 
+def single_points() -> str:
+    """What experiment.spof measured last for docs/."""
+    return spof_page.table(topology.load(ROOT / "lab.yml"), experiment_spof.published())
+
+
 def lanes() -> str:
     """The words in the lanes of a report."""
     return grid(["word", "meaning"], [[word, meaning] for word, meaning in MEANINGS.values()])
@@ -91,6 +97,7 @@ MADE: dict[str, tuple[str, Callable[[], str]]] = {
     "first": ("experiments.md", first),
     "experiments": ("experiments.md", experiments),
     "faults": ("faults.md", faults),
+    "spof": ("spof.md", single_points),
     "lanes": ("glossary.md", lanes),
     "algorithms": ("balancer.md", lambda: meanings(get_args(Algorithm))),
     "modes": ("balancer.md", lambda: meanings(get_args(Mode))),

@@ -13,6 +13,7 @@ import fabfile
 import tasks
 from lab import errors, topology
 from lab.errors import LabError
+from lab.plan.spof import chosen
 from lab.topology import ROOT
 from tests.support.markdown import anchors, code, commands, links, pages, quoted, rows, text
 from tests.support.stories import shipped
@@ -23,7 +24,8 @@ GROUP = re.compile(r"^(?:lab|db|fault|experiment|box)\.[a-z]+(?: .*)?$")
 FOLDERS = "box|commands|docs|experiments|fabfile|host|host-packages|lab|loadtests|provision|tests"
 OURS = re.compile(rf"^(?:{FOLDERS})/[\w./-]+$")
 PARSER = Parser(contexts=tasks.ns.to_contexts())
-PLANS = shipped(topology.load())
+LAB = topology.load()
+PLANS = shipped(LAB)
 NAMES = {it.name for it in PLANS}
 ANY_NAME = {"NAME", "mine"}  # for what a reader puts there
 
@@ -76,7 +78,8 @@ def test_every_command_that_a_page_names_is_one(page: Path) -> None:
         if words[0] == "experiment.run" and len(words) > 1:
             assert words[1] in NAMES | ANY_NAME
         if "--only" in words:
-            assert set(words[words.index("--only") + 1].split(",")) <= NAMES
+            named = words[words.index("--only") + 1]
+            assert chosen(LAB, named) if words[0] == "experiment.spof" else set(named.split(",")) <= NAMES
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda it: it.stem)

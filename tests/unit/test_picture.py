@@ -6,8 +6,11 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from xml.etree import ElementTree
 
+from commands import experiment_spof
 from lab import topology
-from lab.picture import PICTURE, draw
+from lab.picture import PICTURE, State, draw
+from lab.plan.spof import components
+from lab.report import spof_page
 from lab.topology import ROOT, Lab
 
 LAB = topology.load(ROOT / "lab.yml")
@@ -30,6 +33,32 @@ def test_the_picture_is_the_one_of_lab_yml() -> None:
     if os.environ.get("UPDATE_GOLDEN") == "1":
         PICTURE.write_text(draw(LAB), encoding="utf-8")
     assert draw(LAB) == PICTURE.read_text(encoding="utf-8"), "if this is meant, run with UPDATE_GOLDEN=1"
+
+
+def test_the_picture_of_single_points_is_the_one_of_their_results() -> None:
+    """docs/spof.svg shows docs/spof.jsonl; UPDATE_GOLDEN=1 draws it anew."""
+    drawn = spof_page.picture(LAB, experiment_spof.published())
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        experiment_spof.DOCS_PICTURE.write_text(drawn, encoding="utf-8")
+    assert drawn == experiment_spof.DOCS_PICTURE.read_text(encoding="utf-8"), (
+        "if this is meant, run with UPDATE_GOLDEN=1"
+    )
+
+
+def test_a_state_is_told_in_words_and_to_a_screen_reader() -> None:
+    """Each component of the lab has its own mark, and no colour has to be seen; the notes on weaknesses give way."""
+    states = {it.name: State("fails", f"mark of {it.name}", f"{it.name} says.") for it in components(LAB)}
+    picture = draw(LAB, states)
+    svg = ElementTree.fromstring(picture)
+    told = svg.find("{http://www.w3.org/2000/svg}desc")
+    assert {it.words for it in states.values()} <= shown(picture)
+    assert told is not None and all(it.sentence in str(told.text) for it in states.values())
+    assert "no firewall" not in picture
+
+
+def test_the_arrow_of_replication_leads_from_the_primary() -> None:
+    """Also after a failover: from web2, on the right, to web1."""
+    assert "M380 588H508" in draw(LAB) and "M520 588H392" in draw(LAB, primary="web2")
 
 
 def test_every_machine_is_shown_with_its_address() -> None:

@@ -1,0 +1,148 @@
+"""invoke experiment.spof: kill each component in turn, and show what failed beside what was predicted."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from invoke.context import Context
+
+from commands.command import command, say
+from fabfile.roles import ROLES
+from lab import progress, topology
+from lab.analysis import matrix_results, run_folder
+from lab.analysis.spof import WHAT
+from lab.experiment import spof
+from lab.experiment.spof import Result, Setup
+from lab.picture import DOCS
+from lab.plan import predictions
+from lab.plan.predictions import EVERYTHING, NOTHING, Predictions
+from lab.plan.spof import Component, chosen, components, unmeasured
+from lab.report import page as run_page
+from lab.report import spof as report
+from lab.report import spof_page
+from lab.state.atomic_file import atomic_write
+from lab.topology import Lab
+
+FOLDER = run_folder.RUNS / "spof"
+RESULTS, PREDICTIONS, PAGE, PICTURE = "results.jsonl", "predictions.json", "spof.html", "spof.svg"
+DOCS_RESULTS, DOCS_PAGE, DOCS_PICTURE = DOCS / "spof.jsonl", DOCS / "spof.md", DOCS / "spof.svg"
+SKIP = "?"
+GOES_ON = "what it broke is healed, see invoke lab.status; run again, it goes on with the next component"
+QUESTION = f"""Your prediction: what fails while it is dead?
+  {", ".join(WHAT)}; {EVERYTHING} or {NOTHING}; several with commas; {SKIP} is no prediction
+  names: new visitors, who look the name of the site up first
+"""
+SPOF = {
+    "only": "a machine or a service, or several with commas between: web1, nginx, web1-nginx",
+    "predict": 'what fails while each is dead: "web1=writes lb1=reads,writes,names web2=none"',
+    "again": "put the results and predictions aside, and begin anew",
+    "json": "the results for scripts",
+    "docs": "also write docs/spof.md and docs/spof.svg",
+}
+
+
+@command(changes=True, interrupted=GOES_ON, help=SPOF)
+def spof_(
+    c: Context, only: str = "", predict: str = "", again: bool = False, json: bool = False, docs: bool = False
+) -> None:
+    """Kill each machine and each service in turn, and measure what fails; goes on where it was stopped."""
+    lab = topology.load()
+    wanted = chosen(lab, only)
+    if again:
+        _put_aside()
+    code = spof.fingerprint()
+    done = spof.measured(FOLDER / RESULTS, code)
+    predicted = _predicted(lab, predict, unmeasured(wanted, list(done)), list(done))
+    todo = unmeasured(wanted, list(done))
+    progress.say("spof", f"{len(wanted)} components, {len(wanted) - len(todo)} measured, {len(todo)} to go")
+    try:
+        _measure(lab, todo, predicted)
+    finally:
+        results = spof.measured(FOLDER / RESULTS, code)
+        _write(lab, results, docs)
+        _answer(lab, results, json)
+
+
+def _measure(lab: Lab, todo: Sequence[Component], predicted: Predictions) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    setup = Setup(lab, ROLES, FOLDER / RESULTS, predicted, run_page.write)
+    for result in spof.play(todo, setup):
+        progress.say("spof", f"{result['name']}: {result['verdict']}")
+        _write(lab, spof.measured(FOLDER / RESULTS, result["fingerprint"]), docs=False)
+
+
+def _put_aside() -> None:
+    """Keep the old results under another name."""
+    now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    for name in (RESULTS, PREDICTIONS):
+        path = FOLDER / name
+        if path.exists():
+            path.rename(path.with_stem(f"{path.stem}-until-{now}"))
+
+
+def _predicted(lab: Lab, words: str, todo: Sequence[Component], done: Sequence[str]) -> Predictions:
+    """The predictions of the option, those that are stored, and on a terminal the answers to a question each."""
+    given = predictions.parse(words, [it.name for it in components(lab)], done)
+    known = _stored() | given
+    missing = [it for it in todo if it.name not in known]
+    if missing and sys.stdin.isatty():
+        known |= _asked(missing)
+    elif missing:
+        progress.say("spof", f"no prediction for {', '.join(it.name for it in missing)}")
+    if known:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        atomic_write(FOLDER / PREDICTIONS, json.dumps(known, indent=2) + "\n")
+    return known
+
+
+def _stored() -> Predictions:
+    path = FOLDER / PREDICTIONS
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def _asked(missing: Sequence[Component]) -> Predictions:
+    sys.stderr.write(QUESTION)
+    answers = {it.name: _ask(it.name) for it in missing}
+    return {name: predictions.failing_of(it) for name, it in answers.items() if it != SKIP}
+
+
+def _ask(name: str) -> str:
+    """Ask until the answer can be read; the end of the input is no prediction."""
+    while True:
+        sys.stderr.write(f"  {name:<14} ")
+        sys.stderr.flush()
+        answer = (sys.stdin.readline() or SKIP).strip()
+        mistakes = [] if answer == SKIP else predictions.wrong(answer)
+        if not mistakes:
+            return answer
+        sys.stderr.write(f"  {'; '.join(mistakes)}\n")
+
+
+def _write(lab: Lab, results: Mapping[str, Result], docs: bool) -> None:
+    if not results:
+        return
+    atomic_write(FOLDER / PAGE, spof_page.page(lab, results))
+    atomic_write(FOLDER / PICTURE, spof_page.picture(lab, results))
+    if docs:
+        write_docs(lab, results)
+
+
+def write_docs(lab: Lab, results: Mapping[str, Result]) -> None:
+    """Write the results, the table and the picture of docs/."""
+    atomic_write(DOCS_RESULTS, "".join(f"{json.dumps(it, ensure_ascii=False)}\n" for it in results.values()))
+    atomic_write(DOCS_PAGE, spof_page.replaced(DOCS_PAGE.read_text(encoding="utf-8"), lab, results))
+    atomic_write(DOCS_PICTURE, spof_page.picture(lab, results))
+
+
+def published(path: Path = DOCS_RESULTS) -> dict[str, Result]:
+    """The results that docs/ shows, by component."""
+    return {it["name"]: it for it in matrix_results.load(path)}
+
+
+def _answer(lab: Lab, results: Mapping[str, Result], as_json: bool) -> None:
+    if as_json:
+        say(json.dumps(report.as_data(lab, results), indent=2))
+    elif results:
+        say(f"{spof_page.terminal(lab, results)}\n\npage: {FOLDER / PAGE}")
