@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 
 from commands.command import command, say
 from fabfile.roles import ROLES
 from lab import progress, topology
 from lab.analysis import matrix_results, run_folder
-from lab.analysis.spof import WHAT
+from lab.analysis.spof import UNKNOWN, WHAT
 from lab.experiment import spof
 from lab.experiment.spof import Result, Setup
 from lab.picture import DOCS
@@ -29,6 +30,7 @@ FOLDER = run_folder.RUNS / "spof"
 RESULTS, PREDICTIONS, PAGE, PICTURE = "results.jsonl", "predictions.json", "spof.html", "spof.svg"
 DOCS_RESULTS, DOCS_PAGE, DOCS_PICTURE = DOCS / "spof.jsonl", DOCS / "spof.md", DOCS / "spof.svg"
 SKIP = "?"
+INCONCLUSIVE = 4
 GOES_ON = "what it broke is healed, see invoke lab.status; run again, it goes on with the next component"
 QUESTION = f"""Your prediction: what fails while it is dead?
   {", ".join(WHAT)}; {EVERYTHING} or {NOTHING}; several with commas; {SKIP} is no prediction
@@ -39,7 +41,7 @@ SPOF = {
     "predict": 'what fails while each is dead: "web1=writes lb1=reads,writes,names web2=none"',
     "again": "put the results and predictions aside, and begin anew",
     "json": "the results for scripts",
-    "docs": "also write docs/spof.md and docs/spof.svg",
+    "docs": "write docs/spof.md and docs/spof.svg too, when every component is measured",
 }
 
 
@@ -53,9 +55,9 @@ def spof_(
     if again:
         _put_aside()
     code = spof.fingerprint()
-    done = spof.measured(FOLDER / RESULTS, code)
-    predicted = _predicted(lab, predict, unmeasured(wanted, list(done)), list(done))
-    todo = unmeasured(wanted, list(done))
+    done = [name for name, it in spof.measured(FOLDER / RESULTS, code).items() if it["verdict"] != UNKNOWN]
+    todo = unmeasured(wanted, done)
+    predicted = _predicted(lab, predict, todo, done)
     progress.say("spof", f"{len(wanted)} components, {len(wanted) - len(todo)} measured, {len(todo)} to go")
     try:
         _measure(lab, todo, predicted)
@@ -63,6 +65,8 @@ def spof_(
         results = spof.measured(FOLDER / RESULTS, code)
         _write(lab, results, docs)
         _answer(lab, results, json)
+    if any(results[it.name]["verdict"] == UNKNOWN for it in wanted):
+        raise Exit(code=INCONCLUSIVE)
 
 
 def _measure(lab: Lab, todo: Sequence[Component], predicted: Predictions) -> None:
@@ -125,12 +129,14 @@ def _write(lab: Lab, results: Mapping[str, Result], docs: bool) -> None:
         return
     atomic_write(FOLDER / PAGE, spof_page.page(lab, results))
     atomic_write(FOLDER / PICTURE, spof_page.picture(lab, results))
-    if docs:
-        write_docs(lab, results)
+    missing = [it.name for it in unmeasured(components(lab), list(results))]
+    if docs and missing:
+        progress.say("spof", f"docs/ is left as it is, not measured yet: {', '.join(missing)}")
+    elif docs:
+        _write_docs(lab, results)
 
 
-def write_docs(lab: Lab, results: Mapping[str, Result]) -> None:
-    """Write the results, the table and the picture of docs/."""
+def _write_docs(lab: Lab, results: Mapping[str, Result]) -> None:
     atomic_write(DOCS_RESULTS, "".join(f"{json.dumps(it, ensure_ascii=False)}\n" for it in results.values()))
     atomic_write(DOCS_PAGE, spof_page.replaced(DOCS_PAGE.read_text(encoding="utf-8"), lab, results))
     atomic_write(DOCS_PICTURE, spof_page.picture(lab, results))

@@ -12,12 +12,14 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from commands import experiment_spof as command
+from lab import topology
 from lab.analysis import matrix_results
+from lab.analysis.spof import UNKNOWN
 from lab.errors import LabNotUp
 from lab.experiment import spof
 from lab.experiment.spof import Setup
 from lab.nodes import vm_power
-from lab.plan.spof import Component
+from lab.plan.spof import Component, components
 from lab.state import choices, lock
 from lab.state.choices import Choices
 from tests.support.spof_stories import result
@@ -125,9 +127,30 @@ def test_a_refusal_leaves_no_page(folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert ending.value.code == 3 and not (folder / "spof" / "spof.html").exists()
 
 
-def test_docs_are_written_on_request(folder: Path) -> None:
-    """Results, table and picture, of which the page of docs/ is made."""
+def test_docs_are_written_on_request_when_everything_is_measured(folder: Path) -> None:
+    """Results, table and picture, of which the page of docs/ is made; a part of them would mislead."""
     command.spof_(Context(), only="web1", docs=True)
+    assert not (folder / "spof.jsonl").exists() and not (folder / "spof.svg").exists()
+    with pytest.raises(Exit):  # interrupted once
+        command.spof_(Context())
+    command.spof_(Context(), docs=True)
     assert "| web1 |" in (folder / "spof.md").read_text(encoding="utf-8")
-    assert list(command.published(folder / "spof.jsonl")) == ["web1"]
+    names = [it.name for it in components(topology.load())]
+    assert sorted(command.published(folder / "spof.jsonl")) == sorted(names)
     assert "✗ writes" in (folder / "spof.svg").read_text(encoding="utf-8")
+
+
+def test_a_component_of_which_too_little_was_seen_is_measured_again(folder: Path) -> None:
+    """Exit code 4 as long as one is left."""
+    unsure = result("web1", verdict=UNKNOWN)
+    (folder / "spof").mkdir()
+    matrix_results.append(unsure, folder / "spof" / "results.jsonl")
+    command.spof_(Context(), only="web1")
+    verdicts = [it["verdict"] for it in matrix_results.load(folder / "spof" / "results.jsonl")]
+    assert verdicts == [UNKNOWN, ""]
+    matrix_results.append(result("web2", verdict=UNKNOWN), folder / "spof" / "results.jsonl")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spof, "play", lambda *_: iter(()))
+        with pytest.raises(Exit) as ending:
+            command.spof_(Context(), only="web1,web2")
+    assert ending.value.code == 4

@@ -71,7 +71,7 @@ def test_the_picture_marks_every_component_in_words() -> None:
     picture = spof_page.picture(LAB, RESULTS)
     svg = ElementTree.fromstring(picture)
     texts = ["".join(it.itertext()) for it in svg.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"✗ reads, writes, names", "✗ names", "✗ writes", "✓ survived", "? not measured"} <= set(texts)
+    assert {"off: ✗ reads, writes, names", "✗ names", "off: ✗ writes", "✓ survived", "? not measured"} <= set(texts)
     for it in components(LAB):
         assert f"{it.name}: not measured." in picture or f"{it.name} dead: " in picture
 
