@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,7 +39,7 @@ QUESTION = f"""Your prediction: what fails while it is dead?
 SPOF = {
     "only": "a machine or a service, or several with commas between: web1, nginx, web1-nginx",
     "predict": 'what fails while each is dead: "web1=writes lb1=reads,writes,names web2=none"',
-    "again": "put the results and predictions aside, and begin anew",
+    "again": "put the results and predictions of these components aside, and begin anew",
     "json": "the results for scripts",
     "docs": "write docs/spof.md and docs/spof.svg too, when every component is measured",
 }
@@ -53,7 +53,7 @@ def spof_(
     lab = topology.load()
     wanted = chosen(lab, only)
     if again:
-        _put_aside()
+        _put_aside([it.name for it in wanted])
     code = spof.fingerprint()
     done = [name for name, it in spof.measured(FOLDER / RESULTS, code).items() if it["verdict"] != UNKNOWN]
     todo = unmeasured(wanted, done)
@@ -77,13 +77,16 @@ def _measure(lab: Lab, todo: Sequence[Component], predicted: Predictions) -> Non
         _write(lab, spof.measured(FOLDER / RESULTS, result["fingerprint"]), docs=False)
 
 
-def _put_aside() -> None:
-    """Keep the old results under another name."""
+def _put_aside(names: Sequence[str]) -> None:
+    """Copy results and predictions to files of this moment, and forget those of the components `names`."""
+    results, stored = matrix_results.load(FOLDER / RESULTS), _stored()
+    left = [it for it in results if it["name"] not in names]
+    kept = {name: it for name, it in stored.items() if name not in names}
     now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    for name in (RESULTS, PREDICTIONS):
-        path = FOLDER / name
+    for path, text in ((FOLDER / RESULTS, _lines(left)), (FOLDER / PREDICTIONS, _object(kept))):
         if path.exists():
             path.rename(path.with_stem(f"{path.stem}-until-{now}"))
+            atomic_write(path, text)
 
 
 def _predicted(lab: Lab, words: str, todo: Sequence[Component], done: Sequence[str]) -> Predictions:
@@ -91,14 +94,22 @@ def _predicted(lab: Lab, words: str, todo: Sequence[Component], done: Sequence[s
     given = predictions.parse(words, [it.name for it in components(lab)], done)
     known = _stored() | given
     missing = [it for it in todo if it.name not in known]
-    if missing and sys.stdin.isatty():
+    if missing and sys.stdin and sys.stdin.isatty():
         known |= _asked(missing)
     elif missing:
         progress.say("spof", f"no prediction for {', '.join(it.name for it in missing)}")
     if known:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        atomic_write(FOLDER / PREDICTIONS, json.dumps(known, indent=2) + "\n")
+        atomic_write(FOLDER / PREDICTIONS, _object(known))
     return known
+
+
+def _lines(results: Iterable[Result]) -> str:
+    return "".join(f"{json.dumps(it, ensure_ascii=False)}\n" for it in results)
+
+
+def _object(predicted: Predictions) -> str:
+    return json.dumps(predicted, indent=2) + "\n"
 
 
 def _stored() -> Predictions:
@@ -137,7 +148,7 @@ def _write(lab: Lab, results: Mapping[str, Result], docs: bool) -> None:
 
 
 def _write_docs(lab: Lab, results: Mapping[str, Result]) -> None:
-    atomic_write(DOCS_RESULTS, "".join(f"{json.dumps(it, ensure_ascii=False)}\n" for it in results.values()))
+    atomic_write(DOCS_RESULTS, _lines(results.values()))
     atomic_write(DOCS_PAGE, spof_page.replaced(DOCS_PAGE.read_text(encoding="utf-8"), lab, results))
     atomic_write(DOCS_PICTURE, spof_page.picture(lab, results))
 

@@ -6,19 +6,21 @@ from typing import Any
 
 from lab.analysis.spof import END_S, SINGLE, SURVIVED, UNKNOWN, WHAT, fails, verdict
 from lab.picture import State
-from lab.plan.predictions import right
-from lab.plan.spof import Component, components
+from lab.plan.predictions import NOTHING, right
+from lab.plan.spof import DEAD_S, Component, components
 from lab.report.fault_phrases import duration
+from lab.report.grid import NONE
 from lab.topology import Lab
 
 NOT_YET = "not in this lab yet"
 HOW_TO_READ = (
-    "A component is dead for 20 s. reads, writes: those of visitors who know the address. names: new visitors look the "
-    "site's name up first; a dead name server does not show in any request of the others, so the name server was asked "
-    "itself. Each cell: failed/tried until the failure was noticed, then failed/tried in the last "
-    f"{END_S:.0f} s of the dead time. ✗: at least half failed in the end, so nothing in this lab takes over: a single "
-    "point of failure. noticed: until HAProxy took a server out. recovered: from the beginning of the repair until "
-    "all was answered again and HAProxy used every server."
+    f"A component is dead for {DEAD_S:.0f} s. reads, writes: those of visitors who know the address. "
+    "names: new visitors look the site's name up first; a dead name server does not show in any request of the others, "
+    "so the name server was asked itself. "
+    f"Each cell: failed/tried until the failure was noticed, then failed/tried in the last {END_S:.0f} s of that time. "
+    "✗: at least half failed in the end, so nothing in this lab takes over: a single point of failure. "
+    "noticed: until HAProxy took a server out. "
+    "recovered: from the beginning of the repair until all was answered again and HAProxy used every server."
 )
 COLUMNS = ("component", *WHAT, "noticed after", "recovered after")
 MARKS = {SINGLE: "✗", SURVIVED: "✓", UNKNOWN: "?"}
@@ -47,11 +49,8 @@ class Row:
 
     @property
     def judged(self) -> str:
-        """The prediction, and whether it was right."""
-        if not self.right:
-            return self.predicted or "no prediction"
-        wrong = [what for what, it in self.right.items() if not it]
-        return f"{self.predicted}: " + (f"wrong about {', '.join(wrong)}" if wrong else "right")
+        """Whether the prediction was right as a whole, and what was predicted to fail; '-' without one."""
+        return f"{'right' if all(self.right.values()) else 'wrong'}: {self.predicted}" if self.predicted else NONE
 
 
 def rows(lab: Lab, results: Results) -> list[Row]:
@@ -70,7 +69,7 @@ def _row(lab: Lab, component: Component, result: Mapping[str, Any]) -> Row:
         verdict=verdict(result),
         failing=tuple(what for what in WHAT if failed[what]),
         cure=cure(lab, component, result),
-        predicted="" if predicted is None else f"{', '.join(predicted)} fail" if predicted else "nothing fails",
+        predicted="" if predicted is None else ", ".join(predicted) or NOTHING,
         right=right(predicted, failed),
     )
 

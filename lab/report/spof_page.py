@@ -8,7 +8,7 @@ from lab.analysis.spof import SINGLE
 from lab.picture import draw
 from lab.render import render
 from lab.report import spof
-from lab.report.grid import NONE, grid
+from lab.report.grid import grid
 from lab.report.spof import COLUMNS, HOW_TO_READ, MARKS, Results, Row
 from lab.topology import Lab
 
@@ -21,13 +21,10 @@ def terminal(lab: Lab, results: Results) -> str:
     """The table, the cures, the predictions and their score as plain text."""
     shown = spof.rows(lab, results)
     head = f"{_count(shown)} of {len(shown)} measured components are single points of failure"
-    table = _columns([COLUMNS, *(row.words for row in shown)])
+    table = _columns([(*COLUMNS, "prediction"), *((*row.words, row.judged) for row in shown)])
     cures = [f"{MARKS[row.verdict]} {row.name}: {row.cure}" for row in shown]
-    predicted = [f"{row.name}: {row.judged}" for row in shown] if spof.score(shown) else []
     score = spof.score(shown) or "no prediction"
-    return "\n".join(
-        [head, "", *table, "", *textwrap.wrap(HOW_TO_READ, WIDTH), "", "Cures:", *cures, "", *predicted, score]
-    )
+    return "\n".join([head, "", *table, "", *textwrap.wrap(HOW_TO_READ, WIDTH), "", "Cures:", *cures, "", score])
 
 
 def picture(lab: Lab, results: Results) -> str:
@@ -68,10 +65,12 @@ def replaced(text: str, lab: Lab, results: Results) -> str:
 
 def _made(results: Results) -> str:
     every = list(results.values())
-    how = {f"durability {it['durability']}, {it['algorithm']}, {it['mode']}, commit {it['commit']}" for it in every}
+    how = {f"primary {it['primary']}, durability {it['durability']}, {it['algorithm']}, {it['mode']}" for it in every}
+    commits = {it["commit"] for it in every}
     dates = sorted(it["date"] for it in every)
     minutes = sum(it["took_s"] for it in every) / 60
-    return f"Measured {dates[0]} to {dates[-1]} (UTC) in {minutes:.0f} minutes: {'; '.join(sorted(how)) or NONE}."
+    when = f"Measured {dates[0]} to {dates[-1]} (UTC) in {minutes:.0f} minutes"
+    return f"{when}: {'; '.join(sorted(how))}. Commit: {', '.join(sorted(commits))}."
 
 
 def _count(shown: Sequence[Row]) -> int:

@@ -75,13 +75,14 @@ def test_without_a_terminal_nothing_is_asked(folder: Path, capsys: pytest.Captur
 
 
 def test_what_is_measured_is_not_measured_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its result is shown; --again puts it aside and begins anew."""
+    """Its result is shown; --again puts it aside and begins anew, and leaves the others."""
     command.spof_(Context(), only="web1")
     command.spof_(Context(), only="web1,web2")
     assert list(results(folder)) == ["web1", "web2"]
-    command.spof_(Context(), only="web2", again=True)
-    assert list(results(folder)) == ["web2"]
-    assert len(list((folder / "spof").glob("results-until-*.jsonl"))) == 1
+    command.spof_(Context(), only="web2", again=True, predict="web2=writes")
+    assert results(folder) == {"web1": None, "web2": ["writes"]}
+    (old,) = (folder / "spof").glob("results-until-*.jsonl")
+    assert [it["name"] for it in matrix_results.load(old)] == ["web1", "web2"]
 
 
 def test_predictions_of_the_option_are_stored_and_judged(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

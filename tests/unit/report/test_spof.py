@@ -59,9 +59,9 @@ def test_the_cure_follows_the_primary() -> None:
 def test_predictions_stand_beside_the_measurement_with_a_score() -> None:
     """lb1: the names were forgotten; who predicted nothing is neither right nor wrong."""
     judged = {name: row.judged for name, row in rows().items()}
-    assert judged["lb1"] == "reads, writes fail: wrong about names"
-    assert judged["web1"] == "writes fail: right" and judged["web1-nginx"] == "nothing fails: right"
-    assert judged["web2"] == "no prediction"
+    assert judged["lb1"] == "wrong: reads, writes"
+    assert judged["web1"] == "right: writes" and judged["web1-nginx"] == "right: none"
+    assert judged["web2"] == "-"
     assert spof.score(list(rows().values())).startswith("8 of 9 ")
     assert spof.score([rows()["web2"]]) == ""
 
