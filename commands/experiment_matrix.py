@@ -44,7 +44,7 @@ def matrix_(c: Context, only: str = "", rounds: int = 10, again: bool = False, t
     if todo:
         _must_run(lab)
         try:
-            for message in matrix.play(todo, Setup(lab, ROLES, _host(), RESULTS, page.write)):
+            for message in matrix.play(todo, Setup(lab, ROLES, host(), RESULTS, page.write)):
                 say(message)
                 _write(plans)
         finally:
@@ -77,6 +77,7 @@ def _must_run(lab: Lab) -> None:
         raise LabNotUp(f"the lab is not up: {', '.join(down)}", hint="invoke lab.up")
 
 
-def _host() -> dict[str, object]:
+def host() -> dict[str, object]:
+    """The hosting machine, as results describe it: its processors, and whether those of the nodes are emulated."""
     driver = vm_power.found().get("driver", "")
     return {"cpus": os.cpu_count(), "accelerator": "emulated" if driver == "qemu" else driver}

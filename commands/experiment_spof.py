@@ -10,6 +10,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from commands.command import command, say
+from commands.experiment_matrix import host
 from fabfile.roles import ROLES
 from lab import progress, topology
 from lab.analysis import matrix_results, run_folder
@@ -71,7 +72,7 @@ def spof_(
 
 def _measure(lab: Lab, todo: Sequence[Component], predicted: Predictions) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    setup = Setup(lab, ROLES, FOLDER / RESULTS, predicted, run_page.write)
+    setup = Setup(lab, ROLES, host(), FOLDER / RESULTS, predicted, run_page.write)
     for result in spof.play(todo, setup):
         progress.say("spof", f"{result['name']}: {result['verdict']}")
         _write(lab, spof.measured(FOLDER / RESULTS, result["fingerprint"]), docs=False)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,27 @@ from lab.analysis import matrix_results, run_folder, spof
 from lab.analysis.judgement import Judgement
 from lab.desired.target import Roles
 from lab.errors import LabNotUp
-from lab.experiment import lookups, own_choices, runner
+from lab.experiment import lookups, own_choices, runner, teardown
+from lab.operations import converge
+from lab.plan.experiment_file import Plan
 from lab.plan.spof import COMMAND, Component, plan
 from lab.state import choices
 from lab.topology import Lab
 
 NOT_MEASURED = ("provider", "box", "without")  # choices that do not change what fails
 FIRST_GUESS_S = {True: 90.0, False: 65.0}  # a machine has to boot; until there are results
+PROVISION = "invoke lab.provision"
 RESET = f"back to a healthy lab: invoke lab.reset; then go on: {COMMAND}"
 Result = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Setup:
-    """Lab, roles, file of the results, predictions by component, and the function that draws a run's report."""
+    """Lab, roles, hosting machine, file of the results, predictions by component, and what draws a run's report."""
 
     lab: Lab
     roles: Roles
+    host: Mapping[str, object]
     path: Path
     predicted: Mapping[str, Sequence[str]]
     draw: Callable[[Path, Judgement], object]
@@ -75,9 +80,18 @@ def _measure(component: Component, setup: Setup, code: str) -> dict[str, Any]:
     except LabNotUp as error:
         error.hint = f"{error.hint}; or {RESET}"
         raise
-    found = {**spof.measure(judgement.history, names), "run": folder.name}
-    about = {"name": component.name, "predicted": setup.predicted.get(component.name), "fingerprint": code}
+    except KeyboardInterrupt:  # the fault is healed, but a primary that was dead came back read-only
+        teardown.tried("the roles may not be restored", partial(converge.everything, lab, setup.roles), PROVISION)
+        raise
+    found = spof.measure(judgement.history, names)
+    about = {"name": component.name, "verdict": spof.verdict(found), "fingerprint": code}
+    known = {"predicted": setup.predicted.get(component.name), "run": folder.name}
+    took = {"took_s": round(time.monotonic() - began)}
+    return {**about, **known, **_how(wanted, setup), **found, **took}
+
+
+def _how(wanted: Plan, setup: Setup) -> dict[str, Any]:
+    """When, by which code, where and with which choices it was measured."""
     when = {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "commit": matrix_results.commit()}
     chosen = {name: getattr(wanted, name) for name in ("durability", "algorithm", "mode")}
-    took = {"took_s": round(time.monotonic() - began)}
-    return {**about, "verdict": spof.verdict(found), **when, **chosen, **found, **took}
+    return {**when, "host": dict(setup.host), **chosen}

@@ -67,10 +67,12 @@ def _made(results: Results) -> str:
     every = list(results.values())
     how = {f"primary {it['primary']}, durability {it['durability']}, {it['algorithm']}, {it['mode']}" for it in every}
     commits = {it["commit"] for it in every}
+    hosts = {f"{it['host'].get('cpus', '?')} processors, {it['host'].get('accelerator', '?')}" for it in every}
     dates = sorted(it["date"] for it in every)
     minutes = sum(it["took_s"] for it in every) / 60
     when = f"Measured {dates[0]} to {dates[-1]} (UTC) in {minutes:.0f} minutes"
-    return f"{when}: {'; '.join(sorted(how))}. Commit: {', '.join(sorted(commits))}."
+    where = f"Host: {'; '.join(sorted(hosts))}. Commit: {', '.join(sorted(commits))}."
+    return f"{when}: {'; '.join(sorted(how))}. {where}"
 
 
 def _count(shown: Sequence[Row]) -> int:

@@ -47,7 +47,8 @@ def result(name: str = "web1", failing: Sequence[str] = (), **changes: Any) -> d
         "took_s": 90,
         "run": f"20261201T100000Z-spof-{name}",
     }
-    return {**about, **chosen, **counted, **times, "predicted": None, **changes}
+    where = {"host": {"cpus": 2, "accelerator": "emulated"}}
+    return {**about, **chosen, **where, **counted, **times, "predicted": None, **changes}
 
 
 WHAT = ("reads", "writes", "names")

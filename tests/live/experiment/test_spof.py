@@ -45,9 +45,9 @@ def test_a_dead_name_server_is_a_single_point_that_no_request_shows(healthy: Lab
 
 @pytest.mark.usefixtures("own_results")
 def test_an_interruption_heals_and_the_next_command_goes_on(healthy: Lab) -> None:
-    """Ctrl-C while web2 is off: exit 130, no fault is left, web2 runs, what was measured is shown and kept."""
-    running = start("experiment.spof", "--only", "lb1-dnsmasq,web2")
-    until("web2 is off", lambda: "web2-power-off" in [it["id"] for it in ledger.entries()], KILLED_S, every=0.5)
+    """Ctrl-C while the primary is off: exit 130, no fault is left, writes work, what was measured is kept."""
+    running = start("experiment.spof", "--only", "lb1-dnsmasq,web1")
+    until("web1 is off", lambda: "web1-power-off" in [it["id"] for it in ledger.entries()], KILLED_S, every=0.5)
     os.killpg(running.pid, signal.SIGINT)
     output, _ = running.communicate(timeout=ENDS_S)
     assert running.returncode == 130, output
@@ -55,7 +55,7 @@ def test_an_interruption_heals_and_the_next_command_goes_on(healthy: Lab) -> Non
     until("the lab is healthy", lambda: not wrong(healthy), ENDS_S, every=2)
     kept = json.loads((experiment_spof.FOLDER / experiment_spof.RESULTS).read_text(encoding="utf-8"))
     assert kept["name"] == "lb1-dnsmasq"
-    assert [it["name"] for it in _measured("lb1-dnsmasq,web2")] == ["lb1-dnsmasq", "web2"]
+    assert [it["name"] for it in _measured("lb1-dnsmasq,web1")] == ["lb1-dnsmasq", "web1"]
 
 
 @pytest.mark.usefixtures("own_results")

@@ -48,6 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(lock, "held", lambda: nullcontext(True))
     monkeypatch.setattr(choices, "of_the_user", lambda: None)
     monkeypatch.setattr(choices, "load", Choices)
+    monkeypatch.setattr(vm_power, "found", lambda: {"driver": "qemu"})
     monkeypatch.setattr(vm_power, "states", lambda lab: {"web1": "running"})
     monkeypatch.setattr(spof, "fingerprint", lambda: "f")
     monkeypatch.setattr(spof, "play", play)

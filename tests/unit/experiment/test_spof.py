@@ -16,6 +16,7 @@ from lab.errors import InfrastructureBroken, LabNotUp, Unreachable
 from lab.experiment import lookups, own_choices, runner, spof
 from lab.experiment.spof import Setup
 from lab.nodes import name_server
+from lab.operations import converge
 from lab.plan.experiment_file import Plan
 from lab.plan.spof import chosen, unmeasured
 from lab.state import choices
@@ -26,6 +27,7 @@ from tests.support.spof_stories import story
 from tests.support.timelines import changed, kind
 
 LAB = topology.load(topology.ROOT / "lab.yml")
+HOST = {"cpus": 2, "accelerator": "emulated"}
 INTERRUPTED = changed(story(), kind("end"), complete=False, why="interrupted")
 UNHEALTHY = LabNotUp("the lab is not healthy", hint="invoke lab.up")
 
@@ -37,6 +39,7 @@ class Doubles:
         self.folder, self.stories = folder, list(stories)
         self.plans: list[str] = []
         self.drawn: list[str] = []
+        self.converged = 0
         self.path = folder / "results.jsonl"
 
     @contextmanager
@@ -57,10 +60,14 @@ class Doubles:
         """Stands in for the report of a run."""
         self.drawn.append(folder.name)
 
+    def converge(self, _lab: object, _roles: object) -> None:
+        """Stands in for converge.everything."""
+        self.converged += 1
+
     def play(self, only: str, **predicted: list[str]) -> list[str]:
         """The command: measure what has no result yet; returns name and verdict of each new result."""
         todo = unmeasured(chosen(LAB, only), list(self.results))
-        setup = Setup(LAB, {}, self.path, predicted, self.draw)
+        setup = Setup(LAB, {}, HOST, self.path, predicted, self.draw)
         return [f"{it['name']}: {it['verdict']}" for it in spof.play(todo, setup)]
 
     @property
@@ -81,6 +88,7 @@ def doubles(monkeypatch: pytest.MonkeyPatch, folder: Path, *stories: Sequence[En
     """These runs, in their order."""
     made = Doubles(folder, *stories)
     monkeypatch.setattr(runner, "run", made.run)
+    monkeypatch.setattr(converge, "everything", made.converge)
     return made
 
 
@@ -92,26 +100,28 @@ def test_each_component_leaves_a_result_and_a_report(monkeypatch: pytest.MonkeyP
     first, second = it.results.values()
     assert (first["predicted"], second["predicted"]) == (None, ["writes"])
     assert (second["run"], second["durability"], second["mode"]) == ("run-2", "durable", "active-active")
+    assert second["host"] == HOST
 
 
 def test_an_interruption_keeps_what_is_measured_and_the_rest_follows(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The component that was dead has no result, so it is the next one."""
+    """The component that was dead has no result, so it is the next one; a converge opens a primary that was dead."""
     it = doubles(monkeypatch, tmp_path, story(), INTERRUPTED, story())
     with pytest.raises(KeyboardInterrupt):
         it.play("nginx")
-    assert list(it.results) == ["web1-nginx"]
+    assert list(it.results) == ["web1-nginx"] and it.converged == 1
     assert it.play("nginx") == [f"web2-nginx: {SURVIVED}"]
     assert it.play("nginx") == []
 
 
 def test_an_unhealthy_lab_is_refused_with_the_way_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is reset without being asked: that would delete the user's notes."""
+    """Nothing is reset without being asked: that would delete the user's notes; nor repaired."""
     it = doubles(monkeypatch, tmp_path, story(), UNHEALTHY)
     with pytest.raises(LabNotUp) as caught:
         it.play("nginx")
     assert "invoke lab.up" in caught.value.hint and "invoke lab.reset" in caught.value.hint
+    assert it.converged == 0
     assert list(it.results) == ["web1-nginx"]
 
 

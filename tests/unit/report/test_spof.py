@@ -100,4 +100,5 @@ def test_terminal_and_docs_have_every_row() -> None:
     old = "before\n<!-- table: spof -->\n\nold\n\n<!-- end -->\nafter\n"
     new = spof_page.replaced(old, LAB, RESULTS)
     assert new.startswith("before\n") and new.endswith("<!-- end -->\nafter\n") and "old" not in new
+    assert "2 processors, emulated" in new
     assert "| web2 |" in new and spof_page.replaced(new, LAB, RESULTS) == new
