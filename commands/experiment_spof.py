@@ -52,16 +52,16 @@ def spof_(
 ) -> None:
     """Kill each machine and each service in turn, and measure what fails; goes on where it was stopped."""
     lab = topology.load()
-    wanted = chosen(lab, only)
+    wanted, code = chosen(lab, only), spof.fingerprint()
     if again:
-        _put_aside([it.name for it in wanted])
-    code = spof.fingerprint()
+        _put_aside([it.name for it in wanted], code)
     done = [name for name, it in spof.measured(FOLDER / RESULTS, code).items() if it["verdict"] != UNKNOWN]
     todo = unmeasured(wanted, done)
-    predicted = _predicted(lab, predict, todo, done)
-    progress.say("spof", f"{len(wanted)} components, {len(wanted) - len(todo)} measured, {len(todo)} to go")
+    predicted = _predicted(predictions.parse(predict, [it.name for it in components(lab)], done), todo, code)
+    progress.say("spof", f"components: {len(wanted)}; measured: {len(wanted) - len(todo)}; to go: {len(todo)}")
     try:
-        _measure(lab, todo, predicted)
+        if todo:
+            _measure(lab, todo, predicted)
     finally:
         results = spof.measured(FOLDER / RESULTS, code)
         _write(lab, results, docs)
@@ -78,22 +78,21 @@ def _measure(lab: Lab, todo: Sequence[Component], predicted: Predictions) -> Non
         _write(lab, spof.measured(FOLDER / RESULTS, result["fingerprint"]), docs=False)
 
 
-def _put_aside(names: Sequence[str]) -> None:
+def _put_aside(names: Sequence[str], code: str) -> None:
     """Copy results and predictions to files of this moment, and forget those of the components `names`."""
-    results, stored = matrix_results.load(FOLDER / RESULTS), _stored()
+    results, stored = matrix_results.load(FOLDER / RESULTS), _stored(code)
     left = [it for it in results if it["name"] not in names]
     kept = {name: it for name, it in stored.items() if name not in names}
     now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    for path, text in ((FOLDER / RESULTS, _lines(left)), (FOLDER / PREDICTIONS, _object(kept))):
+    for path, text in ((FOLDER / RESULTS, _lines(left)), (FOLDER / PREDICTIONS, _object(kept, code))):
         if path.exists():
             path.rename(path.with_stem(f"{path.stem}-until-{now}"))
             atomic_write(path, text)
 
 
-def _predicted(lab: Lab, words: str, todo: Sequence[Component], done: Sequence[str]) -> Predictions:
+def _predicted(given: Predictions, todo: Sequence[Component], code: str) -> Predictions:
     """The predictions of the option, those that are stored, and on a terminal the answers to a question each."""
-    given = predictions.parse(words, [it.name for it in components(lab)], done)
-    known = _stored() | given
+    known = _stored(code) | given
     missing = [it for it in todo if it.name not in known]
     if missing and sys.stdin and sys.stdin.isatty():
         known |= _asked(missing)
@@ -101,7 +100,7 @@ def _predicted(lab: Lab, words: str, todo: Sequence[Component], done: Sequence[s
         progress.say("spof", f"no prediction for {', '.join(it.name for it in missing)}")
     if known:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        atomic_write(FOLDER / PREDICTIONS, _object(known))
+        atomic_write(FOLDER / PREDICTIONS, _object(known, code))
     return known
 
 
@@ -109,13 +108,15 @@ def _lines(results: Iterable[Result]) -> str:
     return "".join(f"{json.dumps(it, ensure_ascii=False)}\n" for it in results)
 
 
-def _object(predicted: Predictions) -> str:
-    return json.dumps(predicted, indent=2) + "\n"
+def _object(predicted: Predictions, code: str) -> str:
+    return json.dumps({"fingerprint": code, "predicted": predicted}, indent=2) + "\n"
 
 
-def _stored() -> Predictions:
+def _stored(code: str) -> Predictions:
+    """The predictions for this code and these choices: with another setting something else may fail."""
     path = FOLDER / PREDICTIONS
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return dict(stored["predicted"]) if stored.get("fingerprint") == code else {}
 
 
 def _asked(missing: Sequence[Component]) -> Predictions:

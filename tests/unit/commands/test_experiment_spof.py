@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def play(todo: Sequence[Component], setup: Setup) -> Iterator[dict[str, Any]]:
         for it in todo:
-            made = result(it.name, ["writes"], predicted=setup.predicted.get(it.name))
+            made = result(it.name, ["writes"], fingerprint=spof.fingerprint(), predicted=setup.predicted.get(it.name))
             matrix_results.append(made, setup.path)
             yield made
             if it.name == "web1-php-fpm":
@@ -114,6 +114,16 @@ def test_a_prediction_outlives_an_interruption(
     assert "web1-php-fpm" in capsys.readouterr().out
     command.spof_(Context(), only="php-fpm")
     assert results(folder) == {"web1-php-fpm": None, "web2-php-fpm": ["reads", "writes", "names"]}
+
+
+def test_a_prediction_is_for_one_setting(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With another durability something else may fail: it has to be predicted anew."""
+    command.spof_(Context(), only="web1", predict="web1=writes web2=writes")
+    monkeypatch.setattr(spof, "fingerprint", lambda: "another")
+    command.spof_(Context(), only="web2")
+    assert results(folder) == {"web1": ["writes"], "web2": None}
 
 
 def test_a_refusal_leaves_no_page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
