@@ -19,12 +19,14 @@ HOW_TO_READ = (
     "so the name server was asked itself. "
     f"Each cell: failed/tried until the failure was noticed, then failed/tried in the last {END_S:.0f} s of that time. "
     "✗: at least half failed in the end, so nothing in this lab takes over: a single point of failure. "
+    "!: some, but fewer than half. "
     "noticed: until HAProxy took a server out. "
     "recovered: from the beginning of the repair until all was answered again and HAProxy used every server."
 )
 COLUMNS = ("component", *WHAT, "noticed after", "recovered after")
 MARKS = {SINGLE: "✗", SURVIVED: "✓", UNKNOWN: "?"}
 CAME = {True: "✗ fail", False: "✓ ok", None: "? too few"}
+SOME = "! some"  # fewer than half: a busy machine is one reason
 Results = Mapping[str, Mapping[str, Any]]
 
 
@@ -76,7 +78,8 @@ def _row(lab: Lab, component: Component, result: Mapping[str, Any]) -> Row:
 
 def _cell(counted: Mapping[str, Sequence[int]], failed: bool | None) -> str:
     first, end = ("{}/{}".format(*counted[part]) for part in ("first", "end"))
-    return f"{CAME[failed]} {first}, {end}"
+    came = SOME if failed is False and counted["end"][0] else CAME[failed]
+    return f"{came} {first}, {end}"
 
 
 def _seconds(value: float | None, otherwise: str) -> str:

@@ -37,6 +37,12 @@ def test_too_few_requests_are_told() -> None:
     assert row.cells[1] == "? too few 0/0, 1/2" and "measure it again" in row.cure
 
 
+def test_some_failures_are_told_and_are_no_single_point() -> None:
+    """A busy machine refuses some requests; a reader must see that."""
+    (row,) = spof.rows(LAB, {"web1": result("web1", reads={"first": [3, 9], "end": [20, 60]})})
+    assert row.cells[0] == "! some 3/9, 20/60" and row.failing == ()
+
+
 def test_a_cure_says_whether_the_lab_has_it() -> None:
     """A command where there is one; otherwise that it is not in this lab yet."""
     cures = {name: row.cure for name, row in rows().items()}
