@@ -8,11 +8,12 @@ import pytest
 
 from lab.faults import ledger
 from lab.faults.kinds import Fault
-from lab.mysql import last_seen
+from lab.mysql import last_seen, shutdown
 from lab.mysql.advice import advise
 from lab.mysql.server_state import Database
 from tests.support.pairs import OPEN, REPLICA, U1, U2, WEB1, WEB2
 
+ENDED = {"web1": f"web1: MySQL was asked to stop, which {shutdown.RELEASES}"}
 CERTAIN = "invoke lab.provision (starts it, web1 stays primary), or invoke db.promote web2 --salvage"
 CONNECTS = replace(REPLICA, receiving=False, error="Error reconnecting to source")
 STOPS: dict[str, tuple[Database, Collection[str], str, Fault | None, bool]] = {
@@ -40,8 +41,7 @@ def test_a_primary_that_was_stopped_is_started_rather_than_replaced(
     last_seen.remember(time.time(), [replace(OPEN, node=seen), REPLICA])
     if fault:
         ledger.add(fault, 1.0)
-    ended = {"web1": "web1: MySQL was asked to stop"}
-    (line,) = advise((WEB1, WEB2), {"web1": None, "web2": web2}, "", ended, {"web1": "running"}, stopped)
+    (line,) = advise((WEB1, WEB2), {"web1": None, "web2": web2}, "", ENDED, {"web1": "running"}, stopped)
     assert line.endswith(f"; next: {CERTAIN}") == certain
     assert ("lab.provision" in line) == certain
 
@@ -50,5 +50,14 @@ def test_a_stopped_primary_is_not_started_after_a_promotion_that_nobody_saw_end(
     """The other server may have been open since."""
     last_seen.remember(time.time(), [OPEN, REPLICA])
     last_seen.opening("web2", REPLICA.gtid_executed)
-    (line,) = advise((WEB1, WEB2), {"web1": None, "web2": CONNECTS}, "", {}, {"web1": "running"}, ["web1"])
+    (line,) = advise((WEB1, WEB2), {"web1": None, "web2": CONNECTS}, "", ENDED, {"web1": "running"}, ["web1"])
+    assert "lab.provision" not in line
+
+
+@pytest.mark.parametrize("ended", ["", "how MySQL on web1 ended as a primary is not known: it was started again since"])
+def test_a_machine_that_has_no_record_of_its_end_as_primary_is_not_started(ended: str) -> None:
+    """It may be made anew, and empty: a converge refuses it then."""
+    last_seen.remember(time.time(), [OPEN, REPLICA])
+    asked = {"web1": None, "web2": CONNECTS}
+    (line,) = advise((WEB1, WEB2), asked, "", {"web1": ended}, {"web1": "running"}, ["web1"])
     assert "lab.provision" not in line
