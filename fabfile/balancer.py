@@ -1,6 +1,8 @@
 """Role balancer: HAProxy in front of the web servers."""
 
-from lab.desired.state import Desired, File, Unit
+from collections.abc import Sequence
+
+from lab.desired.state import NEWCOMERS, Desired, File, Unit
 from lab.desired.target import Target
 
 SAVE_STATES = (
@@ -29,4 +31,11 @@ def desired(target: Target) -> Desired:
                 on_change=RELOAD % haproxy.unit,
             ),
         ),
+        questions={NEWCOMERS: _newcomers(conf, [node.name for node in target.lab.having("web")])},
     )
+
+
+def _newcomers(conf: str, names: Sequence[str]) -> str:
+    """Bash that names the web servers that a HAProxy which has servers does not have yet."""
+    lacks = f'grep -q "^ *server $name " {conf} || echo $name'
+    return f"if grep -q '^ *server ' {conf}; then for name in {' '.join(names)}; do {lacks}; done; fi 2>/dev/null"

@@ -4,6 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# A question whose answer names nodes that this node sends nothing to yet: it changes when they are ready.
+NEWCOMERS = "newcomers"
+
 
 @dataclass(frozen=True)
 class File:

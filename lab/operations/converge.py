@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from lab import progress
 from lab.desired import ensure
-from lab.desired.state import Desired, Difference, Found, Unit
+from lab.desired.state import NEWCOMERS, Desired, Difference, Found, Unit
 from lab.desired.target import Roles, Target
 from lab.errors import LabError, LabNotUp
 from lab.faults import protections
@@ -37,11 +37,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Converged:
-    """A node after its converge: what was changed, what it answered, and the units that wait for their turn."""
+    """A node after its converge: what was changed, what it answered, and the units that wait for their turn.
+
+    `held`: what it changes when other nodes are ready.
+    """
 
     changed: list[str]
     found: Found
     later: tuple[Unit, ...] = ()
+    held: Difference | None = None
 
 
 def everything(
@@ -55,9 +59,8 @@ def everything(
 ) -> Outcome:
     """Converge every running node, or one, with `roles` or those named in `only`; `dry_run` shows what differs.
 
-    A second run on an unchanged lab changes nothing and costs two round trips a node. The databases are
-    made primary and replica only when all of them are there to be asked. MySQL restarts on one node after the
-    other; where only one node is converged, the pair is asked then too, for its primary has to be opened again.
+    A second run on an unchanged lab changes nothing and costs two round trips a node. The databases get their roles
+    only when all are there, and MySQL restarts on one after the other. A balancer waits for new servers.
     `without` are protections that an experiment takes away: every converge that does not name them puts them back.
     """
     running = lifecycle.running(lab)
@@ -80,6 +83,7 @@ def everything(
         durability, unique_key = chosen.durability, "unique-key" not in without
         pair = Pair(lab, _servers(machines), releases, passwords, durability, _answers(results), asked_at, unique_key)
         changed += _databases(pair, running, {name: it.later for name, it in results.items() if it.later})
+    changed += _held(machines, results)
     off = [it.name for it in lab.nodes if it not in [machine.node for machine in running]]
     if not (without or node or dry_run or off or len(wanted) < len(roles)):
         _all_protected()
@@ -177,6 +181,9 @@ def _node(machine: Machine, desired: Desired, dry_run: bool) -> Converged:
         diffs = ensure.show(machine, difference)
         progress.done(name, f"would change: {difference.summary()}")
         return Converged([*clock, f"{name}: {difference}\n{diffs}".rstrip()], found)
+    if newcomers := found.answers.get(NEWCOMERS, "").split():
+        progress.done(name, f"changes when {', '.join(newcomers)} can serve: {difference.summary()}")
+        return Converged(clock, found, held=difference)
     _change(machine, difference)
     found = ensure.ask(machine, Desired(questions=desired.questions)) if "database" in desired.questions else found
     changed = f"{difference.summary()} changed"
@@ -184,6 +191,17 @@ def _node(machine: Machine, desired: Desired, dry_run: bool) -> Converged:
     took = f"{time.monotonic() - began:.0f} s{waits and f'; {waits} waits for its turn to restart'}"
     progress.done(name, f"configured: {changed}, {took}")
     return Converged([*clock, f"{name}: {changed}"], found, difference.later)
+
+
+def _held(machines: Sequence[Machine], results: Mapping[str, Converged]) -> list[str]:
+    """Change the nodes that waited for others."""
+    changed: list[str] = []
+    for machine in machines:
+        name = machine.node.name
+        if difference := results[name].held:
+            _change(machine, difference)
+            changed.append(f"{name}: {difference.summary()} changed")
+    return changed
 
 
 def _change(machine: Machine, difference: Difference) -> None:
