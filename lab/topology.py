@@ -75,6 +75,11 @@ class Lab:
         return nodes[name]
 
     @property
+    def remote_readers(self) -> tuple[Node, ...]:
+        """The web servers without a database: they read from the databases of other nodes."""
+        return tuple(node for node in self.having("web") if "database" not in node.roles)
+
+    @property
     def url(self) -> str:
         """The site's URL by address, for clients on the hosting machine."""
         return f"http://{self.having('balancer')[0].ip}/"
@@ -138,7 +143,6 @@ def _between(data: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from _names(nodes)
     yield from _addresses(nodes, str(data.get("network")))
     yield from _missing_roles(nodes)
-    yield from _parted(nodes)
 
 
 def _network(name: str, text: str) -> Iterator[Mistake]:
@@ -196,15 +200,6 @@ def _missing_roles(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
     for role, most in (("balancer", 1), ("nameserver", 1), ("database", 2)):
         if given.count(role) > most:
             yield ("nodes",), f"{given.count(role)} nodes have the role {role}; the lab can use {most}"
-
-
-def _parted(nodes: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Nodes with only one of the roles web and database: the site reads from the database on its own node."""
-    for name, node in nodes.items():
-        roles = _roles(node)
-        if set(roles) <= set(ROLES) and ("web" in roles) != ("database" in roles):
-            has, lacks = ("web", "database") if "web" in roles else ("database", "web")
-            yield ("nodes", name, "roles"), f"{has} without {lacks}: the site reads from the database of its own server"
 
 
 def _roles(node: Mapping[str, Any]) -> list[str]:

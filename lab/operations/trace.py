@@ -99,7 +99,7 @@ def _server(lab: Lab, node: Node) -> Iterator[Hop]:
 def _asked_a_database(answer: Response) -> bool:
     """Whether PHP works, and says that its database does not (provision/site/index.php)."""
     refused = answer.status == HTTPStatus.SERVICE_UNAVAILABLE
-    return refused and SERVED_BY in answer.headers and "the database on" in answer.text
+    return refused and SERVED_BY in answer.headers and "database" in answer.text
 
 
 def _asked(lab: Lab, path: str, timeout: float, node: Node | None = None) -> tuple[Response | str, float]:

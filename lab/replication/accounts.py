@@ -36,13 +36,23 @@ class Account:
 
 
 def load(lab: Lab) -> tuple[Account, ...]:
-    """The accounts of provision/sql/accounts.yml for this lab's network."""
-    hosts = {"localhost": "localhost", "lab": f"{lab.network.network_address}/{lab.network.netmask}"}
+    """The accounts of provision/sql/accounts.yml for the nodes of this lab, one for each host."""
+    hosts = {"web": _readers(lab), "lab": [f"{lab.network.network_address}/{lab.network.netmask}"]}
     rows = yaml.safe_load(ACCOUNTS.read_text(encoding="utf-8"))["accounts"]
     return tuple(
-        Account(it["name"], hosts[it["host"]], tuple(map(_grant, it["grants"])), it.get("max_user_connections", 0))
+        Account(it["name"], host, tuple(map(_grant, it["grants"])), it.get("max_user_connections", 0))
         for it in rows
+        for host in hosts[it["host"]]
     )
+
+
+def _readers(lab: Lab) -> list[str]:
+    """The hosts from which the site reads, as MySQL names them.
+
+    https://dev.mysql.com/doc/refman/8.4/en/account-names.html
+    """
+    local = ["localhost"] if any("web" in node.roles for node in lab.having("database")) else []
+    return [*local, *(str(node.ip) for node in lab.remote_readers)]
 
 
 def _grant(row: Mapping[str, str]) -> str:
@@ -68,6 +78,14 @@ def differing(accounts: Sequence[Account], passwords: Mapping[str, str], answer:
         if not _same_password(it, passwords[it.name], stored.get(f"@{it.name}@{it.host}", []))
         or set(it.grants) != given(it, lines)
     ]
+
+
+def outdated(accounts: Sequence[Account], answer: str) -> list[str]:
+    """The accounts of these names for hosts from which the lab does not use them any more, as SQL writes them."""
+    names, wanted = {it.name for it in accounts}, {(it.name, it.host) for it in accounts}
+    stored = (line.split()[0].split("@") for line in answer.splitlines() if line.startswith("@"))
+    found = [(it[1], it[2]) for it in stored if len(it) == 3 and it[1] in names]
+    return [f"`{name}`@`{host}`" for name, host in found if (name, host) not in wanted]
 
 
 def source_password(answer: str) -> str:

@@ -89,7 +89,7 @@ def converge(pair: Pair) -> list[str]:
     changed += schema.key(primary, before, wanted=pair.unique_key)
     changed += commits(pair.machines, primary, before.durability, pair.durability)
     _recorded(pair, primary, before)
-    opened = _open(primary, before)
+    opened = _open(primary, before) + _drop_outdated(pair, primary)
     if changed or opened or decision.reason or any(it and it.replicating and not it.received for it in asked.values()):
         remembers(pair.machines, primary)
     return changed + opened
@@ -182,6 +182,15 @@ def _accounts(pair: Pair, primary: Machine, wrong: Sequence[Account]) -> list[st
         text = "\n".join(accounts.repair(it, pair.passwords[it.name]) for it in wrong)
         sql(primary, text, f"makes the accounts {', '.join(it.name for it in wrong)}")
     return [f"account {it.name}" for it in wrong]
+
+
+def _drop_outdated(pair: Pair, primary: Machine) -> list[str]:
+    """Drop the accounts of nodes that do not use them any more, once the primary is open for writes."""
+    answer = pair.answers[primary.node.name].get("accounts", "")
+    outdated = accounts.outdated(accounts.load(pair.lab), answer)
+    if outdated:
+        sql(primary, f"DROP USER IF EXISTS {', '.join(outdated)};", "drops accounts that no node uses")
+    return [f"account {it} dropped" for it in outdated]
 
 
 def _recorded(pair: Pair, primary: Machine, before: Database) -> None:

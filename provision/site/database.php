@@ -1,6 +1,6 @@
 <?php
 
-// The connections to the databases: the one on this machine for reads, the primary for writes.
+// The connections to the databases: one for reads, the primary for writes.
 
 declare(strict_types=1);
 
@@ -10,16 +10,19 @@ const LOCK_WAIT_TIMEOUT = 1205;
 const TOO_MANY_WRITES = 1226;  // max_user_connections of site_write
 const WITHOUT_END_MS = 4294967295;  // durable: semi-sync waits for a replica without a time limit
 
-/**
- * The database on this machine, with its name and whether it is writable. The connection is kept for the next request:
- * a new one costs more than a query.
- */
+/** The database for reads, with its name and whether it is writable: the one on this machine, if it has one. */
+function reading_database(array $config, bool $keep = true): array
+{
+    [$db, $about] = isset($config['local']) ? local_database($config) : remote_database($config, $keep);
+    header("X-Db: {$about['name']}");
+    return [$db, $about];
+}
+
+/** The database on this machine. The connection is kept for the next request: a new one costs more than a query. */
 function local_database(array $config): array
 {
     $db = connect("unix_socket={$config['local']['socket']}", $config['local'], $config, keep: true);
-    $about = about($db);
-    header("X-Db: {$about['name']}");
-    return [$db, $about];
+    return [$db, about($db)];
 }
 
 /**
@@ -54,6 +57,9 @@ function primary_database(array $config, float $give_up_at): array
 function candidates(array $config): array
 {
     $all = $config['databases'];
+    if (!isset($config['local'])) {
+        return last_primary_first($all);
+    }
     $self = $config['served_by'];
     try {
         $local = connect("unix_socket={$config['local']['socket']}", $config['local'], $config, keep: true);

@@ -23,7 +23,7 @@ function server(string $name, array $config): string
     return '<b class="' . colour($name, $config) . '">' . html($name) . '</b>';
 }
 
-/** The state of the local database: [role, headline, explanation, whether something is wrong]. */
+/** The state of the database that was read: [role, headline, explanation, whether something is wrong]. */
 function replication_words(?array $replication): array
 {
     $source = $replication['source'] ?? null;

@@ -16,6 +16,7 @@ from lab.render import FOLDER, php, render
 from lab.state.choices import Choices
 
 CASES = Path(__file__).parent / "cases" / "templates"
+TOPOLOGIES = topology.ROOT / "docs" / "topologies"
 ROWS: list[dict[str, Any]] = yaml.safe_load((CASES / "cases.yml").read_text(encoding="utf-8"))
 SYSTEMS = {release.system: release for release in RELEASES.values()}
 CREDENTIALS = {"site_read": "quote ' and backslash \\", "site_write": 'dollar $x and "', "replication": "r"}
@@ -30,7 +31,7 @@ REMOVED = (
 
 def rendered(row: dict[str, Any], system: str = "") -> str:
     """What a row of cases.yml gives."""
-    lab = topology.load(CASES / "lab.yml")
+    lab = topology.load(TOPOLOGIES / f"{row['lab']}.yml" if "lab" in row else CASES / "lab.yml")
     release = SYSTEMS[system or row.get("system", "Ubuntu 24.04")]
     return render(
         row["template"],
@@ -47,7 +48,7 @@ def test_a_rendered_file_is_its_golden_file(row: dict[str, Any]) -> None:
     """A change of a template shows what it changes; UPDATE_GOLDEN=1 accepts it."""
     golden = CASES / row["golden"]
     if os.environ.get("UPDATE_GOLDEN") == "1":
-        golden.parent.mkdir(exist_ok=True)
+        golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(rendered(row), encoding="utf-8")
     assert rendered(row) == golden.read_text(encoding="utf-8"), "if this is meant, run with UPDATE_GOLDEN=1"
 
@@ -79,7 +80,7 @@ def test_no_name_that_a_newer_mysql_removed(path: Path) -> None:
     assert not re.findall(REMOVED, path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("golden", ["web1/mysqld.cnf", "web2/mysqld.cnf"])
+@pytest.mark.parametrize("golden", ["web1/mysqld.cnf", "web2/mysqld.cnf", "five/db1/mysqld.cnf"])
 def test_nothing_but_the_file_decides_whether_a_server_boots_read_only(golden: str) -> None:
     """Values of SET PERSIST are loaded after option files and would win."""
     (row,) = [it for it in ROWS if it["golden"] == golden]
@@ -100,6 +101,7 @@ def test_who_waits_waits_longer_than_the_one_it_waits_for() -> None:
     text = (FOLDER / "limits.j2").read_text(encoding="utf-8")
     limit = {name: int(value) for name, value in re.findall(r"set (\w+_s) = (\d+)", text)}
     taken_out_s = 2 * 1.5 + 1 + 0.5  # two checks that time out, and the pauses before them
+    assert 3 * limit["db_read_s"] < limit["db_next_s"] <= limit["balancer_read_s"] - limit["db_read_s"]
     assert 3 * limit["db_read_s"] < taken_out_s < limit["balancer_read_s"] < limit["fpm_read_kill_s"]
     assert limit["db_lock_wait_s"] < limit["db_write_s"]
     answered = limit["db_commit_before_s"] + 2 * limit["db_write_s"]

@@ -1,9 +1,12 @@
 """lab.yml is refused whole, or becomes frozen data."""
 
+from math import ceil
 from pathlib import Path
 
 import pytest
 
+from host import preflight
+from host.ownership.inventory import Inventory
 from lab import topology
 from lab.errors import BadInput
 
@@ -94,3 +97,34 @@ def test_an_unknown_node_is_refused_with_the_names_that_exist() -> None:
     for name, meant in (("web3", "web1 or web2"), ("LB1", "lb1"), ("server", "lb1, web1, web2")):
         with pytest.raises(BadInput, match=f"no node '{name}'.*{meant}"):
             topology.load().node(name)
+
+
+TOPOLOGIES = topology.ROOT / "docs" / "topologies"
+
+
+@pytest.mark.parametrize(
+    ("name", "web", "databases", "remote"),
+    [
+        ("three", "web1 web2", "web1 web2", ""),
+        ("four", "web1 web2 web3", "web1 web2", "web3"),
+        ("five", "web1 web2", "db1 db2", "web1 web2"),
+    ],
+)
+def test_web_servers_and_databases_may_be_apart(name: str, web: str, databases: str, remote: str) -> None:
+    """Each shipped topology is a lab; its first line tells the memory of its machines."""
+    path = TOPOLOGIES / f"{name}.yml"
+    lab = topology.load(path)
+    found = (lab.having("web"), lab.having("database"), lab.remote_readers)
+    assert [" ".join(node.name for node in nodes) for nodes in found] == [web, databases, remote]
+    memory = sum(node.memory for node in lab.nodes)
+    assert f" {memory} MB: " in path.read_text(encoding="utf-8").splitlines()[0]
+    free, emulated = (
+        ceil(preflight.memory_needed(lab, Inventory((), (), ()), emulated=it) / 100) / 10 for it in (False, True)
+    )
+    row = f"| {memory} MB | {free} GB; {emulated} GB |"
+    assert row in (topology.ROOT / "docs" / "topologies.md").read_text(encoding="utf-8")
+
+
+def test_the_default_is_the_lab_of_three_machines() -> None:
+    """Experiments that are not for the nodes of lab.yml are told from wrong ones by that file."""
+    assert topology.load(TOPOLOGIES / "three.yml") == topology.load()

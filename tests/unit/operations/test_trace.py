@@ -110,3 +110,12 @@ def test_without_a_lab_nothing_is_traced(walked: Any) -> None:
     """That is no failure of a layer."""
     with pytest.raises(LabNotUp):
         walked({("lb1", "/health"): LabNotUp("no lab is up", evidence="no address")})
+
+
+def test_a_server_without_a_database_is_told_from_a_php_that_fails(walked: Any) -> None:
+    """PHP works, and says that no database of other nodes answers it."""
+    silent = Response(503, {**TIMING, "x-db": "none"}, '{"error": "no database answers: web1, web2"}')
+    hops, _ = walked({("web1", trace.THROUGH_ALL): silent})
+    failed = trace.failed(hops)
+    assert failed is not None and (failed.layer, failed.node) == ("database", "web1")
+    assert "no database answers: web1, web2" in failed.text

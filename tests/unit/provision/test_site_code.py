@@ -78,3 +78,37 @@ def test_a_request_that_php_begins_late_is_refused() -> None:
 def test_no_other_site_frames_the_page_or_moves_its_links() -> None:
     """default-src does not include these two directives."""
     assert "frame-ancestors 'none'; base-uri 'none'" in (SITE / "answer.php").read_text(encoding="utf-8")
+
+
+def test_a_server_without_a_database_asks_a_replica_first_and_the_primary_if_none_answers() -> None:
+    """Every answer says anew what a database is: a role that was remembered only decides who is asked first."""
+    code = body("remote.php", "remote_database")
+    assert in_order(
+        code,
+        "foreach (last_roles($config['databases']) as $name => $role)",
+        "if (microtime(true) > $give_up_at || ($role === SILENT && $primary !== null)) { break; }",
+        "[$db, $about] = asked_database($config, $name, $keep);",
+        "if (!$about['writable']) { return [$db, $about]; }",
+        "$primary = [$db, $about];",
+        "catch (PDOException $error)",
+        "remember($name, SILENT);",
+        "return $primary ?? throw new Problem(503,",
+    )
+    text = (SITE / "remote.php").read_text(encoding="utf-8")
+    order = dict(re.findall(r"^const (REPLICA|PRIMARY|SILENT) = (\d);", text, re.MULTILINE))
+    assert sorted(order, key=order.__getitem__) == ["REPLICA", "PRIMARY", "SILENT"]
+
+
+def test_a_server_with_a_database_reads_from_it_and_from_no_other() -> None:
+    """Its reads work while all other machines are down; its connection is kept."""
+    chooses = "isset($config['local']) ? local_database($config) : remote_database($config, $keep)"
+    assert chooses in body("database.php", "reading_database")
+    assert "keep: true" in body("database.php", "local_database")
+
+
+def test_each_read_says_which_database_answered_and_health_reads_alike() -> None:
+    """X-Db; a health check connects anew to another machine: one that is silent costs it a second and not three."""
+    assert "header(\"X-Db: {$about['name']}\")" in body("database.php", "reading_database")
+    assert "reading_database($config, keep: false)" in body("index.php", "show_health")
+    for name in ("show_page", "list_notes", "show_note"):
+        assert "reading_database($config)" in body("index.php", name)

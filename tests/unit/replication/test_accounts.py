@@ -79,3 +79,25 @@ def test_no_account_may_do_everything() -> None:
 def test_accounts_are_limited_to_the_lab_network_or_the_machine_itself() -> None:
     """No account can log in from the management network."""
     assert {it.host for it in ALL} == {"localhost", "192.168.56.0/255.255.255.0"}
+
+
+@pytest.mark.parametrize(
+    ("name", "hosts"),
+    [
+        ("three", ["localhost"]),
+        ("four", ["localhost", "192.168.56.13"]),
+        ("five", ["192.168.56.11", "192.168.56.12"]),
+    ],
+)
+def test_the_site_reads_over_the_network_only_from_servers_without_a_database(name: str, hosts: list[str]) -> None:
+    """By address; nobody else on the lab's network can log in as the reading account."""
+    found = accounts.load(topology.load(topology.ROOT / "docs" / "topologies" / f"{name}.yml"))
+    assert [it.host for it in found if it.name == "site_read"] == hosts
+    assert len({it.grants for it in found if it.name == "site_read"}) == 1
+
+
+def test_the_account_of_a_server_that_left_is_outdated() -> None:
+    """Accounts of other names are not the lab's: they stay."""
+    lines = [*HEALTHY, "@site_read@192.168.56.13 a:b c", "@root@localhost  d", "@mysql.sys@localhost  e"]
+    assert accounts.outdated(ALL, "\n".join(lines)) == ["`site_read`@`192.168.56.13`"]
+    assert accounts.outdated(ALL, "\n".join(HEALTHY)) == []

@@ -161,3 +161,15 @@ def test_a_new_password_waits_for_an_applier(make: Make, monkeypatch: pytest.Mon
     probed = Probed(LAB, pair.machines, {}, {"replication": "new"}, Durability.DURABLE, answers, 0.0)
     changed = SAME_PASSWORD(probed, {"web1": OPEN, "web2": REPLICA})
     assert bool(changed) != damaged and pair.web2.thrown_away == ""
+
+
+def test_the_account_of_a_server_that_left_goes_with_it(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else who gets its address may read; it is dropped on the primary, and so on its replica."""
+    pair, sent = make(), []
+    monkeypatch.setattr(assign_roles, "sql", lambda machine, text, _: sent.append((machine.node.name, text)))
+    stored = {"record": OPENED_IT, "accounts": "@site_read@localhost a:b c\n@site_read@192.168.56.13 a:b c"}
+    answers = {"web1": stored, "web2": stored}
+    seen = {"web1": OPEN, "web2": REPLICA}
+    probed = Probed(LAB, pair.machines, {}, {}, Durability.DURABLE, answers, 0.0, seen=seen)
+    assert "account `site_read`@`192.168.56.13` dropped" in assign_roles.converge(probed)
+    assert sent == [("web1", "DROP USER IF EXISTS `site_read`@`192.168.56.13`;")]
