@@ -24,7 +24,7 @@ from lab.mysql.server_state import Database
 from lab.nodes import lifecycle, site, vm_power
 from lab.nodes.facts import databases_of
 from lab.nodes.ssh import SSH_CONFIG
-from lab.operations import clean_snapshot, converge, departure, snapshots, status, trace, welcome
+from lab.operations import clean_snapshot, converge, departure, membership, snapshots, status, trace, welcome
 from lab.operations.logs import collect as collect_logs
 from lab.operations.restore import must_be_up
 from lab.terminal import capabilities
@@ -51,6 +51,7 @@ def up(
     progress.list_changes(verbose)
     lab = topology.load()
     with progress.stage("host and box"):
+        membership.let_go(lab, ROLES)
         prepare(lab, box=box, provider=provider)
     with progress.stage("boot"):
         clean_snapshot.begin(lab)

@@ -1,6 +1,6 @@
 """What HAProxy does now, by its own statistics: how it balances, and each server's state and requests."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,19 @@ def set_weights(machine: Machine, weights: Mapping[str, int]) -> None:
     orders = [f"set server {server} weight {it}" for server, it in servers]
     orders += [f"set server {server} state ready" for server, it in servers if it]
     machine.script(f"echo '{';'.join(orders)}' | {SOCKET} || true", title="changes weights in HAProxy")
+
+
+def take_out(machine: Machine, names: Iterable[str]) -> None:
+    """Send these servers no more requests, not even of visitors who are bound to them; they end those under way."""
+    orders = [f"set server {backend}/{name} state maint" for name in names for backend in BACKENDS]
+    machine.script(f"echo '{';'.join(orders)}' | {SOCKET}", title="takes servers out of HAProxy")
+
+
+def under_way(machine: Machine, names: Collection[str]) -> int:
+    """The requests that these servers work on, reads and writes."""
+    table = machine.script(ASK, title="asks HAProxy").stdout.partition("# pxname")[2]
+    rows = csv.DictReader(io.StringIO(f"pxname{table}"))
+    return sum(int(row["scur"]) for row in rows if row["pxname"] in BACKENDS and row["svname"] in names)
 
 
 def read(output: str) -> BalancerNow:

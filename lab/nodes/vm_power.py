@@ -90,9 +90,20 @@ def states(lab: Lab) -> dict[str, str]:
     """Each node's power state: running, paused, off, absent, or the hypervisor's own term for another state."""
     if provider() == "virtualbox":
         return {node.name: _virtualbox_state(node) for node in lab.nodes}
-    argv = [*LIBVIRT, "list", "--all", "--managed-save"]
-    known = parse_virsh_list(process.run(argv, timeout=QUICK_S, env=process.IN_ENGLISH).output)
+    known = _libvirt_states()
     return {node.name: known.get(node.name, "absent") for node in lab.nodes}
+
+
+def strangers(lab: Lab) -> list[str]:
+    """The machines that lab.yml has no more; none with VirtualBox, where Vagrant knows only those of lab.yml."""
+    if provider() == "virtualbox":
+        return []
+    return sorted(_libvirt_states().keys() - {node.name for node in lab.nodes})
+
+
+def _libvirt_states() -> dict[str, str]:
+    argv = [*LIBVIRT, "list", "--all", "--managed-save"]
+    return parse_virsh_list(process.run(argv, timeout=QUICK_S, env=process.IN_ENGLISH).output)
 
 
 def power_off(node: Node) -> None:

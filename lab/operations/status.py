@@ -12,6 +12,7 @@ from lab.nodes import lifecycle, site, vm_power
 from lab.nodes.facts import NodeFacts, Server, ask, endings, stopped
 from lab.nodes.haproxy import ALIVE
 from lab.nodes.ssh import Machine, together
+from lab.operations import membership
 from lab.operations.balancing import restores_weight
 from lab.operations.health import health
 from lab.state import choices, lock
@@ -23,7 +24,7 @@ UP = "invoke lab.up (starts what is off, repairs what differs)"
 HEALS = "invoke fault.heal"
 HEAL = f"{HEALS} (undoes every injected fault)"
 PROVISION = "invoke lab.provision (repairs what differs)"
-HINTED = ("database: ", "balancer: ")
+HINTED = ("database: ", "balancer: ", "lab.yml: ")
 STATES = ("running", "paused", "off", "absent")
 
 
@@ -34,7 +35,7 @@ def collect(lab: Lab, machines: Sequence[Machine] = ()) -> dict[str, Any]:
     Raises LabNotUp only if no lab exists in this checkout.
     """
     chosen = choices.load()
-    errors = protections.left(chosen)
+    errors = [*protections.left(chosen), *membership.left_over(lab)]
     states = _states(lab, errors)
     asked_at = time.time()
     with ThreadPoolExecutor(max_workers=1) as beside:  # the site takes as long to answer as all nodes together
@@ -103,6 +104,7 @@ def _balancer(lab: Lab, facts: Mapping[str, NodeFacts], chosen: Choices, errors:
         errors.append(f"balancer: HAProxy on {name} can't be asked")
         return None
     shown = {server.name: server for server in servers if server.backend == "web"}
+    errors += [f"balancer: {line}; next: {UP}" for line in membership.unlike(lab, shown)]
     weights = {name: (it.weight, chosen.weight(name)) for name, it in shown.items()}
     errors += [
         f"balancer: weight of {name} is {it}, chosen is {own}; next: {restores_weight(chosen, name)}"

@@ -1,6 +1,8 @@
 """What HAProxy does, read from its own statistics."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -57,3 +59,23 @@ def test_a_server_without_weight_is_drained() -> None:
         text = text.replace(f"web,{name},", f"web,{name},", 1)
     now = haproxy.read(text.replace("UP,100,", "UP,0,"))
     assert [(it.status, it.weight, it.alive) for it in now.servers] == [("DRAIN", 0, True)] * 2
+
+
+def test_the_requests_that_servers_work_on_are_counted_in_both_backends() -> None:
+    """Reads and writes: who left the lab ends them first."""
+    machine: Any = SimpleNamespace(script=lambda *_, **__: SimpleNamespace(stdout=working(web1=2, web2=1)))
+    assert [haproxy.under_way(machine, names) for names in (["web1"], ["web1", "web2"], ["web3"])] == [4, 6, 0]
+
+
+def test_a_server_is_taken_out_of_both_backends() -> None:
+    """In maintenance not even a visitor's cookie leads to it."""
+    sent: list[str] = []
+    machine: Any = SimpleNamespace(script=lambda text, **_: sent.append(text))
+    haproxy.take_out(machine, ["web3"])
+    assert "set server web/web3 state maint;set server write/web3 state maint" in sent[0]
+
+
+def working(**open_requests: int) -> str:
+    """HAProxy's statistics with so many requests under way on each server, in each of both backends."""
+    rows = [f"{backend},{name},0,0,{it}" for backend in haproxy.BACKENDS for name, it in open_requests.items()]
+    return "\n".join([INFO + "# pxname,svname,qcur,qmax,scur", *rows, "site,FRONTEND,,,9", "web,BACKEND,0,0,9"])

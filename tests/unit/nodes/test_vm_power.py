@@ -217,3 +217,23 @@ def test_what_vagrant_says_of_provisioners_is_not_shown() -> None:
         "==> web1: Machine booted and ready!",
     ]
     assert [vm_power._worth_showing(line) for line in said] == [None, None, None, ("web1", "Machine booted and ready!")]
+
+
+def test_a_machine_that_left_lab_yml_is_known_to_libvirt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its state; other machines of the host are nobody's business."""
+    rows = [
+        " 1   weblab_lb1   running",
+        " 2   weblab_web3   running",
+        " -   other   shut off",
+        " -   weblab_db1   shut off",
+    ]
+    listed = "\n".join([" Id   Name   State", "-----", *rows])
+    monkeypatch.setattr(vm_power, "provider", lambda: "libvirt")
+    monkeypatch.setattr(process, "run", lambda *_, **__: Finished(0, listed))
+    assert vm_power.strangers(LAB) == ["db1", "web3"]
+
+
+@pytest.mark.usefixtures("virtualbox")
+def test_vagrant_forgets_a_virtualbox_machine_that_left_lab_yml() -> None:
+    """Nobody can tell whose it is."""
+    assert vm_power.strangers(LAB) == []

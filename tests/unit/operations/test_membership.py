@@ -1,0 +1,138 @@
+"""A node that left lab.yml: nothing is sent to it any more before its machine is removed. Machines are simulated."""
+
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
+
+from lab import topology
+from lab.errors import CheckFailed, InfrastructureBroken, TimedOut
+from lab.mysql.server_state import Database
+from lab.nodes import haproxy, lifecycle, vm_power
+from lab.nodes.haproxy import BalancerNow, ServerNow
+from lab.operations import converge, membership
+from lab.operations.converge import Outcome
+from lab.topology import Lab, Node
+from tests.support.pairs import OPEN, REPLICA
+
+LAB = topology.load()
+FOUR = topology.load(topology.ROOT / "docs" / "topologies" / "four.yml")
+
+
+@dataclass
+class Double:
+    """A connection that asks nothing."""
+
+    node: Node
+
+
+@dataclass
+class World:
+    """Machines of four nodes; HAProxy serves three. `open`: requests that web3 still works on, one ends a look."""
+
+    strangers: list[str] = field(default_factory=lambda: ["web3"])
+    served: list[str] = field(default_factory=lambda: ["web1", "web2", "web3"])
+    open: int = 2
+    databases: dict[str, Database | None] = field(default_factory=lambda: {"web1": OPEN, "web2": REPLICA})
+    events: list[str] = field(default_factory=list)
+
+    def take_out(self, machine: Double, names: list[str]) -> None:
+        """Stands in for haproxy.take_out."""
+        self.events.append(f"{machine.node.name} sends nothing to {' '.join(names)}")
+
+    def under_way(self, machine: Double, names: list[str]) -> int:
+        """Stands in for haproxy.under_way."""
+        self.open -= 1
+        return self.open
+
+    def converge(self, lab: Lab, roles: Any, only: list[str]) -> Outcome:
+        """Stands in for converge.everything."""
+        webs = " ".join(node.name for node in lab.having("web"))
+        self.events.append(f"{' '.join(only)} with {webs}, {self.open} requests open")
+        return Outcome([], {}, [])
+
+    def ask(self, machine: Double) -> BalancerNow:
+        """Stands in for haproxy.ask."""
+        if not self.served:
+            raise InfrastructureBroken("HAProxy does not answer on its socket")
+        return BalancerNow(9, "roundrobin", "", tuple(ServerNow(it, "UP", 100, False, 0, 9) for it in self.served))
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """A lab that lost web3 by an edit of lab.yml."""
+    it = World()
+    monkeypatch.setattr(vm_power, "strangers", lambda lab: it.strangers)
+    monkeypatch.setattr(lifecycle, "running", lambda lab: [Double(node) for node in lab.nodes])
+    monkeypatch.setattr(membership, "databases_of", lambda machines: it.databases)
+    for name in ("take_out", "under_way", "ask"):
+        monkeypatch.setattr(haproxy, name, getattr(it, name))
+    monkeypatch.setattr(converge, "everything", it.converge)
+    return it
+
+
+def test_a_server_that_leaves_ends_its_requests_before_haproxy_forgets_it(world: World) -> None:
+    """No new ones come; then HAProxy's file is written without it."""
+    membership.let_go(LAB, {})
+    assert world.events == ["lb1 sends nothing to web3", "balancer with web1 web2, 0 requests open"]
+
+
+def test_a_server_that_comes_at_the_same_time_does_not_enter_yet(world: World) -> None:
+    """Its machine is not there: it enters with the converge that makes it ready."""
+    web4 = replace(FOUR.node("web3"), name="web4", ip=IPv4Address("192.168.56.14"))
+    membership.let_go(replace(LAB, nodes=(*LAB.nodes, web4)), {})
+    assert world.events[-1] == "balancer with web1 web2, 0 requests open"
+
+
+@pytest.mark.parametrize(
+    "change", [{"strangers": []}, {"served": []}, {"served": ["web1", "web2"]}], ids=["none left", "no HAProxy", "out"]
+)
+def test_nothing_is_done_where_nothing_is_sent_to_it(world: World, change: dict[str, Any]) -> None:
+    """No machine is left over, HAProxy does not run, or it does not know that server."""
+    for name, value in change.items():
+        setattr(world, name, value)
+    membership.let_go(LAB, {})
+    assert world.events == []
+
+
+def test_a_host_without_a_hypervisor_has_no_machine_left_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lab was never made, or the host was started anew."""
+
+    def fail(lab: Lab) -> list[str]:
+        raise InfrastructureBroken("virsh: failed to connect")
+
+    monkeypatch.setattr(vm_power, "strangers", fail)
+    membership.let_go(LAB, {})
+    assert (world.events, membership.left_over(LAB)) == ([], [])
+
+
+def test_a_request_that_does_not_end_stops_the_removal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its visitor would get no answer."""
+    monkeypatch.setattr(membership, "ENDS_S", 0.0)
+    world.open = 9
+    with pytest.raises(TimedOut, match="web3 works on no request"):
+        membership.let_go(LAB, {})
+    assert world.events == ["lb1 sends nothing to web3"]
+
+
+def test_a_primary_that_left_lab_yml_is_not_removed(world: World) -> None:
+    """Its replica may lack the latest notes."""
+    world.strangers = ["db1"]
+    world.databases = {"web2": replace(REPLICA, source="192.168.56.21")}
+    with pytest.raises(CheckFailed, match=r"web2 replicates from 192\.168\.56\.21") as caught:
+        membership.let_go(LAB, {})
+    assert "put db1 back" in caught.value.hint and "db.promote web2" in caught.value.hint and world.events == []
+
+
+def test_what_is_left_over_is_told_with_the_command_that_removes_it(world: World) -> None:
+    """Status shows it."""
+    (line,) = membership.left_over(LAB)
+    assert "web3 is still there" in line and "next: invoke lab.up" in line
+
+
+def test_haproxy_is_compared_with_lab_yml() -> None:
+    """A server may be missing there, or be one too many."""
+    assert membership.unlike(LAB, ["web1", "web2"]) == []
+    assert membership.unlike(FOUR, ["web1", "web2"]) == ["HAProxy does not have web3"]
+    assert membership.unlike(LAB, ["web1", "web2", "web3"]) == ["HAProxy has web3, which lab.yml does not have"]
