@@ -6,6 +6,7 @@ never kept as clean. Nor is one in which somebody wrote, logged in or changed th
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -78,8 +79,8 @@ def touched() -> None:
 def reset(lab: Lab, roles: Roles) -> list[str]:
     """Put the lab back to the clean snapshot and forget all choices; returns what a converge changed after it.
 
-    A snapshot of another configuration is converged before the lab is waited for, and taken anew. Raises CheckFailed
-    where there is none.
+    A snapshot of another configuration is converged before the lab is waited for, and taken anew, also of web servers
+    that were added since. Raises CheckFailed where there is none.
     """
     record = _clean_or_refused(lab)
     choices.forget(MACHINE_CHOICES)
@@ -88,7 +89,7 @@ def reset(lab: Lab, roles: Roles) -> list[str]:
         return []
     outcomes: list[Outcome] = []
     why = "the clean snapshot is of another configuration: it is converged and taken anew"
-    restore(lab, snapshots.CLEAN, lambda: outcomes.append(_converged(lab, roles, why)))
+    restore(_that_had_it(lab, record), snapshots.CLEAN, lambda: outcomes.append(_converged(lab, roles, why)))
     _write(STALE, record["systems"])  # a new snapshot must not have the old configuration on record
     databases = _databases(lab, outcomes[0].machines)
     _empty(lab, databases)
@@ -151,12 +152,20 @@ def _clean_or_refused(lab: Lab) -> dict[str, Any]:
 
 def _missing(lab: Lab) -> str:
     """What is missing of the clean snapshot, in words; '' where all is there."""
-    if not _record():
+    record = _record()
+    if not record:
         return "the clean snapshot's record is missing"
-    if snapshots.CLEAN in snapshots.names(lab):
+    had_it = _that_had_it(lab, record)
+    if snapshots.CLEAN in snapshots.names(had_it):
         return ""
-    nodes = snapshots.lacking(lab, snapshots.CLEAN)
+    nodes = snapshots.lacking(had_it, snapshots.CLEAN)
     return f"the clean snapshot{' of ' if nodes else ''}{', '.join(nodes)} is missing"
+
+
+def _that_had_it(lab: Lab, record: Mapping[str, Any]) -> Lab:
+    """The lab without the nodes that came after the clean snapshot and hold no data: a converge makes those clean."""
+    known = [node for node in lab.nodes if node.name in (record["systems"] or [node.name]) or "database" in node.roles]
+    return replace(lab, nodes=tuple(known))
 
 
 def _databases(lab: Lab, machines: Sequence[Machine]) -> list[Machine]:

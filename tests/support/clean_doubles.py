@@ -40,6 +40,7 @@ class Host:
         self.power = "absent"
         self.written = 0
         self.primary: Database | None = OPEN
+        self.restored: list[str] = []
 
     def take(self, lab: Lab, name: str) -> None:
         """Stands in for snapshots.take."""
@@ -51,6 +52,7 @@ class Host:
     def restore(self, lab: Lab, name: str, repair: Callable[[], object] = lambda: None) -> None:
         """Stands in for lab.operations.restore.restore."""
         self.events.append("put back")
+        self.restored = [node.name for node in lab.nodes]
         self.written = self.meanwhile
         repair()
         self.events.append("healthy")
@@ -58,7 +60,7 @@ class Host:
     def converge(self, lab: Lab, roles: Roles) -> Outcome:
         """Stands in for converge.everything."""
         self.events.append("converge")
-        return Outcome(["a change"], SYSTEMS, [])
+        return Outcome(["a change"], {node.name: SYSTEMS["web1"] for node in lab.nodes}, [])
 
     def forget(self, keep: Collection[str]) -> None:
         """Stands in for choices.forget."""

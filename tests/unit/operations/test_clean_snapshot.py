@@ -13,7 +13,7 @@ from fabfile.roles import ROLES
 from lab.errors import CheckFailed
 from lab.mysql import last_seen
 from lab.nodes import vm_power
-from lab.operations import clean_snapshot
+from lab.operations import clean_snapshot, snapshots
 from lab.state.choices import Choices
 from lab.topology import Lab
 from tests.support.clean_doubles import CONVERGED, LAB, SYSTEMS, Host, made, refusal
@@ -181,3 +181,32 @@ def test_a_provider_without_snapshots_is_named_with_what_to_do(host: Host) -> No
         clean_snapshot.reset(LAB, ROLES)
     assert "invoke lab.provision" in caught.value.hint and "invoke lab.destroy lab.up" in caught.value.hint
     assert host.events == [] and host.chosen == {"durability": "async"}
+
+
+def added(**changes: Any) -> Lab:
+    """The lab with a third server."""
+    web3 = replace(LAB.node("web2"), name="web3", ip=IPv4Address("192.168.56.13"), **changes)
+    return replace(LAB, nodes=(*LAB.nodes, web3))
+
+
+def test_a_web_server_that_came_later_is_reset_by_a_converge(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has no snapshot and no data: the others go back, and the new snapshot is of all."""
+    clean_snapshot.keep(LAB, ROLES, SYSTEMS)
+    lab = added(roles=("web",))
+    monkeypatch.setattr(snapshots, "names", lambda lab: ["clean"] if lab.nodes == LAB.nodes else [])
+    clean_snapshot.keep(lab, ROLES, {**SYSTEMS, "web3": SYSTEMS["web2"]})
+    assert host.events == ["take"] and "missing" not in capsys.readouterr().err
+    assert clean_snapshot.reset(lab, ROLES) == ["a change"] and host.events == ["take", *CONVERGED]
+    assert host.restored == [node.name for node in LAB.nodes]
+
+
+def test_a_database_that_came_later_needs_a_snapshot(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its data would be newer than that of the others."""
+    clean_snapshot.keep(LAB, ROLES, SYSTEMS)
+    lab = added(roles=("database",))
+    monkeypatch.setattr(snapshots, "names", lambda lab: [] if len(lab.nodes) > 3 else ["clean"])
+    monkeypatch.setattr(snapshots, "lacking", lambda lab, name: ["web3"])
+    with pytest.raises(CheckFailed, match="the clean snapshot of web3 is missing"):
+        clean_snapshot.reset(lab, ROLES)
