@@ -39,7 +39,8 @@ def list_(c: Context, lesson: str = "", all: bool = False, json: bool = False) -
     elif lesson:
         say(experiment_list.one(plans, lesson))
     else:
-        say(experiment_list.listing(plans) if all else experiment_list.short(plans))
+        others = experiment_file.for_other_nodes(plans)
+        say((experiment_list.listing if all else experiment_list.short)(plans, others))
     if wrong:
         raise wrong
 

@@ -78,17 +78,18 @@ def first(plans: Sequence[Plan]) -> list[Plan]:
     return [known[name] for name in FIRST if name in known]
 
 
-def short(plans: Sequence[Plan]) -> str:
-    """The experiments to begin with, then how many each lesson has, and how to see them."""
+def short(plans: Sequence[Plan], others: Sequence[str] = ()) -> str:
+    """The experiments to begin with, then how many each lesson has; `others` need other nodes, so only their number."""
     lessons = {lesson: len(found) for lesson, found in by_lesson(plans).items()}
     rows = [f"  {lesson:<11}{count:>3}  {TITLES[lesson]}" for lesson, count in lessons.items()]
     counts = "\n".join([f"All {len(plans)}, by lesson", *rows])
-    return "\n\n".join([*_begin(plans), counts, HOW_TO_SEE, NEXT])
+    return "\n\n".join([*_begin(plans), counts, *_left_out(others), HOW_TO_SEE, NEXT])
 
 
-def listing(plans: Sequence[Plan]) -> str:
-    """Every experiment with its minutes, those to begin with first."""
-    return "\n\n".join([*_begin(plans), *(_lesson(*it) for it in by_lesson(plans).items()), NEXT])
+def listing(plans: Sequence[Plan], others: Sequence[str] = ()) -> str:
+    """Every experiment with its minutes, those to begin with first; of `others` only their number."""
+    lessons = [_lesson(*it) for it in by_lesson(plans).items()]
+    return "\n\n".join([*_begin(plans), *lessons, *_left_out(others), NEXT])
 
 
 def one(plans: Sequence[Plan], lesson: str) -> str:
@@ -117,6 +118,10 @@ def _of(plans: Sequence[Plan], lesson: str) -> list[Plan]:
 def _begin(plans: Sequence[Plan]) -> list[str]:
     start = first(plans)
     return [_section(f"Begin with these {len(start)}", start)] if start else []
+
+
+def _left_out(others: Sequence[str]) -> list[str]:
+    return [f"{len(others)} more are for other nodes than those of lab.yml: docs/topologies.md"] if others else []
 
 
 def _lesson(lesson: str, plans: Sequence[Plan]) -> str:

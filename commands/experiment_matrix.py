@@ -64,6 +64,8 @@ def _readable(lab: Lab) -> list[Plan]:
     plans, wrong = experiment_file.read(lab)
     if wrong:
         say(f"left out: {wrong}")
+    if others := experiment_file.for_other_nodes(plans):
+        say(f"left out, for they are for other nodes than those of lab.yml: {', '.join(others)}")
     return plans
 
 

@@ -78,8 +78,8 @@ def take_out(machine: Machine, names: Iterable[str]) -> None:
 def under_way(machine: Machine, names: Collection[str]) -> int:
     """The requests that these servers work on, reads and writes."""
     table = machine.script(ASK, title="asks HAProxy").stdout.partition("# pxname")[2]
-    rows = csv.DictReader(io.StringIO(f"pxname{table}"))
-    return sum(int(row["scur"]) for row in rows if row["pxname"] in BACKENDS and row["svname"] in names)
+    found = rows(f"pxname{table}")
+    return sum(int(row["scur"]) for row in found if row["pxname"] in BACKENDS and row["svname"] in names)
 
 
 def read(output: str) -> BalancerNow:

@@ -1,12 +1,14 @@
 """experiments/**/*.yml, each checked whole, as frozen data: load, faults in time, and what is expected."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from lab import yaml_file
+from lab import topology, yaml_file
 from lab.analysis.checks.catalogue import BOUNDS
 from lab.analysis.checks.commands import FAILED
 from lab.durability import Durability
@@ -19,7 +21,7 @@ from lab.topology import ROOT, Lab
 from lab.yaml_file import Document
 
 EXPERIMENTS = ROOT / "experiments"
-LIST = "invoke experiment.list"
+LIST, SHIPPED_FOR = "invoke experiment.list", ROOT / "docs" / "topologies" / "three.yml"
 Action = Literal["inject", "heal", "command"]
 
 
@@ -161,7 +163,7 @@ def named(lab: Lab, folder: Path = EXPERIMENTS) -> list[Plan]:
 
 
 def read(lab: Lab, folder: Path = EXPERIMENTS) -> tuple[list[Plan], BadInput | None]:
-    """The experiments that are right, by name, and what is wrong with the other files."""
+    """The experiments that are right, by name, and what is wrong with the other files but those for other nodes."""
     plans: list[Plan] = []
     paths = yaml_file.files(folder)
     wrong = [yaml_file.misnamed(path) for path in yaml_file.files(folder, yaml_file.OTHER_ENDINGS)]
@@ -170,8 +172,21 @@ def read(lab: Lab, folder: Path = EXPERIMENTS) -> tuple[list[Plan], BadInput | N
         try:
             plans.append(load(path, lab))
         except BadInput as error:
-            wrong.append(error)
+            wrong += [] if _is_for_other_nodes(path) else [error]
     return plans, yaml_file.together(wrong)
+
+
+def for_other_nodes(plans: Sequence[Plan], folder: Path = EXPERIMENTS) -> list[str]:
+    """The names of the experiments that are right, but not for the nodes of this lab.yml, whose `plans` are given."""
+    others = [it for it in yaml_file.files(folder) if it.stem not in [plan.name for plan in plans]]
+    return [it.stem for it in others if _is_for_other_nodes(it)]
+
+
+def _is_for_other_nodes(path: Path) -> bool:
+    """Whether an experiment is right for the three machines that it was written for."""
+    with suppress(BadInput):
+        return bool(load(path, topology.load(SHIPPED_FOR)))
+    return False
 
 
 def find(name: str, lab: Lab, folder: Path = EXPERIMENTS) -> Plan:

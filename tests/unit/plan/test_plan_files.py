@@ -9,7 +9,7 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from commands import experiment
+from commands import experiment, experiment_list
 from lab import topology
 from lab.errors import BadInput
 from lab.plan import experiment_file
@@ -165,3 +165,17 @@ def test_what_a_user_adds_is_not_one_of_the_shipped_experiments(tmp_path: Path) 
     (tmp_path / "experiments" / "my-cut.yml").write_text(RIGHT, encoding="utf-8")
     (tmp_path / "experiments" / "draft.yml").write_text("title: 1\n", encoding="utf-8")
     assert [it.name for it in shipped(LAB, tmp_path)] == ["cut"]
+
+
+def test_experiments_for_other_nodes_are_no_mistakes(tmp_path: Path) -> None:
+    """In a lab with other nodes they are counted, not listed as wrong; a draft is wrong everywhere."""
+    five = topology.load(topology.ROOT / "docs" / "topologies" / "five.yml")
+    for name, node in (("old", "web1"), ("new", "db1")):
+        step = f"- {{at: 1, inject: {{kind: service-kill, node: {node}, service: mysql}}}}"
+        (tmp_path / f"{name}.yml").write_text(f"{RIGHT}steps:\n  {step}\n", encoding="utf-8")
+    plans, wrong = experiment_file.read(five, tmp_path)
+    assert ([plan.name for plan in plans], wrong) == (["new"], None)
+    assert experiment_file.for_other_nodes(plans, tmp_path) == ["old"]
+    assert "1 more are for other nodes" in experiment_list.listing(plans, ["old"])
+    (tmp_path / "draft.yml").write_text(f"{RIGHT}seed: -1\n", encoding="utf-8")
+    assert experiment_file.read(five, tmp_path)[1] is not None
