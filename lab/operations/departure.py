@@ -20,11 +20,20 @@ def meaning(lab: Lab, node: Node, databases: Mapping[str, Database | None], runn
     lines = [f"{node.name} is shut down"]
     if "balancer" in node.roles:
         lines.append(f"nobody reaches the site until {node.name} is back")
+    elif "database" in node.roles:
+        lines.append(f"{_reads(lab, node, running)}; {_writes(lab, node, databases)}")
     elif "web" in node.roles:
-        servers = [it.name for it in lab.having("web") if it.name in running and it != node]
-        reads = f"reads go on, served by {', '.join(servers)}" if servers else "no server is left, so reads fail"
-        lines.append(f"{reads}; {_writes(lab, node, databases)}")
+        lines.append(f"{_reads(lab, node, running)}; writes alike")
     return [*lines, f"next: {BACK}, which starts {node.name} again{_or(lab, node, databases, running)}"]
+
+
+def _reads(lab: Lab, node: Node, running: Collection[str]) -> str:
+    servers, databases = (
+        [it.name for it in lab.having(role) if it.name in running and it != node] for role in ("web", "database")
+    )
+    if not servers or not databases:
+        return f"no {'database' if servers else 'server'} is left, so reads fail"
+    return f"reads go on, served by {', '.join(servers)}"
 
 
 def _writes(lab: Lab, node: Node, databases: Mapping[str, Database | None]) -> str:

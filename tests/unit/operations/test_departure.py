@@ -51,3 +51,23 @@ def test_without_the_balancer_nobody_reaches_the_site() -> None:
     """And no database is concerned."""
     text = told("lb1", {})
     assert "nobody reaches the site until lb1 is back" in text and "invoke lab.up" in text and "writes" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("web1", "reads go on, served by web2; writes alike"),
+        ("db1", "reads go on, served by web1, web2; db1 was the primary: no server takes writes"),
+        ("db2", "reads go on, served by web1, web2; writes wait until a replica is back (durability durable)"),
+    ],
+)
+def test_with_the_tiers_apart_each_says_what_it_takes_away(name: str, line: str) -> None:
+    """A web server takes no writes with it, and a database no pages."""
+    lab = topology.load(topology.ROOT / "docs" / "topologies" / "five.yml")
+    databases: dict[str, Database | None] = {
+        "db1": replace(OPEN, node="db1", durability=Durability.DURABLE),
+        "db2": replace(REPLICA, node="db2"),
+    }
+    running = {node.name for node in lab.nodes} - {name}
+    assert line in meaning(lab, lab.node(name), databases, running)
+    assert "no database is left, so reads fail" in meaning(lab, lab.node(name), databases, {"web1", "web2"} - {name})[1]
