@@ -7,8 +7,8 @@ from dataclasses import replace
 from lab import progress
 from lab.desired.target import Roles
 from lab.errors import CheckFailed, LabError
+from lab.mysql import last_seen
 from lab.nodes import haproxy, lifecycle, vm_power
-from lab.nodes.facts import databases_of
 from lab.nodes.ssh import Machine
 from lab.operations import converge
 from lab.topology import Lab
@@ -22,14 +22,11 @@ def let_go(lab: Lab, roles: Roles) -> None:
     """Take servers that left lab.yml out of HAProxy, and wait until they have answered what they work on.
 
     Servers that are new in lab.yml do not enter here: they are not ready. Nothing is done where no such machine exists
-    or HAProxy does not answer. Raises CheckFailed if a database of lab.yml still replicates from such a machine.
+    or HAProxy does not answer. Raises CheckFailed if lab.yml gives the machine with the newest data no database.
     """
     left = _left(lab)
-    if not left:
-        return
-    running = lifecycle.running(lab)
-    _must_not_be_needed(lab, left, running)
-    for machine in (it for it in running if "balancer" in it.node.roles):
+    _must_keep_the_data(lab, left)
+    for machine in _balancers(lab) if left else ():
         served = _served(machine)
         gone = [name for name in served if name in left]
         if gone:
@@ -44,21 +41,32 @@ def _left(lab: Lab) -> list[str]:
     return []
 
 
+def _balancers(lab: Lab) -> list[Machine]:
+    with suppress(LabError):
+        return lifecycle.running(lab, "balancer")
+    return []
+
+
 def _served(machine: Machine) -> list[str]:
     with suppress(LabError):
         return [it.name for it in haproxy.ask(machine).servers]
     return []
 
 
-def _must_not_be_needed(lab: Lab, left: Sequence[str], running: Sequence[Machine]) -> None:
-    """Its data may be the newest: a replica of a machine that would be removed is promoted first."""
-    addresses = [str(node.ip) for node in lab.nodes]
-    asked = databases_of([machine for machine in running if "database" in machine.node.roles])
-    for name, it in asked.items():
-        if it and it.source and it.source not in addresses:
-            what = f"{name} replicates from {it.source}, which lab.yml does not have: no machine was removed"
-            hint = f"put {' and '.join(left)} back into lab.yml; to remove the primary: first invoke db.promote {name}"
-            raise CheckFailed(what, hint=hint)
+def _must_keep_the_data(lab: Lab, left: Sequence[str]) -> None:
+    """The primary must stay a database: the notes of a new one would begin with none."""
+    seen, databases = last_seen.recall(), [node.name for node in lab.having("database")]
+    if seen is None or seen.node in databases or seen.node not in [*left, *_made(lab)]:
+        return
+    what = f"{seen.node} was the primary when it was last asked, and lab.yml gives it no database; nothing was changed"
+    hint = f"put it back into lab.yml, then: invoke db.promote {databases[0]}; or make the lab anew: docs/topologies.md"
+    raise CheckFailed(what, hint=hint)
+
+
+def _made(lab: Lab) -> list[str]:
+    with suppress(LabError):
+        return [name for name, state in vm_power.states(lab).items() if state != "absent"]
+    return []
 
 
 def _take_out(machine: Machine, names: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """A node that left lab.yml: nothing is sent to it any more before its machine is removed. Machines are simulated."""
 
+import time
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Any
@@ -8,13 +9,13 @@ import pytest
 
 from lab import topology
 from lab.errors import CheckFailed, InfrastructureBroken, TimedOut
-from lab.mysql.server_state import Database
+from lab.mysql import last_seen
 from lab.nodes import haproxy, lifecycle, vm_power
 from lab.nodes.haproxy import BalancerNow, ServerNow
 from lab.operations import converge, membership
 from lab.operations.converge import Outcome
 from lab.topology import Lab, Node
-from tests.support.pairs import OPEN, REPLICA
+from tests.support.pairs import OPEN
 
 LAB = topology.load()
 FOUR = topology.load(topology.ROOT / "docs" / "topologies" / "four.yml")
@@ -34,7 +35,7 @@ class World:
     strangers: list[str] = field(default_factory=lambda: ["web3"])
     served: list[str] = field(default_factory=lambda: ["web1", "web2", "web3"])
     open: int = 2
-    databases: dict[str, Database | None] = field(default_factory=lambda: {"web1": OPEN, "web2": REPLICA})
+    made: str = "running"
     events: list[str] = field(default_factory=list)
 
     def take_out(self, machine: Double, names: list[str]) -> None:
@@ -64,8 +65,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A lab that lost web3 by an edit of lab.yml."""
     it = World()
     monkeypatch.setattr(vm_power, "strangers", lambda lab: it.strangers)
-    monkeypatch.setattr(lifecycle, "running", lambda lab: [Double(node) for node in lab.nodes])
-    monkeypatch.setattr(membership, "databases_of", lambda machines: it.databases)
+    monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: it.made for node in lab.nodes})
+    monkeypatch.setattr(lifecycle, "running", lambda lab, role: [Double(node) for node in lab.having(role)])
     for name in ("take_out", "under_way", "ask"):
         monkeypatch.setattr(haproxy, name, getattr(it, name))
     monkeypatch.setattr(converge, "everything", it.converge)
@@ -117,12 +118,23 @@ def test_a_request_that_does_not_end_stops_the_removal(world: World, monkeypatch
 
 
 def test_a_primary_that_left_lab_yml_is_not_removed(world: World) -> None:
-    """Its replica may lack the latest notes."""
-    world.strangers = ["db1"]
-    world.databases = {"web2": replace(REPLICA, source="192.168.56.21")}
-    with pytest.raises(CheckFailed, match=r"web2 replicates from 192\.168\.56\.21") as caught:
+    """Its replica may lack the latest notes; the command that helps is named."""
+    last_seen.remember(time.time(), [replace(OPEN, node="db1")])
+    membership.let_go(LAB, {})
+    world.strangers, world.events = ["db1"], []
+    with pytest.raises(CheckFailed, match="db1 was the primary") as caught:
         membership.let_go(LAB, {})
-    assert "put db1 back" in caught.value.hint and "db.promote web2" in caught.value.hint and world.events == []
+    assert "invoke db.promote web1" in caught.value.hint and world.events == []
+
+
+def test_a_primary_that_is_only_a_web_server_now_keeps_its_notes(world: World) -> None:
+    """The databases of lab.yml would begin with none; a machine that does not exist has none to keep."""
+    last_seen.remember(time.time(), [OPEN])
+    five = topology.load(topology.ROOT / "docs" / "topologies" / "five.yml")
+    with pytest.raises(CheckFailed, match="web1 was the primary"):
+        membership.let_go(five, {})
+    world.made = "absent"
+    membership.let_go(five, {})
 
 
 def test_what_is_left_over_is_told_with_the_command_that_removes_it(world: World) -> None:
