@@ -86,11 +86,11 @@ function replication(PDO $db, array $config): array
 
 /**
  * The server's name and whether it accepts writes, in one query. super_read_only implies read_only, and read_only is
- * enough to stop a user who is no administrator.
+ * enough to stop a user who is no administrator. `$more`: what else is asked in the same query.
  */
-function about(PDO $db): array
+function about(PDO $db, string $more = ''): array
 {
-    $about = ask($db, 'SELECT @@GLOBAL.report_host AS name, @@GLOBAL.read_only = 0 AS writable')->fetch();
+    $about = ask($db, "SELECT @@GLOBAL.report_host AS name, @@GLOBAL.read_only = 0 AS writable$more")->fetch();
     return ['name' => $about['name'] ?? 'unnamed', 'writable' => (bool) $about['writable']];
 }
 

@@ -41,14 +41,17 @@ function remote_database(array $config, bool $keep): array
     return $primary ?? throw new Problem(503, 'no database answers: ' . implode(', ', array_keys($config['databases'])));
 }
 
-/** A connection to the database, and what it says about itself. */
+/**
+ * A connection to the database, and what it says about itself. One that has no notes, because it is just being filled
+ * with a copy of the primary's data, refuses the query and so counts as silent.
+ */
 function asked_database(array $config, string $name, bool $keep): array
 {
     if (last_role($name) === SILENT) {
         remember($name, SILENT);  // so that the requests of the same moment do not wait for it too
     }
     $db = connect("host={$config['databases'][$name]}", $config['remote'], $config, $keep);
-    $about = about($db);
+    $about = about($db, ', (SELECT 1 FROM notes LIMIT 1) AS has_notes');
     remember($name, $about['writable'] ? PRIMARY : REPLICA);
     return [$db, $about];
 }

@@ -13,7 +13,7 @@ import pytest
 from lab.nodes import lifecycle, site
 from lab.topology import ROOT, Lab
 from lab.wait import until
-from tests.live.conftest import PROMOTE_S, RESET_S, UP_S, must, primary, wrong
+from tests.live.conftest import PROMOTE_S, REJOIN_S, RESET_S, UP_S, must, primary, wrong
 from tests.live.operations.test_rolling_configuration import load
 from tests.support import lab_file
 
@@ -85,6 +85,18 @@ def test_a_database_that_dies_fails_no_read(five: Lab) -> None:
         must("lab.provision", timeout=UP_S)
         until("the lab is healthy", lambda: not wrong(five), 120, every=2)
         assert primary(five) == "db1"
+
+
+def test_a_replica_that_is_filled_anew_fails_no_read(five: Lab) -> None:
+    """It has a transaction of its own, so a rejoin copies all data: meanwhile reads come from the primary."""
+    replica = next(it for it in lifecycle.machines(five) if it.node.name == "db2")
+    statement = "SET GLOBAL super_read_only = OFF; CREATE DATABASE by_hand; SET GLOBAL super_read_only = ON"
+    replica.run("mysql -e %s", statement)
+    with load(five) as it:
+        must("db.rejoin", "db2", "--discard", timeout=REJOIN_S)
+        until("reads come from the replica", partial(reads_from, five, "db2"), 30, every=1)
+    assert it.failed == [], f"{len(it.failed)} of {it.reads} reads"
+    assert wrong(five) == []
 
 
 def uses(lab: Lab, reads: str, writes: str) -> bool:
