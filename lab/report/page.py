@@ -29,7 +29,6 @@ from lab.report.versions import versions
 from lab.state.atomic_file import atomic_write
 
 HERE = Path(__file__).parent
-STAGES = {"distributed": "each server has the website and its own database"}
 SETTINGS = {"durability": "durability", "algorithm": "balancing", "mode": "mode", "primary": "primary", "seed": "seed"}
 
 
@@ -99,8 +98,16 @@ def _settings(history: History) -> list[tuple[str, str]]:
         return [("run", "the timeline does not say what was run")]
     load, stage = run.get("load", {}), run.get("stage", "")
     found = [("experiment", str(run.get("name", "")))]
-    found += [("setup", f"{stage}: {STAGES[stage]}" if stage in STAGES else stage)] if stage else []
+    found += [("setup", f"{stage}: {_servers(history)}")] if stage else []
     found += [(words, str(run[key])) for key, words in SETTINGS.items() if run.get(key)]
     found += [("load", _load(load))] if load else []
     found += [("versions", ", ".join(versions(run.get("versions", {}))))] if run.get("versions") else []
     return [*found, ("began", f"{datetime.fromtimestamp(history.entries[0].at, UTC):%Y-%m-%d %H:%M:%S} UTC")]
+
+
+def _servers(history: History) -> str:
+    """Where the web servers read, by their roles."""
+    apart = [name for name in history.having("web") if name not in history.having("database")]
+    if not apart:
+        return "each server has the website and its own database"
+    return f"{', '.join(apart)} read from the databases of other nodes"
