@@ -71,8 +71,17 @@ def set_weights(machine: Machine, weights: Mapping[str, int]) -> None:
 
 def take_out(machine: Machine, names: Iterable[str]) -> None:
     """Send these servers no more requests, not even of visitors who are bound to them; they end those under way."""
-    orders = [f"set server {backend}/{name} state maint" for name in names for backend in BACKENDS]
-    machine.script(f"echo '{';'.join(orders)}' | {SOCKET}", title="takes servers out of HAProxy")
+    _set_state(machine, names, "maint")
+
+
+def put_back(machine: Machine, names: Iterable[str]) -> None:
+    """Send these servers requests again."""
+    _set_state(machine, names, "ready")
+
+
+def _set_state(machine: Machine, names: Iterable[str], state: str) -> None:
+    orders = [f"set server {backend}/{name} state {state}" for name in names for backend in BACKENDS]
+    machine.script(f"echo '{';'.join(orders)}' | {SOCKET}", title=f"sets the servers' state in HAProxy: {state}")
 
 
 def under_way(machine: Machine, names: Collection[str]) -> int:

@@ -74,7 +74,11 @@ def _take_out(machine: Machine, names: Sequence[str]) -> None:
     progress.say(machine.node.name, f"sends no more requests to {listed}, which left lab.yml")
     haproxy.take_out(machine, names)
     what, hint = f"{listed} works on no request", f"see what it does: invoke lb.status; then again: {UP}"
-    until(what, lambda: haproxy.under_way(machine, names) == 0, ENDS_S, where=machine.node.name, hint=hint)
+    try:
+        until(what, lambda: haproxy.under_way(machine, names) == 0, ENDS_S, where=machine.node.name, hint=hint)
+    except BaseException:  # an interrupt too: lab.yml may get it back
+        haproxy.put_back(machine, names)
+        raise
 
 
 def left_over(lab: Lab) -> list[str]:

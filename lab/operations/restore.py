@@ -68,7 +68,7 @@ def must_be_healthy(lab: Lab) -> None:
     if ledger.entries():
         active = ", ".join(it["id"] for it in ledger.entries())
         raise CheckFailed(f"faults are active: {active}", hint="undo them: invoke fault.heal")
-    drained = choices.load().drained
+    drained = [node.name for node in lab.having("web") if node.name in choices.load().drained]
     if drained:
         raise CheckFailed(f"{drained[0]} is drained: a run needs all servers", hint=f"invoke lb.ready {drained[0]}")
     machines = lifecycle.machines(lab)

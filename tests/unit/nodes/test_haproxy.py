@@ -72,7 +72,9 @@ def test_a_server_is_taken_out_of_both_backends() -> None:
     sent: list[str] = []
     machine: Any = SimpleNamespace(script=lambda text, **_: sent.append(text))
     haproxy.take_out(machine, ["web3"])
-    assert "set server web/web3 state maint;set server write/web3 state maint" in sent[0]
+    haproxy.put_back(machine, ["web3"])
+    for text, state in zip(sent, ("maint", "ready"), strict=True):
+        assert f"set server web/web3 state {state};set server write/web3 state {state}" in text
 
 
 def working(**open_requests: int) -> str:

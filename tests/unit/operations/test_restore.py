@@ -90,6 +90,14 @@ def test_a_drained_server_is_as_it_should_be(events: list[str], monkeypatch: pyt
     assert caught.value.hint == "invoke lb.ready web2"
 
 
+@pytest.mark.usefixtures("events", "stored")
+def test_a_server_that_was_drained_and_left_lab_yml_hinders_nobody() -> None:
+    """No command could bring it back."""
+    ledger.clear()
+    choices.save(drained=["web3"])
+    restore.must_be_healthy(LAB)
+
+
 PAIRS: dict[str, tuple[Database, Database, list[str]]] = {
     "a primary and its replica": (OPEN, REPLICA, []),
     "two primaries": (OPEN, PROMOTED, ["2 of 2 databases answer, 2 of them primary"]),
