@@ -15,9 +15,13 @@ CHOOSES = "lb."
 
 
 @contextmanager
-def in_force(lab: Lab, roles: Roles, plan: Plan) -> Iterator[None]:
-    """In the block an experiment can make its own choices; afterwards the user's are in force again."""
-    restores = partial(_choose_again, lab, roles, any(step.command.startswith(CHOOSES) for step in plan.steps))
+def in_force(lab: Lab, roles: Roles, plan: Plan, chooses: bool = False) -> Iterator[None]:
+    """In the block an experiment can make its own choices; afterwards the user's are in force again.
+
+    `chooses`: it makes choices, whatever the commands of its plan are.
+    """
+    chose = chooses or any(step.command.startswith(CHOOSES) for step in plan.steps)
+    restores = partial(_choose_again, lab, roles, chose)
     choices.set_aside()
     try:
         yield

@@ -79,7 +79,7 @@ def change(lab: Lab, roles: Roles, machine: Machine, named: str = "", **wanted: 
     outcome = converge.everything(lab, roles, only=["balancer"])
     # The statistics do not show the draws.
     reloads = bool(outcome.changed) and chosen.draws != before.draws
-    return _in_force(machine, chosen, began if reloads else 0.0)
+    return in_force(machine, chosen, began if reloads else 0.0)
 
 
 def _of_known_servers(lab: Lab, chosen: Choices) -> dict[str, Any]:
@@ -89,18 +89,21 @@ def _of_known_servers(lab: Lab, chosen: Choices) -> dict[str, Any]:
     return {"weights": weights, "drained": [name for name in chosen.drained if name in names]}
 
 
-def _in_force(machine: Machine, chosen: Choices, since: float) -> BalancerNow:
-    """Wait until HAProxy does what was chosen, by a process that began after `since` of the monotonic clock."""
+def in_force(machine: Machine, chosen: Choices, since: float = 0.0) -> BalancerNow:
+    """Wait until HAProxy does what was chosen, by a process that began after `since` of the monotonic clock.
+
+    Raises TimedOut if it does not within 15 seconds.
+    """
     found: list[BalancerNow] = []
 
-    def in_force() -> bool:
+    def chosen_now() -> bool:
         found[:] = [haproxy.ask(machine)]
         return found[0].since_s <= time.monotonic() - since and not differing(chosen, found[0])
 
     name = machine.node.name
     hint = f"the choice is kept; see what HAProxy does: invoke lb.status, invoke lab.logs --node {name}"
     differs = partial(_differs, chosen, found)
-    until("the choice is in force", in_force, IN_FORCE_S, every=POLL_S, where=name, evidence=differs, hint=hint)
+    until("the choice is in force", chosen_now, IN_FORCE_S, every=POLL_S, where=name, evidence=differs, hint=hint)
     return found[0]
 
 

@@ -1,6 +1,6 @@
 """experiments/**/*.yml, each checked whole, as frozen data: load, faults in time, and what is expected."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from lab.analysis.checks.commands import FAILED
 from lab.durability import Durability
 from lab.errors import BadInput, did_you_mean
 from lab.faults.kinds import Fault, Key, key_of
-from lab.mistakes import invalid
+from lab.mistakes import Mistake, invalid
 from lab.plan.settings import ExpectationFile, LoadFile, PlanFile, StepFile
 from lab.plan.validation import ANY, between
 from lab.topology import ROOT, Lab
@@ -136,16 +136,23 @@ def parse(name: str, text: str, lab: Lab) -> Plan:
     document = Document.read(f"{name}.yml", text)
     if not isinstance(document.data, dict):
         raise _without_settings(document)
-    mistakes = [*document.duplicates(), *document.octals()]
+    plan, found = checked(name, document.data, lab)
+    mistakes = [*document.duplicates(), *document.octals(), *found]
+    if mistakes or plan is None:
+        raise document.refusal(mistakes)
+    return replace(plan, text=text)
+
+
+def checked(name: str, data: Mapping[str, Any], lab: Lab) -> tuple[Plan | None, list[Mistake]]:
+    """The plan that a file with this data has, None if there are mistakes; and the mistakes."""
+    mistakes: list[Mistake] = []
     parsed: PlanFile | None = None
     try:
-        parsed = PlanFile.model_validate(document.data)
+        parsed = PlanFile.model_validate(data)
     except ValidationError as error:
         mistakes += invalid(error, "an experiment", PlanFile)
-    mistakes += between(lab, document.data)
-    if mistakes or parsed is None:
-        raise document.refusal(mistakes)
-    return replace(_freeze(name, parsed, lab), text=text)
+    mistakes += between(lab, data)
+    return None if mistakes or parsed is None else _freeze(name, parsed, lab), mistakes
 
 
 def _without_settings(document: Document) -> BadInput:

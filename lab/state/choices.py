@@ -80,14 +80,14 @@ def save(**changes: Any) -> None:
         listed = mistakes.invalid(error, "the choices", Choices)
         found = [": ".join(filter(None, (".".join(place), text))) for place, text in listed]
         raise BadInput.listing("this can't be chosen", found) from error
-    unsupported = list(_unsupported(chosen))
-    if unsupported:
-        raise BadInput.listing("this can't be chosen", unsupported)
+    refused = list(unsupported(chosen))
+    if refused:
+        raise BadInput.listing("this can't be chosen", refused)
     if chosen != now:
         _write(chosen, CHOICES)
 
 
-def _unsupported(chosen: Choices) -> Iterator[str]:
+def unsupported(chosen: Choices) -> Iterator[str]:
     """What HAProxy takes and does not do: https://docs.haproxy.org/3.0/configuration.html#balance."""
     if chosen.algorithm == "first" and any(it != FULL_WEIGHT for it in chosen.weights.values()):
         yield "the algorithm first ignores weights: a server is used until it has no free slot"
