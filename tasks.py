@@ -5,11 +5,22 @@ import signal
 from invoke.collection import Collection
 from invoke.main import program
 
-from commands import completion, experiment, experiment_matrix, experiment_spof, lab, misspelt
+from commands import (
+    completion,
+    experiment,
+    experiment_compare,
+    experiment_matrix,
+    experiment_spof,
+    lab,
+    misspelt,
+    one_letter,
+)
 
 # A shell starts background processes with SIGINT ignored. Vagrant would inherit that and could not be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+one_letter.allow()
+experiment.commands.add_task(experiment_compare.compare)
 experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")
 experiment.commands.add_task(experiment_matrix.table_, name="table")
 experiment.commands.add_task(experiment_spof.spof_, name="spof")

@@ -38,6 +38,7 @@ NAMES = {
     "db.durability value": "durability",
     "db.promote node": "node@database",
     "db.rejoin node": "node@database",
+    "experiment.compare name": "experiment",
     "experiment.run name": "experiment",
     "lb.algorithm name": "algorithm",
     "lb.mode name": "mode",
