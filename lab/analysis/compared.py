@@ -23,10 +23,10 @@ class Compared:
     @classmethod
     def read(cls, folder: Path) -> "Compared":
         """Read the folder of a comparison; raises BadInput if a file in it is damaged."""
+        about = comparison_folder.about(folder)
         measured = {(it.pair, it.side): it for it in comparison_folder.rounds(folder)}
         numbers = sorted({pair for pair, _ in measured})
         pairs = [(a, b) for it in numbers if (a := measured.get((it, "a"))) and (b := measured.get((it, "b")))]
-        about = comparison_folder.about(folder)
         stale_s = about["staleness_s"]
         requests = {it: compared_rounds.requests(folder, it, stale_s) for pair in pairs for it in pair}
         return cls(about, pairs, requests)

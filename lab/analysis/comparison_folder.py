@@ -39,7 +39,9 @@ def make(name: str, told: Mapping[str, Any], folder: Path = RUNS) -> Path:
 
 
 def about(folder: Path) -> dict[str, Any]:
-    """What a comparison is about; raises BadInput if its file is damaged."""
+    """What a comparison is about; raises BadInput if its file is damaged, or not there."""
+    if not (folder / ABOUT).exists():
+        raise BadInput(f"{folder} is no comparison", hint="make one: invoke --help experiment.compare")
     return _read(folder / ABOUT, (folder / ABOUT).read_text(encoding="utf-8"))
 
 

@@ -1,9 +1,9 @@
 """Draw the pictures of README and docs/ anew, from saved runs: `make pictures ARGS="--report RUN --crowd RUN"`.
 
 lab.svg is drawn from lab.yml, always. The others need Chromium, and each what it shows: a run for report.png (one that
-fails a server and promotes tells most) and for crowd.png (of the experiment `crowd`), the page that Locust wrote for
-spike.png (`locust -f loadtests/spike.py --headless --html spike.html`), and the running lab for page.png. Look at
-each afterwards.
+fails a server and promotes tells most) and for crowd.png (of the experiment `crowd`), a comparison for compare.png, the
+page that Locust wrote for spike.png (`locust -f loadtests/spike.py --headless --html spike.html`), and the running lab
+for page.png. Look at each afterwards.
 """
 
 import argparse
@@ -14,9 +14,11 @@ from pathlib import Path
 
 from lab import topology
 from lab.analysis import run_folder
+from lab.analysis.compared import Compared
 from lab.analysis.judgement import Judgement
 from lab.errors import BadInput, LabError
 from lab.picture import DOCS, draw
+from lab.report import comparison_page
 from lab.report.page import page
 from tests.docs_pictures.browser import shoot
 
@@ -33,6 +35,7 @@ PLOTS_ONLY = "main > section:not(.plots), footer, .note, .screen { display: none
 NO_TEXT = f"{PLOTS_ONLY} header, .hint {{ display: none; }} body {{ padding: 0.5rem; }}"
 CHARTS_ONLY = "body :not(:has(canvas), canvas) { display: none !important; }"
 ASKS_S = 10.0
+COMPARED = "footer, .note, .story li:nth-child(n+3) { display: none; } body { padding-bottom: 0; }"
 SIX_NOTES = "article:nth-of-type(n+7) { display: none; }"
 
 
@@ -44,6 +47,11 @@ def report(run: str, to: Path) -> None:
 def crowd(run: str, to: Path) -> None:
     """crowd.png: the plots of a run of the experiment `crowd`, down to the times of reads."""
     shoot(_page(run, CROWD), to / "crowd.png", 1000, NO_TEXT)
+
+
+def compare(path: str, to: Path) -> None:
+    """compare.png: verdict, table and plots of a comparison."""
+    shoot(comparison_page.page(Compared.read(Path(path)), Path(path).name), to / "compare.png", 1200, COMPARED)
 
 
 def spike(path: str, to: Path) -> None:
@@ -79,6 +87,7 @@ def _page(run: str, titles: Sequence[str]) -> str:
 PICTURES = {
     "report": (report, "RUN", "report.png: of this run, 'latest' is one too"),
     "crowd": (crowd, "RUN", "crowd.png: of this run of the experiment crowd"),
+    "compare": (compare, "FOLDER", "compare.png: of this comparison, runs/...-compare-web2-slow"),
     "spike": (spike, "FILE", "spike.png: of this page of Locust"),
     "page": (site, "URL", "page.png: of this site, http://192.168.56.10/"),
 }

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from lab.analysis import timeline
+from lab.analysis.compared import Compared
 from lab.analysis.judgement import Judgement
 from lab.errors import BadInput, LabError
 from lab.picture import PICTURE
+from lab.report import comparison_page
 from lab.report.page import page
 from tests.docs_pictures import browser, draw
+from tests.support.comparisons import avoids_web2, made
 from tests.support.crowds import LOAD, crowd
 from tests.support.report_page import Page
 from tests.support.timelines import changed, kind, switched_off
@@ -99,14 +102,23 @@ def test_the_picture_of_a_crowd_has_its_plots_alone(tmp_path: Path, run: Path, f
     assert "header" in re.findall(r"<style>([^<]*)</style>", shown)[-1]
 
 
+def test_the_picture_of_a_comparison_has_its_verdict_and_plots(tmp_path: Path, fake: Path) -> None:
+    """Not how it was made."""
+    assert drawn(tmp_path, "--compare", str(made(tmp_path / "runs", 9, 18, avoids_web2, share_b=0.2))) == 0
+    shown = (fake / "shown.html").read_text(encoding="utf-8")
+    assert "differs" in shown and len(Page(shown).titles) == 4
+    assert "footer" in re.findall(r"<style>([^<]*)</style>", shown)[-1]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--report", "none"), "there is no run 'none'"),
+        (("--compare", "none"), "experiment.compare"),
         (("--spike", "none.html"), "locust -f loadtests/spike.py"),
         (("--page", "http://127.0.0.1:9/"), "invoke lab.up"),
     ],
-    ids=["no run", "no page of Locust", "no site"],
+    ids=["no run", "no comparison", "no page of Locust", "no site"],
 )
 def test_what_is_missing_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, str], message: str
@@ -138,5 +150,7 @@ def test_a_report_becomes_a_picture(tmp_path: Path, run: Path) -> None:
 @pytest.mark.parametrize("width", [420, 1200])
 def test_a_page_is_no_wider_than_its_screen(tmp_path: Path, width: int) -> None:
     """Nothing has to be scrolled sideways, but for tables within themselves."""
-    html = page(Judgement.of(switched_off(title="web1 is lost"), []), "lost")
-    assert browser.measured(html, width)["width"] <= width
+    compared = Compared.read(made(tmp_path, 9, 18, avoids_web2))
+    lost = page(Judgement.of(switched_off(title="web1 is lost"), []), "lost")
+    for html in (lost, comparison_page.page(compared, "compared")):
+        assert browser.measured(html, width)["width"] <= width
