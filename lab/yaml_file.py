@@ -48,13 +48,13 @@ class Document:
         """Numbers that begin with a zero: YAML would silently read 010 as 8."""
         return _octals(self.tree)
 
-    def without_settings(self, first: str) -> BadInput:
+    def without_settings(self, first: str, hint: str = "") -> BadInput:
         """The error about a file that is empty, or begins with something else than settings such as `first`."""
         if self.data is None:
-            return BadInput(f"{self.name} is empty", hint=f"write the settings, {first} and the others")
+            return BadInput(f"{self.name} is empty", hint=hint or f"write the settings, {first} and the others")
         what = "a list" if isinstance(self.data, list) else "a text"
         what = f"{self.name} must begin with settings like {first}, not with {what}"
-        return BadInput(what, hint=f"correct {self.name}")
+        return BadInput(what, hint=hint or f"correct {self.name}")
 
     def refusal(self, mistakes: Iterable[Mistake]) -> BadInput:
         """The error that names all mistakes with their lines."""

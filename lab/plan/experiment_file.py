@@ -15,13 +15,14 @@ from lab.durability import Durability
 from lab.errors import BadInput, did_you_mean
 from lab.faults.kinds import Fault, Key, key_of
 from lab.mistakes import Mistake, invalid
-from lab.plan.settings import ExpectationFile, LoadFile, PlanFile, StepFile
+from lab.plan.settings import ExpectationFile, PlanFile, StepFile
 from lab.plan.validation import ANY, between
 from lab.topology import ROOT, Lab
 from lab.yaml_file import Document
 
 EXPERIMENTS = ROOT / "experiments"
 LIST, SHIPPED_FOR = "invoke experiment.list", ROOT / "docs" / "topologies" / "three.yml"
+EXAMPLE = "copy experiments/controls/control.yml, which explains each setting"
 Action = Literal["inject", "heal", "command"]
 
 
@@ -135,7 +136,7 @@ def parse(name: str, text: str, lab: Lab) -> Plan:
     """Check the text of the experiment `name`, as `load` does."""
     document = Document.read(f"{name}.yml", text)
     if not isinstance(document.data, dict):
-        raise _without_settings(document)
+        raise document.without_settings("title:", EXAMPLE)
     plan, found = checked(name, document.data, lab)
     mistakes = [*document.duplicates(), *document.octals(), *found]
     if mistakes or plan is None:
@@ -153,12 +154,6 @@ def checked(name: str, data: Mapping[str, Any], lab: Lab) -> tuple[Plan | None, 
         mistakes += invalid(error, "an experiment", PlanFile)
     mistakes += between(lab, data)
     return None if mistakes or parsed is None else _freeze(name, parsed, lab), mistakes
-
-
-def _without_settings(document: Document) -> BadInput:
-    refusal = document.without_settings("title:")
-    refusal.hint = "copy experiments/controls/control.yml, which explains each setting"
-    return refusal
 
 
 def named(lab: Lab, folder: Path = EXPERIMENTS) -> list[Plan]:
@@ -213,19 +208,15 @@ def find(name: str, lab: Lab, folder: Path = EXPERIMENTS) -> Plan:
 
 
 def _freeze(name: str, parsed: PlanFile, lab: Lab) -> Plan:
+    it = (parsed.load.rate, parsed.load.write_share, parsed.load.processes)
     frozen = {
-        "load": _load(parsed.load),
+        "load": Load(*it, tuple(RateStep(change.at, change.rate) for change in parsed.load.rates)),
         "steps": _steps(parsed.steps, lab),
         "expect": _expected(parsed),
         "without": tuple(parsed.without),
         "primary": {"": lab.having("database")[0].name, ANY: ""}.get(parsed.primary, parsed.primary),
     }
     return Plan(name=name, **{**dict(parsed), **frozen})
-
-
-def _load(parsed: LoadFile) -> Load:
-    rates = tuple(RateStep(it.at, it.rate) for it in parsed.rates)
-    return Load(parsed.rate, parsed.write_share, parsed.processes, rates)
 
 
 def _steps(steps: list[StepFile], lab: Lab) -> tuple[Step, ...]:
