@@ -105,7 +105,7 @@ def test_what_haproxy_does_not_support_is_not_kept(balancer: Balancer) -> None:
     choices.save(weights={"web1": 30})
     with pytest.raises(BadInput, match="can't be chosen") as caught:
         balancing.change(LAB, {}, cast(Any, balancer), algorithm="first")
-    assert "first ignores weights" in caught.value.evidence
+    assert "first ignores weights" in caught.value.what
     assert choices.load() == Choices(weights={"web1": 30}) and balancer.next is NOW
 
 
