@@ -4,9 +4,11 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
+from lab.errors import TimedOut
 from lab.nodes import haproxy, lifecycle, site, vm_power
 from lab.nodes.ssh import Machine
 from lab.operations import balancing
@@ -34,13 +36,31 @@ def back(healthy: Lab) -> Iterator[Lab]:
             must("lab.reset", timeout=RESET_S)
 
 
+@pytest.fixture(scope="module")
+def made(lab: Lab) -> Iterator[Lab]:
+    """The lab with web3, made once for the tests that do not take it away; then the lab of three again."""
+    before = lab_file.FILE.read_bytes()
+    try:
+        it = use("four")
+        must("lab.up", timeout=UP_S)
+        yield it
+    finally:
+        lab_file.FILE.write_bytes(before)
+        must("lab.up", timeout=UP_S)
+
+
 @pytest.fixture
-def four(back: Lab) -> Lab:
-    """The lab with web3."""
-    lab = use("four")
-    must("lab.up", timeout=UP_S)
-    assert wrong(lab) == []
-    return lab
+def four(made: Lab) -> Iterator[Lab]:
+    """The same, healthy and with web1 as primary, before and after a test."""
+    assert wrong(made) == []
+    try:
+        yield made
+    finally:
+        use("four")
+        with suppress(TimedOut):
+            until("the lab is healthy again", lambda: not wrong(made), 60, every=2)
+        if wrong(made) or primary(made) != "web1":
+            must("lab.reset", timeout=RESET_S)
 
 
 def machine(lab: Lab, name: str) -> Machine:
@@ -101,14 +121,18 @@ def test_it_comes_and_goes_under_load_and_no_read_fails(back: Lab) -> None:
     assert wrong(back) == []
 
 
-def test_a_converge_alone_stops_sending_requests_to_it(four: Lab, back: Lab) -> None:
-    """Its machine goes on until lab.up, and status says so."""
-    use("three")
-    with load(back) as it:
+def test_a_converge_alone_stops_sending_requests_to_it_and_starts_again(four: Lab) -> None:
+    """Its machine goes on until lab.up, and status says so; back in lab.yml, a converge is enough."""
+    three = use("three")
+    with load(three) as it:
         must("lab.provision", timeout=UP_S)
-        until("web3 serves nobody", lambda: "web3" not in served_by(back), 30)
+        until("web3 serves nobody", lambda: "web3" not in served_by(three), 30)
+        assert vm_power.strangers(three) == ["web3"] and "web3 is still there" in must("lab.status")
+        use("four")
+        assert "HAProxy does not have web3; next: invoke lab.up" in must("lab.status")
+        must("lab.provision", timeout=UP_S)
+        until("web3 serves", lambda: "web3" in served_by(four), 30)
     assert it.failed == [], f"{len(it.failed)} of {it.reads} reads"
-    assert vm_power.strangers(back) == ["web3"] and "web3 is still there" in must("lab.status")
 
 
 def test_it_was_off_during_a_promotion(four: Lab) -> None:
