@@ -9,6 +9,7 @@ require __DIR__ . '/database.php';
 require __DIR__ . '/notes.php';
 require __DIR__ . '/page.php';
 require __DIR__ . '/remote.php';
+require __DIR__ . '/visits.php';
 
 $config = require '/etc/weblab/site.php';
 header('X-Served-By: ' . $config['served_by']);
@@ -24,6 +25,7 @@ try {
     match (true) {
         $path === '/' => by_method($method, ['GET' => show_page(...), 'POST' => take_form(...)], $config),
         $path === '/health' => by_method($method, ['GET' => show_health(...)], $config),
+        $path === '/api/visits' => by_method($method, ['GET' => count_visit(...)], $config),
         $path === '/api/notes' =>
             by_method($method, ['GET' => list_notes(...), 'POST' => take_json(...)], $config),
         str_starts_with($path, '/api/notes/') => by_method($method, ['GET' => show_note(...)], $config),

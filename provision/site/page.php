@@ -100,6 +100,7 @@ function page(array $config, string $db, ?array $replication, array $notes, ?boo
     <?php endforeach ?>
     <?php if (!$notes): ?><p class="none">None yet: leave the first one.</p><?php endif ?>
 </section>
+<p><a href="/api/visits">Count my visits</a> in a session on the server that answers.</p>
 </body>
 </html>
     <?php

@@ -112,3 +112,31 @@ def test_each_read_says_which_database_answered_and_health_reads_alike() -> None
     assert "reading_database($config, keep: false)" in body("index.php", "show_health")
     for name in ("show_page", "list_notes", "show_note"):
         assert "reading_database($config)" in body("index.php", name)
+
+
+def test_a_session_needs_no_database_and_its_id_is_given_by_this_server() -> None:
+    """Strict mode: an id that the server did not give gets a new one, so the counter begins again."""
+    text = (SITE / "visits.php").read_text(encoding="utf-8")
+    assert "'use_strict_mode' => true" in text and "'cookie_httponly' => true" in text
+    assert "reading_database" not in text and "primary_database" not in text
+
+
+def test_only_the_counter_of_visits_starts_a_session() -> None:
+    """The ordinary page writes no file and sets no cookie."""
+    starts = [path.name for path in SITE.glob("*.php") if "session_start(" in path.read_text(encoding="utf-8")]
+    assert starts == ["visits.php"]
+    assert "$path === '/api/visits' =>" in (SITE / "index.php").read_text(encoding="utf-8")
+
+
+def test_a_visit_is_counted_only_if_its_session_was_kept() -> None:
+    """A session that cannot be read or written is 503, for which the balancer asks another server."""
+    code = body("visits.php", "count_visit")
+    assert in_order(code, "if (!session_start(SESSION_OPTIONS)) { throw new Problem(503,", "$_SESSION['visits'] =")
+    assert in_order(code, "if (!session_write_close()) { throw new Problem(503,", "answer_json(200,")
+
+
+def test_programs_that_return_no_cookie_cannot_fill_the_memory_with_sessions() -> None:
+    """Some visits that made a new session remove the oldest ones."""
+    assert in_order(body("visits.php", "count_visit"), "$session !== 'kept'", "keep_newest_sessions();")
+    removes = "arsort($ages); foreach (array_keys(array_slice($ages, MOST_SESSIONS)) as $file) { @unlink($file); }"
+    assert removes in body("visits.php", "keep_newest_sessions")
