@@ -10,6 +10,7 @@ from commands import (
     experiment,
     experiment_compare,
     experiment_matrix,
+    experiment_scale,
     experiment_spof,
     lab,
     misspelt,
@@ -24,6 +25,7 @@ experiment.commands.add_task(experiment_compare.compare)
 experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")
 experiment.commands.add_task(experiment_matrix.table_, name="table")
 experiment.commands.add_task(experiment_spof.spof_, name="spof")
+experiment.commands.add_task(experiment_scale.scale_, name="scale")
 lab.commands.add_task(completion.completion)
 ns = Collection(*(it.commands for it in completion.GROUPS))
 misspelt.check(ns, program)

@@ -13,9 +13,10 @@ from lab.faults.kinds import Fault
 from lab.nodes import site, vm_power
 from lab.nodes.facts import NodeFacts, Server
 from lab.operations import status
-from lab.report import spof
+from lab.report import scale, spof
 from tests.support.documented import examples, kinds, shape
 from tests.support.pairs import PROMOTED
+from tests.support.scale_stories import measured
 from tests.support.spof_stories import result
 from tests.support.timelines import switched_off
 
@@ -57,6 +58,11 @@ def test_the_single_points_of_failure_are_the_documented_ones() -> None:
     """With a prediction."""
     data = spof.as_data(LAB, {"web1": result("web1", ["writes"], predicted=["writes"])})
     assert shape(data) == shape(examples()["invoke experiment.spof --json"])
+
+
+def test_the_rising_load_is_the_documented_one() -> None:
+    """Of one number of servers."""
+    assert shape(scale.as_data([measured(1)])) == shape(examples()["invoke experiment.scale --json"])
 
 
 def written() -> set[tuple[str, str]]:

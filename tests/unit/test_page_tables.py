@@ -6,12 +6,12 @@ from typing import get_args
 
 import pytest
 
-from commands import experiment_list, experiment_spof, fault
+from commands import experiment_list, experiment_scale, experiment_spof, fault
 from lab import topology
 from lab.faults.kinds import KINDS, Integer, Kind, Option
 from lab.operations import balancing
 from lab.plan.experiment_file import Plan
-from lab.report import spof_page
+from lab.report import scale_page, spof_page
 from lab.report.check_meanings import explained
 from lab.report.glossary import MEANINGS
 from lab.report.grid import grid
@@ -82,6 +82,11 @@ def single_points() -> str:
     return spof_page.table(topology.load(ROOT / "lab.yml"), experiment_spof.published())
 
 
+def rising_load() -> str:
+    """What experiment.scale measured last for docs/."""
+    return scale_page.table(experiment_scale.published())
+
+
 def lanes() -> str:
     """The words in the lanes of a report."""
     return grid(["word", "meaning"], [[word, meaning] for word, meaning in MEANINGS.values()])
@@ -98,6 +103,7 @@ MADE: dict[str, tuple[str, Callable[[], str]]] = {
     "experiments": ("experiments.md", experiments),
     "faults": ("faults.md", faults),
     "spof": ("spof.md", single_points),
+    "scale": ("scale.md", rising_load),
     "lanes": ("glossary.md", lanes),
     "algorithms": ("balancer.md", lambda: meanings(get_args(Algorithm))),
     "modes": ("balancer.md", lambda: meanings(get_args(Mode))),
