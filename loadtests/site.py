@@ -64,11 +64,16 @@ class SiteUser(HttpUser):
         ) as answer:
             outcome = judge(method, answer.status_code, answer.error)
             if outcome == "ok":
-                answer.success()
+                wrong = self.wrong(answer)
+                answer.failure(wrong) if wrong else answer.success()
             else:
                 refused = answer.headers.get(REFUSED, "") if answer.error is None else ""
                 answer.failure(f"{outcome}: {reason(answer.status_code, answer.error, refused)}")
         return answer
+
+    def wrong(self, answer: ResponseContextManager) -> str:
+        """Why an answer with a good status is a failure all the same, or ''."""
+        return ""
 
     def _stop_if_lost(self) -> None:
         refusal = GUARD.lost(self.host)

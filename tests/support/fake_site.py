@@ -16,6 +16,7 @@ from loadtests.content import body
 
 SLOW_S = 1.0
 SITE = "www.foobar.com"
+VISITS, COOKIE = "/api/visits", "Set-Cookie: PHPSESSID=1; path=/api/visits"
 PAGE = f"<html><h1>{SITE}</h1></html>\n"
 NOTES = json.dumps({"notes": [{"token": it * 32, "body": ""} for it in "ba"]})
 
@@ -29,6 +30,7 @@ class Seen:
     host: str
     body: bytes
     reused: bool
+    cookie: str = ""
 
 
 def as_its_path_says(request: Seen) -> str:
@@ -42,6 +44,7 @@ class Site:
 
     port: int
     manner: Callable[[Seen], str] = as_its_path_says
+    loses_sessions: bool = False
     seen: list[Seen] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     awake: threading.Event = field(default_factory=threading.Event)
@@ -83,6 +86,8 @@ class _Connection(socketserver.StreamRequestHandler):
             "lacks": ("404 Not Here", "X-Served-By: web1\r\nX-Db: none"),
         }.get(manner, ("201 Created" if request.method == "POST" else "200 OK", "X-Served-By: web1\r\nX-Db: web2"))
         text = "<html>" if manner == "answers-wrongly" else _text(request)
+        if request.path == VISITS:
+            text, more = _visit(request, self.server.site.loses_sessions), f"{more}\r\n{COOKIE}"
         self.wfile.write(f"HTTP/1.1 {status}\r\n{more}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
         if status.startswith("201"):
             self.server.site.acknowledged.append(json.loads(request.body)["token"])
@@ -95,6 +100,12 @@ def _text(request: Seen) -> str:
         return PAGE
     token = request.path.removeprefix("/api/notes/")
     return json.dumps({"token": token, "body": body(token)}) if token != request.path else NOTES
+
+
+def _visit(request: Seen, loses: bool) -> str:
+    """A visit, as the real site counts it."""
+    session = "new" if not request.cookie else "lost" if loses else "kept"
+    return json.dumps({"visits": 1 + (session == "kept"), "session": session, "served_by": "web1"})
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -113,7 +124,7 @@ def _read(stream: BufferedIOBase, reused: bool) -> Seen | None:
     method, path, _ = line.split()
     headers = parse_headers(stream)
     body = stream.read(int(headers.get("Content-Length", 0)))
-    return Seen(method, path, headers.get("Host", ""), body, reused)
+    return Seen(method, path, headers.get("Host", ""), body, reused, headers.get("Cookie", ""))
 
 
 @contextmanager

@@ -122,6 +122,18 @@ def test_a_spike_that_is_refused_is_no_failure(checkout: Path, site: Site) -> No
     assert "GET /refuses" in output.replace("GET      ", "GET ") and len(site.seen) > 0
 
 
+@pytest.mark.parametrize(("loses", "code"), [(False, 0), (True, 1)], ids=["kept", "lost"])
+def test_a_lost_session_is_a_failure(checkout: Path, site: Site, loses: bool, code: int) -> None:
+    """Each visitor comes back with the cookie, on any connection; the site answers 200 either way."""
+    site.loses_sessions = loses
+    ended, output = locust(
+        checkout, "-u", "2", "-r", "2", "-t", "5s", "--host", site.host, file="loadtests/sessions.py"
+    )
+    assert ended == code and ("does not know the session" in output) == loses, output
+    assert {it.path for it in site.seen} == {"/api/visits"}
+    assert sum(it.cookie == "" for it in site.seen) == 2 < len(site.seen)
+
+
 def _listens(port: int, address: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((address, port)) == 0
