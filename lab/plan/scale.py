@@ -13,7 +13,7 @@ MORE = "more web servers: cp docs/topologies/four.yml lab.yml, see docs/topologi
 # Of all pages that the servers can send: half of the steps below that, one at it, two above.
 SHARES = (0.4, 0.7, 0.9, 1.0, 1.2, 1.5)
 STEP_S, WARM_UP_S = 16.0, 5.0
-DRAIN_S, LIMIT_S = 12.0, 10.0  # for one drain (4 to 10 s emulated), and for all limits, which come side by side
+DRAIN_S, LIMIT_S, READY_S = 12.0, 5.0, 5.0  # for one drain (4 to 10 s emulated), for one limit, and after the last
 QUIET = 2.0  # requests a second before and after the steps
 PAGES_PER_S, FEWEST, MOST = 6, 2, 100
 TEXT = """title: The load rises for {count} of {all} web servers
@@ -54,7 +54,7 @@ class Ramp:
     @property
     def begins_s(self) -> float:
         """When the first step begins, in seconds since measuring began."""
-        return DRAIN_S * len(self.drained) + LIMIT_S
+        return DRAIN_S * len(self.drained) + LIMIT_S * len(self.used) + READY_S
 
     @property
     def ends_s(self) -> float:
@@ -106,11 +106,15 @@ def plan(ramp: Ramp, lab: Lab, own: Choices) -> Plan:
 
 
 def _steps(ramp: Ramp) -> Iterator[str]:
-    """What is done before the load rises, and the return of the drained servers; faults are healed after the steps."""
+    """What is done before the load rises, and the return of the drained servers; limits are healed after the steps.
+
+    One server is limited after the other, because each limit reloads PHP.
+    """
     for number, name in enumerate(ramp.drained):
         yield f"at: {DRAIN_S * number:g}, command: lb.drain {name}"
-    for name in ramp.used:
+    for number, name in enumerate(ramp.used):
+        at = DRAIN_S * len(ramp.drained) + LIMIT_S * number
         limit = f"kind: php-limit, node: {name}, pages_per_s: {ramp.pages_per_s}"
-        yield f"at: {ramp.begins_s - LIMIT_S:g}, inject: {{{limit}}}"
+        yield f"at: {at:g}, inject: {{{limit}}}"
     for name in ramp.drained:
         yield f"at: {ramp.ends_s:g}, command: lb.ready {name}"

@@ -99,6 +99,16 @@ def test_who_comes_while_the_server_is_dead_loses_the_session(balanced: Lab, ser
 
 
 @pytest.mark.slow
+def test_a_restart_of_php_keeps_the_sessions(balanced: Lab, served: Order) -> None:
+    """They are files, not in the memory of PHP's processes."""
+    must("lb.persistence", "cookie")
+    visitor = bound(balanced, 2)["web1"][0]
+    must("lab.exec", "web1", "systemctl restart 'php*-fpm.service'")
+    until("web1 gets new visitors", serves(served, "web1"), 30)
+    assert visitor.visit() == Visit(3, "kept", "web1")
+
+
+@pytest.mark.slow
 def test_a_server_that_lost_its_power_has_no_sessions(balanced: Lab) -> None:
     """They are in its memory: also those are lost who did not come meanwhile."""
     must("lb.persistence", "cookie")
