@@ -45,6 +45,9 @@ def decide(it: Situation, *, accept_data_loss: bool = False) -> Promotion:
 def _following(it: Situation, rival: Database, accept_data_loss: bool) -> Promotion:
     """Decide for a candidate that has the other server as its source."""
     node, other = it.node.name, it.other.name
+    if it.own.has_site and not (rival.has_site or rival.writable):
+        why = f"{other} has no data, and only a copy can fill it"
+        return replace(_undoubted(it, why, accept_data_loss), attach=False)
     errant = server_state.errant(it.own, rival)
     has_all = not rival.writable and gtid.subset(rival.gtid_executed, it.own.gtid_executed)
     if errant and has_all and not gtid.subset(it.own.purged, rival.has):
