@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import Any
 
 from lab.analysis.checks.detection import detections, recoveries
-from lab.analysis.history import FaultSpan, History, Request
+from lab.analysis.history import BLIND_S, FaultSpan, History, Request
 from lab.errors import InfrastructureBroken
+from lab.release import SERVICES
 
 WHAT = ("reads", "writes", "names")
 METHODS = {"reads": "GET", "writes": "POST"}
 END_S = 10.0  # the end of the dead time: what fails then, this lab does not overcome by itself
+NOTICES_S = 5.0  # what must be left for noticing before that: a component that was dead for less is measured again
 FEWEST = 3  # of fewer requests nothing is concluded
 SINGLE, SURVIVED, UNKNOWN = "single point of failure", "survived", "not measured"
 HALF = 0.5
+_NOT_MEASURED = "the component could not be measured"
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,31 @@ def _fault(history: History) -> FaultSpan:
     faults = [it for it in history.faults if it.injected is not None and it.heal is not None]
     if any(why) or not ends or len(faults) != 1:
         reason = next(filter(None, why), "the run is not complete")
-        raise InfrastructureBroken("the component could not be measured", evidence=reason, hint="invoke lab.status")
+        raise InfrastructureBroken(_NOT_MEASURED, evidence=reason, hint="invoke lab.status")
+    _must_be_dead(history, faults[0])
     return faults[0]
+
+
+def _must_be_dead(history: History, fault: FaultSpan) -> None:
+    """Raise InfrastructureBroken if the component was dead for too short, or was seen to work meanwhile."""
+    dead, heal = fault.inject if fault.injected is None else fault.injected, _heal(fault)
+    if heal - dead < END_S + NOTICES_S:
+        evidence = f"{fault.id} was active for {heal - dead:.1f} s: at least {END_S + NOTICES_S:.0f} s are needed"
+        raise InfrastructureBroken(_NOT_MEASURED, evidence=evidence, hint="measure it again on a quieter machine")
+    at = next((it for it in _works(history, fault) if dead + BLIND_S <= it < heal), None)
+    if at is not None:
+        evidence = f"it ran again {at - dead:.1f} s after {fault.id} was injected: something else healed it"
+        raise InfrastructureBroken(_NOT_MEASURED, evidence=evidence, hint="measure it again, and heal nothing meanwhile")
+
+
+def _works(history: History, fault: FaultSpan) -> list[float]:
+    """When the component of a fault was seen to run; a look that arrives BLIND_S later may be from before the fault."""
+    if not fault.service:
+        looks = history.states("node").get(fault.node, [])
+        return [it.at for it in looks if it.data["power"] == "running"]
+    seen = [it for it in history.seen("service", "services") if it.data["node"] == fault.node]
+    unit = SERVICES[fault.service].unit
+    return [it.at for it in seen if any(fnmatch(name, unit) and to == "active" for name, to in it.data["services"].items())]
 
 
 def _heal(fault: FaultSpan) -> float:

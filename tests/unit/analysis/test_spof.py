@@ -8,9 +8,20 @@ from lab.analysis.spof import SINGLE, SURVIVED, UNKNOWN
 from lab.analysis.timeline import Entry
 from lab.errors import InfrastructureBroken
 from tests.support.spof_stories import lookups, story
-from tests.support.timelines import changed, kind, lab
+from tests.support.timelines import T0, changed, kind, lab
 
 NOBODY_SAW = 99.0
+FAULT = {"id": "web1-php-fpm-service-kill", "kind": "service-kill", "node": "web1", "peer": ""}
+
+
+def power(at: float, state: str) -> Entry:
+    """A look at the power of web1."""
+    return Entry(T0 + at, "node", "state", {"node": "web1", "power": state})
+
+
+def of_a_fault(entry: Entry) -> bool:
+    """Whether it is a step of a fault."""
+    return "fault" in entry.data
 
 
 def measured(entries: list[Entry], names: tuple[float, float] = (0, 0)) -> dict[str, object]:
@@ -74,3 +85,42 @@ def test_an_incomplete_run_is_no_measurement(entries: list[Entry]) -> None:
     with pytest.raises(InfrastructureBroken) as caught:
         measured(entries)
     assert caught.value.evidence
+
+
+@pytest.mark.parametrize(
+    ("looks", "works"),
+    [
+        ([power(3, "running"), power(12, "off"), power(26, "running")], False),
+        ([power(5.8, "running"), power(12, "off")], False),
+        ([power(12, "off"), power(18, "running")], True),
+    ],
+    ids=["before and afterwards", "a look under way", "switched on by hand"],
+)
+def test_a_machine_that_ran_meanwhile_is_no_measurement(looks: list[Entry], works: bool) -> None:
+    """Somebody healed the fault: what survived then is the living component."""
+    if not works:
+        assert measured([*story(), *looks])
+        return
+    with pytest.raises(InfrastructureBroken) as caught:
+        measured([*story(), *looks])
+    assert "12.5 s after" in caught.value.evidence
+
+
+@pytest.mark.parametrize(("unit", "works"), [("php8.4-fpm", True), ("nginx", False)])
+def test_a_service_that_ran_meanwhile_is_no_measurement(unit: str, works: bool) -> None:
+    """The unit of the service decides, whatever its version; another service on the node may run."""
+    entries = changed(story(), of_a_fault, fault={**FAULT, "service": "php-fpm"})
+    entries.append(Entry(T0 + 18, "service", "services", {"node": "web1", "services": {unit: "active"}}))
+    if not works:
+        assert measured(entries)
+        return
+    with pytest.raises(InfrastructureBroken):
+        measured(entries)
+
+
+def test_a_dead_time_without_room_for_noticing_is_no_measurement() -> None:
+    """A busy machine injects late, and the repair is due at its time."""
+    late = [Entry(T0 + 10.5, it.observer, it.kind, it.data) if it.kind == "injected" else it for it in story()]
+    with pytest.raises(InfrastructureBroken) as caught:
+        measured(late)
+    assert "14.5 s" in caught.value.evidence and "again" in caught.value.hint
