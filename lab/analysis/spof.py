@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from itertools import pairwise
 from typing import Any
 
 from lab.analysis.checks.detection import detections, recoveries
@@ -15,7 +16,9 @@ METHODS = {"reads": "GET", "writes": "POST"}
 END_S = 10.0  # the end of the dead time: what fails then, this lab does not overcome by itself
 NOTICES_S = 5.0  # what must be left for noticing before that: a component that was dead for less is measured again
 FEWEST = 3  # of fewer requests nothing is concluded
-SINGLE, SURVIVED, UNKNOWN = "single point of failure", "survived", "not measured"
+SINGLE, SOME = "single point of failure", "some requests fail"
+SURVIVED, UNKNOWN = "survived", "not measured"
+PARTS = ("first", "middle", "end")
 HALF = 0.5
 _NOT_MEASURED = "the component could not be measured"
 
@@ -32,8 +35,8 @@ class Try:
 def measure(history: History, lookups: Sequence[Try]) -> dict[str, Any]:
     """The counts and times of a run with one fault, in seconds; raises InfrastructureBroken if it is not complete.
 
-    For each of WHAT, `first` and `end` are [failed, tried]: until the failure was noticed, and in the last END_S of
-    the dead time. `noticed_s` is None if nothing in the lab noticed, `recovered_s` if no recovery was seen.
+    For each of WHAT, PARTS are [failed, tried]: until the failure was noticed, then until the last END_S of the dead
+    time, and in these. `noticed_s` is None if nothing in the lab noticed, `recovered_s` if no recovery was seen.
     """
     fault = _fault(history)
     tries = {it: _tries(history, METHODS[it]) for it in METHODS} | {"names": list(lookups)}
@@ -53,10 +56,17 @@ def fails(result: Mapping[str, Any], what: str) -> bool | None:
     return None if tried < FEWEST else failed >= HALF * tried
 
 
+def some_fail(result: Mapping[str, Any], what: str) -> bool:
+    """Whether any failed after the failure was noticed; before that, failures are expected."""
+    return any(result[what][part][0] for part in ("middle", "end"))
+
+
 def verdict(result: Mapping[str, Any]) -> str:
-    """A single point of failure fails at least one of WHAT."""
+    """A single point of failure fails at least one of WHAT; what survived fails none once it was noticed."""
     answers = [fails(result, it) for it in WHAT]
-    return SINGLE if True in answers else UNKNOWN if None in answers else SURVIVED
+    if True in answers or None in answers:
+        return SINGLE if True in answers else UNKNOWN
+    return SOME if any(some_fail(result, it) for it in WHAT) else SURVIVED
 
 
 def _fault(history: History) -> FaultSpan:
@@ -107,7 +117,8 @@ def _try(history: History, it: Request) -> Try:
 def _counts(tries: Sequence[Try], fault: FaultSpan, noticed: float | None) -> dict[str, list[int]]:
     end = max(fault.inject, _heal(fault) - END_S)
     split = end if noticed is None else min(noticed, end)
-    return {"first": _count(tries, fault.inject, split), "end": _count(tries, end, _heal(fault))}
+    times = (fault.inject, split, end, _heal(fault))
+    return {part: _count(tries, *span) for part, span in zip(PARTS, pairwise(times), strict=True)}
 
 
 def _count(tries: Sequence[Try], start: float, stop: float) -> list[int]:

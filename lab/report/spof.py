@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.analysis.spof import END_S, SINGLE, SURVIVED, UNKNOWN, WHAT, fails, verdict
+from lab.analysis.spof import END_S, PARTS, SINGLE, SOME, SURVIVED, UNKNOWN, WHAT, fails, some_fail, verdict
 from lab.picture import State
 from lab.plan.predictions import NOTHING, right
 from lab.plan.spof import DEAD_S, Component, components
@@ -17,16 +17,16 @@ HOW_TO_READ = (
     f"A component is dead for {DEAD_S:.0f} s. reads, writes: those of visitors who know the address. "
     "names: new visitors look the site's name up first; a dead name server does not show in any request of the others, "
     "so the name server was asked itself. "
-    f"Each cell: failed/tried until the failure was noticed, then failed/tried in the last {END_S:.0f} s of that time. "
+    f"Each cell: failed/tried until the failure was noticed, then until the last {END_S:.0f} s of that time, and in these. "
     "✗: at least half failed in the end, so nothing in this lab takes over: a single point of failure. "
-    "!: some, but fewer than half. "
+    "!: some after it was noticed, but fewer than half in the end. "
     "noticed: until HAProxy took a server out. "
     "recovered: from the beginning of the repair until all was answered again and HAProxy used every server."
 )
 COLUMNS = ("component", *WHAT, "noticed after", "recovered after")
-MARKS = {SINGLE: "✗", SURVIVED: "✓", UNKNOWN: "?"}
+MARKS = {SINGLE: "✗", SOME: "!", SURVIVED: "✓", UNKNOWN: "?"}
 CAME = {True: "✗ fail", False: "✓ ok", None: "? too few"}
-SOME = "! some"  # fewer than half: a busy machine is one reason
+FEW = "! some"  # fewer than half: a busy machine is one reason
 Results = Mapping[str, Mapping[str, Any]]
 
 
@@ -65,7 +65,7 @@ def _row(lab: Lab, component: Component, result: Mapping[str, Any]) -> Row:
     predicted = result.get("predicted")
     return Row(
         name=component.name,
-        cells=tuple(_cell(result[what], failed[what]) for what in WHAT),
+        cells=tuple(_cell(result, what) for what in WHAT),
         noticed=_seconds(result["noticed_s"], "by nothing"),
         recovered=_seconds(result["recovered_s"], "not seen"),
         verdict=verdict(result),
@@ -76,10 +76,10 @@ def _row(lab: Lab, component: Component, result: Mapping[str, Any]) -> Row:
     )
 
 
-def _cell(counted: Mapping[str, Sequence[int]], failed: bool | None) -> str:
-    first, end = ("{}/{}".format(*counted[part]) for part in ("first", "end"))
-    came = SOME if failed is False and counted["end"][0] else CAME[failed]
-    return f"{came} {first}, {end}"
+def _cell(result: Mapping[str, Any], what: str) -> str:
+    failed = fails(result, what)
+    came = FEW if failed is False and some_fail(result, what) else CAME[failed]
+    return f"{came} " + ", ".join("{}/{}".format(*result[what][part]) for part in PARTS)
 
 
 def _seconds(value: float | None, otherwise: str) -> str:
@@ -91,6 +91,7 @@ def cure(lab: Lab, component: Component, result: Mapping[str, Any]) -> str:
     otherwise = {
         UNKNOWN: "too few requests were due: measure it again",
         SURVIVED: "needs none: others do its work",
+        SOME: "some fail even after it was noticed: read the report of its run",
         SINGLE: "not known: read the report of its run",
     }
     return "; ".join(_cures(lab, component, result)) or otherwise[verdict(result)]
@@ -130,11 +131,14 @@ def states(lab: Lab, results: Results) -> dict[str, State]:
 def _state(name: str, result: Mapping[str, Any] | None) -> State:
     word = verdict(result) if result else UNKNOWN
     failing = ", ".join(what for what in WHAT if result and fails(result, what))
+    some = ", ".join(what for what in WHAT if result and some_fail(result, what))
     if word == UNKNOWN:
         return State("open", f"{MARKS[word]} {UNKNOWN}", f"{name}: {UNKNOWN}.")
     if word == SINGLE:
         return State("fails", f"{MARKS[word]} {failing}", f"{name} dead: {failing} fail.")
-    return State("holds", f"{MARKS[word]} {SURVIVED}", f"{name} dead: nothing fails.")
+    if word == SOME:
+        return State("holds", f"{MARKS[word]} some fail", f"{name} dead: some {some} fail, fewer than half in the end.")
+    return State("holds", f"{MARKS[word]} {SURVIVED}", f"{name} dead: nothing fails once it is noticed.")
 
 
 def primary(results: Results) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from lab.analysis import spof
 from lab.analysis.history import History
-from lab.analysis.spof import SINGLE, SURVIVED, UNKNOWN
+from lab.analysis.spof import SINGLE, SOME, SURVIVED, UNKNOWN
 from lab.analysis.timeline import Entry
 from lab.errors import InfrastructureBroken
 from tests.support.spof_stories import lookups, story
@@ -32,7 +32,7 @@ def measured(entries: list[Entry], names: tuple[float, float] = (0, 0)) -> dict[
 def test_what_another_server_takes_over_survives() -> None:
     """Reads fail until HAProxy notices, and none in the end: no single point of failure."""
     it = measured(story(reads=(5, 8)))
-    assert it["reads"] == {"first": [3, 3], "end": [0, 10]}
+    assert it["reads"] == {"first": [3, 3], "middle": [0, 7], "end": [0, 10]}
     assert (it["noticed_s"], it["dead_s"], it["primary"], spof.verdict(it)) == (3.0, 20.0, "web1", SURVIVED)
 
 
@@ -44,11 +44,19 @@ def test_what_still_fails_in_the_end_is_a_single_point_of_failure() -> None:
     assert spof.verdict(it) == SINGLE
 
 
+@pytest.mark.parametrize("reads", [(5, 10), (21, 25)], ids=["after it was noticed", "in the end"])
+def test_what_fails_now_and_then_has_not_survived(reads: tuple[float, float]) -> None:
+    """Fewer than half fail in the end, so it is no single point of failure, and something fails."""
+    it = measured(story(reads=reads))
+    assert spof.fails(it, "reads") is False and spof.some_fail(it, "reads")
+    assert spof.verdict(it) == SOME
+
+
 def test_a_dead_name_server_shows_in_lookups_alone() -> None:
     """Nothing in the lab notices it, and all requests go on: they need no name."""
     it = measured(story(node="lb1", down=NOBODY_SAW), names=(5, 25))
     assert it["noticed_s"] is None
-    assert it["names"] == {"first": [10, 10], "end": [10, 10]} and spof.verdict(it) == SINGLE
+    assert it["names"] == {"first": [10, 10], "middle": [0, 0], "end": [10, 10]} and spof.verdict(it) == SINGLE
 
 
 def test_recovery_lasts_until_everything_is_answered_and_every_server_serves() -> None:
