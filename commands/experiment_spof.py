@@ -2,9 +2,11 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -57,11 +59,12 @@ def spof_(
         _put_aside([it.name for it in wanted], code)
     done = [name for name, it in spof.measured(FOLDER / RESULTS, code).items() if it["verdict"] != UNKNOWN]
     todo = unmeasured(wanted, done)
-    predicted = _predicted(predictions.parse(predict, [it.name for it in components(lab)], done), todo, code)
+    known = [it.name for it in components(lab)]
+    predicted = _predicted(predictions.parse(predict, known, {*done, *_begun(code)}), todo, code)
     progress.say("spof", f"components: {len(wanted)}; measured: {len(wanted) - len(todo)}; to go: {len(todo)}")
     try:
         if todo:
-            _measure(lab, todo, predicted)
+            _measure(lab, todo, predicted, code)
     finally:
         results = spof.measured(FOLDER / RESULTS, code)
         _write(lab, results, docs)
@@ -70,9 +73,8 @@ def spof_(
         raise Exit(code=INCONCLUSIVE)
 
 
-def _measure(lab: Lab, todo: Sequence[Component], predicted: Predictions) -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    setup = Setup(lab, ROLES, host(), FOLDER / RESULTS, predicted, run_page.write)
+def _measure(lab: Lab, todo: Sequence[Component], predicted: Predictions, code: str) -> None:
+    setup = Setup(lab, ROLES, host(), FOLDER / RESULTS, predicted, run_page.write, partial(_begin, predicted, code))
     for result in spof.play(todo, setup):
         progress.say("spof", f"{result['name']}: {result['verdict']}")
         _write(lab, spof.measured(FOLDER / RESULTS, result["fingerprint"]), docs=False)
@@ -83,8 +85,9 @@ def _put_aside(names: Sequence[str], code: str) -> None:
     results, stored = matrix_results.load(FOLDER / RESULTS), _stored(code)
     left = [it for it in results if it["name"] not in names]
     kept = {name: it for name, it in stored.items() if name not in names}
+    begun = [name for name in _begun(code) if name not in names]
     now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    for path, text in ((FOLDER / RESULTS, _lines(left)), (FOLDER / PREDICTIONS, _object(kept, code))):
+    for path, text in ((FOLDER / RESULTS, _lines(left)), (FOLDER / PREDICTIONS, _object(kept, begun, code))):
         if path.exists():
             path.rename(path.with_stem(f"{path.stem}-until-{now}"))
             atomic_write(path, text)
@@ -92,31 +95,56 @@ def _put_aside(names: Sequence[str], code: str) -> None:
 
 def _predicted(given: Predictions, todo: Sequence[Component], code: str) -> Predictions:
     """The predictions of the option, those that are stored, and on a terminal the answers to a question each."""
+    begun = _begun(code)
     known = _stored(code) | given
-    missing = [it for it in todo if it.name not in known]
+    missing = [it for it in todo if it.name not in (*known, *begun)]
     if missing and sys.stdin and sys.stdin.isatty():
         known |= _asked(missing)
     elif missing:
         progress.say("spof", f"no prediction for {', '.join(it.name for it in missing)}")
     if known:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        atomic_write(FOLDER / PREDICTIONS, _object(known, code))
+        _store(known, begun, code)
     return known
+
+
+def _begin(predicted: Predictions, code: str, name: str) -> Callable[[], None]:
+    """Store that a component is killed now: what was seen can't be predicted, even if it leaves no result.
+
+    Returns what takes it back.
+    """
+    before = _begun(code)
+    _store(predicted, [*before, *({name} - {*before})], code)
+    return partial(_store, predicted, before, code)
+
+
+def _store(predicted: Predictions, begun: Sequence[str], code: str) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    atomic_write(FOLDER / PREDICTIONS, _object(predicted, begun, code))
 
 
 def _lines(results: Iterable[Result]) -> str:
     return "".join(f"{json.dumps(it, ensure_ascii=False)}\n" for it in results)
 
 
-def _object(predicted: Predictions, code: str) -> str:
-    return json.dumps({"fingerprint": code, "predicted": predicted}, indent=2) + "\n"
+def _object(predicted: Predictions, begun: Sequence[str], code: str) -> str:
+    every = {**_file().get("begun", {}), code: list(begun)}
+    return json.dumps({"fingerprint": code, "predicted": predicted, "begun": every}, indent=2) + "\n"
 
 
 def _stored(code: str) -> Predictions:
     """The predictions for this code and these choices: with another setting something else may fail."""
-    path = FOLDER / PREDICTIONS
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    stored = _file()
     return dict(stored["predicted"]) if stored.get("fingerprint") == code else {}
+
+
+def _begun(code: str) -> list[str]:
+    """The components that were killed with this code and these choices, whether or not there is a result."""
+    return list(_file().get("begun", {}).get(code, []))
+
+
+def _file() -> dict[str, Any]:
+    path = FOLDER / PREDICTIONS
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def _asked(missing: Sequence[Component]) -> Predictions:

@@ -30,7 +30,10 @@ Result = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Setup:
-    """Lab, roles, hosting machine, file of the results, predictions by component, and what draws a run's report."""
+    """Lab, roles, hosting machine, file of the results, predictions by component, and what draws a run's report.
+
+    `begin` writes down that a component is killed now, and returns what takes that back if it was not.
+    """
 
     lab: Lab
     roles: Roles
@@ -38,6 +41,7 @@ class Setup:
     path: Path
     predicted: Mapping[str, Sequence[str]]
     draw: Callable[[Path, Judgement], object]
+    begin: Callable[[str], Callable[[], object]]
 
 
 def fingerprint() -> str:
@@ -69,6 +73,7 @@ def play(todo: Sequence[Component], setup: Setup) -> Iterator[Result]:
 def _measure(component: Component, setup: Setup, code: str) -> dict[str, Any]:
     lab, began = setup.lab, time.monotonic()
     wanted = plan(component, lab, choices.load())
+    take_back = setup.begin(component.name)
     try:
         with (
             own_choices.in_force(lab, setup.roles, wanted),
@@ -78,6 +83,7 @@ def _measure(component: Component, setup: Setup, code: str) -> dict[str, Any]:
             judgement = Judgement.of(run_folder.read(folder))
             setup.draw(folder, judgement)
     except LabNotUp as error:
+        take_back()
         error.hint = f"{error.hint}; or {RESET}"
         raise
     except KeyboardInterrupt:  # the fault is healed, but a primary that was dead came back read-only

@@ -15,7 +15,7 @@ Predictions = dict[str, list[str]]
 def parse(text: str, known: Iterable[str], measured: Iterable[str]) -> Predictions:
     """Read `web1=writes lb1=all web2=none`; raises BadInput that lists every mistake.
 
-    A component that is `measured` already can't be predicted any more.
+    A component that is `measured` already, or was begun to be, can't be predicted any more.
     """
     names, done = list(known), set(measured)
     found: Predictions = {}
@@ -24,6 +24,7 @@ def parse(text: str, known: Iterable[str], measured: Iterable[str]) -> Predictio
         name, _, failing = word.partition("=")
         mistakes += _mistakes(word, name, names, done)
         mistakes += [f"{word}: {it}" for it in wrong(failing)]
+        mistakes += [f"{word}: {name} is named twice"] if name in found else []
         found[name] = failing_of(failing)
     if mistakes:
         raise BadInput.listing("this is not a prediction", mistakes, hint=f"say what fails: {EXAMPLE}")
@@ -60,4 +61,4 @@ def _mistakes(word: str, name: str, names: Sequence[str], done: set[str]) -> Ite
     if name not in names:
         yield f"{word}: {name!r} is not a component; {did_you_mean(name, names)}"
     elif name in done:
-        yield f"{word}: {name} is measured already; begin anew: invoke experiment.spof --again"
+        yield f"{word}: {name} was measured, or begun to be; begin anew: invoke experiment.spof --again"

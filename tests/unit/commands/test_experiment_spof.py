@@ -39,6 +39,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def play(todo: Sequence[Component], setup: Setup) -> Iterator[dict[str, Any]]:
         for it in todo:
+            setup.begin(it.name)
+            if [it.name for it in todo] == ["lb1-dnsmasq"]:
+                raise KeyboardInterrupt
             made = result(it.name, ["writes"], fingerprint=spof.fingerprint(), predicted=setup.predicted.get(it.name))
             matrix_results.append(made, setup.path)
             yield made
@@ -114,6 +117,34 @@ def test_a_prediction_outlives_an_interruption(
     assert "web1-php-fpm" in capsys.readouterr().out
     command.spof_(Context(), only="php-fpm")
     assert results(folder) == {"web1-php-fpm": None, "web2-php-fpm": ["reads", "writes", "names"]}
+
+
+def test_what_was_begun_is_not_predicted_any_more(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its run has shown what fails, though it left no result; --again begins anew."""
+    with pytest.raises(Exit):
+        command.spof_(Context(), only="dnsmasq", predict="lb1-dnsmasq=none")
+    stored = (folder / "spof" / "predictions.json").read_text(encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", Terminal("all\n"))
+    with pytest.raises(Exit) as ending:
+        command.spof_(Context(), only="dnsmasq", predict="lb1-dnsmasq=names")
+    assert ending.value.code == 2
+    assert (folder / "spof" / "predictions.json").read_text(encoding="utf-8") == stored
+    with pytest.raises(Exit) as ending:
+        command.spof_(Context(), only="dnsmasq", predict="lb1-dnsmasq=names", again=True)
+    assert ending.value.code == 130
+
+
+def test_who_predicted_nothing_is_not_asked_after_the_fact(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question comes before the first run of a component alone."""
+    for _ in range(2):
+        with pytest.raises(Exit):
+            command.spof_(Context(), only="dnsmasq")
+        monkeypatch.setattr("sys.stdin", Terminal("all\n"))
+        assert "Your prediction" not in capsys.readouterr().err
 
 
 def test_a_prediction_is_for_one_setting(

@@ -1,7 +1,7 @@
 """experiment.spof measures component by component and can be continued. Runs are doubles that write a timeline."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Doubles:
         self.plans: list[str] = []
         self.drawn: list[str] = []
         self.converged = 0
+        self.begun: list[str] = []
         self.path = folder / "results.jsonl"
 
     @contextmanager
@@ -60,6 +61,11 @@ class Doubles:
         """Stands in for the report of a run."""
         self.drawn.append(folder.name)
 
+    def begin(self, name: str) -> Callable[[], None]:
+        """Stands in for the file of the predictions."""
+        self.begun.append(name)
+        return lambda: self.begun.remove(name)
+
     def converge(self, _lab: object, _roles: object) -> None:
         """Stands in for converge.everything."""
         self.converged += 1
@@ -67,7 +73,7 @@ class Doubles:
     def play(self, only: str, **predicted: list[str]) -> list[str]:
         """The command: measure what has no result yet; returns name and verdict of each new result."""
         todo = unmeasured(chosen(LAB, only), list(self.results))
-        setup = Setup(LAB, {}, HOST, self.path, predicted, self.draw)
+        setup = Setup(LAB, {}, HOST, self.path, predicted, self.draw, self.begin)
         return [f"{it['name']}: {it['verdict']}" for it in spof.play(todo, setup)]
 
     @property
@@ -111,6 +117,7 @@ def test_an_interruption_keeps_what_is_measured_and_the_rest_follows(
     with pytest.raises(KeyboardInterrupt):
         it.play("nginx")
     assert list(it.results) == ["web1-nginx"] and it.converged == 1
+    assert it.begun == ["web1-nginx", "web2-nginx"], "what was dead can't be predicted any more"
     assert it.play("nginx") == [f"web2-nginx: {SURVIVED}"]
     assert it.play("nginx") == []
 
@@ -121,7 +128,7 @@ def test_an_unhealthy_lab_is_refused_with_the_way_back(monkeypatch: pytest.Monke
     with pytest.raises(LabNotUp) as caught:
         it.play("nginx")
     assert "invoke lab.up" in caught.value.hint and "invoke lab.reset" in caught.value.hint
-    assert it.converged == 0
+    assert it.converged == 0 and it.begun == ["web1-nginx"]
     assert list(it.results) == ["web1-nginx"]
 
 

@@ -89,7 +89,8 @@ def test_a_prediction_names_what_fails() -> None:
         ("web1=write", "did you mean writes?"),
         ("web1", "say what fails"),
         ("web1=none,reads", "none stands alone"),
-        ("lb1=all", "lb1 is measured already"),
+        ("lb1=all", "lb1 was measured"),
+        ("web1=none web1=all", "web1 is named twice"),
     ],
 )
 def test_a_wrong_prediction_is_refused(words: str, mistake: str) -> None:
