@@ -82,14 +82,14 @@ def _measure(component: Component, setup: Setup, code: str) -> dict[str, Any]:
         ):
             judgement = Judgement.of(run_folder.read(folder))
             setup.draw(folder, judgement)
+        found = spof.measure(judgement.history, names)
     except LabNotUp as error:
         take_back()
         error.hint = f"{error.hint}; or {RESET}"
         raise
-    except KeyboardInterrupt:  # the fault is healed, but a primary that was dead came back read-only
+    except BaseException:  # the fault is healed, but a primary that was dead came back read-only
         teardown.tried("the roles may not be restored", partial(converge.everything, lab, setup.roles), PROVISION)
         raise
-    found = spof.measure(judgement.history, names)
     about = {"name": component.name, "verdict": spof.verdict(found), "fingerprint": code}
     known = {"predicted": setup.predicted.get(component.name), "run": folder.name}
     took = {"took_s": round(time.monotonic() - began)}

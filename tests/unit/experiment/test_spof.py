@@ -133,11 +133,11 @@ def test_an_unhealthy_lab_is_refused_with_the_way_back(monkeypatch: pytest.Monke
 
 
 def test_a_run_that_broke_is_no_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Its report is drawn, and the command ends with an error."""
+    """Its report is drawn, the command ends with an error, and a converge opens a primary that was dead."""
     it = doubles(monkeypatch, tmp_path, changed(story(), kind("end"), complete=False, why="the load died"))
     with pytest.raises(InfrastructureBroken):
         it.play("web1")
-    assert it.drawn == ["run-1"] and it.results == {}
+    assert it.drawn == ["run-1"] and it.results == {} and it.converged == 1
 
 
 def test_results_of_other_code_or_choices_do_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
