@@ -13,11 +13,13 @@ from lab import clock, progress
 from lab.analysis import comparison_folder, run_folder
 from lab.analysis.compared_rounds import ROUND_S, Round, folder_of
 from lab.desired.target import Roles
+from lab.errors import InfrastructureBroken
 from lab.experiment import load, own_choices, subcommand, teardown
 from lab.experiment.load import Running
 from lab.experiment.role_recovery import Turn
 from lab.experiment.runner import MOMENTS_S
 from lab.experiment.schedule import LONGEST_S, TICK_S
+from lab.faults import ledger
 from lab.injection import inject_and_heal
 from lab.nodes import lifecycle
 from lab.nodes.ssh import Machine
@@ -103,6 +105,7 @@ def _measured(it: Setup, machines: Sequence[Machine], pair: int, side: str) -> R
             _wait(zero + random.Random(seed).uniform(0, MOMENTS_S), running)
             _inject(it.lab, plan)
         _wait(zero + ROUND_S, running)
+        _must_be_active(it.lab, plan)
         running.end()
     if plan.faults:
         inject_and_heal.heal_all(it.lab)
@@ -112,6 +115,16 @@ def _measured(it: Setup, machines: Sequence[Machine], pair: int, side: str) -> R
 def _inject(lab: Lab, plan: Plan) -> None:
     for fault in plan.faults:
         inject_and_heal.inject(lab, fault, inject_and_heal.machine_of(lab, fault))
+
+
+def _must_be_active(lab: Lab, plan: Plan) -> None:
+    """Raise InfrastructureBroken if a fault was healed while the round was measured: fault.heal takes no lock."""
+    active = {it.key for it in ledger.active(lab)}
+    healed = [it.id for it in plan.faults if it.key not in active]
+    if healed:
+        evidence = f"no longer in the ledger: {', '.join(healed)}"
+        hint = "heal nothing meanwhile; the same command goes on"
+        raise InfrastructureBroken("a fault was healed while it was measured", evidence=evidence, hint=hint)
 
 
 def _apply(it: Setup, machines: Sequence[Machine], setting: Setting) -> None:

@@ -14,6 +14,7 @@ from lab import topology
 from lab.analysis import comparison_folder, matrix_results, run_folder
 from lab.analysis.compared_rounds import Round
 from lab.experiment import comparison_rounds, load, role_recovery
+from lab.faults import ledger
 from lab.faults.kinds import Fault
 from lab.injection import inject_and_heal
 from lab.nodes import lifecycle
@@ -28,15 +29,19 @@ LAB = topology.load()
 
 
 class Scene:
-    """`fails_at`: the number of the round that is not completed, and `error` what ends it."""
+    """`fails_at`: the number of the round that is not completed, and `error` what ends it.
+
+    `healed_at`: the number of the round whose faults another terminal heals.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
         self.folder = folder
         self.converged: list[Choices] = []
         self.rounds: list[tuple[Choices, int, set[str]]] = []
-        self.broken: set[str] = set()
+        self.broken: dict[str, Fault] = {}
         self.healthy = True
         self.fails_at, self.error = 0, BaseException()
+        self.healed_at = 0
         for owner, name, double in self._doubles():
             patch.setattr(owner, name, double)
 
@@ -54,6 +59,7 @@ class Scene:
         yield inject_and_heal, "machine_of", lambda *_: None
         yield inject_and_heal, "inject", self.inject
         yield inject_and_heal, "heal_all", lambda _: self.broken.clear()
+        yield ledger, "active", lambda _: list(self.broken.values())
         yield matrix_results, "commit", lambda: "c1268a9"
         minutes = count()
         yield (
@@ -73,8 +79,9 @@ class Scene:
     def inject(self, _: Lab, fault: Fault, __: object) -> None:
         """A fault is active until all are healed."""
         assert fault.id not in self.broken
-        self.broken.add(fault.id)
         self.rounds[-1][2].add(fault.id)
+        if len(self.rounds) != self.healed_at:
+            self.broken[fault.id] = fault
 
     @contextmanager
     def load(self, sent: Load, seed: int, longest_s: float, record: Path) -> Iterator[Any]:

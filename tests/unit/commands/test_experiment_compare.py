@@ -55,7 +55,7 @@ def test_every_round_runs_with_its_setting(scene: Scene, typed: Typed, stored: S
         assert first[1] == second[1] and {first[0].algorithm, second[0].algorithm} == {"roundrobin", "leastconn"}
     assert len({seed for _, seed, _ in scene.rounds}) == 9
     assert all(broken == {"web2-slow"} for *_, broken in scene.rounds)
-    assert scene.broken == set() and stored() == {}
+    assert scene.broken == {} and stored() == {}
 
 
 def test_the_users_choices_are_in_force_again_afterwards(scene: Scene, typed: Typed, stored: Stored) -> None:
@@ -77,12 +77,23 @@ def test_what_is_interrupted_says_what_it_has_and_goes_on(
         typed("web2-slow", *ALGORITHMS)
     assert ended.value.code == (130 if isinstance(error, KeyboardInterrupt) else 3)
     assert "3 of 9 pairs of rounds are complete" in capsys.readouterr().out
-    assert scene.broken == set() and stored() == {} and len(scene.measured) == 7
+    assert scene.broken == {} and stored() == {} and len(scene.measured) == 7
     scene.fails_at = 0
     said = typed("web2-slow", *ALGORITHMS)
     assert "7 of them are complete" in said and "NO DIFFERENCE SEEN" in said
     assert len(scene.rounds) == 8 + 11
     assert len({(it.pair, it.side) for it in scene.measured}) == len(scene.measured) == 18
+
+
+def test_a_round_whose_fault_was_healed_meanwhile_does_not_count(scene: Scene, typed: Typed) -> None:
+    """fault.heal in another terminal: the round is measured again."""
+    scene.healed_at = 4
+    with pytest.raises(Exit) as ended:
+        typed("web2-slow", *ALGORITHMS)
+    assert ended.value.code == 3 and "web2-slow" in str(ended.value) and len(scene.measured) == 3
+    scene.healed_at = 0
+    typed("web2-slow", *ALGORITHMS)
+    assert len(scene.measured) == 18
 
 
 def test_a_complete_comparison_is_shown_and_not_measured_again(scene: Scene, typed: Typed) -> None:
