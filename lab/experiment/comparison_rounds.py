@@ -72,12 +72,12 @@ def seconds_left(plan: Plan, done: Sequence[Round], rounds: int) -> float:
 def _roles(it: Setup, machines: Sequence[Machine]) -> Iterator[None]:
     """In the block the primary is that of the experiment; afterwards no fault is left, and the primary as before."""
     turn = Turn(machines, it.plan.primary, partial(subcommand.run, give_up=lambda: False))
-    turn.take()
     try:
+        turn.take()
         yield
     finally:
         teardown.tried("faults are left", partial(inject_and_heal.heal_all, it.lab), "invoke fault.heal")
-        if turn.turned:
+        if turn.before and turn.turned:
             teardown.tried("the roles are not as they were", partial(_give_back, it, turn), teardown.LOOK)
 
 

@@ -42,7 +42,9 @@ def _choose_again(lab: Lab, roles: Roles, chose: bool) -> None:
 
     `chose`: one of its commands made choices. Even if they equal the user's, they may not have come into force.
 
-    When all protections are back, the converge removes the record that they were off.
+    When all protections are back, the converge removes the record that they were off. If it is interrupted, the choices
+    stay set aside: the next command says that a converge is due.
     """
-    if choices.bring_back() or chose:
+    if choices.put_back() or chose:
         converge.everything(lab, roles)
+    choices.all_is_back()

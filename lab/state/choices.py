@@ -105,22 +105,34 @@ def set_aside() -> None:
     _write(load().model_copy(update={"without": ()}), ASIDE)
 
 
-def bring_back() -> bool:
+def put_back() -> bool:
     """Restore the choices that were set aside, if any; return whether others were in force meanwhile.
 
-    Removed protections stay on record until a converge has restored them.
+    Removed protections stay on record until a converge has restored them. The file stays until `all_is_back`.
     """
     if not ASIDE.exists():
         return False
     own, now = load(ASIDE), load()
     _write(own.model_copy(update={"without": now.without}), CHOICES)
-    ASIDE.unlink()
     return now != own
+
+
+def all_is_back() -> None:
+    """Note that the user's choices are in force: nothing is set aside any more."""
+    ASIDE.unlink(missing_ok=True)
+
+
+def bring_back() -> bool:
+    """Restore the choices that were set aside, where no converge has to follow at once; return as `put_back`."""
+    changed = put_back()
+    all_is_back()
+    return changed
 
 
 def of_the_user() -> None:
     """Restore the user's choices after an experiment was killed, and say so; only for a holder of the lock."""
-    if bring_back():
+    if ASIDE.exists():  # perhaps they are restored already, and only the converge was interrupted
+        bring_back()
         chosen = ", ".join(f"{name} {value}" for name, value in load().differing().items()) or "none"
         progress.say("lab", f"an experiment was killed: the next converge restores your choices ({chosen})")
 

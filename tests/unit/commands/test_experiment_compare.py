@@ -15,6 +15,7 @@ import tasks
 from commands import experiment_compare
 from lab.analysis import comparison_folder, run_folder
 from lab.errors import InfrastructureBroken
+from lab.experiment import role_recovery, subcommand
 from lab.state import choices
 from lab.topology import ROOT
 from tests.support.comparison_doubles import Scene
@@ -94,6 +95,25 @@ def test_a_round_whose_fault_was_healed_meanwhile_does_not_count(scene: Scene, t
     scene.healed_at = 0
     typed("web2-slow", *ALGORITHMS)
     assert len(scene.measured) == 18
+
+
+def test_a_promotion_that_is_interrupted_is_given_back(
+    scene: Scene, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows how far it came: a converge, and the primary of before."""
+    said: list[str] = []
+
+    def command(words: str, give_up: object) -> tuple[int, str]:
+        said.append(words)
+        if len(said) == 1:
+            raise KeyboardInterrupt
+        return 0, ""
+
+    monkeypatch.setattr(subcommand, "run", command)
+    monkeypatch.setattr(role_recovery, "primary", lambda _: "web2")
+    with pytest.raises(Exit):
+        typed("web1-power-off", *ALGORITHMS)
+    assert said == ["db.promote web1", "db.promote web2"] and scene.converged
 
 
 def test_a_complete_comparison_is_shown_and_not_measured_again(scene: Scene, typed: Typed) -> None:

@@ -99,6 +99,23 @@ def test_an_experiment_after_a_kill_ends_with_what_the_user_chose(run: Run, stor
     assert stored() == CHOSEN and not choices.ASIDE.exists()
 
 
+def test_a_kill_in_the_last_converge_is_told_too(
+    run: Run, stored: Stored, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """The choices are restored, but the nodes may still have those of the experiment."""
+
+    def converged(*_: object, **__: object) -> Outcome:
+        if choices.load().durability == "async":
+            killed()
+        return Outcome([], {}, [])
+
+    choices.save(**CHOSEN)
+    monkeypatch.setattr(converge, "everything", converged)
+    run(lambda: None)
+    change(Context())
+    assert MESSAGE in capsys.readouterr().err and stored() == CHOSEN and not choices.ASIDE.exists()
+
+
 def test_a_command_of_the_experiment_itself_leaves_its_choices(
     run: Run, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
