@@ -121,6 +121,6 @@ def _interval(changes: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> tuple[
     for rank in range(1, changes.size + 1):
         ways = np.convolve(ways, [1, *[0] * (rank - 1), 1])
     below = np.cumsum(ways) / 2**changes.size
-    cut = int(np.searchsorted(below, LEVEL / 2, side="right"))  # so many means on each side are outside
+    cut = int(np.searchsorted(below, LEVEL / 2, side="right"))  # the cut-th mean of each side is an end
     middle = float(np.median(means))
-    return (middle, float(means[cut]), float(means[-cut - 1])) if cut else (middle, None, None)
+    return (middle, float(means[cut - 1]), float(means[-cut])) if cut else (middle, None, None)

@@ -79,6 +79,17 @@ def test_the_interval_of_a_difference_holds_it() -> None:
     assert stats.binomtest(held, COMPARISONS, 0.95).pvalue > RARE, held
 
 
+@pytest.mark.parametrize("pairs", [6, 7, 9, 12])
+def test_the_interval_has_the_shifts_that_the_test_does_not_reject(pairs: int) -> None:
+    """A shift just inside is not rejected at 5 %, one just outside is."""
+    changes = np.random.default_rng(pairs).normal(5, 2, pairs).round(3)
+    (one,) = differences([({"x": 0.0}, {"x": float(it)}) for it in changes], [Measure("x", "x", "ms")])
+    assert one.low is not None and one.high is not None
+    for end, outside in ((one.low, -1e-4), (one.high, 1e-4)):
+        inside_p, outside_p = (stats.wilcoxon(changes - end + it).pvalue for it in (outside, -outside))
+        assert outside_p <= LEVEL < inside_p
+
+
 def test_fewer_pairs_than_the_least_can_never_differ() -> None:
     """With the least they can, if all differences have one sign."""
     most = most_measures(servers=2)
