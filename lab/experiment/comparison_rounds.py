@@ -88,7 +88,7 @@ def _give_back(it: Setup, turn: Turn) -> None:
 
 
 def _measured(it: Setup, machines: Sequence[Machine], pair: int, side: str) -> Round:
-    """One round; the two of a pair have the same seed, so they get the same requests at the same times."""
+    """One round; the two of a pair have the same seed, so they get nearly the same requests at the same times."""
     began, plan = time.monotonic(), it.settings[side].plan
     _apply(it, machines, it.settings[side])
     folder = it.folder / folder_of(pair, side)

@@ -29,7 +29,7 @@ JUDGED = "a comparison measures and runs no checks"
 SHARED = {
     **dict.fromkeys(("site", "network", "management", "box", "nodes", "provider"), MACHINES),
     **dict.fromkeys(("title", "question", "expect", "staleness_s"), JUDGED),
-    "seed": "the two rounds of a pair get the same requests",
+    "seed": "the two rounds of a pair get the same seed",
     "measure_s": "every round is measured for the same time",
     "settle_s": "it is a time limit, which changes nothing that is measured",
     "stage": "there is only one",
