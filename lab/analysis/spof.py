@@ -89,7 +89,9 @@ def _must_be_dead(history: History, fault: FaultSpan) -> None:
     at = next((it for it in _works(history, fault) if dead + BLIND_S <= it < heal), None)
     if at is not None:
         evidence = f"it ran again {at - dead:.1f} s after {fault.id} was injected: something else healed it"
-        raise InfrastructureBroken(_NOT_MEASURED, evidence=evidence, hint="measure it again, and heal nothing meanwhile")
+        raise InfrastructureBroken(
+            _NOT_MEASURED, evidence=evidence, hint="measure it again, and heal nothing meanwhile"
+        )
 
 
 def _works(history: History, fault: FaultSpan) -> list[float]:
@@ -99,7 +101,9 @@ def _works(history: History, fault: FaultSpan) -> list[float]:
         return [it.at for it in looks if it.data["power"] == "running"]
     seen = [it for it in history.seen("service", "services") if it.data["node"] == fault.node]
     unit = SERVICES[fault.service].unit
-    return [it.at for it in seen if any(fnmatch(name, unit) and to == "active" for name, to in it.data["services"].items())]
+    return [
+        it.at for it in seen if any(fnmatch(name, unit) and to == "active" for name, to in it.data["services"].items())
+    ]
 
 
 def _heal(fault: FaultSpan) -> float:

@@ -37,7 +37,9 @@ def lookups(failing: Span = NEVER) -> list[Try]:
 def result(name: str = "web1", failing: Sequence[str] = (), **changes: Any) -> dict[str, Any]:
     """A saved result in which these parts fail."""
     counts = {"first": [0, 6], "middle": [0, 9], "end": [0, 60]}
-    counted = {what: {"first": [6, 6], "middle": [9, 9], "end": [60, 60]} if what in failing else counts for what in WHAT}
+    counted = {
+        what: {"first": [6, 6], "middle": [9, 9], "end": [60, 60]} if what in failing else counts for what in WHAT
+    }
     about = {"name": name, "verdict": "", "fingerprint": "f", "date": "2026-12-01 10:00", "commit": "c1268a9"}
     chosen = {"durability": "durable", "algorithm": "roundrobin", "mode": "active-active", "primary": "web1"}
     times = {
