@@ -35,6 +35,7 @@ RECORD = ROOT / ".lab" / "clean.yml"
 MACHINE_CHOICES = ("provider", "box")  # they say what the machines are, not how they are set
 # In the place of a configuration's hash.
 MAKING, STALE, USED = "the lab is being made", "the snapshot is to be taken anew", "the lab was used without a snapshot"
+UP = "invoke lab.up; then again: invoke lab.reset"
 ANEW = "make the lab anew: invoke lab.destroy lab.up"
 ANSWERS_S = 60.0
 # A write under way has a session of its own: its note comes when nobody looks any more.
@@ -80,16 +81,18 @@ def reset(lab: Lab, roles: Roles) -> list[str]:
     """Put the lab back to the clean snapshot and forget all choices; returns what a converge changed after it.
 
     A snapshot of another configuration is converged before the lab is waited for, and taken anew, also of web servers
-    that were added since. Raises CheckFailed where there is none.
+    that were added since. Raises CheckFailed, before anything is changed, where there is none or a machine is missing.
     """
     record = _clean_or_refused(lab)
+    had_it = _that_had_it(lab, record)
+    _must_run(lab, had_it)
     choices.forget(MACHINE_CHOICES)
-    if _is_of_today(lab, roles, record):
+    if had_it == lab and _is_of_today(lab, roles, record):
         restore(lab, snapshots.CLEAN)
         return []
     outcomes: list[Outcome] = []
     why = "the clean snapshot is of another configuration: it is converged and taken anew"
-    restore(_that_had_it(lab, record), snapshots.CLEAN, lambda: outcomes.append(_converged(lab, roles, why)))
+    restore(had_it, snapshots.CLEAN, lambda: outcomes.append(_converged(lab, roles, why)))
     _write(STALE, record["systems"])  # a new snapshot must not have the old configuration on record
     databases = _databases(lab, outcomes[0].machines)
     _empty(lab, databases)
@@ -144,6 +147,9 @@ def _clean_or_refused(lab: Lab) -> dict[str, Any]:
             f"there are no snapshots with {vm_power.provider()}",
             hint="repair the configuration: invoke lab.provision; or make the lab anew: invoke lab.destroy lab.up",
         )
+    absent = [name for name, state in vm_power.states(lab).items() if state == "absent"]
+    if absent:  # libvirt cannot be asked for its snapshots either
+        raise CheckFailed(f"{', '.join(absent)} is not made yet; nothing was changed", hint=UP)
     missing = _missing(lab)
     if missing:
         raise CheckFailed(f"there is no clean snapshot to go back to: {missing}", hint=ANEW)
@@ -163,9 +169,23 @@ def _missing(lab: Lab) -> str:
 
 
 def _that_had_it(lab: Lab, record: Mapping[str, Any]) -> Lab:
-    """The lab without the nodes that came after the clean snapshot and hold no data: a converge makes those clean."""
+    """The lab without the nodes that came after the clean snapshot and hold no data: a converge makes those clean.
+
+    A web server that left lab.yml and came back is on record, but its machine is another one, without a snapshot.
+    """
     known = [node for node in lab.nodes if node.name in (record["systems"] or [node.name]) or "database" in node.roles]
-    return replace(lab, nodes=tuple(known))
+    lacking = snapshots.lacking(lab, snapshots.CLEAN)
+    anew = [node for node in lab.remote_readers if node.name in lacking]
+    return replace(lab, nodes=tuple(node for node in known if node not in anew))
+
+
+def _must_run(lab: Lab, had_it: Lab) -> None:
+    """A machine without a snapshot is not started by putting the others back, and the new snapshot needs all."""
+    states = vm_power.states(lab)
+    off = [f"{node.name} is {states[node.name]}" for node in lab.nodes if node not in had_it.nodes]
+    off = [line for line in off if not line.endswith(" is running")]
+    if off:
+        raise CheckFailed(f"no clean snapshot of it, and {', '.join(off)}; nothing was changed", hint=UP)
 
 
 def _databases(lab: Lab, machines: Sequence[Machine]) -> list[Machine]:

@@ -28,7 +28,7 @@ SYSTEMS = {node.name: 'ID=debian\nVERSION_ID="13"\n' for node in LAB.nodes}
 class Host:
     """A lab with its choices and snapshots; `events` are in the order they happened.
 
-    `written`: what visitors wrote so far, `meanwhile`: and write while a snapshot is taken or put back.
+    `off`: the machines in another state, by name. `written`: what visitors wrote so far, `meanwhile`: and write while a snapshot is taken or put back.
     """
 
     def __init__(self) -> None:
@@ -38,6 +38,7 @@ class Host:
         self.interrupt: Callable[[], None] = lambda: None
         self.meanwhile = 0
         self.power = "absent"
+        self.off: dict[str, str] = {}
         self.written = 0
         self.primary: Database | None = OPEN
         self.restored: list[str] = []
@@ -85,6 +86,11 @@ class Double:
         self.host.written = 0
 
 
+def states(host: Host, lab: Lab) -> dict[str, str]:
+    """Stands in for vm_power.states; `host.off` has the machines that are in another state than the others."""
+    return {node.name: host.off.get(node.name, host.power) for node in lab.nodes}
+
+
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A lab on libvirt that was just made."""
     it = Host()
@@ -94,7 +100,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(snapshots, "names", lambda lab: it.names)
     monkeypatch.setattr(snapshots, "take", it.take)
     monkeypatch.setattr(snapshots, "lacking", lambda lab, name: [] if it.names else ["web3"])
-    monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: it.power for node in lab.nodes})
+    monkeypatch.setattr(vm_power, "states", lambda lab: states(it, lab))
     monkeypatch.setattr(lifecycle, "running", lambda lab, role: [Double(it, node) for node in lab.having(role)])
     monkeypatch.setattr(
         clean_snapshot,

@@ -202,6 +202,29 @@ def test_a_web_server_that_came_later_is_reset_by_a_converge(
     assert host.restored == [node.name for node in LAB.nodes]
 
 
+def test_a_web_server_that_went_and_came_back_is_reset_by_a_converge(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record still names it; its machine is another one, which has no snapshot."""
+    lab = added(roles=("web",))
+    clean_snapshot.keep(lab, ROLES, {**SYSTEMS, "web3": SYSTEMS["web2"]})
+    monkeypatch.setattr(snapshots, "names", lambda lab: ["clean"] if lab.nodes == LAB.nodes else [])
+    monkeypatch.setattr(snapshots, "lacking", lambda lab, name: ["web3"] if len(lab.nodes) > 3 else [])
+    assert clean_snapshot.reset(lab, ROLES) == ["a change"] and host.events == ["take", *CONVERGED]
+    assert host.restored == [node.name for node in LAB.nodes]
+
+
+@pytest.mark.parametrize("state", ["absent", "off"])
+def test_a_web_server_that_does_not_run_yet_stops_a_reset_before_anything_is_changed(host: Host, state: str) -> None:
+    """lab.yml was edited and lab.up did not follow: the new snapshot could not be taken."""
+    clean_snapshot.keep(LAB, ROLES, SYSTEMS)
+    host.chosen, host.off = {"durability": "async"}, {"web3": state}
+    with pytest.raises(CheckFailed, match="web3") as caught:
+        clean_snapshot.reset(added(roles=("web",)), ROLES)
+    assert "invoke lab.up" in caught.value.hint
+    assert host.events == ["take"] and host.chosen == {"durability": "async"}
+
+
 def test_a_database_that_came_later_needs_a_snapshot(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its data would be newer than that of the others."""
     clean_snapshot.keep(LAB, ROLES, SYSTEMS)
