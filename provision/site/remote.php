@@ -13,6 +13,7 @@ const REPLICA = 0;
 const PRIMARY = 1;
 const SILENT = 2;
 const SILENT_S = 10;  // for so long it is asked only if no other one answers; then one request tries it again
+const SLOW_S = 0.7;  // a health check fails after 1.5 s: a database that takes longer than this counts as silent too
 const MEMORY = '/run/php/database-';  // PHP may write there
 
 /**
@@ -43,17 +44,32 @@ function remote_database(array $config, bool $keep): array
 
 /**
  * A connection to the database, and what it says about itself. One that has no notes, because it is just being filled
- * with a copy of the primary's data, refuses the query and so counts as silent.
+ * with a copy of the primary's data, refuses the query and so counts as silent. So does one that is slow, although its
+ * answer is used: a health check that asked it might fail, and on all web servers at the same time.
  */
 function asked_database(array $config, string $name, bool $keep): array
 {
     if (last_role($name) === SILENT) {
         remember($name, SILENT);  // so that the requests of the same moment do not wait for it too
     }
-    $db = connect("host={$config['databases'][$name]}", $config['remote'], $config, $keep);
-    $about = about($db, ', (SELECT 1 FROM notes LIMIT 1) AS has_notes');
-    remember($name, $about['writable'] ? PRIMARY : REPLICA);
+    $began = microtime(true);
+    $keep || file_put_contents(MEMORY . "$name-asked", (string) $began);
+    try {
+        $db = connect("host={$config['databases'][$name]}", $config['remote'], $config, $keep);
+        $about = about($db, ', (SELECT 1 FROM notes LIMIT 1) AS has_notes');
+    } finally {
+        $keep || @unlink(MEMORY . "$name-asked");
+    }
+    $slow = microtime(true) - $began > SLOW_S;
+    remember($name, $slow ? SILENT : ($about['writable'] ? PRIMARY : REPLICA));
     return [$db, $about];
+}
+
+/** Whether the last health check still waits for this database: the balancer has given it up and sends the next one. */
+function holds_a_check(string $name): bool
+{
+    $waits_s = microtime(true) - (float) @file_get_contents(MEMORY . "$name-asked");
+    return $waits_s > SLOW_S && $waits_s < SILENT_S;
 }
 
 /** The addresses of the databases by name: for a write, one that was the primary first, one that was silent last. */
@@ -70,7 +86,8 @@ function last_roles(array $databases): array
     $roles = [];
     foreach (array_keys($databases) as $name) {
         $role = last_role($name);
-        $roles[$name] = $role === SILENT && time() - filemtime(MEMORY . $name) >= SILENT_S ? REPLICA : $role;
+        $again = $role === SILENT && time() - filemtime(MEMORY . $name) >= SILENT_S;
+        $roles[$name] = holds_a_check($name) ? SILENT : ($again ? REPLICA : $role);
     }
     asort($roles);
     return $roles;

@@ -4,6 +4,7 @@ import json
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.support import lab_file
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 FAB = str(Path(sys.executable).with_name("fab"))
+SLOW_S = 25.0  # two times a silent database is tried again
 OTHER = {"db1": "db2", "db2": "db1"}
 
 
@@ -85,6 +87,21 @@ def test_a_database_that_dies_fails_no_read(five: Lab) -> None:
         must("lab.provision", timeout=UP_S)
         until("the lab is healthy", lambda: not wrong(five), 120, every=2)
         assert primary(five) == "db1"
+
+
+@pytest.mark.parametrize("delay_ms", ["400", "800"])
+def test_a_slow_replica_takes_no_web_server_out(five: Lab, delay_ms: str) -> None:
+    """Five delays are more than a health check waits; the next check asks the primary."""
+    with load(five) as it:
+        must("fault.inject", "slow", "db2", "--delay-ms", delay_ms, timeout=180)
+        went: set[str] = set()
+        ends = time.monotonic() + SLOW_S
+        while time.monotonic() < ends:
+            states = {server["status"] for server in json.loads(must("lb.status", "--json"))["servers"]}
+            went |= {state for state in states if state.startswith("DOWN")}
+        must("fault.heal", timeout=180)
+        until("reads come from the replica", partial(reads_from, five, "db2"), 30, every=1)
+    assert (went, it.failed) == (set(), []), f"of {it.reads} reads"
 
 
 def test_a_replica_that_is_filled_anew_fails_no_read(five: Lab) -> None:

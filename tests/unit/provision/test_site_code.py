@@ -99,6 +99,25 @@ def test_a_server_without_a_database_asks_a_replica_first_and_the_primary_if_non
     assert sorted(order, key=order.__getitem__) == ["REPLICA", "PRIMARY", "SILENT"]
 
 
+def test_a_slow_database_is_used_once_and_holds_no_second_check() -> None:
+    """Each step may take less than its limit and all of them more than a check: the next check asks the other one."""
+    assert in_order(
+        body("remote.php", "asked_database"),
+        "$began = microtime(true);",
+        '$keep || file_put_contents(MEMORY . "$name-asked", (string) $began);',
+        "$db = connect(",
+        '$keep || @unlink(MEMORY . "$name-asked");',
+        "$slow = microtime(true) - $began > SLOW_S;",
+        "remember($name, $slow ? SILENT : ($about['writable'] ? PRIMARY : REPLICA));",
+        "return [$db, $about];",
+    )
+    assert "holds_a_check($name) ? SILENT :" in body("remote.php", "last_roles")
+    assert "return $waits_s > SLOW_S && $waits_s < SILENT_S;" in body("remote.php", "holds_a_check")
+    text = (SITE / "remote.php").read_text(encoding="utf-8")
+    slow = re.search(r"^const SLOW_S = ([\d.]+);", text, re.MULTILINE)
+    assert slow and float(slow[1]) < 1.0, "a health check fails after 1.5 s, and asks once more after the answer"
+
+
 def test_a_server_with_a_database_reads_from_it_and_from_no_other() -> None:
     """Its reads work while all other machines are down; its connection is kept."""
     chooses = "isset($config['local']) ? local_database($config) : remote_database($config, $keep)"
