@@ -55,6 +55,7 @@ def up(
         prepare(lab, box=box, provider=provider)
     with progress.stage("boot"):
         clean_snapshot.begin(lab)
+        membership.keep(lab)
         lifecycle.boot(lab, lab.node(node) if node else None)
         booted()
         inject_and_heal.heal_all(lab)
@@ -84,6 +85,8 @@ def provision(c: Context, node: str = "", dry_run: bool = False, verbose: bool =
     """Converge every node: change what is not as it should be, and only that."""
     progress.list_changes(verbose)
     lab = topology.load()
+    if not dry_run:
+        membership.must_keep_the_data(lab)
     outcome = converge.everything(lab, ROLES, node=lab.node(node).name if node else "", dry_run=dry_run)
     say("\n".join(outcome.changed or ["nothing to change"]))
     if outcome.off and not node:
@@ -132,6 +135,7 @@ def destroy(c: Context, host: bool = False) -> None:
     clean_snapshot.RECORD.unlink(missing_ok=True)
     ledger.clear()
     last_seen.forget()
+    membership.DATABASES.unlink(missing_ok=True)
     snapshots.RESTORING.unlink(missing_ok=True)
     snapshots.NAMES.unlink(missing_ok=True)
     stays = uninstall_hints.listed(topology.ROOT, lab.box.name) if host else []

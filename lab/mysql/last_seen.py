@@ -19,6 +19,7 @@ from lab.topology import ROOT
 SEEN = ROOT / ".lab" / "primary-seen.json"
 OPENING = ROOT / ".lab" / "primary-opening.json"
 DEGRADED = ROOT / ".lab" / "degraded.json"
+UNKNOWN = "an unknown server"  # the record of a promotion was damaged
 # A confirmation from the replica's previous process may still be in transit. But the site waits at most 3 s for COMMIT
 # (provision/templates/limits.j2), and the source drops the old connection when the next process starts to receive.
 SETTLED_S = 6
@@ -194,7 +195,7 @@ def _mark() -> Mark:
     except FileNotFoundError:
         return Mark("", 0.0)
     except (OSError, ValueError, TypeError):
-        return Mark("an unknown server", 0.0)
+        return Mark(UNKNOWN, 0.0)
 
 
 def _write(path: Path, data: object) -> None:

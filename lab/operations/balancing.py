@@ -127,11 +127,19 @@ def must_serve(machine: Machine, name: str) -> None:
     """Raise CheckFailed if no other server takes requests while this one is drained."""
     found, chosen = haproxy.ask(machine), choices.load()
     others = [it for it in found.servers if it.name != name]
-    if any(it.alive and chosen.weight(it.name) for it in others):
-        return
-    states = ", ".join(f"{it.name} is {_state(it, chosen)}" for it in others) or "there is no other server"
-    what = f"{name} is the last server that takes requests, so it can't be drained: {states}"
-    raise CheckFailed(what, hint="bring another server back, or add --force: then every visitor gets 503")
+    if not serving(others, chosen):
+        what = f"{name} is the last server that takes requests, so it can't be drained: {states(others, chosen)}"
+        raise CheckFailed(what, hint="bring another server back, or add --force: then every visitor gets 503")
+
+
+def serving(servers: Sequence[ServerNow], chosen: Choices) -> list[str]:
+    """Those of the servers that take requests, now and after a change."""
+    return [it.name for it in servers if it.alive and it.status != "DRAIN" and chosen.weight(it.name)]
+
+
+def states(servers: Sequence[ServerNow], chosen: Choices) -> str:
+    """The state of each of the servers, in words."""
+    return ", ".join(f"{it.name} is {_state(it, chosen)}" for it in servers) or "there is no other server"
 
 
 def must_have_a_backup(lab: Lab) -> None:

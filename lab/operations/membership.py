@@ -6,14 +6,18 @@ from dataclasses import replace
 
 from lab import progress
 from lab.desired.target import Roles
-from lab.errors import CheckFailed, LabError
+from lab.errors import CheckFailed, LabError, LabNotUp
 from lab.mysql import last_seen
 from lab.nodes import haproxy, lifecycle, vm_power
+from lab.nodes.haproxy import ServerNow
 from lab.nodes.ssh import Machine
-from lab.operations import converge
-from lab.topology import Lab
+from lab.operations import balancing, converge
+from lab.state import choices
+from lab.state.atomic_file import atomic_write
+from lab.topology import ROOT, Lab
 from lab.wait import until
 
+DATABASES = ROOT / ".lab" / "databases"  # a name a line, written by lab.up
 UP = "invoke lab.up"
 ENDS_S = 15.0  # the balancer waits 10 s for a write
 
@@ -22,17 +26,20 @@ def let_go(lab: Lab, roles: Roles) -> None:
     """Take servers that left lab.yml out of HAProxy, and wait until they have answered what they work on.
 
     Servers that are new in lab.yml do not enter here: they are not ready. Nothing is done where no such machine exists
-    or HAProxy does not answer. Raises CheckFailed if lab.yml gives the machine with the newest data no database.
+    or HAProxy does not answer. Raises CheckFailed, before anything is changed, if lab.yml lacks a database that there
+    is, or if no server would take requests until the new ones are ready.
     """
+    must_keep_the_data(lab)
     left = _left(lab)
-    _must_keep_the_data(lab, left)
     for machine in _balancers(lab) if left else ():
         served = _served(machine)
-        gone = [name for name in served if name in left]
+        names = [it.name for it in served]
+        gone = [name for name in names if name in left]
         if gone:
-            _take_out(machine, gone)
-            known = [node for node in lab.nodes if "web" not in node.roles or node.name in served]
-            converge.everything(replace(lab, nodes=tuple(known)), roles, only=["balancer"])
+            known = [node for node in lab.nodes if "web" not in node.roles or node.name in names]
+            stay = replace(lab, nodes=tuple(known))
+            _must_serve(served, gone, stay)
+            _take_out(machine, gone, stay, roles)
 
 
 def _left(lab: Lab) -> list[str]:
@@ -47,37 +54,75 @@ def _balancers(lab: Lab) -> list[Machine]:
     return []
 
 
-def _served(machine: Machine) -> list[str]:
+def _served(machine: Machine) -> Sequence[ServerNow]:
     with suppress(LabError):
-        return [it.name for it in haproxy.ask(machine).servers]
-    return []
+        return haproxy.ask(machine).servers
+    return ()
 
 
-def _must_keep_the_data(lab: Lab, left: Sequence[str]) -> None:
-    """The primary must stay a database: the notes of a new one would begin with none."""
-    seen, databases = last_seen.recall(), [node.name for node in lab.having("database")]
-    if seen is None or seen.node in databases or seen.node not in [*left, *_made(lab)]:
-        return
-    what = f"{seen.node} was the primary when it was last asked, and lab.yml gives it no database; nothing was changed"
-    hint = f"put it back into lab.yml, then: invoke db.promote {databases[0]}; or make the lab anew: docs/topologies.md"
-    raise CheckFailed(what, hint=hint)
+def _must_serve(served: Sequence[ServerNow], gone: Sequence[str], stay: Lab) -> None:
+    """A server that stays must take requests; where those that leave take none either, nothing is lost."""
+    chosen, names = choices.load(), [node.name for node in stay.having("web")]
+    staying = [it for it in served if it.name in names]
+    lost = balancing.serving([it for it in served if it.name in gone], chosen)
+    if lost and not balancing.serving(staying, chosen):
+        states = balancing.states(staying, chosen)
+        what = f"without {', '.join(gone)} no server would take requests: {states}; nothing was changed"
+        hint = f"put {', '.join(lost)} back into lab.yml and run {UP}; when a new server is UP, remove them: {UP}"
+        raise CheckFailed(what, hint=hint)
 
 
-def _made(lab: Lab) -> list[str]:
-    with suppress(LabError):
-        return [name for name, state in vm_power.states(lab).items() if state != "absent"]
-    return []
+def must_keep_the_data(lab: Lab) -> None:
+    """Raise CheckFailed if lab.yml gives a machine that is or was a database none: its notes would be lost.
+
+    A replica too: durable writes would wait for it. Where it is not on record what the databases were, a machine that
+    left lab.yml may be one. Machines that cannot be asked for count as there.
+    """
+    databases, there = {node.name for node in lab.having("database")}, _there(lab)
+    lost = sorted(name for name in _were_databases(lab) - databases if there is None or name in there)
+    if lost:
+        what = f"lab.yml has no database on {', '.join(lost)}, which may hold notes; nothing was changed"
+        hint = f"put it back into lab.yml, then: {UP}; for other databases make the lab anew, which needs "
+        raise CheckFailed(what, hint=f"{hint}invoke db.backup, invoke lab.destroy: docs/topologies.md")
 
 
-def _take_out(machine: Machine, names: Sequence[str]) -> None:
+def _were_databases(lab: Lab) -> set[str]:
+    """By the record of the last lab.up, and by what is remembered of the primary and of promotions."""
+    seen = last_seen.recall()
+    primaries = {seen.node, seen.opening} - {"", last_seen.UNKNOWN} if seen else set()
+    try:
+        return primaries | set(DATABASES.read_text(encoding="utf-8").split())
+    except (OSError, ValueError):
+        return primaries | set(_left(lab))
+
+
+def keep(lab: Lab) -> None:
+    """Write down which machines are databases, for the time when lab.yml has changed; the check came before."""
+    atomic_write(DATABASES, "".join(f"{node.name}\n" for node in lab.having("database")))
+
+
+def _there(lab: Lab) -> set[str] | None:
+    """The machines that exist, also those that left lab.yml; None where the hypervisor cannot be asked."""
+    try:
+        made = {name for name, state in vm_power.states(lab).items() if state != "absent"}
+        return made | set(vm_power.strangers(lab))
+    except LabNotUp:  # no lab was made in this checkout
+        return set()
+    except LabError:
+        return None
+
+
+def _take_out(machine: Machine, names: Sequence[str], stay: Lab, roles: Roles) -> None:
     listed = ", ".join(names)
     progress.say(machine.node.name, f"sends no more requests to {listed}, which left lab.yml")
-    haproxy.take_out(machine, names)
     what, hint = f"{listed} works on no request", f"see what it does: invoke lb.status; then again: {UP}"
     try:
+        haproxy.take_out(machine, names)
         until(what, lambda: haproxy.under_way(machine, names) == 0, ENDS_S, where=machine.node.name, hint=hint)
+        converge.everything(stay, roles, only=["balancer"])
     except BaseException:  # an interrupt too: lab.yml may get it back
-        haproxy.put_back(machine, names)
+        with suppress(LabError):  # what failed first is to be told; status names a server that stays in MAINT
+            haproxy.put_back(machine, names)
         raise
 
 

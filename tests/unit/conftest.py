@@ -12,7 +12,7 @@ import pytest
 from lab.faults import ledger
 from lab.mysql import last_seen
 from lab.mysql.server_state import Database
-from lab.operations import snapshots
+from lab.operations import membership, snapshots
 from lab.state import backup_folder, choices
 from lab.topology import ROOT
 from tests.support import fake_site
@@ -51,6 +51,7 @@ def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(last_seen, "SEEN", tmp_path / "ledger" / "primary-seen.json")
     monkeypatch.setattr(last_seen, "OPENING", tmp_path / "ledger" / "primary-opening.json")
     monkeypatch.setattr(last_seen, "DEGRADED", tmp_path / "ledger" / "degraded.json")
+    monkeypatch.setattr(membership, "DATABASES", tmp_path / "ledger" / "databases")
     monkeypatch.setattr(backup_folder, "FOLDER", tmp_path / "ledger" / "backups")
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger" / "faults.json")
     monkeypatch.setattr(snapshots, "RESTORING", tmp_path / "ledger" / "restoring")

@@ -12,8 +12,8 @@ from commands import lab as commands
 from host.ownership import uninstall_hints
 from lab.errors import CheckFailed
 from lab.injection import inject_and_heal
-from lab.nodes import lifecycle, site
-from lab.operations import clean_snapshot, converge, welcome
+from lab.nodes import lifecycle, site, vm_power
+from lab.operations import clean_snapshot, converge, membership, welcome
 from lab.operations.converge import Outcome
 from lab.state import lock
 
@@ -69,6 +69,23 @@ def test_nothing_is_called_up_while_something_is_wrong(
     output = capsys.readouterr().out
     assert output == ("web2 is up; not running: lb1\n" if node else "The lab is up\n")
     assert done == ([] if node else ["keeps the clean snapshot"])
+    assert membership.DATABASES.read_text().split() == ["web1", "web2"]
+
+
+def test_provision_refuses_a_lab_yml_that_lacks_a_database_and_destroy_is_the_way_out(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As lab.up does; a dry run changes nothing, so it shows what differs."""
+    comes(monkeypatch, [], wrong=False)
+    monkeypatch.setattr(converge, "everything", lambda *_, **__: Outcome([], {}, []))
+    monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: "running" for node in lab.nodes})
+    monkeypatch.setattr(vm_power, "strangers", lambda lab: ["web9"])
+    membership.DATABASES.write_text("web1\nweb9\n")
+    with pytest.raises(Exit, match="no database on web9"):
+        commands.provision(Context())
+    commands.provision(Context(), dry_run=True)
+    commands.destroy(Context())
+    assert not membership.DATABASES.exists()
 
 
 @pytest.mark.parametrize("host", [True, False])

@@ -14,8 +14,10 @@ from lab.nodes import haproxy, lifecycle, vm_power
 from lab.nodes.haproxy import BalancerNow, ServerNow
 from lab.operations import converge, membership
 from lab.operations.converge import Outcome
+from lab.state import choices
 from lab.topology import Lab, Node
 from tests.support.pairs import OPEN
+from tests.unit.conftest import Stored
 
 LAB = topology.load()
 FOUR = topology.load(topology.ROOT / "docs" / "topologies" / "four.yml")
@@ -30,12 +32,17 @@ class Double:
 
 @dataclass
 class World:
-    """Machines of four nodes; HAProxy serves three. `open`: requests that web3 still works on, one ends a look."""
+    """Machines of four nodes; HAProxy serves three. `open`: requests that web3 still works on, one ends a look.
+
+    `status`: of servers that are not UP, by name. `fails`: what ends the converge.
+    """
 
     strangers: list[str] = field(default_factory=lambda: ["web3"])
     served: list[str] = field(default_factory=lambda: ["web1", "web2", "web3"])
     open: int = 2
     made: str = "running"
+    status: dict[str, str] = field(default_factory=dict)
+    fails: BaseException | None = None
     events: list[str] = field(default_factory=list)
 
     def take_out(self, machine: Double, names: list[str]) -> None:
@@ -54,6 +61,8 @@ class World:
     def converge(self, lab: Lab, roles: Any, only: list[str]) -> Outcome:
         """Stands in for converge.everything."""
         webs = " ".join(node.name for node in lab.having("web"))
+        if self.fails:
+            raise self.fails
         self.events.append(f"{' '.join(only)} with {webs}, {self.open} requests open")
         return Outcome([], {}, [])
 
@@ -61,13 +70,15 @@ class World:
         """Stands in for haproxy.ask."""
         if not self.served:
             raise InfrastructureBroken("HAProxy does not answer on its socket")
-        return BalancerNow(9, "roundrobin", "", tuple(ServerNow(it, "UP", 100, False, 0, 9) for it in self.served))
+        servers = [ServerNow(it, self.status.get(it, "UP"), 100, False, 0, 9) for it in self.served]
+        return BalancerNow(9, "roundrobin", "", tuple(servers))
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    """A lab that lost web3 by an edit of lab.yml."""
+def world(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A lab that lost web3 by an edit of lab.yml, and whose databases are on record."""
     it = World()
+    membership.keep(LAB)
     monkeypatch.setattr(vm_power, "strangers", lambda lab: it.strangers)
     monkeypatch.setattr(vm_power, "states", lambda lab: {node.name: it.made for node in lab.nodes})
     monkeypatch.setattr(lifecycle, "running", lambda lab, role: [Double(node) for node in lab.having(role)])
@@ -121,24 +132,103 @@ def test_a_request_that_does_not_end_stops_the_removal(world: World, monkeypatch
     assert world.events == ["lb1 sends nothing to web3", "lb1 sends requests to web3 again"]
 
 
-def test_a_primary_that_left_lab_yml_is_not_removed(world: World) -> None:
-    """Its replica may lack the latest notes; the command that helps is named."""
-    last_seen.remember(time.time(), [replace(OPEN, node="db1")])
-    membership.let_go(LAB, {})
-    world.strangers, world.events = ["db1"], []
-    with pytest.raises(CheckFailed, match="db1 was the primary") as caught:
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), CheckFailed("the disk of lb1 is full")], ids=["Ctrl-C", "error"])
+def test_a_server_gets_its_requests_back_where_haproxys_file_was_not_changed(world: World, end: BaseException) -> None:
+    """Else it would stay in MAINT after lab.yml got it back: its file is unchanged, so HAProxy does not reload."""
+    world.fails = end
+    with pytest.raises(type(end)):
         membership.let_go(LAB, {})
-    assert "invoke db.promote web1" in caught.value.hint and world.events == []
+    assert world.events == ["lb1 sends nothing to web3", "lb1 sends requests to web3 again"]
 
 
-def test_a_primary_that_is_only_a_web_server_now_keeps_its_notes(world: World) -> None:
+OTHERS: dict[str, tuple[dict[str, str], list[str]]] = {
+    "new in lab.yml": ({}, []),
+    "down": ({"web1": "DOWN", "web2": "DOWN 1/2"}, []),
+    "in maintenance": ({"web1": "MAINT", "web2": "MAINT"}, []),
+    "drained": ({"web2": "DOWN"}, ["web1"]),
+}
+
+
+@pytest.mark.parametrize(("status", "drained"), OTHERS.values(), ids=OTHERS)
+def test_the_last_servers_that_take_requests_stay(world: World, status: dict[str, str], drained: list[str]) -> None:
+    """The new ones enter at the end: until then every visitor would get 503."""
+    lab, world.status = LAB, status
+    choices.save(drained=drained)
+    if not status:
+        nodes = (LAB.node("lb1"), *(replace(LAB.node(it), name=f"new-{it}") for it in ("web1", "web2")))
+        lab, world.strangers = replace(LAB, nodes=nodes), ["web1", "web2", "web3"]
+        membership.DATABASES.write_text("")
+    with pytest.raises(CheckFailed, match="no server would take requests") as caught:
+        membership.let_go(lab, {})
+    assert "invoke lab.up" in caught.value.hint and world.events == []
+
+
+def test_a_server_that_takes_no_requests_can_leave_a_site_that_is_down(world: World) -> None:
+    """lab.up repairs the others."""
+    world.status = {"web1": "DOWN", "web2": "DOWN", "web3": "DOWN"}
+    membership.let_go(LAB, {})
+    assert world.events[-1] == "balancer with web1 web2, 0 requests open"
+
+
+FIVE = topology.load(topology.ROOT / "docs" / "topologies" / "five.yml")
+ONE = replace(LAB, nodes=tuple(node for node in LAB.nodes if node.name != "web2"))
+
+
+def refused(lab: Lab, named: str) -> None:
+    """That lab.up and lab.provision refuse this lab.yml, naming a machine and the way out."""
+    with pytest.raises(CheckFailed, match=f"no database on {named}, which may hold notes") as caught:
+        membership.must_keep_the_data(lab)
+    assert "invoke lab.destroy" in caught.value.hint and "back into lab.yml" in caught.value.hint
+    with pytest.raises(CheckFailed, match=named):
+        membership.let_go(lab, {})
+
+
+def test_a_database_that_left_lab_yml_is_not_removed(world: World) -> None:
+    """Nothing is remembered of a primary; a replica's removal would make durable writes wait for ever."""
+    world.strangers = ["web2"]
+    refused(ONE, "web2")
+    assert world.events == []
+
+
+def test_a_database_that_is_only_a_web_server_now_keeps_its_notes(world: World) -> None:
     """The databases of lab.yml would begin with none; a machine that does not exist has none to keep."""
-    last_seen.remember(time.time(), [OPEN])
-    five = topology.load(topology.ROOT / "docs" / "topologies" / "five.yml")
-    with pytest.raises(CheckFailed, match="web1 was the primary"):
-        membership.let_go(five, {})
+    world.strangers = []
+    refused(FIVE, "web1, web2")
     world.made = "absent"
-    membership.let_go(five, {})
+    membership.let_go(FIVE, {})
+
+
+def test_machines_that_cannot_be_asked_for_count_as_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host was started anew: lab.up starts the hypervisor, and then would remove them."""
+
+    def fail(lab: Lab) -> dict[str, str]:
+        raise InfrastructureBroken("virsh: failed to connect")
+
+    last_seen.remember(time.time(), [OPEN])
+    last_seen.OPENING.write_text("damaged")
+    monkeypatch.setattr(vm_power, "states", fail)
+    refused(ONE, "web2")
+    membership.must_keep_the_data(LAB)
+
+
+def test_without_a_record_the_server_that_a_promotion_began_to_open_is_a_database(world: World) -> None:
+    """Ctrl-C before it was observed: the primary on record is still the old one."""
+    membership.DATABASES.unlink()
+    last_seen.remember(time.time() - 9, [OPEN])
+    last_seen.opening("web2", "")
+    world.strangers = ["web2"]
+    refused(ONE, "web2")
+    world.strangers = []
+    refused(FIVE, "web1, web2")
+
+
+def test_without_a_record_a_machine_that_left_lab_yml_may_be_a_database(world: World) -> None:
+    """Put back and written down, it may leave."""
+    membership.DATABASES.unlink()
+    refused(LAB, "web3")
+    membership.keep(FOUR)
+    membership.let_go(LAB, {})
+    assert world.events[-1] == "balancer with web1 web2, 0 requests open"
 
 
 def test_what_is_left_over_is_told_with_the_command_that_removes_it(world: World) -> None:
