@@ -50,7 +50,12 @@ def _servers(facts: NodeFacts) -> list[str]:
     """Servers that are not UP; where HAProxy does not say, nobody knows that they are."""
     if facts.servers is None:
         return [] if facts.error else ["HAProxy: it can't be asked"]
-    return [f"HAProxy: {it.name} is {it.status}" for it in facts.servers if it.backend == "web" and it.status != "UP"]
+    return [unused(it.name, it.status) for it in facts.servers if it.backend == "web" and it.status != "UP"]
+
+
+def unused(name: str, status: str) -> str:
+    """A server that HAProxy does not use, in words; no check brings one back from maintenance."""
+    return f"HAProxy: {name} is {status}{f'; next: invoke lb.ready {name}' if status == 'MAINT' else ''}"
 
 
 def _databases(known: Sequence[DatabaseState], expected: int) -> Iterator[str]:

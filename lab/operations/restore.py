@@ -20,7 +20,7 @@ from lab.wait import until
 
 READY_S = 60.0
 HEALTHY_S = 30.0
-TAKEN_OUT = (" is DRAIN", " is MAINT")
+DRAINED = " is DRAIN"
 
 
 def restore(lab: Lab, name: str, repair: Callable[[], object] = lambda: None) -> None:
@@ -50,7 +50,7 @@ def settle(lab: Lab, machines: Sequence[Machine], shells: Sequence[Shell]) -> No
     ready = dict(zip((machine.node.name for machine in machines), shells, strict=True))
 
     def right() -> bool:
-        trouble[:] = _without_taken_out(wrong(lab, machines, ready))
+        trouble[:] = _without_drained(wrong(lab, machines, ready))
         ready.clear()
         return not trouble
 
@@ -86,7 +86,7 @@ def must_be_up(lab: Lab, node: str = "", machines: Sequence[Machine] = ()) -> No
     machines = machines or (lifecycle.running(lab) if node else lifecycle.machines(lab))
 
     def missing() -> list[str]:
-        found = _without_taken_out(wrong(lab, machines))
+        found = _without_drained(wrong(lab, machines))
         return [line for line in found if not node or line.startswith((f"{node}: ", f"{node} ", f"HAProxy: {node} "))]
 
     trouble = _after_a_moment(f"{node or 'the lab'} is up", READY_S, missing)
@@ -95,9 +95,9 @@ def must_be_up(lab: Lab, node: str = "", machines: Sequence[Machine] = ()) -> No
         raise CheckFailed(what, evidence="\n".join(trouble), hint="see what to do: invoke lab.status")
 
 
-def _without_taken_out(trouble: Sequence[str]) -> list[str]:
-    """All but the servers that somebody drained or took into maintenance: they are as they should be."""
-    return [line for line in trouble if not line.endswith(TAKEN_OUT)]
+def _without_drained(trouble: Sequence[str]) -> list[str]:
+    """All but the servers that somebody drained: they are as they should be. Nothing else shows one in maintenance."""
+    return [line for line in trouble if not line.endswith(DRAINED)]
 
 
 def _after_a_moment(what: str, within_s: float, trouble: Callable[[], list[str]]) -> list[str]:
@@ -136,4 +136,4 @@ def wrong(lab: Lab, machines: Sequence[Machine], shells: Mapping[str, Shell] | N
     asked = [it.database for it in facts.values() if it.database]
     databases = [DatabaseState(it.node, it.role, it.replicating, it.gtid_executed) for it in asked]
     trouble = health(lab, facts, databases)
-    return trouble if _without_taken_out(trouble) else health(lab, facts, databases, site_ok=healthy(lab))
+    return trouble if _without_drained(trouble) else health(lab, facts, databases, site_ok=healthy(lab))

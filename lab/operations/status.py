@@ -14,7 +14,7 @@ from lab.nodes.haproxy import ALIVE
 from lab.nodes.ssh import Machine, together
 from lab.operations import membership
 from lab.operations.balancing import restores_weight
-from lab.operations.health import health
+from lab.operations.health import health, unused
 from lab.state import choices, lock
 from lab.state.choices import Choices
 from lab.topology import Lab
@@ -24,7 +24,7 @@ UP = "invoke lab.up (starts what is off, repairs what differs)"
 HEALS = "invoke fault.heal"
 HEAL = f"{HEALS} (undoes every injected fault)"
 PROVISION = "invoke lab.provision (repairs what differs)"
-HINTED = ("database: ", "balancer: ", "lab.yml: ")
+HINTED = ("database: ", "balancer: ", "HAProxy: ", "lab.yml: ")
 STATES = ("running", "paused", "off", "absent")
 
 
@@ -111,7 +111,7 @@ def _balancer(lab: Lab, facts: Mapping[str, NodeFacts], chosen: Choices, errors:
         for name, (it, own) in weights.items()
         if it != own
     ]
-    errors += [f"HAProxy: {name} is {it.status}" for name, it in shown.items() if not it.status.startswith(ALIVE)]
+    errors += [unused(name, it.status) for name, it in shown.items() if not it.status.startswith(ALIVE)]
     return {
         "algorithm": chosen.algorithm,
         "mode": chosen.mode,

@@ -40,12 +40,16 @@ def test_each_node_is_looked_at(facts: NodeFacts, lines: list[str]) -> None:
 @pytest.mark.parametrize(
     ("facts", "lines"),
     [
-        (NodeFacts({}, [Server("web", "web1", "MAINT", 100, ""), UP[1]], None), ["HAProxy: web1 is MAINT"]),
+        (NodeFacts({}, [Server("web", "web1", "DOWN", 100, ""), UP[1]], None), ["HAProxy: web1 is DOWN"]),
+        (
+            NodeFacts({}, [Server("web", "web1", "MAINT", 100, ""), UP[1]], None),
+            ["HAProxy: web1 is MAINT; next: invoke lb.ready web1"],
+        ),
         (NodeFacts({}, [*UP, Server("write", "web2", "", 1, "")], None), []),
         (NodeFacts({}, None, None), ["HAProxy: it can't be asked"]),
         (NodeFacts({}, None, None, "ssh failed"), ["lb1: ssh failed"]),
     ],
-    ids=["a server", "a server for writes", "an admin socket that does not answer", "its node does not answer"],
+    ids=["a server", "one in maintenance", "a server for writes", "an admin socket that does not answer", "its node does not answer"],
 )
 def test_haproxy_is_believed(facts: NodeFacts, lines: list[str]) -> None:
     """Where it says nothing, nobody knows that its servers are UP; that is not said twice."""

@@ -178,7 +178,12 @@ def test_what_haproxy_says_of_its_servers_is_looked_at(
 
 NOT_UP = {
     "a server that checks took out": (["HAProxy: web2 is DOWN"], "", ["HAProxy: web2 is DOWN"]),
-    "a server that somebody drained": (["HAProxy: web2 is DRAIN", "HAProxy: web1 is MAINT"], "", []),
+    "a server that somebody drained": (["HAProxy: web2 is DRAIN"], "", []),
+    "a server that a command left in maintenance": (
+        ["HAProxy: web2 is MAINT; next: invoke lb.ready web2"],
+        "web2",
+        ["HAProxy: web2 is MAINT; next: invoke lb.ready web2"],
+    ),
     "a replica that stands still": (["web2 does not replicate"], "", ["web2 does not replicate"]),
     "a replica that stands still, asked for": (["web2 does not replicate"], "web2", ["web2 does not replicate"]),
     "another replica than the one asked for": (["web2 does not replicate"], "web1", []),
@@ -195,7 +200,7 @@ NOT_UP = {
 def test_a_lab_is_not_called_up_while_something_is_wrong(
     found: list[str], node: str, problems: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit 1 with what is wrong; a server that was taken out on purpose is no defect."""
+    """Exit 1 with what is wrong; a server that was drained on purpose is no defect."""
     monkeypatch.setattr(lifecycle, "machines", lambda lab: [])
     monkeypatch.setattr(lifecycle, "running", lambda lab: [])
     monkeypatch.setattr(restore, "READY_S", 0.0)

@@ -52,6 +52,11 @@ def test_a_server_that_haproxy_does_not_use_is_one(errors: Errors) -> None:
     assert errors("DOWN 1/2") == ["HAProxy: web2 is DOWN 1/2"]
 
 
+def test_a_server_in_maintenance_is_one_with_the_command_that_brings_it_back(errors: Errors) -> None:
+    """A command that was interrupted left it there; no check brings it back."""
+    assert errors("MAINT") == ["HAProxy: web2 is MAINT; next: invoke lb.ready web2"]
+
+
 def test_a_service_that_is_not_active_is_one(errors: Errors) -> None:
     """In systemd's word."""
     assert errors(nginx="failed") == ["web2: nginx is failed"]
