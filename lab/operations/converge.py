@@ -39,13 +39,14 @@ class Outcome:
 class Converged:
     """A node after its converge: what was changed, what it answered, and the units that wait for their turn.
 
-    `held`: what it changes when other nodes are ready.
+    `held`: what it changes when other nodes, the `newcomers`, are ready.
     """
 
     changed: list[str]
     found: Found
     later: tuple[Unit, ...] = ()
     held: Difference | None = None
+    newcomers: Sequence[str] = ()
 
 
 def everything(
@@ -60,7 +61,7 @@ def everything(
     """Converge every running node, or one, with `roles` or those named in `only`; `dry_run` shows what differs.
 
     A second run on an unchanged lab changes nothing and costs two round trips a node. The databases get their roles
-    only when all are there, and MySQL restarts on one after the other. A balancer waits for new servers.
+    only when all are there, and MySQL restarts on one after the other. A balancer waits for new servers, if converged.
     `without` are protections that an experiment takes away: every converge that does not name them puts them back.
     """
     running = lifecycle.running(lab)
@@ -83,7 +84,7 @@ def everything(
         durability, unique_key = chosen.durability, "unique-key" not in without
         pair = Pair(lab, _servers(machines), releases, passwords, durability, _answers(results), asked_at, unique_key)
         changed += _databases(pair, running, {name: it.later for name, it in results.items() if it.later})
-    changed += _held(machines, results)
+    changed += _held(machines, results, [name for name in results if "web" in wanted])
     off = [it.name for it in lab.nodes if it not in [machine.node for machine in running]]
     if not (without or node or dry_run or off or len(wanted) < len(roles)):
         _all_protected()
@@ -183,7 +184,7 @@ def _node(machine: Machine, desired: Desired, dry_run: bool) -> Converged:
         return Converged([*clock, f"{name}: {difference}\n{diffs}".rstrip()], found)
     if newcomers := found.answers.get(NEWCOMERS, "").split():
         progress.done(name, f"changes when {', '.join(newcomers)} can serve: {difference.summary()}")
-        return Converged(clock, found, held=difference)
+        return Converged(clock, found, held=difference, newcomers=newcomers)
     _change(machine, difference)
     found = ensure.ask(machine, Desired(questions=desired.questions)) if "database" in desired.questions else found
     changed = f"{difference.summary()} changed"
@@ -193,14 +194,17 @@ def _node(machine: Machine, desired: Desired, dry_run: bool) -> Converged:
     return Converged([*clock, f"{name}: {changed}"], found, difference.later)
 
 
-def _held(machines: Sequence[Machine], results: Mapping[str, Converged]) -> list[str]:
-    """Change the nodes that waited for others."""
+def _held(machines: Sequence[Machine], results: Mapping[str, Converged], ready: Sequence[str]) -> list[str]:
+    """Change the nodes that waited for others, if those were converged."""
     changed: list[str] = []
     for machine in machines:
-        name = machine.node.name
-        if difference := results[name].held:
-            _change(machine, difference)
-            changed.append(f"{name}: {difference.summary()} changed")
+        name, it = machine.node.name, results[machine.node.name]
+        missing = [other for other in it.newcomers if other not in ready]
+        if missing:
+            progress.say(name, f"stays as it is: {', '.join(missing)} is new and not configured; next: invoke lab.up")
+        elif it.held:
+            _change(machine, it.held)
+            changed.append(f"{name}: {it.held.summary()} changed")
     return changed
 
 

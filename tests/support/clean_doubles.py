@@ -28,7 +28,8 @@ SYSTEMS = {node.name: 'ID=debian\nVERSION_ID="13"\n' for node in LAB.nodes}
 class Host:
     """A lab with its choices and snapshots; `events` are in the order they happened.
 
-    `off`: the machines in another state, by name. `written`: what visitors wrote so far, `meanwhile`: and write while a snapshot is taken or put back.
+    `off`: the machines in another state, by name.
+    `written`: what visitors wrote so far, `meanwhile`: and write while a snapshot is taken or put back.
     """
 
     def __init__(self) -> None:

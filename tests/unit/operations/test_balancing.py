@@ -6,13 +6,14 @@ from typing import Any, cast, get_args
 import pytest
 
 from lab import topology
-from lab.errors import BadInput, CheckFailed, TimedOut
+from lab.errors import BadInput, CheckFailed, InfrastructureBroken, TimedOut
 from lab.nodes import haproxy
 from lab.nodes.haproxy import BalancerNow, ServerNow
 from lab.operations import balancing, converge, status
 from lab.operations.converge import Outcome
 from lab.state import choices
 from lab.state.choices import Choices
+from lab.topology import Lab
 from tests.unit.conftest import Stored
 from tests.unit.operations.test_status import HEALTHY
 
@@ -29,10 +30,12 @@ class Balancer:
     def __init__(self) -> None:
         self.found, self.next = NOW, NOW
         self.weighed: dict[str, int] = {}
+        self.converged: list[str] = []
         self.obeys = True
 
-    def converge(self, *_: Any, only: Any) -> Outcome:
+    def converge(self, lab: Lab, *_: Any, only: Any) -> Outcome:
         """Replaces converge.everything."""
+        self.converged = [node.name for node in lab.having("web")]
         assert list(only) == ["balancer"]
         chosen = choices.load()
         cookie = "SERVER" if chosen.persistence == "cookie" else ""
@@ -80,6 +83,25 @@ def test_a_change_is_kept_and_waits_until_haproxy_does_it(balancer: Balancer, wa
     }
 
 
+def test_a_change_lets_no_server_in_that_haproxy_does_not_have(
+    balancer: Balancer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is new in lab.yml, and enters when lab.up made it; a HAProxy that does not run gets the whole file."""
+    four = topology.load(topology.ROOT / "docs" / "topologies" / "four.yml")
+    balancing.change(four, {}, cast(Any, balancer), algorithm="leastconn")
+    assert balancer.converged == ["web1", "web2"]
+    answers = iter([InfrastructureBroken("HAProxy does not answer on its socket")])
+
+    def starts(machine: Any) -> BalancerNow:
+        for error in answers:
+            raise error
+        return balancer.next
+
+    monkeypatch.setattr(haproxy, "ask", starts)
+    balancing.change(four, {}, cast(Any, balancer), algorithm="roundrobin")
+    assert balancer.converged == ["web1", "web2", "web3"]
+
+
 def test_a_change_that_does_not_come_into_force_is_an_error(
     balancer: Balancer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +135,8 @@ OTHERS: dict[str, tuple[dict[str, Any], ServerNow]] = {
     "is down": ({}, replace(WEB2, status="DOWN")),
     "is in maintenance": ({}, replace(WEB2, status="MAINT")),
     "is drained": ({"drained": ["web2"]}, replace(WEB2, status="DRAIN", weight=0)),
+    "is about to be drained": ({"drained": ["web2"]}, WEB2),
+    "was drained over the socket": ({}, replace(WEB2, status="DRAIN")),
     "has weight 0": ({"weights": {"web2": 0}}, replace(WEB2, status="DRAIN", weight=0)),
 }
 

@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,6 +84,20 @@ def test_a_balancer_changes_when_its_new_server_can_serve(
     changed = converge.everything(LAB, ROLES).changed
     assert set(found[:2]) == {"web1", "web2"} and found[2:] == ["databases", "lb1"]
     assert changed[-1] == "lb1: 1 file, 1 service changed"
+
+
+@pytest.mark.parametrize("part", [{"only": ["balancer"]}, {"node": "lb1"}, {}], ids=["a role", "a node", "web2 is off"])
+def test_a_new_server_that_was_not_converged_too_gets_no_requests(
+    machines: list[Double], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], part: dict[str, Any]
+) -> None:
+    """lab.yml was edited and lab.up did not follow: its machine may not even exist."""
+    found = order(machines, monkeypatch)
+    differs(machines[0], HAPROXY)
+    machines[0].report += "\n=weblab= answer newcomers\nweb2"
+    if not part:
+        del machines[2]
+    assert converge.everything(LAB, ROLES, **part).changed == [] and "lb1" not in found
+    assert "next: invoke lab.up" in capsys.readouterr().err
 
 
 def test_a_balancer_without_a_new_server_waits_for_nobody(

@@ -49,7 +49,13 @@ def test_each_node_is_looked_at(facts: NodeFacts, lines: list[str]) -> None:
         (NodeFacts({}, None, None), ["HAProxy: it can't be asked"]),
         (NodeFacts({}, None, None, "ssh failed"), ["lb1: ssh failed"]),
     ],
-    ids=["a server", "one in maintenance", "a server for writes", "an admin socket that does not answer", "its node does not answer"],
+    ids=[
+        "a server",
+        "one in maintenance",
+        "a server for writes",
+        "an admin socket that does not answer",
+        "its node does not answer",
+    ],
 )
 def test_haproxy_is_believed(facts: NodeFacts, lines: list[str]) -> None:
     """Where it says nothing, nobody knows that its servers are UP; that is not said twice."""
