@@ -150,8 +150,9 @@ def test_an_interrupted_converge_names_the_nodes_and_what_to_do(monkeypatch: pyt
     assert ending.value.code == 130 and "next: invoke lab.provision" in message
 
 
-def test_what_an_error_ended_is_not_told_as_interrupted() -> None:
+def test_what_an_error_ended_is_not_told_as_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error has a message of its own."""
+    monkeypatch.setattr(progress, "_interrupted", {})
     with pytest.raises(Locked), progress.display(["lb1"], "is asked"):
         raise Locked("no")
     assert progress.interrupted() == ""
