@@ -47,7 +47,8 @@ def verdict(it: Compared) -> str:
 def _differs(it: Compared, one: Difference) -> str:
     a, b = (it.about[side]["label"] for side in ("a", "b"))
     how = f"95 % interval {_interval(one)}, {len(one.a)} rounds each"
-    return f"With {b} the {_plain(one)} than with {a} ({how}): more than noise ({_test(it)}, p {_is(one.p)})."
+    the = "" if "'s " in one.measure.words else "the "
+    return f"With {b} {the}{_plain(one)} than with {a} ({how}): more than noise ({_test(it)}, p {_is(one.p)})."
 
 
 def _plain(one: Difference) -> str:
