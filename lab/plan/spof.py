@@ -11,7 +11,7 @@ from lab.topology import Lab
 
 COMMAND = "invoke experiment.spof"
 BEFORE_S = 2.0  # healthy, so that HAProxy was asked about its servers before
-DEAD_S = 30.0  # on a busy machine the kill takes up to 10 s of it; HAProxy notices within 6.75 s; then ten seconds count
+DEAD_S = 30.0  # the kill takes up to 10 s of it; HAProxy notices within 6.75 s; then the last ten seconds count
 # A quarter of the requests write: otherwise too few writes are due while a component is dead.
 TEXT = """title: {title}
 question: "What fails while it is dead, and for how long?"
