@@ -49,6 +49,7 @@ def test_a_laptop_that_slept_gets_its_clocks_back(healthy: Lab, machines: dict[s
     assert wrong(healthy) == []
 
 
+@pytest.mark.slow
 def test_a_replica_with_transactions_of_its_own_is_told_and_not_merged(
     healthy: Lab, machines: dict[str, Machine]
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_replica_with_transactions_of_its_own_is_told_and_not_merged(
     assert wrong(healthy) == []
 
 
+@pytest.mark.slow
 def test_what_can_not_be_copied_is_not_thrown_away(healthy: Lab, machines: dict[str, Machine]) -> None:
     """The logs of what only the replica has were purged: refused, and it goes on only when that is asked for."""
     lose = "CREATE DATABASE by_hand; FLUSH BINARY LOGS; PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY"

@@ -87,6 +87,7 @@ def test_the_last_server_is_drained_only_by_force(balanced: Lab, served: Order) 
     assert set(served(4)) == {"web1"}
 
 
+@pytest.mark.slow
 def test_a_drain_survives_a_converge_and_a_reboot_of_the_balancer(balanced: Lab, served: Order) -> None:
     """The file is the truth."""
     must("lb.drain", "web2")

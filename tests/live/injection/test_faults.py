@@ -146,6 +146,7 @@ def test_a_network_fault_ends_by_itself(no_faults: Lab, machines: dict[str, Mach
     assert "web2-slow is gone" in must("fault.heal")
 
 
+@pytest.mark.slow
 def test_two_who_heal_at_once_heal_everything_and_lose_nothing(no_faults: Lab) -> None:
     """A machine, a service and the network, each healed by both: neither fails, and the ledger is empty."""
     must("fault.inject", "service-stop", "web1", "--service", "nginx")

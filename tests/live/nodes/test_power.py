@@ -48,6 +48,7 @@ class Visitors:
         return {who: count for who, count in self.seen.items() if who not in {"web1", "web2"}}
 
 
+@pytest.mark.slow
 def test_a_server_powered_off_under_requests_is_not_missed(healthy: Lab, machines: dict[str, Machine]) -> None:
     """web2 is powered off: no reader sees an error; started again, it serves and replicates by itself."""
     web2 = healthy.node("web2")

@@ -39,6 +39,7 @@ def test_balancer_and_replica_come_back_by_themselves(healthy: Lab, machines: di
     assert must("lab.provision").strip() == "nothing to change"
 
 
+@pytest.mark.slow
 def test_a_rebooted_primary_serves_readers_and_waits_with_writes(healthy: Lab, machines: dict[str, Machine]) -> None:
     """It may no longer be the primary, so it stays read-only until a converge is certain that it is."""
     reboot(machines["web1"])

@@ -44,6 +44,7 @@ def test_a_dead_primary_is_replaced_and_comes_back_with_two_commands(roles: Lab)
     assert wrong(roles) == []
 
 
+@pytest.mark.slow
 def test_a_replica_that_threw_away_what_it_had_is_not_promoted(roles: Lab, machines: dict[str, Machine]) -> None:
     """It restarted while the primary was frozen: what it had confirmed but not applied may be on web1 only."""
     must("fault.inject", "freeze", "web1")
