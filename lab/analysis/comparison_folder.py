@@ -3,11 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab.analysis import timeline
+from lab.analysis import run_folder, timeline
 from lab.analysis.compared_rounds import Round
 from lab.analysis.run_folder import RUNS
 from lab.errors import BadInput
@@ -30,11 +29,10 @@ def find(name: str, wanted: str, folder: Path = RUNS) -> Path | None:
     return None
 
 
-def make(name: str, told: Mapping[str, Any], folder: Path = RUNS) -> Path:
+def make(name: str, parts: Mapping[str, Any], folder: Path = RUNS) -> Path:
     """Create the folder of a comparison, with what it is about."""
-    made = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-compare-{name}"
-    made.mkdir(parents=True)
-    atomic_write(made / ABOUT, json.dumps({"format": FORMAT, **told}, indent=2, default=str) + "\n")
+    made = run_folder.make(f"compare-{name}", folder)
+    atomic_write(made / ABOUT, json.dumps({"format": FORMAT, **parts}, indent=2, default=str) + "\n")
     return made
 
 

@@ -121,7 +121,7 @@ def _take_out(machine: Machine, names: Sequence[str], stay: Lab, roles: Roles) -
         until(what, lambda: haproxy.under_way(machine, names) == 0, ENDS_S, where=machine.node.name, hint=hint)
         converge.everything(stay, roles, only=["balancer"])
     except BaseException:  # an interrupt too: lab.yml may get it back
-        with suppress(LabError):  # what failed first is to be told; status names a server that stays in MAINT
+        with suppress(LabError):  # the first error is the one to report; status names a server that stays in MAINT
             haproxy.put_back(machine, names)
         raise
 

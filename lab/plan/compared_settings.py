@@ -92,7 +92,7 @@ def settings(
         mistakes.append(f"--a {a.label} and --b {b.label} are the same setting")
     fewest = fewest_pairs(most_measures(len(lab.having("web"))))
     if not fewest <= pairs <= MOST_PAIRS:
-        why = f"with fewer than {fewest} rounds a setting no difference could be told from noise"
+        why = f"with fewer than {fewest} rounds a setting no difference could be more than noise"
         mistakes.append(f"--repeat {pairs}: must be from {fewest} to {MOST_PAIRS}; {why}")
     if mistakes or not (a and b):
         raise BadInput.listing("this can't be compared", mistakes, hint="invoke --help experiment.compare")

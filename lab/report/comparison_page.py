@@ -19,7 +19,7 @@ from lab.state.atomic_file import atomic_write
 
 HERE = Path(__file__).parent
 FILE = "compare.html"
-LOOKS = (("var(--server1)", "solid"), ("var(--failed)", "dash"))  # told apart without colour too
+LOOKS = (("var(--server1)", "solid"), ("var(--failed)", "dash"))  # each setting is recognised without colour too
 POSITIVE: Mapping[str, Any] = {"rangemode": "tozero", "nticks": 5}
 Value = Callable[[Sequence[tuple[Round, Request]]], float | None]
 

@@ -12,7 +12,7 @@ from lab.report.scale import Results, words
 HERE = Path(__file__).parent
 LEFT, RIGHT, HEIGHT, MOST_TICKS = 90, 860, 240, 7
 TOPS = (110, 440)  # pixels: the upper edge of each panel
-DASHES = ("", "10 5", "14 4 3 4", "5 3")  # lines are told apart without colour too
+DASHES = ("", "10 5", "14 4 3 4", "5 3")  # each line is recognised without colour too
 Step = Mapping[str, Any]
 Value = Callable[[Step], float | None]
 

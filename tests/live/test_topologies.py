@@ -67,7 +67,7 @@ def test_each_machine_runs_what_its_role_says_and_no_more(five: Lab) -> None:
 
 
 def test_the_web_tier_follows_a_promotion_and_no_read_fails(five: Lab) -> None:
-    """Reads come from the replica and writes go to the primary, whoever that is."""
+    """Reads come from the replica and writes go to the node that is primary."""
     for name in ("db2", "db1"):
         with load(five) as it:
             must("db.promote", name, timeout=PROMOTE_S)

@@ -63,7 +63,7 @@ class Scene:
         yield matrix_results, "commit", lambda: "c1268a9"
         minutes = count()
         yield (
-            comparison_folder,
+            run_folder,
             "datetime",
             SimpleNamespace(now=lambda zone: datetime.fromtimestamp(60 * next(minutes))),
         )

@@ -78,7 +78,7 @@ def test_the_page_opens_without_internet_and_says_the_same(tmp_path: Path, case:
 
 
 def test_the_plots_have_both_settings_over_each_other(tmp_path: Path) -> None:
-    """In each second of a round, told apart without colour too."""
+    """In each second of a round, recognised without colour too."""
     text = comparison_page.page(read(tmp_path, DIFFERS), "x")
     figure = json.loads(text.partition('id="figure">')[2].partition("</script>")[0])
     traces = figure["data"]
