@@ -25,9 +25,9 @@ from lab.experiment import (
     subcommand,
     teardown,
 )
+from lab.experiment.host_use import HostUse
 from lab.experiment.live_state import Latest
 from lab.experiment.load import Running
-from lab.experiment.other_programs import OtherPrograms
 from lab.experiment.role_recovery import RoleRecovery, Turn
 from lab.faults.kinds import Fault
 from lab.injection import inject_and_heal
@@ -118,7 +118,7 @@ class Run:
         before = final_reads.tokens(self.machines)
         plan = self.plan
         with observers.watching(self.lab, self.machines, self._latest.write):
-            requests, others = requests_seen.requests(self._having("balancer")), OtherPrograms()
+            requests, host = requests_seen.requests(self._having("balancer")), HostUse()
             progress.say("load", "starts")
             longest_s = plan.warm_up_s + plan.measure_s + plan.settle_s + schedule.LONGEST_S * (rounds + 1)
             with load.running(plan.load, plan.seed, longest_s, self.folder / run_folder.RECORD, plan.warm_up_s) as it:
@@ -134,7 +134,7 @@ class Run:
                 self.record("phase", name="end")
                 progress.say("load", "ends: requests under way are waited for")
                 it.end()
-                used = {"cpu": it.cpu(), "cpu_peak": it.cpu_peak(), "other_programs": others.share()}
+                used = {"cpu": it.cpu(), "cpu_peak": it.cpu_peak(), **host.shares()}
                 self.record("generator", **used, requests_seen=self._seen(requests))
         self._read_databases(before)
 

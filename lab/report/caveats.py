@@ -16,7 +16,24 @@ OBSERVERS = {
     "node": "The machine",
 }
 JUMP_S = 1.0
-OTHERS = 0.1  # of all processors
+# A share of all processors: its sentence, what is allowed, and the doubt above that.
+HOST_USE = {
+    "busy": (
+        "This machine's processors were busy {} of the time",
+        0.9,
+        "requests wait for a processor, so run it with a lower load.rate",
+    ),
+    "other_programs": (
+        "Other programs used {} of this machine's processors",
+        0.1,
+        "they slow the lab, so close them and run it again",
+    ),
+    "stolen": (
+        "The host that runs this machine kept {} of their time for others",
+        0.02,
+        "it slows the lab, so run it again when that host is less busy",
+    ),
+}
 BUSY = 0.8  # of a core, and a process has one: above that the load client measures itself
 
 
@@ -26,7 +43,7 @@ def limits(history: History, summary: Mapping[str, Any]) -> list[str]:
         *_without(history),
         *_rate(history),
         generator(history, summary),
-        *other_programs(history),
+        *host_use(history),
         *_clocks(history),
         *_jumped(history),
         *_blind(history),
@@ -64,12 +81,14 @@ def generator(history: History, summary: Mapping[str, Any]) -> str:
     return f"{who} used {cpu:.0%} of a core{doubt}.".replace("%", " %")
 
 
-def other_programs(history: History) -> Iterator[str]:
-    """Whether other programs on the hosting machine slowed the lab; nothing in runs of before this was counted."""
-    shares = [it.data.get("other_programs") for it in history.seen("lab", "generator")]
-    for share in (it for it in shares if it is not None):
-        doubt = ": they slow the lab, so close them and run it again" if share > OTHERS else ""
-        yield f"Other programs used {share:.0%} of this machine's processors{doubt}.".replace("%", " %")
+def host_use(history: History) -> Iterator[str]:
+    """How busy the hosting machine was, and whether that is a doubt; runs of before this was counted say nothing."""
+    for entry in history.seen("lab", "generator"):
+        for name, (sentence, allowed, doubt) in HOST_USE.items():
+            share = entry.data.get(name)
+            if share is not None:
+                text = sentence.format(f"{share:.0%}".replace("%", " %"))
+                yield f"{text}{f': {doubt}' if share > allowed else ''}."
 
 
 def _clocks(history: History) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lab.analysis.history import History
 from lab.analysis.judgement import Judgement
-from lab.report.caveats import generator, other_programs
+from lab.report.caveats import generator, host_use
 from lab.report.check_rows import SIGNS, Row, rows
 from lab.report.confidence import confidence
 from lab.report.judged import judged
@@ -20,7 +20,7 @@ def terminal(judgement: Judgement) -> str:
     head = f"{SIGNS[judgement.verdict]} {judgement.verdict.upper()}  {title}{_interrupted(history)}"
     shown = rows(judgement.checks, history)
     why = [f"{it.sign} {it.name}: {it.detail}" for it in shown if it.decides and it.detail]
-    trust = [*confidence(summary), generator(history, summary), *other_programs(history)]
+    trust = [*confidence(summary), generator(history, summary), *host_use(history)]
     sure = [] if history.broken else ["", *trust]
     story = [judged(shown), "", *sentences(history, summary), ""]
     return "\n".join([head, *story, *_table(shown), *([""] if why else []), *why, *sure])

@@ -22,7 +22,7 @@ def failed(history: History) -> Finding:
     if not reads:
         return nothing("GETs", NO_READS)
     bad = [it for it in reads if not it.is_answered]
-    detail = f"of {len(reads)}{_reasons(bad)}"
+    detail = f"of {len(reads)}{_reasons(history, bad)}"
     return found(len(bad), "GETs", detail, coverage.client(history))
 
 
@@ -36,7 +36,8 @@ def failed_in_window(history: History) -> Finding:
         return nothing("GETs", "no GET was due between a fault and its detection")
     bad = [it for it in reads if not it.is_answered]
     missing = "; ".join(f"{it.server}: {it.missing}" for it in reactions if it.missing)
-    return found(len(bad), "GETs", f"of {len(reads)} in that time{_reasons(bad)}", missing or coverage.client(history))
+    detail = f"of {len(reads)} in that time{_reasons(history, bad)}"
+    return found(len(bad), "GETs", detail, missing or coverage.client(history))
 
 
 def in_window(history: History, reactions: Sequence[Reaction]) -> list[Request]:
@@ -63,6 +64,12 @@ def _within(request: Request, reactions: Sequence[Reaction]) -> bool:
     return any(it.start <= request.intended < it.stop for it in reactions)
 
 
-def _reasons(requests: Sequence[Request]) -> str:
+def _reasons(history: History, requests: Sequence[Request]) -> str:
     counted = Counter(LATE if it.late else it.reason or f"HTTP {it.status}" for it in requests).most_common(3)
-    return "".join(f"; {count} x {reason}" for reason, count in counted)
+    reasons = "".join(f"; {count} x {reason}" for reason, count in counted)
+    return f"{reasons}; due {_span(history, [it.intended for it in requests])}" if requests else ""
+
+
+def _span(history: History, times: Sequence[float]) -> str:
+    first, last = history.clock(min(times)), history.clock(max(times))
+    return f"at {first}" if first == last else f"from {first} to {last}"

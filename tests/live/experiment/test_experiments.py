@@ -39,7 +39,7 @@ def test_nginx_dies_under_load_and_no_reader_notices(healthy: Lab) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     assert summary["verdict"] == "pass" and summary["name"] == "web2-nginx-kill"
-    assert summary["requests"]["GET"]["failed"] == 0 and summary["requests"]["GET"]["ok"] > 400
+    assert summary["requests"]["GET"]["failed"] == 0 and summary["requests"]["GET"]["ok"] > 300
     assert summary["writes"]["lost"] == summary["writes"]["duplicated"] == summary["writes"]["unexpected"] == 0
     (fault,) = summary["faults"]
     assert fault["healed_at"] > fault["injected_at"]

@@ -51,13 +51,19 @@ def test_terminal_and_page_say_the_same(entries: list[Entry], numbers: str, word
     assert (facts(line), [it for it in ("too busy", "not known") if it in line]) == (numbers, [words] if words else [])
 
 
-@pytest.mark.parametrize(("share", "doubted"), [(0.04, False), (0.45, True), (None, None)])
-def test_other_programs_of_the_hosting_machine_are_told(share: float | None, doubted: bool | None) -> None:
-    """They slow the lab; a run of before they were counted, and a system that does not tell, say nothing."""
-    judgement = Judgement.of(changed(quiet(expect=[]), kind("generator"), other_programs=share), [])
-    lines = [it for it in terminal(judgement).splitlines() if "Other programs" in it]
-    assert lines == [it for it in limits(judgement.history, judgement.summary) if "Other programs" in it]
-    assert [("close them" in it) for it in lines] == ([] if doubted is None else [doubted])
+@pytest.mark.parametrize(("share", "doubted"), [(0.01, False), (0.95, True), (None, None)])
+@pytest.mark.parametrize(
+    ("name", "advice"), [("busy", "lower load.rate"), ("other_programs", "close them"), ("stolen", "less busy")]
+)
+def test_a_hosting_machine_that_slows_the_lab_is_told(
+    name: str, advice: str, share: float | None, doubted: bool | None
+) -> None:
+    """A run of before it was counted, and a system that does not tell, say nothing."""
+    before = Judgement.of(quiet(expect=[]), [])
+    judgement = Judgement.of(changed(quiet(expect=[]), kind("generator"), **{name: share}), [])
+    lines = [it for it in terminal(judgement).splitlines() if it not in terminal(before).splitlines()]
+    assert set(lines) <= set(limits(judgement.history, judgement.summary))
+    assert [(advice in it) for it in lines] == ([] if doubted is None else [doubted])
 
 
 def test_an_interrupted_run_says_so_first() -> None:

@@ -77,10 +77,10 @@ def test_a_heal_during_a_command_is_told_as_such() -> None:
 
 
 def test_what_a_file_does_not_say_has_a_default() -> None:
-    """Durable, 10 requests a second, 6 % of them writes, a minute; the balancer is taken as it is."""
+    """Durable, 6 requests a second, 10 % of them writes, a minute; the balancer is taken as it is."""
     it = experiment_file.parse("short", SHORT, LAB)
     assert (it.stage, it.durability, it.algorithm, it.mode) == ("distributed", "durable", None, None)
-    assert it.load == Load(rate=10, write_share=0.06, processes=1)
+    assert it.load == Load(rate=6, write_share=0.1, processes=1)
     assert (it.warm_up_s, it.measure_s, it.settle_s, it.seed, it.steps) == (10, 60, 180, 1, ())
 
 
@@ -97,7 +97,7 @@ def test_the_timeline_gets_what_the_checks_need() -> None:
         "primary": "web1",
         "staleness_s": 2.0,
         "seed": 1,
-        "load": {"rate": 10, "write_share": 0.06, "processes": 1, "rates": ()},
+        "load": {"rate": 6, "write_share": 0.1, "processes": 1, "rates": ()},
         "without": [],
         "expect": [{"check": "failed-gets", "at_most": 0}],
     }

@@ -26,7 +26,7 @@ def test_failed_reads_are_told_with_their_reasons() -> None:
     """The report shows what went wrong, the most frequent reason first."""
     bad = [failed(3), failed(4), failed(5, status=0, reason="not connected")]
     finding = find(History([*quiet(), *bad]), "failed-gets")
-    assert (finding.value, finding.detail) == (3, "of 323; 2 x HTTP 503; 1 x not connected")
+    assert (finding.value, finding.detail) == (3, "of 323; 2 x HTTP 503; 1 x not connected; due from +3.0 s to +5.0 s")
 
 
 def test_a_note_that_is_not_there_is_no_failed_read() -> None:

@@ -1,4 +1,4 @@
-"""How much of this machine's processors other programs used meanwhile: that slows everything a run measures."""
+"""How busy this machine's processors were meanwhile, and with what: that slows everything a run measures."""
 
 import os
 import time
@@ -20,14 +20,43 @@ class _Process:
     ticks: int
 
 
-class OtherPrograms:
+@dataclass(frozen=True)
+class _Processors:
+    """The time of all processors, in ticks: all of it, idle, and stolen by the host of this machine. proc_stat(5)."""
+
+    every: int = 0
+    idle: int = 0
+    stolen: int = 0
+
+    @classmethod
+    def now(cls) -> "_Processors":
+        try:
+            line = (PROC / "stat").read_text(encoding="utf-8").splitlines()[0]
+        except OSError:
+            return cls()
+        user, nice, system, idle, waiting, interrupt, soft, stolen = (int(it) for it in line.split()[1:9])
+        return cls(user + nice + system + idle + waiting + interrupt + soft + stolen, idle + waiting, stolen)
+
+
+class HostUse:
     """Counts from its creation on."""
 
     def __init__(self) -> None:
         self._began, self._before = time.monotonic(), dict(_processes())
+        self._processors = _Processors.now()
 
-    def share(self) -> float | None:
-        """From 0 to 1, of all processors; None where the system does not tell, as macOS."""
+    def shares(self) -> dict[str, float | None]:
+        """Each from 0 to 1, of all processors: `other_programs`, `busy` in all, `stolen` by the host of this machine.
+
+        None where the system does not tell, as macOS.
+        """
+        before, now = self._processors, _Processors.now()
+        every = now.every - before.every
+        busy = round(1 - (now.idle - before.idle) / every, 3) if every else None
+        stolen = round((now.stolen - before.stolen) / every, 3) if every else None
+        return {"other_programs": self._other_programs(), "busy": busy, "stolen": stolen}
+
+    def _other_programs(self) -> float | None:
         now = dict(_processes())
         seconds = time.monotonic() - self._began
         if not now or seconds <= 0:
