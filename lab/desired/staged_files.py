@@ -36,8 +36,11 @@ def stage(files: Sequence[File]) -> list[str]:
 
 
 def place(files: Sequence[File]) -> list[str]:
-    """Move each file from beside its place into it."""
-    return [f"mv -T {path}.weblab {path}" for path in (shlex.quote(file.path) for file in files)]
+    """Move each file from beside its place into it, and write all to the disk: a loss of power must not undo it."""
+    paths = [shlex.quote(file.path) for file in files]
+    folders = dict.fromkeys(shlex.quote(dirname(file.path)) for file in files)
+    moves = [f"mv -T {path}.weblab {path}" for path in paths]
+    return [*moves, f"sync {' '.join([*paths, *folders])}"] if files else []
 
 
 def _names(files: Sequence[File]) -> list[str]:
