@@ -130,3 +130,52 @@ def test_a_drained_server_that_reboots_stays_drained(balanced: Lab, served: Orde
         must("lab.up", timeout=600)
         pause(3)
     assert seen.broken == [] and set(seen.shares(0)) == {"web1"}
+
+
+@pytest.mark.slow
+def test_a_rolling_change_of_the_site_over_both_servers_loses_nothing(balanced: Lab) -> None:
+    """Each server is drained, its site is off for three seconds and starts anew, and it serves again."""
+    notes = []
+    with visitors(balanced, USERS, every_s=EVERY_S) as seen:
+        for node in balanced.having("web"):
+            must("lb.drain", node.name)
+            pause(1)  # for what it had begun
+            must("lab.exec", node.name, "systemctl stop nginx php*-fpm && sleep 3 && systemctl start php*-fpm nginx")
+            notes.append(noted(balanced))
+            must("lb.ready", node.name)
+            back = time.monotonic()
+            until(f"{node.name} serves", lambda name=node.name, at=back: seen.shares(at)[name] > 2, 30)
+    assert seen.broken == [] and set(seen.shares(0)) == {"web1", "web2"}
+    assert [(status, headers["x-served-by"]) for status, headers, _ in notes] == [(201, "web2"), (201, "web1")]
+
+
+@pytest.mark.slow
+def test_a_change_while_a_server_is_down_is_in_force(balanced: Lab) -> None:
+    """The other one serves all the time, and the one that comes back follows the new choice."""
+    must("fault.inject", "service-stop", "web2", "--service", "nginx")
+    with visitors(balanced, USERS, every_s=EVERY_S) as seen:
+        pause(5)  # until HAProxy has taken it out
+        since = time.monotonic()
+        must("lb.algorithm", "leastconn")
+        must("lb.weight", "web2", "50")
+        changed = seen.shares(since)
+        must("fault.heal")
+        healed = time.monotonic()
+        until("web2 serves again", lambda: seen.shares(healed)["web2"] > 2, 60)
+    assert seen.broken == [] and set(changed) == {"web1"}
+    now = json.loads(must("lb.status", "--json"))
+    assert (now["algorithm"], [it["weight"] for it in now["servers"]]) == ("leastconn", [100, 50])
+
+
+@pytest.mark.slow
+def test_the_active_server_is_lost_while_the_passive_one_is_drained(balanced: Lab, served: Order) -> None:
+    """Nobody takes over; status tells the command that does."""
+    must("lb.mode", "active-passive")
+    must("lb.drain", "web2")
+    must("fault.inject", "service-stop", "web1", "--service", "nginx")
+    with visitors(balanced, 1) as seen:
+        until("visitors are refused", lambda: "503" in seen.broken, 30)
+    assert "lb.ready web2" in invoke("lab.status").stdout
+    must("lb.ready", "web2")
+    until("the passive one serves", lambda: set(served(2)) == {"web2"}, 30)
+    must("fault.heal")
