@@ -31,7 +31,8 @@ def served_by(lab: Lab) -> set[str]:
     return {site.fetch(lab).headers.get("x-served-by", "") for _ in range(4)}
 
 
-@pytest.mark.parametrize("name", [pytest.param("lb1", marks=pytest.mark.slow), "web2"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lb1", "web2"])
 def test_balancer_and_replica_come_back_by_themselves(healthy: Lab, machines: dict[str, Machine], name: str) -> None:
     """Without any command the lab is healthy again."""
     reboot(machines[name])

@@ -18,6 +18,7 @@ def named(command: str) -> bool:
     return f"next      invoke {command}" in must("lab.status")
 
 
+@pytest.mark.slow
 def test_roles_change_and_change_back(roles: Lab) -> None:
     """No deploy: the site writes to the new primary, the old one replicates; running it again changes nothing."""
     output = must("db.promote", "web2", timeout=PROMOTE_S)
