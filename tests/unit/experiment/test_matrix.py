@@ -47,7 +47,7 @@ def test_a_result_says_what_came_of_it_and_of_what(tmp_path: Path) -> None:
         "host": HOST,
         "rounds": 2,
         "seed": 1,
-        "rate": 10,
+        "rate": 6,
         "why": [],
         "run": "run-1",
     }
@@ -84,7 +84,7 @@ def test_the_same_row_again_comes_at_other_moments(tmp_path: Path) -> None:
     """Each run has another seed; both results are saved, and the last one decides."""
     it = Doubles(tmp_path, BAD, GOOD)
     assert it.play(rows("web1-freeze")) == 1
-    assert it.results[0]["why"] == ["failed-gets fail: 1 GETs, at most 0 (of 721; 1 x HTTP 503)"]
+    assert it.results[0]["why"] == ["failed-gets fail: 1 GETs, at most 0 (of 721; 1 x HTTP 503; due at +5.5 s)"]
     assert it.play(rows("web1-freeze"), again=True) == 0
     assert [seed for _, _, seed, _ in it.asked] == [1, 2]
     assert [verdict for _, verdict in it.verdicts] == ["fail", "pass"]
