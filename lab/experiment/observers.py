@@ -22,7 +22,7 @@ from lab.wait import pause
 
 END_OF_SAMPLE = "=complete="
 BALANCER_S, DATABASE_S, SERVICES_S, POWER_S = 0.25, 1.0, 1.0, 1.0
-SILENCE_S, AGAIN_S = 4.0, 1.0
+SILENCE_S, AGAIN_S, BEFORE_NEXT_S = 4.0, 1.0, 0.1
 CLIENT_S = 120  # MySQL's client does not notice a lost connection: it is replaced, or the script ends, after this time
 OPENS_S, JOIN_S = 30.0, 15.0
 KINDS = {"balancer": "servers", "database": "state", "writable": "state", "service": "services"}
@@ -30,9 +30,9 @@ Write = Callable[[Entry], None]
 Read = Callable[[str, str], dict[str, Any] | None]
 
 # Starting a program costs an emulated processor 30 ms. So the clients stay open and bash feeds them, bash waits with
-# `read` instead of sleep, and the states of services are read from the kernel. A script ends when its output is closed:
-# an observer that lost its connection leaves no process that uses the node's processor.
-_WAIT = 'exec 3<> <(:)\nrest() { read -rt "$1" -u 3 _; true; }\n'
+# `read` instead of sleep, and the states of services are read from the kernel. A script ends with its input, which is
+# open as long as its connection: an observer that is over leaves no process that uses the node's processor.
+_WAIT = 'rest() { read -rt "$1" _; (($? > 128)) || exit 0; }\n'
 
 # In prompt mode HAProxy accepts one command after the other, and ends each answer with an empty line.
 _BALANCER = f"""{_WAIT}while true; do
@@ -48,6 +48,7 @@ while true; do
   while printf '%s\\n' "$ask"; do rest {DATABASE_S}; done |
     timeout {CLIENT_S} mysql --unbuffered --connect-timeout=2 --vertical 2>&1
   echo "{END_OF_SAMPLE}" || exit
+  rest {BEFORE_NEXT_S}
 done"""
 
 _DATABASE = f"""{_WAIT}ask="SELECT @@version AS version, @@server_uuid AS uuid, @@global.read_only AS read_only,

@@ -95,12 +95,14 @@ class Machine:
     def follow(self, text: str, on_line: Callable[[str], None], going: Callable[[], bool], silence: float) -> None:
         """Run a bash script as root that goes on by itself, and pass each of its lines to `on_line` as it comes.
 
-        Ends when `going` returns False. Raises Unreachable if the script ends, ssh fails, or no line came for
-        `silence` seconds (STARTS_S more at the start); silence keeps the connection, which other threads use too.
+        Ends when `going` returns False; the script's input stays open until then. Raises Unreachable if the script
+        ends, ssh fails, or no line came for `silence` seconds (STARTS_S more at the start); silence keeps the
+        connection, which other threads use too.
         """
         rest = bytearray()
         try:
-            channel = self._start(text, Patience(self.node.name, "begins to watch", STARTS_S))
+            channel = self._shell(STARTS_S)
+            send(channel, f"{text}\n", Patience(self.node.name, "begins to watch", STARTS_S))
             last_line_at = time.monotonic() + STARTS_S
             while going():
                 if _drain(channel, rest, bytearray()):

@@ -1,5 +1,6 @@
 """How the observers read the answers of nodes."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,34 @@ def test_every_observers_script_is_bash(it: observers.Observer) -> None:
     """bash -n accepts each script."""
     done = subprocess.run(["bash", "-n"], input=it.script, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+CLIENT = """#!/bin/bash
+echo $$ >> "$CLIENTS"
+while read -r line; do echo "$line"; done
+"""
+
+
+@pytest.mark.parametrize("it", observers.observers(LAB), ids=lambda it: f"{it.name}-{it.node.name}")
+def test_an_observer_that_is_over_leaves_no_process(it: observers.Observer, tmp_path: Path) -> None:
+    """Its script and the clients that it started end with its input: they would ask the node for two minutes more."""
+    for name in ("mysql", "socat", "systemctl"):
+        (tmp_path / name).write_text("#!/bin/sh\necho ssh.service\n" if name == "systemctl" else CLIENT)
+        (tmp_path / name).chmod(0o755)
+    clients = tmp_path / "clients"
+    clients.touch()
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CLIENTS": str(clients)}
+    words, pipe = ["bash", "-s"], subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=path) as script:
+        assert script.stdin and script.stdout
+        script.stdin.write(f"{it.script}\n")
+        script.stdin.flush()
+        assert script.stdout.readline()
+        script.stdin.close()
+        assert script.wait(5) == 0
+    until(
+        "the clients are gone", lambda: not any(Path(f"/proc/{pid}").exists() for pid in clients.read_text().split()), 3
+    )
 
 
 def test_a_database_sample_tells_role_and_transactions() -> None:

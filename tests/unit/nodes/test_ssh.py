@@ -186,7 +186,7 @@ def test_a_watch_that_falls_silent_is_told(machine: Machine, monkeypatch: pytest
     until = time.monotonic() + 2
     with pytest.raises(Unreachable, match="can't be observed"):
         machine.follow("watch", lines.append, lambda: time.monotonic() < until, 0.1)
-    assert lines == ["one"] and channel.sent == b"watch"
+    assert lines == ["one"] and channel.sent == b"watch\n"
 
 
 class Freezes(paramiko.ServerInterface):  # type: ignore[misc]
