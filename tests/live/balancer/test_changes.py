@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from http.client import HTTPConnection
 
 import pytest
@@ -16,7 +17,7 @@ from lab.topology import Lab
 from lab.wait import pause, until
 from tests.live.balancer.conftest import Order
 from tests.live.conftest import invoke, must
-from tests.support.kept_connections import visitors
+from tests.support.kept_connections import Seen, visitors
 from tests.support.visitors import noted
 
 IN_FORCE_S = 12.0  # on two cores that emulate three machines: 4 to 10 s under this load, 5 at rest
@@ -35,6 +36,11 @@ CHANGES = (
     "lb.drain web2",
     "lb.ready web2",
 )
+
+
+def serves(seen: Seen, name: str, since: float) -> bool:
+    """Whether a server sent some pages since then."""
+    return seen.shares(since)[name] > 2
 
 
 @pytest.mark.slow
@@ -144,7 +150,7 @@ def test_a_rolling_change_of_the_site_over_both_servers_loses_nothing(balanced: 
             notes.append(noted(balanced))
             must("lb.ready", node.name)
             back = time.monotonic()
-            until(f"{node.name} serves", lambda name=node.name, at=back: seen.shares(at)[name] > 2, 30)
+            until(f"{node.name} serves", partial(serves, seen, node.name, back), 30)
     assert seen.broken == [] and set(seen.shares(0)) == {"web1", "web2"}
     assert [(status, headers["x-served-by"]) for status, headers, _ in notes] == [(201, "web2"), (201, "web1")]
 
@@ -161,7 +167,7 @@ def test_a_change_while_a_server_is_down_is_in_force(balanced: Lab) -> None:
         changed = seen.shares(since)
         must("fault.heal")
         healed = time.monotonic()
-        until("web2 serves again", lambda: seen.shares(healed)["web2"] > 2, 60)
+        until("web2 serves again", partial(serves, seen, "web2", healed), 60)
     assert seen.broken == [] and set(changed) == {"web1"}
     now = json.loads(must("lb.status", "--json"))
     assert (now["algorithm"], [it["weight"] for it in now["servers"]]) == ("leastconn", [100, 50])
