@@ -1,12 +1,13 @@
 """The site's data as one SQL file, and back."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import progress
 from lab.durability import Durability
-from lab.errors import BadInput, CheckFailed, LabError
+from lab.errors import BadInput, CheckFailed, CommandFailed, LabError
 from lab.mysql import gtid
 from lab.mysql.server_state import Database
 from lab.nodes import lifecycle
@@ -17,7 +18,23 @@ from lab.state import backup_folder
 from lab.topology import Lab
 from lab.wait import until
 
-DUMP = "mysqldump --single-transaction --set-gtid-purged=OFF --no-tablespaces --databases site"
+PLAIN = "mysqldump --single-transaction --set-gtid-purged=OFF --no-tablespaces --databases site"
+# With its position: a lock of the whole server, held for a moment, makes the data and the GTIDs those of one moment:
+# https://dev.mysql.com/doc/refman/8.4/en/mysqldump.html#option_mysqldump_source-data
+# The lock would wait as long as a commit hangs, and hold up all other writes meanwhile: so its session is ended.
+LOCK_S = 5
+_WAITS = "SELECT id FROM information_schema.processlist WHERE info LIKE 'FLUSH%TABLES%'"
+DUMP = f"""{{
+  sleep {LOCK_S}
+  for id in $(mysql -N -e "{_WAITS}"); do mysql -e "KILL $id"; done
+}} >/dev/null 2>&1 &
+guard=$!
+TZ=UTC {PLAIN.replace("=OFF", "=COMMENTED --source-data=2")}
+code=$?
+kill $guard 2>/dev/null
+exit $code"""
+# mysqldump adds these statements to a dump with GTIDs: a replica would not get what is read in.
+UNLOGGED = re.compile(r"^SET @.*SQL_LOG_BIN.*;\n", re.MULTILINE)
 FIRST, LAST = "-- MySQL dump", "-- Dump completed"
 TIMEOUT_S, APPLY_S = 300.0, 60.0
 
@@ -27,13 +44,28 @@ def backup(lab: Lab) -> Path:
 
     Raises CheckFailed where no database answers or the dump is not complete.
     """
-    machine = _readable(asked(lab))
-    text = machine.script(DUMP, timeout=TIMEOUT_S, title="writes the data out").stdout
+    return dump(_readable(asked(lab)))
+
+
+def dump(machine: Machine, why: str = "") -> Path:
+    """Write all data of the site on this server to a new file in backups/, named by the time and `why`."""
+    text = _dumped(machine)
     if not _is_complete(text):
         raise CheckFailed(f"{machine.node.name}: the dump is not complete", evidence=text[-300:], hint="run it again")
-    path = backup_folder.write(f"site-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sql", text)
+    path = backup_folder.write(f"site-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{why}.sql", text)
     progress.say(machine.node.name, f"{text.count(chr(10))} lines written to {path}")
     return path
+
+
+def _dumped(machine: Machine) -> str:
+    """The data with its position; without one where a commit hangs, for the data can still be read."""
+    try:
+        text = machine.script(DUMP, timeout=TIMEOUT_S, title="writes the data out").stdout
+        return UNLOGGED.sub("", text)
+    except CommandFailed as error:
+        what = "writes the data out without its position"
+        progress.say(machine.node.name, f"{what}: {error.evidence.splitlines()[-1]}")
+        return machine.script(PLAIN, timeout=TIMEOUT_S, title="writes the data out").stdout
 
 
 def restore(lab: Lab, path: Path) -> None:

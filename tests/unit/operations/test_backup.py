@@ -49,7 +49,7 @@ class Double:
             rows = [*((it, table) for it in asides), ("site", "notes"), ("mysql", "user"), ("site", "repeats")]
             rows += [("site_restored_1", "before_notes"), ("site_restored_2", "notes")]
             return Answer(0, "".join(f"{schema}\t{name}\n" for schema, name in rows), "")
-        if "information_schema.processlist" in text:
+        if "information_schema.processlist" in text and "mysqldump" not in text:
             return Answer(0, self.waits, "")
         return Answer(0, DUMP, "")
 
@@ -108,7 +108,7 @@ def test_a_node_without_ssh_is_a_database_that_does_not_answer(
     def script(machine: Double, text: str, title: str, **_: Any) -> Answer:
         if machine.node.name == "web2":
             raise Unreachable("web2: ssh failed")
-        return Answer(0, DUMP if text == backup.DUMP else ANSWER, "")
+        return Answer(0, DUMP if "mysqldump" in text else ANSWER, "")
 
     monkeypatch.setattr(Double, "script", script)
     assert backup.backup(LAB).read_text() == DUMP
