@@ -1,5 +1,7 @@
 """GTID sets as MySQL prints them: 'uuid:1-5:8,uuid:tag:1-3'."""
 
+from collections.abc import Iterable
+
 Intervals = dict[str, list[tuple[int, int]]]
 
 
@@ -37,6 +39,19 @@ def minus(left: str, right: str) -> Intervals:
 def union(left: str, right: str) -> str:
     """The transactions of both sets, each once."""
     return ",".join(filter(None, (left, text(minus(right, left)))))
+
+
+def joined(transactions: Iterable[str]) -> str:
+    """The set of these transactions, neighbours as one interval: 'uuid:1', 'uuid:2' is 'uuid:1-2'."""
+    sets: Intervals = {}
+    for source, intervals in parse(",".join(transactions)).items():
+        merged = sets.setdefault(source, [])
+        for first, last in intervals:
+            if merged and first <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+            else:
+                merged.append((first, last))
+    return text(sets)
 
 
 def count(sets: Intervals) -> int:

@@ -9,17 +9,14 @@ from lab import progress
 from lab.errors import CheckFailed, LabError
 from lab.mysql import gtid
 from lab.nodes.ssh import Machine
+from lab.replication.binary_logs import LOGS
 from lab.state import backup_folder
 
 TIMEOUT_S = 300.0
 FOUND = re.compile(r"^SET @@SESSION\.GTID_NEXT= '([0-9a-fA-F-]{36}:[^']+)'", re.MULTILINE)
 # DECODE-ROWS with -vv writes each changed row as comments, its values in plain text:
 # https://dev.mysql.com/doc/refman/8.4/en/mysqlbinlog-row-events.html
-READ = """set -euo pipefail
-base=$(mysql -N -e 'SELECT @@log_bin_basename')
-logs=$(mysql -N -e 'SHOW BINARY LOGS' | cut -f 1)
-cd "${{base%/*}}"
-mysqlbinlog --no-defaults --base64-output=DECODE-ROWS -vv --include-gtids={gtids} $logs </dev/null"""
+READ = "mysqlbinlog --no-defaults --base64-output=DECODE-ROWS -vv --include-gtids={gtids} $logs </dev/null"
 HEADER = """-- Transactions that only {node} had, for reading, not for running. Changed rows are comments (###);
 -- their columns are in the order of the table: in site.notes @1 is the token, @2 the body.
 -- node: {node}
@@ -38,7 +35,8 @@ def keep(machine: Machine, own: gtid.Intervals, why: str) -> Path:
     """
     name, gtids = machine.node.name, gtid.text(own)
     try:
-        text = machine.script(READ.format(gtids=quote(gtids)), timeout=TIMEOUT_S, title="reads what only it has").stdout
+        script = f"{LOGS}\n{READ.format(gtids=quote(gtids))}"
+        text = machine.script(script, timeout=TIMEOUT_S, title="reads what only it has").stdout
         _complete(name, gtids, text)
         now = datetime.now(UTC)
         header = HEADER.format(node=name, count=gtid.count(own), gtids=gtids, now=now, why=why)

@@ -38,3 +38,9 @@ def test_a_difference_is_written_as_mysql_writes_it() -> None:
     difference = gtid.minus(f"{A}:1-10:20,{B}:tag:1-3", f"{A}:3-9")
     assert gtid.text(difference) == f"{A}:1-2:10:20,{B}:tag:1-3"
     assert gtid.parse(gtid.text(difference)) == difference
+
+
+def test_neighbours_become_one_interval() -> None:
+    """Thousands of single transactions stay a short argument."""
+    assert gtid.joined([f"{A}:3", f"{A}:1", f"{A}:2", f"{B}:7", f"{A}:9"]) == f"{A}:1-3:9,{B}:7"
+    assert gtid.joined([]) == ""
