@@ -1,4 +1,4 @@
-"""invoke db.*: which server is primary, the durability of commits, backups of the site's data."""
+"""invoke db.*: which server is primary, the durability of commits, backups of the site's data, recovery."""
 
 import time
 from pathlib import Path
@@ -14,7 +14,7 @@ from lab.mysql.replication_tree import tree
 from lab.nodes import lifecycle, vm_power
 from lab.nodes.facts import ask, endings, stopped
 from lab.nodes.ssh import together
-from lab.operations import backup
+from lab.operations import backup, recover
 from lab.replication import promote_replica
 from lab.replication.rejoin import rejoin as rejoin_server
 from lab.replication.set_durability import set_durability
@@ -83,13 +83,32 @@ def restore_(c: Context, file: str) -> None:
     say(f"the site now has the data of {file}")
 
 
+@command(changes=False, positional=["file"])
+def changes(c: Context, file: str) -> None:
+    """List the transactions since a backup, to find a mistake: time, GTID, and the rows that it changed."""
+    say("\n".join(recover.changes(topology.load(), Path(file))))
+    say(f"next: invoke db.recover {file} GTID   (that of the mistake)")
+
+
+@command(
+    changes=True,
+    positional=["file", "gtid"],
+    interrupted="see how it stands: invoke lab.status; then run the command again",
+    help={"stop_before": "give up what was written after the mistake too"},
+)
+def recover_(c: Context, file: str, gtid: str, stop_before: bool = False) -> None:
+    """Recover from a mistake: a backup, and all transactions since but the one of this GTID."""
+    say("\n".join(recover.recover(topology.load(), Path(file), gtid, stops=stop_before)))
+
+
 def _chosen() -> list[str]:
     seen = last_seen.recall()
     chosen = f"chosen: durability {choices.load().durability}"
     return [chosen] + ([f"last seen: {seen.describe(time.time())}"] if seen else [])
 
 
-commands = Collection("db", promote, rejoin, durability)
+commands = Collection("db", promote, rejoin, durability, changes)
 commands.add_task(status_, name="status")
 commands.add_task(backup_, name="backup")
 commands.add_task(restore_, name="restore")
+commands.add_task(recover_, name="recover")

@@ -63,7 +63,7 @@ def _dumped(machine: Machine) -> str:
         text = machine.script(DUMP, timeout=TIMEOUT_S, title="writes the data out").stdout
         return UNLOGGED.sub("", text)
     except CommandFailed as error:
-        what = "writes the data out without its position"
+        what = "writes the data out without its position, so db.recover can't go on from it"
         progress.say(machine.node.name, f"{what}: {error.evidence.splitlines()[-1]}")
         return machine.script(PLAIN, timeout=TIMEOUT_S, title="writes the data out").stdout
 
