@@ -21,10 +21,14 @@ from lab.wait import until
 PLAIN = "mysqldump --single-transaction --set-gtid-purged=OFF --no-tablespaces --databases site"
 # With its position: a lock of the whole server, held for a moment, makes the data and the GTIDs those of one moment:
 # https://dev.mysql.com/doc/refman/8.4/en/mysqldump.html#option_mysqldump_source-data
-# The lock would wait as long as a commit hangs, and hold up all other writes meanwhile: so its session is ended.
+# The lock would wait as long as a commit hangs, and hold up all other writes meanwhile. So nothing is locked if one
+# hangs, and the session of the lock is ended if one begins to: even then reads of the tables that it writes wait.
 LOCK_S = 5
-_WAITS = "SELECT id FROM information_schema.processlist WHERE info LIKE 'FLUSH%TABLES%'"
-DUMP = f"""{{
+_PROCESSES = "FROM information_schema.processlist WHERE"
+_HANGS = f"SELECT COUNT(*) {_PROCESSES} state LIKE 'Waiting for semi-sync ACK%' AND time > 0"
+_WAITS = f"SELECT id {_PROCESSES} info LIKE 'FLUSH%TABLES%'"
+DUMP = f"""if [ "$(mysql -N -e "{_HANGS}")" != 0 ]; then echo 'a commit waits for a replica' >&2; exit 1; fi
+{{
   sleep {LOCK_S}
   for id in $(mysql -N -e "{_WAITS}"); do mysql -e "KILL $id"; done
 }} >/dev/null 2>&1 &

@@ -13,7 +13,7 @@ from tests.unit.operations.test_backup import DUMP, FOLLOWS, LAB, PRIMARY, Doubl
 machines = test_backup.machines
 QUICK = backup.DUMP.replace(f"sleep {backup.LOCK_S}", "sleep 0.2")
 WAITS = "until [ -e killed ]; do sleep 0.05; done; exit 2"
-KILLS = "case $2 in KILL*) touch killed;; esac; echo 7"
+KILLS = "case $3$2 in KILL*) touch killed;; *COUNT*) cat hung;; *) echo 7;; esac"
 
 
 @pytest.mark.parametrize(("does", "code", "killed"), [("echo data", 0, False), (WAITS, 2, True)], ids=["free", "held"])
@@ -24,9 +24,21 @@ def test_a_lock_that_is_not_free_holds_up_the_site_for_seconds_only(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     fake(tmp_path, "mysqldump", does)
     fake(tmp_path, "mysql", KILLS)
+    (tmp_path / "hung").write_text("0\n")
     done = bash(QUICK)
     assert done.returncode == code and (tmp_path / "killed").exists() is killed
     assert done.stdout == ("" if killed else "data\n")
+
+
+def test_nothing_is_locked_while_a_commit_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock would keep readers from the tables that the commit writes until it ends."""
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    fake(tmp_path, "mysqldump", "touch dumped")
+    fake(tmp_path, "mysql", KILLS)
+    (tmp_path / "hung").write_text("1\n")
+    done = bash(QUICK)
+    assert (done.returncode, done.stdout) == (1, "") and "a commit waits" in done.stderr
+    assert not (tmp_path / "dumped").exists()
 
 
 def test_what_is_read_in_reaches_the_replica(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
