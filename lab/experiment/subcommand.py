@@ -15,16 +15,16 @@ COMMAND_S = 300.0
 PROGRESS = re.compile(r"\d+\.\ds  (?P<where>\S+) +(?P<text>.+)")  # lab.progress prints such lines
 
 
-def run(words: str, give_up: Callable[[], bool]) -> tuple[int, str]:
+def run(words: str, give_up: Callable[[], bool], timeout: float = COMMAND_S) -> tuple[int, str]:
     """Run `invoke` with these words under the lock of this process; returns its exit code and output.
 
-    If `give_up` returns true, the command is ended and GivenUp is raised.
+    `timeout` is seconds. If `give_up` returns true, the command is ended and GivenUp is raised.
     """
     argv = [str(Path(sys.executable).with_name("invoke")), *split(words)]
     done = process.run(
         argv,
         cwd=str(ROOT),
-        timeout=COMMAND_S,
+        timeout=timeout,
         ok=range(256),
         env={HOLDER: str(os.getpid())},
         keep=descriptors(),

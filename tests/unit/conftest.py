@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab.exercises import progress_file
 from lab.faults import ledger
 from lab.mysql import last_seen
 from lab.mysql.server_state import Database
@@ -53,6 +54,7 @@ def no_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(last_seen, "DEGRADED", tmp_path / "ledger" / "degraded.json")
     monkeypatch.setattr(membership, "DATABASES", tmp_path / "ledger" / "databases")
     monkeypatch.setattr(backup_folder, "FOLDER", tmp_path / "ledger" / "backups")
+    monkeypatch.setattr(progress_file, "FILE", tmp_path / "ledger" / "exercises.json")
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger" / "faults.json")
     monkeypatch.setattr(snapshots, "RESTORING", tmp_path / "ledger" / "restoring")
     monkeypatch.setattr(snapshots, "NAMES", tmp_path / "ledger" / "snapshots")
