@@ -15,12 +15,14 @@ from commands import (
     lab,
     misspelt,
     one_letter,
+    optional_words,
 )
 
 # A shell starts background processes with SIGINT ignored. Vagrant would inherit that and could not be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 one_letter.allow()
+optional_words.allow()
 experiment.commands.add_task(experiment_compare.compare)
 experiment.commands.add_task(experiment_matrix.matrix_, name="matrix")
 experiment.commands.add_task(experiment_matrix.table_, name="table")

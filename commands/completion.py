@@ -9,15 +9,16 @@ from invoke.context import Context
 from invoke.main import program
 from invoke.parser.context import ParserContext
 
-from commands import box, db, experiment, fault, lab, lb
+from commands import box, db, exercise, experiment, fault, lab, lb
 from commands.command import command, say
 from commands.experiment_list import LESSONS
 from lab.durability import Durability
 from lab.errors import BadInput, did_you_mean
+from lab.exercises import exercise_file
 from lab.faults.kinds import KINDS, SERVICES, Kind
 from lab.state.choices import Algorithm, Mode, Persistence, ProviderName
 
-GROUPS = (lab, lb, db, fault, experiment, box)  # the modules whose commands there are
+GROUPS = (lab, lb, db, fault, experiment, exercise, box)  # the modules whose commands there are
 TAB = Path(__file__).with_name("tab")
 SHELLS = {"bash": "bash.sh", "zsh": "zsh.zsh"}
 NO_NAMES = "-"
@@ -40,6 +41,11 @@ NAMES = {
     "db.rejoin node": "node@database",
     "experiment.compare name": "experiment",
     "experiment.run name": "experiment",
+    "exercise.reset name": "exercise",
+    "exercise.solve name": "exercise",
+    "exercise.hint name": "exercise",
+    "exercise.check name": "exercise",
+    "exercise.start name": "exercise",
     "lb.algorithm name": "algorithm",
     "lb.mode name": "mode",
     "lb.persistence name": "persistence",
@@ -61,6 +67,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     "box": ("local", "plain"),
     "lesson": list(LESSONS),
     "shell": list(SHELLS),
+    "exercise": exercise_file.names(),
 }
 INJECT = "fault.inject"
 OF_FAULTS = {"service", "peer", *(name for kind in KINDS.values() for name in kind.options)}

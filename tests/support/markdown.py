@@ -17,7 +17,8 @@ COMMAND = re.compile(r"^(?:\$ |sudo |\./bootstrap\.sh --then )*(?:\.venv/bin/)?(
 def pages() -> list[Path]:
     """Every page that people write and read."""
     docs = (path for path in sorted((ROOT / "docs").rglob("*.md")) if path.name not in GENERATED)
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *docs]
+    exercises = sorted((ROOT / "exercises").glob("*/README.md"))
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *docs, *exercises]
 
 
 def text(path: Path) -> str:

@@ -7,6 +7,9 @@ import pytest
 
 from lab import topology
 from lab.analysis.judgement import Judgement
+from lab.exercises import text
+from lab.exercises.exercise_file import CHECK
+from lab.exercises.goals import judge
 from lab.experiment import observers
 from lab.faults import ledger
 from lab.faults.kinds import Fault
@@ -15,6 +18,7 @@ from lab.nodes.facts import NodeFacts, Server
 from lab.operations import status
 from lab.report import scale, spof
 from tests.support.documented import examples, kinds, shape
+from tests.support.exercise_stories import exercise, injected, measurement, untouched
 from tests.support.pairs import PROMOTED
 from tests.support.scale_stories import measured
 from tests.support.spof_stories import result
@@ -52,6 +56,14 @@ def test_the_summary_is_the_documented_one() -> None:
 
 RECORDS = re.compile(r"""\b(?:(?:self|it)\.record|report)\("([a-z-]+)\"""")
 ENTRIES = re.compile(r"""Entry\([^"]*"([a-z]+)", "([a-z]+)\"""")
+
+
+def test_the_check_of_an_exercise_is_the_documented_one() -> None:
+    """Of a student who killed a server that is not back."""
+    done = exercise("03")
+    facts = untouched(runs=[measurement(*injected())])
+    data = text.as_data(done, judge(done.goals, done.module(CHECK).GOALS, facts, {}), ["web1: nginx is inactive"])
+    assert shape(data) == shape(examples()["invoke exercise.check --json"])
 
 
 def test_the_single_points_of_failure_are_the_documented_ones() -> None:

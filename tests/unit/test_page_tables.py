@@ -8,6 +8,7 @@ import pytest
 
 from commands import experiment_list, experiment_scale, experiment_spof, fault
 from lab import topology
+from lab.exercises.exercise_file import every
 from lab.faults.kinds import KINDS, Integer, Kind, Option
 from lab.operations import balancing
 from lab.plan.experiment_file import Plan
@@ -46,6 +47,12 @@ def lesson(plans: Sequence[Plan]) -> str:
     """Some experiments."""
     head = ["experiment", "minutes", "what happens", "question"]
     return grid(head, [[f"`{it.name}`", str(experiment_list.minutes(it)), it.title, it.question] for it in plans])
+
+
+def exercises() -> str:
+    """Every exercise."""
+    found = [[it.number, f"[{it.title}](../exercises/{it.name}/README.md)", str(it.minutes)] for it in every()]
+    return grid(["number", "exercise", "minutes"], found)
 
 
 def faults() -> str:
@@ -101,6 +108,7 @@ MADE: dict[str, tuple[str, Callable[[], str]]] = {
     "checks": ("experiments.md", checks),
     "first": ("experiments.md", first),
     "experiments": ("experiments.md", experiments),
+    "exercises": ("exercises.md", exercises),
     "faults": ("faults.md", faults),
     "spof": ("spof.md", single_points),
     "scale": ("scale.md", rising_load),

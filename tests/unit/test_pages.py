@@ -20,8 +20,8 @@ from tests.support.stories import shipped
 
 README_BYTES = 7 * 1024
 README, DOCS = ROOT / "README.md", ROOT / "docs"
-GROUP = re.compile(r"^(?:lab|db|fault|experiment|box)\.[a-z]+(?: .*)?$")
-FOLDERS = "box|commands|docs|experiments|fabfile|host|host-packages|lab|loadtests|provision|tests"
+GROUP = re.compile(r"^(?:lab|db|fault|experiment|exercise|box)\.[a-z]+(?: .*)?$")
+FOLDERS = "box|commands|docs|exercises|experiments|fabfile|host|host-packages|lab|loadtests|provision|tests"
 OURS = re.compile(rf"^(?:{FOLDERS})/[\w./-]+$")
 PARSER = Parser(contexts=tasks.ns.to_contexts())
 LAB = topology.load()
@@ -44,7 +44,7 @@ def typed(page: Path) -> list[list[str]]:
 def mentioned(page: Path) -> list[list[str]]:
     """Those that stand in its sentences; often without what they need."""
     quotes = quoted(text(page))
-    short = [shlex.split(it) for it in quotes if GROUP.match(it) and not it.startswith("lab.yml")]
+    short = [shlex.split(it) for it in quotes if GROUP.match(it) and not it.startswith(("lab.yml", "exercise.yml"))]
     return [*words_of(quotes, "invoke"), *short]
 
 

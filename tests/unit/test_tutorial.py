@@ -15,6 +15,7 @@ TUTORIAL = ROOT / "docs" / "tutorial"
 INDEX = Page.read(TUTORIAL / "README.md")
 STEPS = [Page.read(path) for path in sorted(TUTORIAL.glob("[0-9]*.md"))]
 PAGES = [INDEX, *STEPS]
+EXERCISES = [Page.read(path) for path in sorted((ROOT / "exercises").glob("*/README.md"))]
 OTHERS = [Page.read(path) for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
 PARTS = ["**The idea:**", "## Do", "## What to look at", "## Question", "\n---\n", "<summary>The answer</summary>"]
 LONGEST_MIN = 10
@@ -26,6 +27,11 @@ THERE = {"for", "done", "sleep", "source", "grep", "cut", "sort", "uniq", "date"
 def name(page: Page) -> str:
     """The name of a page in the list of tests."""
     return page.path.stem
+
+
+def place(page: Page) -> str:
+    """The path of a page, where several have one name."""
+    return str(page.path.relative_to(ROOT))
 
 
 def test_there_are_eight_steps_and_the_index_lists_each_once() -> None:
@@ -55,7 +61,7 @@ def test_a_step_leads_to_the_next(page: Page) -> None:
     assert f"[Next: {after.text.splitlines()[0].removeprefix('# ')}]({after.path.name})" in page.text
 
 
-@pytest.mark.parametrize("page", [it for it in (*OTHERS, *PAGES) if it.commands], ids=name)
+@pytest.mark.parametrize("page", [it for it in (*OTHERS, *PAGES, *EXERCISES) if it.commands], ids=place)
 def test_every_command_is_one_that_there_is(page: Page) -> None:
     """Known tasks, options, nodes, faults and experiments, and a line that bash understands."""
     texts = [command.text for command in page.commands]

@@ -100,6 +100,7 @@ CASES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "a durability": (("db.durability", ""), set(Durability)),
     "an experiment": (("experiment.run", ""), {"web2-slow", "control", "my own cut"}),
     "several experiments": (("experiment.matrix", "--only", "control,web"), {"control,web2-slow"}),
+    "an exercise": (("exercise.check", "03"), {"03-kill-a-web-server"}),
     "a lesson": (("experiment.list", "--lesson", "fail"), {"failover"}),
     "a run": (("experiment.report", "2026"), {"20260101T000000Z-control", "20260102T000000Z-my own cut"}),
     "a snapshot": (("lab.restore", ""), {"before-the-storm", "clean"}),
