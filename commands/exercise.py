@@ -25,6 +25,7 @@ from lab.topology import Lab
 from lab.wait import working
 
 SKIP = "?"
+NAME = {"name": "its name or number; left out: the one that was started last"}
 STARTS_ANEW = "run again, it starts from its beginning"
 
 
@@ -35,7 +36,7 @@ def list_(c: Context, json: bool = False) -> None:
     say(dumps(text.listed(exercises, stored), indent=2) if json else text.listing(exercises, stored))
 
 
-START = {"predict": 'your predictions, instead of the questions: "failed=none noticed=3"'}
+START = {"name": "its name or number", "predict": 'your predictions, instead of the questions: "failed=none noticed=3"'}
 
 
 @command(changes=False, positional=["name"], help=START)
@@ -60,7 +61,11 @@ def start(c: Context, name: str, predict: str = "") -> None:
     say(text.beginning(exercise, attempt))
 
 
-CHECKED = {"answer": 'what you found out: "address=192.168.56.10 servers=web1,web2"', "json": "as data, for scripts"}
+CHECKED = {
+    **NAME,
+    "answer": 'what you found out: "address=192.168.56.10 servers=web1,web2"',
+    "json": "as data, for scripts",
+}
 
 
 @command(changes=False, positional=["name"], help=CHECKED)
@@ -72,12 +77,11 @@ def check(c: Context, name: str, answer: str = "", json: bool = False) -> None:
     attempt = _stored(exercise, lambda it: it.model_copy(update={"answers": {**it.answers, **given}}))
     lab = topology.load()
     known, module = _facts(lab, attempt), exercise.module(CHECK)
-    if known.status["stage"] != exercise.stage:
-        what = f"the lab has the stage {known.status['stage']}, {exercise.name} needs {exercise.stage}"
-        raise CheckFailed(what, hint="invoke lab.reset (keeps what you reached)")
+    readiness.must_be_judgeable(exercise, known.status)
     judged = judge(exercise.goals, module.GOALS, known, attempt.achieved)
     attempt = _stored(exercise, lambda it: it.after(judged, time.time()))
-    trouble = status.wrong(lab, known.status)
+    trouble = [f"still runs, and counts when it has ended: {it}" for it in filter(None, [known.status["running"]])]
+    trouble += status.wrong(lab, known.status)
     if json:
         say(dumps(text.as_data(exercise, judged, trouble), indent=2))
     else:
@@ -87,7 +91,7 @@ def check(c: Context, name: str, answer: str = "", json: bool = False) -> None:
         raise Exit(code=CheckFailed.exit_code)
 
 
-@command(changes=False, positional=["name"])
+@command(changes=False, positional=["name"], help={**NAME})
 def hint(c: Context, name: str) -> None:
     """Show the next hint for the first goal that is not reached."""
     exercise, attempt = _started(name)
@@ -96,7 +100,7 @@ def hint(c: Context, name: str) -> None:
     say(shown)
 
 
-@command(changes=True, interrupted=STARTS_ANEW, positional=["name"])
+@command(changes=True, interrupted=STARTS_ANEW, positional=["name"], help={**NAME})
 def solve(c: Context, name: str) -> None:
     """Do the exercise as a student could, and explain each step."""
     exercise, attempt = _started(name)
@@ -111,7 +115,7 @@ def solve(c: Context, name: str) -> None:
     say(f"next: invoke exercise.check {exercise.number}")
 
 
-RESET = {"keep_lab": "forget what was reached, and leave the lab as it is"}
+RESET = {**NAME, "keep_lab": "forget what was reached, and leave the lab as it is"}
 
 
 @command(changes=True, ends_restore=True, positional=["name"], help=RESET)

@@ -86,7 +86,7 @@ def why(facts: Facts) -> GoalResult:
         "replica": "a replica holds the data, and does not answer HTTP for a dead web server",
         "browser": "the load sends nothing again: each read in your record is one attempt",
     }
-    return not_yet(untouched[said], _report(facts))
+    return not_yet(untouched.get(said, f"{said!r} is none of the answers"), _report(facts))
 
 
 def back(facts: Facts) -> GoalResult:

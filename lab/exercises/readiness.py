@@ -30,6 +30,16 @@ def must_be_ready(lab: Lab, exercise: Exercise, now: Mapping[str, Any]) -> None:
         raise error
 
 
+def must_be_judgeable(exercise: Exercise, now: Mapping[str, Any]) -> None:
+    """Raise LabNotUp if no machine runs, CheckFailed if the lab has another stage: then nothing could be judged."""
+    if not any(it["state"] == "running" for it in now["nodes"]):
+        what = "no machine of the lab runs; what you reached is kept"
+        raise LabNotUp(what, hint=f"{UP}, then invoke exercise.check {exercise.number}")
+    if now["stage"] != exercise.stage:
+        what = f"the lab has the stage {now['stage']}, {exercise.name} needs {exercise.stage}"
+        raise CheckFailed(what, hint="invoke lab.reset (keeps what you reached)")
+
+
 def refusals(lab: Lab, exercise: Exercise, now: Mapping[str, Any]) -> Iterator[LabError]:
     """The reasons against a start, by the status of the lab."""
     if now["running"]:

@@ -5,12 +5,12 @@ from datetime import datetime
 from textwrap import wrap
 from typing import Any
 
-from lab.exercises.exercise_file import NOW, TEXT, Exercise, Prediction
+from lab.exercises.exercise_file import NOW, ONCE, TEXT, Exercise, Prediction
 from lab.exercises.goals import Judged
 from lab.exercises.progress_file import Attempt, Progress
 
 WIDTH = 100
-LASTS = {"once": "once is enough", "now": "must be true now"}
+LASTS = {ONCE: "", NOW: " (must be true now)"}
 MISSING = (
     "no prediction was stored; to predict first: invoke exercise.reset {0} --keep-lab, then invoke exercise.start {0}"
 )
@@ -108,7 +108,7 @@ def _next(exercises: Sequence[Exercise], stored: Progress) -> str:
 def _goal(it: Judged, attempt: Attempt) -> Iterator[str]:
     sign = "\u2713 right  " if it.done else "\u00b7 not yet"
     yield from wrap(
-        f"{it.goal.text} ({LASTS[it.goal.lasts]})", WIDTH, initial_indent=f"{sign}  ", subsequent_indent=" " * 11
+        f"{it.goal.text}{LASTS[it.goal.lasts]}", WIDTH, initial_indent=f"{sign}  ", subsequent_indent=" " * 11
     )
     if it.done and not it.result.right:
         yield f"           reached earlier: {it.before}"

@@ -16,6 +16,7 @@ from commands import fault
 from lab import topology
 from lab.durability import Durability
 from lab.errors import BadInput
+from lab.exercises import exercise_file
 from lab.faults.kinds import Fault
 from lab.plan import experiment_file
 from lab.topology import ROOT
@@ -93,6 +94,15 @@ def _of_task(name: str, given: Mapping[str, Any]) -> Iterator[str]:
         yield from _of_fault(given)
     if name == "experiment.run" and not OPEN.fullmatch(given["name"]):
         yield from _of_experiment(given["name"])
+    if name.startswith("exercise.") and not OPEN.fullmatch(given.get("name", "NAME")):
+        yield from _of_exercise(given["name"])
+
+
+def _of_exercise(name: str) -> Iterator[str]:
+    try:
+        exercise_file.find(name)
+    except BadInput as error:
+        yield str(error)
 
 
 def _of_fault(given: Mapping[str, Any]) -> Iterator[str]:

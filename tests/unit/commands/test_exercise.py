@@ -13,7 +13,7 @@ import tasks
 from commands import exercise as command
 from lab.exercises import progress_file
 from tests.support.exercise_doubles import Double, code, installed, message
-from tests.support.exercise_stories import injected, measurement, untouched
+from tests.support.exercise_stories import NODES, injected, measurement, untouched
 from tests.support.exercise_stories import status as status_of
 
 C = Context()
@@ -123,6 +123,25 @@ def test_another_stage_is_not_judged(double: Double) -> None:
     command.start(C, "3")
     double.status = status_of(stage="secured")
     assert "needs distributed" in message(lambda: command.check(C, ""))
+
+
+def test_a_lab_that_is_off_is_not_judged(double: Double) -> None:
+    """It is not 'not yet', and what was reached is kept."""
+    command.start(C, "3")
+    double.facts = untouched(runs=[measurement(*injected())])
+    assert code(lambda: command.check(C, "", answer=SAID)) == 0
+    double.status = status_of(nodes=[{**it, "state": "off"} for it in NODES])
+    assert code(lambda: command.check(C, "")) == 3
+    double.status = status_of()
+    assert code(lambda: command.check(C, "")) == 0
+
+
+def test_a_command_that_runs_is_named(double: Double, out: Shown) -> None:
+    """What it records does not count yet."""
+    command.start(C, "3")
+    double.status = status_of(running="`invoke experiment.run control` (process 1, for 9 s)")
+    assert code(lambda: command.check(C, "")) == 1
+    assert "experiment.run control" in out()
 
 
 def test_a_damaged_file_is_named(double: Double) -> None:
