@@ -25,6 +25,6 @@ def test_a_note_that_vanished_is_a_failed_read_unless_replication_is_broken(it: 
 
 @pytest.mark.parametrize("it", PLANS, ids=lambda it: it.name)
 def test_the_one_whom_the_name_calls_primary_is_so(it: Plan) -> None:
-    """`web1-power-off` is the primary's loss; only where the balancer fails, or nothing, it does not matter who that is."""
+    """`web1-power-off` is the loss of the primary; where only the balancer fails, or nothing, any primary will do."""
     any_primary = it.name in ("control", "lb1-haproxy-kill", "lb1-power-off")
     assert (it.primary == "web1") != (any_primary and it.primary == "")
