@@ -4,8 +4,6 @@
 .PHONY: help up test test-all check live live-all down destroy clean lint format types imports shell yaml unit unit-slow dangerous pictures
 
 BIN := .venv/bin
-# Many unit tests wait: two for each processor keep it busy.
-WORKERS = $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 HASH := \#
 # Every shell script of the checkout: found by its first line, or by its name if other scripts source it.
 SCRIPTS = $(shell find . \( -name .git -o -name .venv -o -name .lab -o -name .vagrant -o -name runs \) -prune -o \
@@ -54,7 +52,7 @@ yaml:
 	@$(BIN)/yamllint --strict lab.yml $(shell git ls-files 'experiments/*.yml' 'exercises/*.yml') .github tests/dangerous_changes
 
 unit:
-	@$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist worksteal -m "not slow" tests/unit
+	@$(BIN)/pytest --quiet --numprocesses auto --dist worksteal -m "not slow" tests/unit
 
 unit-slow: ## simulate every pair of events at the databases: half an hour
 	@$(BIN)/pytest --quiet --numprocesses auto --dist worksteal -m slow tests/unit
