@@ -62,9 +62,8 @@ def test_an_observer_that_is_over_leaves_no_process(it: observers.Observer, tmp_
         assert script.stdout.readline()
         script.stdin.close()
         assert script.wait(5) == 0
-    until(
-        "the clients are gone", lambda: not any(Path(f"/proc/{pid}").exists() for pid in clients.read_text().split()), 3
-    )
+    started = [Path("/proc", pid) for pid in clients.read_text().split()]
+    until("the clients are gone", lambda: not any(it.exists() for it in started), 3)
 
 
 def test_a_database_sample_tells_role_and_transactions() -> None:

@@ -56,9 +56,10 @@ class Scene:
             raise self.merging
         return [{"at": 1.0, "observer": "client", "kind": "request", "token": ""}]
 
-    def complete_run(self) -> list[Entry]:
-        """Run an experiment completely; returns its timeline."""
-        with runner.run(LAB, experiment_file.find("control", LAB), {}) as folder:
+    def complete_run(self, primary: str = "") -> list[Entry]:
+        """Run an experiment completely, with that primary; returns its timeline."""
+        plan = replace(experiment_file.find("control", LAB), primary=primary)
+        with runner.run(LAB, plan, {}) as folder:
             assert folder == self.folder
             self.done.append("reported")
         return self.entries()

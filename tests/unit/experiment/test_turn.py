@@ -42,6 +42,6 @@ def test_roles_that_cannot_be_turned_end_the_run_before_it_begins(scene: Scene) 
 def test_a_run_turns_the_roles_before_it_measures_and_back_afterwards(scene: Scene) -> None:
     """A user who had promoted web2 finds it promoted."""
     scene.primary = "web2"
-    scene.complete_run()
+    scene.complete_run("web1")
     assert [it for it in scene.done if it.startswith("db.promote")] == ["db.promote web1", "db.promote web2"]
     assert scene.done.index("db.promote web1") < scene.done.index("db.promote web2") and scene.primary == "web2"
