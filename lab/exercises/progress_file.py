@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from lab.errors import BadInput
 from lab.exercises.exercise_file import NOW, Exercise
@@ -69,7 +69,7 @@ def load() -> Progress:
     """The progress so far; raises BadInput if the file was damaged by hand."""
     try:
         return Progress.model_validate_json(FILE.read_text(encoding="utf-8")) if FILE.exists() else Progress()
-    except (ValidationError, ValueError) as error:
+    except ValueError as error:
         hint = f"start the exercises anew: rm {FILE}"
         raise BadInput(f"{FILE} is damaged", evidence=str(error).splitlines()[0], hint=hint) from error
 

@@ -20,7 +20,7 @@ def new_name() -> str:
 
 
 def put(machine: Machine, statement: str, aside: str, again: str) -> None:
-    """Put the data in place; whoever is interrupted in that is told how it stands."""
+    """Put the data in place; an interruption says whether that was done."""
     try:
         sql(machine, statement, "puts it in its place")
     except BaseException as error:

@@ -49,3 +49,12 @@ def test_an_owner_that_the_node_does_not_know_changes_nothing(tmp_path: Path) ->
     """A file that somebody else could read is not put in place."""
     done = bash(apply_script(Difference(files=(File(str(tmp_path / "x"), "secret", "640", "root:no-such-group"),))))
     assert done.returncode != 0 and list(tmp_path.glob("x*")) == []
+
+
+def test_files_are_on_the_disk_before_a_converge_goes_on(tmp_path: Path) -> None:
+    """They and their folder are synced in their places: a power-off must not bring the old one back."""
+    fake(tmp_path, "sync", 'cat "$1" > synced')
+    file = of(tmp_path, "conf")
+    assert bash(apply_script(Difference(files=(file,)))).returncode == 0
+    assert (tmp_path / "synced").read_text() == "I am conf"
+    assert f"sync {file.path} {tmp_path / 'new'}" in (tmp_path / "calls").read_text()

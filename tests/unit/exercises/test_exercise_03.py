@@ -129,7 +129,7 @@ def test_a_server_that_is_still_dead_is_not_back() -> None:
 
 
 def test_the_predictions_are_measured() -> None:
-    """In the newest measurement; nothing is told without one."""
+    """In the newest measurement; empty without one."""
     measured = EXERCISE.module("check.py").MEASURED
     assert {name: it(done(measurement(*injected(), failed=9))) for name, it in measured.items()} == {
         "failed": "5",

@@ -91,7 +91,7 @@ def test_an_outage_begins_with_the_fault_that_an_experiment_injected() -> None:
 
 
 def test_an_outage_by_hand_begins_when_the_service_was_seen_dead() -> None:
-    """Whoever stopped it."""
+    """By any command that stops it."""
     (it,) = outages(untouched(runs=[measurement(*looks("nginx", 11, 35))]))
     assert (it.noticed_s, it.dead) == (1.5, frozenset({"nginx"}))
 

@@ -31,7 +31,7 @@ def test_only_root_can_write_meanwhile(pair: Pair) -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), CheckFailed("no")])
 def test_it_is_open_again_after_an_error(pair: Pair, error: BaseException) -> None:
-    """And the error is told."""
+    """And the error is raised."""
     with pytest.raises(type(error)), no_writes(pair.machines[0]):
         raise error
     assert pair.events == ["web1 closed", "web1 opened"]
